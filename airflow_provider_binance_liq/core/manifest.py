@@ -1,0 +1,147 @@
+"""What was extracted, how it was proven, and what the object must hold: the manifest.
+
+The manifest is written last. An object without one does not exist, and one that its object contradicts
+is an error, never a guess. Its JSON shape is a contract: `docs/manifest.md`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+from airflow_provider_binance_liq.exceptions import InconsistentManifest
+
+SCHEMA_VERSION: Final = 1
+Compression = Literal["gzip"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestWindow:
+    """The half-open window `[start, end)`, as ISO 8601 instants in UTC."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFilters:
+    """What the extraction was restricted to; both empty means everything."""
+
+    symbols: tuple[str, ...] = ()
+    auto_close_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestObject:
+    """The object beside the manifest: `bytes` and `sha256` are those of the stored bytes."""
+
+    uri: str
+    rows: int
+    bytes: int
+    sha256: str
+    compression: Compression = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Why the object is complete, or why that cannot be claimed."""
+
+    #: every row of the window is in the object, as far as the exchange can be held to its documentation
+    complete: bool
+    #: pages that hold rows of the window or prove that there are none
+    pages: int
+    #: requests sent, repeated ones included
+    requests: int
+    #: weight spent, by the documented costs
+    weight: int
+    #: which argument proves the window
+    method: str
+    #: what an answer without rows does not prove, or why `complete` is False
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One window's extraction, complete with what is needed to check it."""
+
+    endpoint: str
+    account: str
+    window: ManifestWindow
+    filters: ManifestFilters
+    object: ManifestObject
+    proof: Proof
+    extracted_at: str
+    provider_version: str
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest as plain JSON values."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return {"schema_version": plain.pop("schema_version"), **plain}
+
+    def to_json(self) -> str:
+        """Return the manifest as the text that is stored."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
+
+
+def from_dict(plain: dict[str, Any]) -> Manifest:
+    """Read a manifest from its JSON values; members that this version does not know are left out.
+
+    :raises InconsistentManifest: when it is of another schema version or lacks a member.
+    """
+    version = plain.get("schema_version")
+    if version != SCHEMA_VERSION:
+        message = f"the manifest has schema_version {version!r}; this version reads {SCHEMA_VERSION}"
+        raise InconsistentManifest(message)
+    try:
+        filters, proof = plain["filters"], plain["proof"]
+        return Manifest(
+            endpoint=plain["endpoint"],
+            account=plain["account"],
+            window=ManifestWindow(plain["window"]["start"], plain["window"]["end"]),
+            filters=ManifestFilters(tuple(filters["symbols"]), filters["auto_close_type"]),
+            object=ManifestObject(**{name: plain["object"][name] for name in ManifestObject.__slots__}),
+            proof=Proof(
+                **{name: proof[name] for name in Proof.__slots__ if name != "caveats"},
+                caveats=tuple(proof["caveats"]),
+            ),
+            extracted_at=plain["extracted_at"],
+            provider_version=plain["provider_version"],
+        )
+    except (KeyError, TypeError) as error:
+        message = f"the manifest lacks or misspells a member: {error}"
+        raise InconsistentManifest(message) from error
+
+
+def from_json(text: str | bytes) -> Manifest:
+    """Read a manifest from its stored text.
+
+    :raises InconsistentManifest: when the text is no manifest of this schema version.
+    """
+    try:
+        plain = json.loads(text)
+    except ValueError as error:
+        message = f"the manifest is not JSON: {error}"
+        raise InconsistentManifest(message) from error
+    if not isinstance(plain, dict):
+        message = f"the manifest is a JSON {type(plain).__name__}, not an object"
+        raise InconsistentManifest(message)
+    return from_dict(plain)
+
+
+def reconcile(manifest: Manifest, *, rows: int, stored_bytes: int, sha256: str) -> None:
+    """Hold what was counted in an object against what its manifest says.
+
+    :raises InconsistentManifest: when any of the three differs; the message names all that do.
+    """
+    said = manifest.object
+    found = {"rows": rows, "bytes": stored_bytes, "sha256": sha256}
+    differing = [
+        f"{name}: the manifest says {getattr(said, name)}, the object has {value}"
+        for name, value in found.items()
+        if getattr(said, name) != value
+    ]
+    if differing:
+        message = f"{said.uri} does not match its manifest ({'; '.join(differing)})"
+        raise InconsistentManifest(message)

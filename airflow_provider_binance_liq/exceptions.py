@@ -1,0 +1,126 @@
+"""Errors, branched by what a retry should do, since that is the first thing a caller has to know.
+
+    LiquidationsError
+    ├── RetryableError             the same task may succeed later, unchanged
+    │   ├── ExchangeUnavailable    timeouts, 5xx, unreadable answers: asked again, and still so
+    │   ├── Throttled              429, or our share of the weight is used up: go on at `retry_at_ms`
+    │   │   └── IpBanned           418: every request before `retry_at_ms` lengthens the ban
+    │   ├── ClockSkew              -1021 although the clock was just read again
+    │   ├── UnstablePaging         the numbered pages kept shifting while they were read
+    │   └── StorageError           the object or its manifest could not be written or read
+    └── PermanentError             no retry mends it; a person has to change something
+        ├── InvalidConnection      a field of the Airflow connection
+        ├── InvalidInterval        missing, empty, reversed or not yet over
+        ├── InvalidRequest         a parameter that this endpoint does not have, or not so
+        ├── KeyRejected            the exchange refuses the key, its permission, its IP or its signature
+        ├── RequestRejected        the exchange refuses the request
+        ├── LocationRestricted     451: not from this country
+        ├── FirewallBlocked        403: the exchange's firewall, not its interface
+        ├── BeyondRetention        the window is older than the exchange is known to keep
+        ├── SaturatedInstant       more rows in one millisecond than any request can return
+        ├── UnexpectedRow          a row outside its window, or without the fields that identify it
+        ├── InconsistentManifest   a manifest and its object contradict each other
+        └── WarehouseError         staged rows and the warehouse's table contradict each other
+
+Every error is picklable, and none of them ever holds a key, a signature or a signed URL.
+"""
+
+from __future__ import annotations
+
+
+class LiquidationsError(Exception):
+    """Root of the tree; `where` names the endpoint and the window once they are known."""
+
+    where: str = ""
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.where}: {message}" if self.where else message
+
+
+class RetryableError(LiquidationsError):
+    """The same task may succeed later, unchanged."""
+
+
+class ExchangeUnavailable(RetryableError):
+    """The exchange could not answer, or not readably, although it was asked several times."""
+
+
+class Throttled(RetryableError):
+    """No request may be sent before `retry_at_ms` (epoch milliseconds, on the exchange's clock)."""
+
+    def __init__(self, message: str, retry_at_ms: int = 0) -> None:
+        super().__init__(message)
+        self.retry_at_ms = retry_at_ms
+
+
+class IpBanned(Throttled):
+    """HTTP 418: the IP address is banned, and so is everything else that trades from it."""
+
+
+class ClockSkew(RetryableError):
+    """The exchange refuses the timestamp (-1021) although its clock was just read again."""
+
+
+class UnstablePaging(RetryableError):
+    """Rows kept moving between numbered pages, so no reading of them was whole."""
+
+
+class StorageError(RetryableError):
+    """The destination could not be written or read; nothing half-written is visible."""
+
+
+class PermanentError(LiquidationsError):
+    """No retry mends it; a person has to change something."""
+
+
+class InvalidConnection(PermanentError):
+    """A field of the Airflow connection is missing or not what it has to be."""
+
+
+class InvalidInterval(PermanentError):
+    """The interval to extract is missing, empty, reversed or not yet over."""
+
+
+class InvalidRequest(PermanentError):
+    """A parameter that this endpoint does not have, or not with this value."""
+
+
+class KeyRejected(PermanentError):
+    """The exchange refuses the API key, its permission, its IP address or its signature."""
+
+
+class RequestRejected(PermanentError):
+    """The exchange refuses the request; `code` is its own error code, where it gave one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LocationRestricted(PermanentError):
+    """HTTP 451: the exchange does not serve the country of this IP address."""
+
+
+class FirewallBlocked(PermanentError):
+    """HTTP 403: the exchange's firewall refused the request before it was read."""
+
+
+class BeyondRetention(PermanentError):
+    """The window is older than the exchange is known to keep, so no answer would be proof."""
+
+
+class SaturatedInstant(PermanentError):
+    """One millisecond holds more rows than any request can return; completeness is not provable."""
+
+
+class UnexpectedRow(PermanentError):
+    """A row outside the window that was asked for, or without the fields that identify it."""
+
+
+class InconsistentManifest(PermanentError):
+    """A manifest and its object contradict each other, so neither can be trusted."""
+
+
+class WarehouseError(PermanentError):
+    """Staged rows contradict the warehouse's table; nothing was merged."""
