@@ -14,6 +14,7 @@
         ├── InvalidRequest         a parameter that this endpoint does not have, or not so
         ├── KeyRejected            the exchange refuses the key, its permission, its IP or its signature
         ├── RequestRejected        the exchange refuses the request
+        │   └── SpanRefused        ... because it spans too long a time; paging asks for less
         ├── LocationRestricted     451: not from this country
         ├── FirewallBlocked        403: the exchange's firewall, not its interface
         ├── BeyondRetention        the window is older than the exchange is known to keep
@@ -96,6 +97,14 @@ class RequestRejected(PermanentError):
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
         self.code = code
+
+
+class SpanRefused(RequestRejected):
+    """The request spans too long a time; `longest_ms` is what the exchange allows, where it said."""
+
+    def __init__(self, message: str, code: int | None = None, longest_ms: int | None = None) -> None:
+        super().__init__(message, code)
+        self.longest_ms = longest_ms
 
 
 class LocationRestricted(PermanentError):

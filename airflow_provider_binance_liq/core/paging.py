@@ -1,0 +1,513 @@
+"""Paging: what to ask next, and when a window is proven.
+
+A plan is a generator without any I/O: it yields an `Ask`, is sent the `Answer`, and returns the name of the
+argument that proves the window. Whoever drives it keeps the rows of every page. There are two plans.
+
+**By time** (`_TimeWalk`). A request returns at most 100 rows, and nothing says which: the oldest or the
+newest. Nor is it documented whether `startTime` and `endTime` apply to `time` or to `updateTime`, nor by
+which of the two the rows are cut. What holds is this:
+
+* A page shorter than the limit proves its interval.
+* A full page is a block at one end of its interval. Ask again from its edge, edge included. If that answer
+  holds a row beyond the block, the exchange had left out that side, and the block is whole on the other. If
+  it holds nothing new, that side is proven, and the other one is asked. So each page proves the one before
+  it, and only rows on an edge are sent twice.
+* An edge is a superset under either filter field, since `time <= updateTime`: forward from the largest
+  `time`, backward from the smallest `updateTime`.
+
+Where an answer contradicts this picture, the walk becomes **careful**: it trusts nothing but short pages,
+and cuts the interval until it has them. Contradictions are: a new row inside a block that should have been
+whole; rows cut by another instant than they are filtered by; an order of rows that fits neither instant,
+unless a test of the block speaks for it. An instant that is full by itself is split by `autoCloseType`, then
+by symbol; what is full after that fails by name.
+
+**By number** (`_NumberedReading`). `total` has to hold still while paging and to equal the rows found;
+otherwise the window is read again, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
+from airflow_provider_binance_liq.core.rows import Page
+from airflow_provider_binance_liq.core.windows import Window, iso
+from airflow_provider_binance_liq.exceptions import (
+    RequestRejected,
+    SaturatedInstant,
+    SpanRefused,
+    UnexpectedRow,
+    UnstablePaging,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.rows import Key, Row
+
+Side = Literal["forward", "backward"]
+Instant = Literal["created", "updated"]
+
+#: whole readings of numbered pages before giving up
+READINGS: Final = 5
+#: rows asked again beyond the edge of a window's first block: a row left out among them refutes blocks
+_FIRST_SLACK_ROWS: Final = 25
+#: the same for later blocks, where the order of rows does not tell by which instant they are cut
+_SLACK_ROWS: Final = 2
+#: "Invalid symbol."
+_INVALID_SYMBOL: Final = -1121
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request in the words of the core: inclusive milliseconds, at most one symbol."""
+
+    first_ms: int
+    last_ms: int
+    symbol: str | None = None
+    auto_close_type: AutoCloseType | None = None
+    #: number of the page, from 1, where the endpoint pages by number
+    number: int | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{iso(self.first_ms)} to {iso(self.last_ms)} inclusive"]
+        parts += [part for part in (self.symbol, self.auto_close_type) if part]
+        return ", ".join(parts + ([f"page {self.number}"] if self.number else []))
+
+
+@dataclass(frozen=True, slots=True)
+class AskSymbols:
+    """A wish for the names of all symbols that the endpoint may have rows of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a plan is sent: a page, or the symbols it wished for."""
+
+    page: Page = field(default=Page(()))
+    #: rows of this page that no earlier page of the extraction held
+    unseen: int = 0
+    #: None where they cannot be listed
+    symbols: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
+class Experience:
+    """What pages have taught so far; kept by the caller from window to window to save requests."""
+
+    #: the side of a block on which rows were left out the last time
+    side: Side = "forward"
+    #: a page longer than the default has been seen, so `limit` is honoured
+    limit_honoured: bool = False
+
+
+Plan: TypeAlias = "Generator[Ask | AskSymbols, Answer, str]"
+Step: TypeAlias = "Generator[Ask | AskSymbols, Answer, None]"
+
+
+def plan(
+    endpoint: Endpoint,
+    window: Window,
+    *,
+    symbol: str | None = None,
+    auto_close_type: AutoCloseType | None = None,
+    experience: Experience | None = None,
+) -> Plan:
+    """Plan the requests that prove `window`; the generator returns the argument that proves it.
+
+    A refusal of the exchange is thrown into the generator: it splits a span that is too long.
+
+    :raises SaturatedInstant: one millisecond holds more rows than requests can tell apart.
+    :raises UnstablePaging: numbered pages kept shifting.
+    :raises UnexpectedRow: a row lies outside of what was asked for.
+    """
+    ask = Ask(window.first_ms, window.last_ms, symbol, auto_close_type)
+    if endpoint.paging == "number":
+        return _NumberedReading(ask).run()
+    return _TimeWalk(endpoint, ask, experience or Experience()).run()
+
+
+class _NumberedReading:
+    """Reads all numbered pages of one window until `total` and the rows found agree."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        self.found = 0
+
+    def run(self) -> Plan:
+        for _ in range(READINGS):
+            totals = yield from self._read_once()
+            if totals == {self.found}:
+                return "all numbered pages were read, and hold as many rows as the stated total"
+        stated = ", ".join(str(total) for total in sorted(totals, key=str))
+        message = (
+            f"the numbered pages of {self.ask} kept shifting: after {READINGS} readings there are "
+            f"{self.found} different rows, while the last one stated a total of {stated}. Nothing was "
+            "written; a retry reads again"
+        )
+        raise UnstablePaging(message)
+
+    def _read_once(self) -> Generator[Ask | AskSymbols, Answer, set[int | None]]:
+        """Read every page once; returns the totals that were stated on the way."""
+        totals: set[int | None] = set()
+        read, number, previous = 0, 0, None
+        while True:
+            number += 1
+            answer = yield replace(self.ask, number=number)
+            rows = answer.page.rows
+            _check_rows(rows, self.ask)
+            totals.add(answer.page.total)
+            self.found += answer.unseen
+            read += len(rows)
+            # A page that repeats the one before it would never end.
+            if not rows or rows == previous or read >= max(total or 0 for total in totals):
+                return totals
+            previous = rows
+
+
+class _Refuted(Exception):
+    """The answers contradict the picture of blocks."""
+
+
+class _TimeWalk:
+    """Walks one window under one filter."""
+
+    def __init__(self, endpoint: Endpoint, ask: Ask, experience: Experience) -> None:
+        self.endpoint = endpoint
+        self.ask = ask
+        self.experience = experience
+        #: the instant that the exchange filters by, once an answer has told
+        self.filtered_by: Instant | None = None
+        self.longest_ms: int | None = None
+        self.careful = False
+        self.split = False
+        self.tested = False
+        self.symbols_seen: set[str] = set()
+        #: keys of the rows that an instant's split by `autoCloseType` has found
+        self.typed: set[Key] = set()
+
+    def run(self) -> Plan:
+        try:
+            yield from self._prove(self.ask)
+        except _Refuted:
+            self.careful = True
+            yield from self._prove(self.ask)
+        proof = "short pages alone" if self.careful else "each page proves the one before it"
+        return f"{proof}; full instants split by autoCloseType and symbol" if self.split else proof
+
+    # Asking.
+
+    def _send(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, Page]:
+        page = (yield ask).page
+        _check_rows(page.rows, ask)
+        self._learn(page.rows, ask)
+        return page
+
+    def _learn(self, rows: Sequence[Row], ask: Ask) -> None:
+        if len(rows) > self.endpoint.default_page_size:
+            self.experience.limit_honoured = True
+        self.symbols_seen.update(row.symbol for row in rows)
+        if self.split and ask.auto_close_type:
+            self.typed.update(row.key for row in rows)
+        if any(not ask.first_ms <= row.created_ms <= ask.last_ms for row in rows):
+            self.filtered_by = "updated"
+        elif any(not ask.first_ms <= row.updated_ms <= ask.last_ms for row in rows):
+            self.filtered_by = "created"
+
+    def _is_full(self, page: Page) -> bool:
+        """Whether rows may have been left out; `limit` may be overlooked until it is seen honoured."""
+        count = len(page.rows)
+        overlooked = count == self.endpoint.default_page_size and not self.experience.limit_honoured
+        return count >= self.endpoint.page_size or overlooked
+
+    # Any interval.
+
+    def _prove(self, ask: Ask) -> Step:
+        """Prove the interval of `ask`, in halves where the exchange refuses its span."""
+        span = ask.last_ms - ask.first_ms
+        if self.longest_ms is not None and span > self.longest_ms:
+            yield from self._prove_pieces(ask, _starts(ask, self.longest_ms))
+            return
+        try:
+            page = yield from self._send(ask)
+        except SpanRefused as refusal:
+            if span <= 1:
+                raise
+            self.longest_ms = min(refusal.longest_ms or span // 2, span - 1)
+            yield from self._prove_pieces(ask, _starts(ask, self.longest_ms))
+            return
+        if self._is_full(page):
+            yield from (self._cut(ask, page) if self.careful else self._walk(ask, page))
+
+    def _prove_pieces(self, ask: Ask, cuts: Iterable[int]) -> Step:
+        """Prove the adjacent pieces of `ask` that begin at its start and at each of `cuts`."""
+        starts = sorted({ask.first_ms, *cuts})
+        for first, following in zip(starts, [*starts[1:], ask.last_ms + 1], strict=True):
+            yield from self._prove(self._askable(first, following - 1))
+
+    def _askable(self, first: int, last: int) -> Ask:
+        """Widen a single millisecond by its neighbour: `startTime == endTime` has been refused.
+
+        Source: pull request 38 of binance/binance-spot-api-docs (-1102).
+        """
+        if first == last:
+            first, last = (first, last + 1) if last < self.ask.last_ms else (first - 1, last)
+        return replace(self.ask, first_ms=max(first, self.ask.first_ms), last_ms=last)
+
+    # Swift: each page proves the one before it.
+
+    def _walk(self, ask: Ask, page: Page) -> Step:
+        """Follow the blocks from `page`, the full answer to `ask`."""
+        yield from self._test_block(ask, page)
+        while self._is_full(page):
+            for side in _sides(self.experience.side):
+                beyond = yield from self._beyond(side, ask, page)
+                if beyond is None:
+                    yield from self._cut(ask, page)
+                    return
+                following = yield from self._send(beyond)
+                fresh = _unseen(following.rows, page.rows)
+                if (yield from self._cut_at(side, fresh, page)):
+                    self.experience.side, self.tested = side, True
+                    ask, page = beyond, following
+                    break
+                if fresh or self._is_full(following):
+                    yield from self._cut(ask, page)
+                    return
+            else:
+                return  # nothing new on either side: the block is all there is
+
+    def _test_block(self, ask: Ask, page: Page) -> Step:
+        """Prove the first block by short pages if its order fits neither instant.
+
+        Rows cut by something else, such as their order id, would be scattered and not a block.
+        """
+        if self.tested or _sorted_by(page.rows):
+            return
+        middle = _median(row.created_ms for row in page.rows)
+        lowest = min(row.updated_ms for row in page.rows)
+        highest = max(row.created_ms for row in page.rows)
+        whole: dict[Side, list[tuple[int, int]]] = {
+            "forward": [(ask.first_ms, middle - 1), (middle, highest - 1)],
+            "backward": [(middle + 1, ask.last_ms), (lowest + 1, middle)],
+        }
+        for side in _sides(self.experience.side):
+            if (yield from self._hold_nothing_new(whole[side], page)):
+                return
+        raise _Refuted
+
+    def _hold_nothing_new(
+        self, bounds: Sequence[tuple[int, int]], page: Page
+    ) -> Generator[Ask | AskSymbols, Answer, bool]:
+        for first, last in bounds:
+            if first <= last:
+                part = yield from self._send(self._askable(first, last))
+                if _unseen(part.rows, page.rows) or self._is_full(part):
+                    return False
+        return True
+
+    def _beyond(self, side: Side, ask: Ask, page: Page) -> Generator[Ask | AskSymbols, Answer, Ask | None]:
+        """Choose what to ask for all that the block may lack on `side`; None if that would not be less."""
+        cut_by = _sorted_by(page.rows)
+        hiding: Instant = "updated" if side == "forward" else "created"
+        if cut_by == hiding:
+            # Cut by this instant but filtered by the other one, rows could hide behind any edge.
+            yield from self._tell_filter(page)
+            if self.filtered_by != cut_by:
+                raise _Refuted
+        # The exact instant only where the rows are seen to be cut by it; otherwise the superset.
+        exact = self.filtered_by if self.filtered_by == cut_by else None
+        slack = _slack(side, page.rows, self._slack_rows(cut_by))
+        if side == "forward":
+            edge = max(map(_INSTANTS[exact or "created"], page.rows)) - slack
+            beyond = replace(ask, first_ms=max(edge, ask.first_ms))
+        else:
+            edge = min(map(_INSTANTS[exact or "updated"], page.rows)) + slack
+            beyond = replace(ask, last_ms=min(edge, ask.last_ms))
+        return None if beyond == ask or beyond.first_ms >= beyond.last_ms else beyond
+
+    def _slack_rows(self, cut_by: Instant | Literal["either"] | None) -> int:
+        """How many rows to ask again beyond an edge, to see whether the block is whole there."""
+        if not self.tested:
+            return _FIRST_SLACK_ROWS
+        return _SLACK_ROWS if cut_by in (None, "either") else 0
+
+    def _cut_at(
+        self, side: Side, fresh: Sequence[Row], page: Page
+    ) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Tell whether the new rows show that the exchange had left out `side` of the block, and only it.
+
+        A new row inside the block refutes blocks; which instant counts may have to be asked first.
+        """
+        if not fresh:
+            return False
+        block = _Block(page.rows)
+        if self.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
+            yield from self._tell_filter(page)
+        counting: set[Instant] = {self.filtered_by} if self.filtered_by else {"created", "updated"}
+        if any(block.around(row) & counting for row in fresh):
+            raise _Refuted
+        return any(block.is_passed(side, row, counting) for row in fresh)
+
+    def _tell_filter(self, page: Page) -> Step:
+        """Ask between the two instants of one known row: it answers only if filtered by `updateTime`."""
+        row = max(page.rows, key=lambda row: row.updated_ms - row.created_ms)
+        if self.filtered_by or row.created_ms == row.updated_ms:
+            return
+        between = self._send(self._askable(row.created_ms + 1, row.updated_ms))
+        found = yield from between
+        if self.filtered_by is None and not self._is_full(found):
+            self.filtered_by = "updated" if row in found.rows else "created"
+
+    # Careful: short pages alone.
+
+    def _cut(self, ask: Ask, page: Page) -> Step:
+        """Cut `ask`, which `page` filled, around and through the rows of the page."""
+        if ask.last_ms - ask.first_ms <= 1:
+            yield from self._split(ask, page)
+            return
+        instants = sorted(row.created_ms for row in page.rows)
+        end = max(row.updated_ms for row in page.rows) + 1
+        cuts = {instants[0], instants[len(instants) // 2], end}
+        inside = {cut for cut in cuts if ask.first_ms < cut <= ask.last_ms}
+        yield from self._prove_pieces(ask, inside or _starts(ask, (ask.last_ms - ask.first_ms) // 2))
+
+    def _split(self, ask: Ask, page: Page) -> Step:
+        """Split an instant (one or two milliseconds) that is full by itself."""
+        self.split = True
+        if ask.first_ms < ask.last_ms and (yield from self._split_milliseconds(ask)):
+            return
+        if ask.auto_close_type is None and (yield from self._split_types(ask, page)):
+            return
+        if ask.symbol is None:
+            yield from self._split_symbols(ask)
+            return
+        message = (
+            f"{ask} holds {len(page.rows)} rows, as many as one request returns, and cannot be split: there "
+            "may be more, and no request can tell. Nothing was written; a retry would find the same"
+        )
+        raise SaturatedInstant(message)
+
+    def _split_milliseconds(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask the two milliseconds apart; False where the exchange refuses `startTime == endTime`."""
+        for instant in (ask.first_ms, ask.last_ms):
+            single = replace(ask, first_ms=instant, last_ms=instant)
+            try:
+                page = yield from self._send(single)
+            except RequestRejected:
+                return False
+            if self._is_full(page):
+                yield from self._split(single, page)
+        return True
+
+    def _split_types(self, ask: Ask, page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask each type apart; False where a row is of neither, so that the types do not cover it."""
+        for auto_close_type in AUTO_CLOSE_TYPES:
+            typed = replace(ask, auto_close_type=auto_close_type)
+            part = yield from self._send(typed)
+            if self._is_full(part):
+                yield from self._split(typed, part)
+        return self.typed.issuperset(row.key for row in page.rows)
+
+    def _split_symbols(self, ask: Ask) -> Step:
+        listed = (yield AskSymbols()).symbols
+        if listed is None:
+            message = (
+                f"{ask} holds as many rows as one request returns, or more, and the exchange's list of "
+                "symbols, by which they could be told apart, is not to be had. Nothing was written; name the "
+                "symbols with `symbols`, or try again later"
+            )
+            raise SaturatedInstant(message)
+        for symbol in sorted(listed | self.symbols_seen):
+            single = replace(ask, symbol=symbol)
+            try:
+                page = yield from self._send(single)
+            except RequestRejected as refusal:
+                if refusal.code != _INVALID_SYMBOL or symbol in self.symbols_seen:
+                    raise
+                continue  # listed, but unknown to this endpoint: it has no rows of it
+            if self._is_full(page):
+                yield from self._split(single, page)
+
+
+# Rows and blocks.
+
+_INSTANTS: Final[dict[Instant, Callable[[Row], int]]] = {
+    "created": lambda row: row.created_ms,
+    "updated": lambda row: row.updated_ms,
+}
+
+
+def _check_rows(rows: Sequence[Row], ask: Ask) -> None:
+    """Refuse a row outside of what was asked, under both of its instants.
+
+    :raises UnexpectedRow: naming the row; it is a sign that the request was not understood as sent.
+    """
+    for row in rows:
+        inside = any(ask.first_ms <= instant <= ask.last_ms for instant in (row.created_ms, row.updated_ms))
+        if not inside or ask.symbol not in (None, row.symbol):
+            message = (
+                f"asked for {ask}, the exchange sent {row.symbol} order {row.order_id} of "
+                f"{iso(row.created_ms)}, updated {iso(row.updated_ms)}. Nothing was written"
+            )
+            raise UnexpectedRow(message)
+
+
+def _unseen(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
+    keys = {row.key for row in known}
+    return [row for row in rows if row.key not in keys]
+
+
+def _median(values: Iterable[int]) -> int:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
+
+
+def _sides(first: Side) -> tuple[Side, Side]:
+    return ("forward", "backward") if first == "forward" else ("backward", "forward")
+
+
+def _starts(ask: Ask, longest_ms: int) -> set[int]:
+    """Where the pieces of `ask` begin that span at most `longest_ms` between their inclusive bounds."""
+    return {piece.start_ms for piece in Window(ask.first_ms, ask.last_ms + 1).split(longest_ms + 1)}
+
+
+def _sorted_by(rows: Sequence[Row]) -> Instant | Literal["either"] | None:
+    """Tell which instant orders the rows, up or down; None if neither does."""
+    fits = [name for name, instant in _INSTANTS.items() if _is_sorted([instant(row) for row in rows])]
+    if len(fits) == len(_INSTANTS):
+        return "either"
+    return fits[0] if fits else None
+
+
+def _is_sorted(values: Sequence[int]) -> bool:
+    return all(a <= b for a, b in pairwise(values)) or all(a >= b for a, b in pairwise(values))
+
+
+def _slack(side: Side, rows: Sequence[Row], most_rows: int) -> int:
+    """Milliseconds to reach back over an edge, over at most so many rows of the block."""
+    edges = sorted((row.created_ms for row in rows), reverse=True)
+    if side == "backward":
+        edges = sorted(row.updated_ms for row in rows)
+    return abs(edges[0] - edges[min(most_rows, len(edges) - 1)])
+
+
+class _Block:
+    """The extent of a full page, under both instants."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.oldest = {name: min(map(instant, rows)) for name, instant in _INSTANTS.items()}
+        self.newest = {name: max(map(instant, rows)) for name, instant in _INSTANTS.items()}
+
+    def around(self, row: Row) -> set[Instant]:
+        """Under which instants `row` lies strictly inside."""
+        return {n for n, instant in _INSTANTS.items() if self.oldest[n] < instant(row) < self.newest[n]}
+
+    def is_passed(self, side: Side, row: Row, counting: Iterable[Instant]) -> bool:
+        """Whether a row found on `side` lies past the far edge, so that the other side was not cut."""
+        if side == "forward":
+            return all(_INSTANTS[name](row) > self.oldest[name] for name in counting)
+        return all(_INSTANTS[name](row) < self.newest[name] for name in counting)

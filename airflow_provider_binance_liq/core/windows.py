@@ -1,0 +1,96 @@
+"""Windows of time: half-open, adjacent, in whole milliseconds.
+
+The law kept here is *partition*: what a data interval is cut into covers it exactly, once. Airflow's
+interval is half-open and has microseconds; Binance's bounds are inclusive and have milliseconds. Between
+the two, `[start, end)` asks for the milliseconds `first_ms … last_ms`, where `last_ms` is `end - 1 ms`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final, Self
+
+from airflow_provider_binance_liq.exceptions import InvalidInterval
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A half-open window `[start_ms, end_ms)` in epoch milliseconds; never empty, never reversed."""
+
+    start_ms: int
+    end_ms: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_ms < self.end_ms:
+            message = f"a window has a start before its end, since 1970, not [{self.start_ms}, {self.end_ms})"
+            raise InvalidInterval(message)
+
+    @classmethod
+    def between(cls, start: datetime, end: datetime) -> Self:
+        """Take the milliseconds `t` with `start <= t < end`, of two instants with a time zone.
+
+        :raises InvalidInterval: when an instant has no time zone, or no millisecond lies between them.
+        """
+        return cls(epoch_ms(start), epoch_ms(end))
+
+    @property
+    def first_ms(self) -> int:
+        """The first millisecond inside: Binance's `startTime`."""
+        return self.start_ms
+
+    @property
+    def last_ms(self) -> int:
+        """The last millisecond inside: Binance's `endTime`, which is inclusive."""
+        return self.end_ms - 1
+
+    def __contains__(self, instant_ms: int) -> bool:
+        return self.start_ms <= instant_ms < self.end_ms
+
+    def __str__(self) -> str:
+        return f"[{iso(self.start_ms)}, {iso(self.end_ms)})"
+
+    def split(self, longest_ms: int) -> tuple[Window, ...]:
+        """Cut into the fewest windows no longer than `longest_ms`, of lengths that differ by at most 1 ms.
+
+        Even lengths, because a rest of one millisecond would ask for `startTime == endTime`, which
+        Binance has refused.
+        """
+        length = self.end_ms - self.start_ms
+        pieces = -(-length // longest_ms)
+        cuts = [self.start_ms + length * piece // pieces for piece in range(pieces + 1)]
+        return tuple(Window(start, end) for start, end in pairwise(cuts))
+
+
+def epoch_ms(instant: datetime) -> int:
+    """Epoch milliseconds of `instant`, rounded up: the first whole millisecond that is not before it.
+
+    Rounding up both ends of a half-open interval keeps the law of partition for neighbours that share an
+    instant between two milliseconds.
+
+    :raises InvalidInterval: when `instant` has no time zone.
+    """
+    if instant.tzinfo is None:
+        message = f"{instant.isoformat()} has no time zone, so it names no instant; write it with one"
+        raise InvalidInterval(message)
+    return -((_EPOCH - instant) // _MILLISECOND)
+
+
+def to_datetime(instant_ms: int) -> datetime:
+    """Return the UTC instant of epoch milliseconds."""
+    return _EPOCH + instant_ms * _MILLISECOND
+
+
+def iso(instant_ms: int) -> str:
+    """ISO 8601 in UTC: `2026-10-10T00:00:00Z`, with milliseconds only where there are some."""
+    precision = "milliseconds" if instant_ms % 1000 else "seconds"
+    return to_datetime(instant_ms).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def compact(instant_ms: int) -> str:
+    """Write an instant as it stands in an object's name: `20261010T000000Z`, `20261010T000000.250Z`."""
+    return iso(instant_ms).replace("-", "").replace(":", "")
