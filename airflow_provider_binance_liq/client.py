@@ -1,0 +1,439 @@
+"""The client: drives the core over HTTP, one request at a time, and keeps three promises.
+
+* The bytes that were signed are the bytes that are sent, and every attempt is signed anew.
+* Nothing is sent while a ban or a Retry-After lasts, nor when our share of the weight is used up.
+* No key, signature or signed URL leaves it, except to the configured host: not in an error, not in a log.
+
+Time, sleep and randomness are arguments.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+import urllib3
+
+from airflow_provider_binance_liq.core.answers import Again, Fail, Hold, Response, judge
+from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
+from airflow_provider_binance_liq.core.rows import UnreadableBody, read_page
+from airflow_provider_binance_liq.core.signing import encode_query, sign_query
+from airflow_provider_binance_liq.core.weights import Budget
+from airflow_provider_binance_liq.exceptions import (
+    ClockSkew,
+    ExchangeUnavailable,
+    IpBanned,
+    LiquidationsError,
+    RequestRejected,
+    SpanRefused,
+    Throttled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_provider_binance_liq.core.paging import Ask
+    from airflow_provider_binance_liq.core.rows import Page
+    from airflow_provider_binance_liq.core.signing import Signer
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: attempts at one request while the answers are transient
+ATTEMPTS: Final = 5
+#: times in a row that one request may be told to wait
+_HOLDS: Final = 5
+#: times in a row that the clock may be read again for one request
+_RESYNCS: Final = 2
+_BACKOFF_S: Final = 0.2
+_CLOCK_WEIGHT: Final = 1
+_SYMBOLS_WEIGHT: Final = 1
+#: longer answers are no page of 100 rows and no list of symbols
+_LONGEST_BODY: Final = 64 * 1024 * 1024
+_SIGNATURE: Final = re.compile(r"(signature=)[^&\s'\"]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one account is reached; `origins` maps a family's name to the origin that serves it."""
+
+    api_key: str = field(repr=False)
+    signer: Signer = field(repr=False)
+    origins: Mapping[str, str]
+    #: how long after its timestamp a request stays valid, in ms; at most 60000
+    recv_window_ms: int = 5000
+    #: share of the IP address's weight that may be used up before waiting
+    weight_share: float = 0.5
+    #: seconds to connect, to wait for the first byte, and three times that for the whole answer
+    timeout_s: float = 10.0
+    #: longest wait that is slept through here; a longer one raises `Throttled`
+    patience_s: float = 90.0
+
+
+@dataclass(slots=True)
+class Spent:
+    """Requests for rows that were sent, repeated ones included, and their documented weight."""
+
+    requests: int = 0
+    weight: int = 0
+
+
+class _HideSignatures(logging.Filter):
+    """urllib3 logs the target of every request at DEBUG; a signed one must not be read there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "signature=" in record.getMessage():
+            record.msg, record.args = _SIGNATURE.sub(r"\1***", record.getMessage()), None
+        return True
+
+
+_hide_signatures: Final = _HideSignatures()
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_hide_signatures)
+
+
+class BinanceClient:
+    """Sends what the core decides to one account's hosts.
+
+    :raises LiquidationsError: every method, by the branch that says what a retry should do.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.settings = settings
+        self.spent = Spent()
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._uniform = uniform
+        self._session = requests.Session()
+        #: ms to add to the local clock, per family whose clock was read
+        self._offsets: dict[str, int] = {}
+        self._budgets: dict[str, Budget] = {}
+        self._banned_until_ms = 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    # What can be asked for. There is nothing else: the paths of the table, the clocks, the symbols.
+
+    def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
+        """Ask for one page.
+
+        :raises SpanRefused: the exchange wants a shorter span; paging knows what to do.
+        """
+        weight = endpoint.request_weight(symbol=ask.symbol is not None)
+        request = _Request(
+            family=endpoint.family.name,
+            path=endpoint.path,
+            pool=endpoint.weight_pool,
+            weight=weight,
+            said=f"GET {endpoint.path} ({ask})",
+            parameters=tuple(_parameters(endpoint, ask)),
+            signed=True,
+        )
+        return self._get(request, lambda body: read_page(body, endpoint))
+
+    def symbols(self, endpoint: Endpoint) -> frozenset[str] | None:
+        """List the symbols that `endpoint` may have rows of; None where there is no such list."""
+        if endpoint.symbols_path is None or endpoint.symbols_family is None:
+            return None
+        try:
+            return self._get(
+                _public(endpoint.symbols_family, endpoint.symbols_path, _SYMBOLS_WEIGHT), _read_symbols
+            )
+        except (RequestRejected, ExchangeUnavailable) as error:
+            log.warning("The symbols of %s cannot be listed: %s", endpoint.name, error)
+            return None
+
+    def server_time_ms(self, family: str) -> int:
+        """Read the clock that `family` goes by, and keep its offset from the local one."""
+        clock_family = FAMILIES[family].clock_family
+        path = FAMILIES[family].clock_path
+        sent_ms = self._local_ms()
+        server_ms = self._get(_public(clock_family, path, _CLOCK_WEIGHT), _read_time)
+        # The server read its clock somewhere between sending and receiving.
+        self._offsets[clock_family] = server_ms - (sent_ms + self._local_ms()) // 2
+        return server_ms
+
+    def clock_offset_ms(self, family: str) -> int:
+        """Milliseconds by which the exchange's clock is ahead of the local one, as last read."""
+        return self._offsets.get(FAMILIES[family].clock_family, 0)
+
+    def now_ms(self, family: str) -> int:
+        """Tell the time on the exchange's clock."""
+        return self._local_ms() + self.clock_offset_ms(family)
+
+    # How it is asked.
+
+    def _get(self, request: _Request, read: Callable[[bytes], T]) -> T:
+        """Send until there is an answer to use, or an error to raise."""
+        tries = _Tries()
+        while True:
+            if request.signed and FAMILIES[request.family].clock_family not in self._offsets:
+                self.server_time_ms(request.family)
+            self._wait_for_weight(request)
+            verdict: Again | Hold | Fail | None
+            answer = self._send(request)
+            if isinstance(answer, Response):
+                verdict = self._judge(request, answer, tries)
+                if verdict is None:
+                    try:
+                        return read(answer.body)
+                    except UnreadableBody as error:
+                        verdict = Again(str(error))
+            else:
+                verdict = answer
+            self._act_on(verdict, request, tries)
+
+    def _wait_for_weight(self, request: _Request) -> None:
+        """Sleep until the request may be sent.
+
+        :raises Throttled: when that takes longer than our patience, with the instant to come back at.
+        """
+        budget = self._budget(request)
+        if request.weight > budget.allowed:
+            message = (
+                f"{request.said} costs a weight of {request.weight}, but a weight_share of {budget.share:g} "
+                f"of the limit of {budget.limit} allows {budget.allowed} a minute; raise weight_share"
+            )
+            raise RequestRejected(message)
+        while (now_ms := self.now_ms(request.family)) < (
+            ready_ms := max(self._banned_until_ms, budget.ready_at(now_ms, request.weight))
+        ):
+            self._wait_until(ready_ms, now_ms, request)
+
+    def _wait_until(self, ready_ms: int, now_ms: int, request: _Request) -> None:
+        seconds = (ready_ms - now_ms) / 1000
+        reason = "its IP address is banned" if self._banned_until_ms >= ready_ms else "its weight is used up"
+        if seconds > self.settings.patience_s:
+            kind = IpBanned if self._banned_until_ms >= ready_ms else Throttled
+            message = (
+                f"{request.said} has to wait for {seconds:.0f} s, because {reason}; a retry goes on then"
+            )
+            raise kind(message, ready_ms)
+        log.info("%s waits for %.1f s, because %s", request.said, seconds, reason)
+        # A little later for everybody, and not at the same moment for all.
+        self._sleep(seconds + self._uniform(0.05, 0.5))
+
+    def _send(self, request: _Request) -> Response | Again:
+        """Send one attempt, with a timestamp and signature of its own."""
+        headers = {"Accept": "application/json", "User-Agent": "airflow-provider-binance-liq"}
+        target = self.settings.origins[request.family] + request.path
+        if request.signed:
+            headers["X-MBX-APIKEY"] = self.settings.api_key
+            target = f"{target}?{self._signed_query(request)}"
+        self._count(request)
+        try:
+            response = self._receive(target, headers)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            # Its text may hold the signed URL: only the kind of the error goes on.
+            return Again(f"no answer ({type(error).__name__})")
+        self._observe(request, response)
+        return response
+
+    def _signed_query(self, request: _Request) -> str:
+        stamps: tuple[tuple[str, str | int], ...] = (
+            ("recvWindow", self.settings.recv_window_ms),
+            ("timestamp", self.now_ms(request.family)),
+        )
+        return sign_query(encode_query((*request.parameters, *stamps)), self.settings.signer)
+
+    def _receive(self, target: str, headers: Mapping[str, str]) -> Response:
+        """Receive one whole answer within its time.
+
+        :raises OSError: when it takes too long or is too large.
+        """
+        prepared = requests.Request("GET", target.partition("?")[0], headers=dict(headers)).prepare()
+        prepared.url = target  # as it was signed; preparing it would quote it again
+        deadline = self._monotonic() + 3 * self.settings.timeout_s
+        with self._session.send(
+            prepared,
+            stream=True,
+            timeout=self.settings.timeout_s,
+            allow_redirects=False,
+            **self._transport(target),
+        ) as response:
+            body = bytearray()
+            while chunk := response.raw.read1(decode_content=True):
+                body += chunk
+                if len(body) > _LONGEST_BODY or self._monotonic() > deadline:
+                    message = f"{len(body)} bytes and no end"
+                    raise TimeoutError(message)
+            return Response(response.status_code, response.headers, bytes(body))
+
+    def _transport(self, target: str) -> dict[str, Any]:
+        """Proxies and certificates from the environment; none of that for loopback."""
+        if is_loopback(target):
+            return {"proxies": {}, "verify": True}
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(target))
+        found = self._session.merge_environment_settings(origin, {}, None, None, None)
+        return {"proxies": found["proxies"], "verify": found["verify"] or True}
+
+    def _judge(self, request: _Request, answer: Response, tries: _Tries) -> Again | Hold | Fail | None:
+        return judge(request.family, answer, now_ms=self.now_ms(request.family), earlier_holds=tries.holds)
+
+    def _act_on(self, verdict: Again | Hold | Fail, request: _Request, tries: _Tries) -> None:
+        """Prepare the next attempt, or raise."""
+        if isinstance(verdict, Fail):
+            raise self._failure(verdict, request)
+        if isinstance(verdict, Hold):
+            self._hold(verdict, request, tries)
+        elif verdict.resync and request.signed:
+            tries.resyncs += 1
+            if tries.resyncs > _RESYNCS:
+                message = (
+                    f"{request.said}: {verdict.said}, although the exchange's clock was read {_RESYNCS} times"
+                )
+                raise ClockSkew(self._redact(message))
+            self.server_time_ms(request.family)
+        else:
+            self._back_off(verdict, request, tries)
+
+    def _hold(self, verdict: Hold, request: _Request, tries: _Tries) -> None:
+        tries.holds += 1
+        if verdict.banned:
+            self._banned_until_ms = max(self._banned_until_ms, verdict.until_ms)
+        self._budget(request).hold(verdict.until_ms)
+        log.warning("%s: %s", request.said, self._redact(verdict.said))
+        if tries.holds >= _HOLDS:
+            kind = IpBanned if verdict.banned else Throttled
+            message = f"{request.said}: told to wait {tries.holds} times in a row, at last by {verdict.said}"
+            raise kind(self._redact(message), verdict.until_ms)
+
+    def _back_off(self, verdict: Again, request: _Request, tries: _Tries) -> None:
+        tries.attempts += 1
+        if tries.attempts >= ATTEMPTS:
+            message = (
+                f"{request.said}: no usable answer in {tries.attempts} attempts, at last {verdict.said}; "
+                "a retry asks again"
+            )
+            raise ExchangeUnavailable(self._redact(message))
+        log.info("%s: %s; asking again", request.said, self._redact(verdict.said))
+        # Doubling, as the exchange's own page on 503 asks for, and spread over half of it.
+        longest = _BACKOFF_S * 2**tries.attempts
+        self._sleep(self._uniform(longest / 2, longest))
+
+    def _failure(self, verdict: Fail, request: _Request) -> LiquidationsError:
+        message = self._redact(f"{request.said}: {verdict.said}; {verdict.advice}")
+        if issubclass(verdict.kind, SpanRefused):
+            return verdict.kind(message, verdict.code, verdict.longest_ms)
+        if issubclass(verdict.kind, RequestRejected):
+            return verdict.kind(message, verdict.code)
+        return verdict.kind(message)
+
+    # Weight and time.
+
+    def _budget(self, request: _Request) -> Budget:
+        if request.pool not in self._budgets:
+            limit = FAMILIES[request.family].weight_limit
+            self._budgets[request.pool] = Budget(limit, self.settings.weight_share)
+        return self._budgets[request.pool]
+
+    def _count(self, request: _Request) -> None:
+        self._budget(request).spend(self.now_ms(request.family), request.weight)
+        if request.signed:
+            self.spent.requests += 1
+            self.spent.weight += request.weight
+
+    def _observe(self, request: _Request, response: Response) -> None:
+        """Take over what the server counts; its answers to the clock of sapi count another limit."""
+        used = response.headers.get(FAMILIES[request.family].used_weight_header, "")
+        if used.isdigit():
+            self._budget(request).observe(self.now_ms(request.family), int(used))
+
+    def _local_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    def _redact(self, text: str) -> str:
+        """Take out what an answer may have echoed."""
+        return _SIGNATURE.sub(r"\1***", text).replace(self.settings.api_key, "***")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    family: str
+    path: str
+    pool: str
+    weight: int
+    said: str
+    parameters: tuple[tuple[str, str | int], ...] = ()
+    signed: bool = False
+
+
+@dataclass(slots=True)
+class _Tries:
+    attempts: int = 0
+    holds: int = 0
+    resyncs: int = 0
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` names this very machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]:
+    """Spell an ask in the endpoint's own parameter names."""
+    yield "startTime", ask.first_ms
+    yield "endTime", ask.last_ms
+    if ask.symbol is not None and endpoint.symbol_parameter:
+        yield endpoint.symbol_parameter, ask.symbol
+    if ask.auto_close_type is not None:
+        yield "autoCloseType", ask.auto_close_type
+    if ask.number is None:
+        yield "limit", endpoint.page_size
+    else:
+        yield "current", ask.number
+        yield "size", endpoint.page_size
+
+
+def _public(family: str, path: str, weight: int) -> _Request:
+    return _Request(family, path, FAMILIES[family].weight_pool, weight, f"GET {path}")
+
+
+class _Time(msgspec.Struct):
+    server_time: int = msgspec.field(name="serverTime")
+
+
+class _Symbol(msgspec.Struct):
+    symbol: str
+
+
+class _ExchangeInfo(msgspec.Struct):
+    symbols: list[_Symbol]
+
+
+def _read_time(body: bytes) -> int:
+    return _decode(body, _Time).server_time
+
+
+def _read_symbols(body: bytes) -> frozenset[str]:
+    return frozenset(symbol.symbol for symbol in _decode(body, _ExchangeInfo).symbols)
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableBody(str(error)) from None

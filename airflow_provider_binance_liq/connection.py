@@ -1,0 +1,200 @@
+"""What a connection has to hold, field by field; each mistake has a message of its own.
+
+Fields are read by name. None and an empty text count as unset, because Airflow's form writes them for what
+nobody touched. Everything else is checked here, because no other part of Airflow does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+from urllib.parse import urlsplit
+
+from airflow_provider_binance_liq.client import Settings, is_loopback
+from airflow_provider_binance_liq.core.endpoints import FAMILIES, Environment
+from airflow_provider_binance_liq.core.signing import load_signer
+from airflow_provider_binance_liq.exceptions import InvalidConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: a part of an object's key, so neither a slash nor `key=value`
+_LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One Binance account: its label in object keys and tables, and how it is reached."""
+
+    label: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a connection as Airflow hands them out."""
+
+    conn_id: str
+    login: str | None
+    password: str | None
+    extra: str | None
+
+    def extras(self) -> Mapping[str, Any]:
+        """Parse the extra.
+
+        :raises InvalidConnection: it is no JSON object.
+        """
+        try:
+            extra = json.loads(self.extra or "{}")
+        except ValueError:
+            extra = None
+        if not isinstance(extra, dict):
+            raise self.invalid("the extra is no JSON object")
+        return extra
+
+    def secrets(self) -> list[str]:
+        """List what must never be shown."""
+        try:
+            passphrase = self.extras().get("private_key_passphrase")
+        except InvalidConnection:
+            passphrase = None
+        return [text for text in (self.login, self.password, passphrase) if isinstance(text, str) and text]
+
+    def invalid(self, reason: str) -> InvalidConnection:
+        """Make the error that names this connection."""
+        return InvalidConnection(f"connection {self.conn_id!r}: {reason}")
+
+
+def read_account(fields: Fields) -> Account:
+    """Check every field of a connection.
+
+    :raises InvalidConnection: naming the connection, the field, and what it has to be; never its secrets.
+    """
+    reader = _Reader(fields)
+    try:
+        signer = load_signer(reader.secret(), reader.text("private_key_passphrase"))
+    except InvalidConnection as error:
+        raise fields.invalid(str(error)) from None
+    settings = Settings(
+        api_key=reader.api_key(),
+        signer=signer,
+        origins=reader.origins(),
+        recv_window_ms=reader.whole("recv_window_ms", default=5000, least=1, most=60_000),
+        weight_share=reader.number("weight_share", default=0.5, least=0.01, most=1),
+        timeout_s=reader.number("timeout_s", default=10, least=0.1, most=300),
+    )
+    return Account(reader.label(), settings)
+
+
+def read_label(fields: Fields) -> str:
+    """Read the account's label alone, which needs no key.
+
+    :raises InvalidConnection: it cannot stand in an object's key.
+    """
+    return _Reader(fields).label()
+
+
+class _Reader:
+    """Reads and checks single fields."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        self.extra = fields.extras()
+
+    def text(self, name: str) -> str | None:
+        value = self.extra.get(name)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            raise self.fields.invalid(f"{name} is {value!r}; it has to be a text")
+        return value
+
+    def number(self, name: str, *, default: float, least: float, most: float) -> float:
+        value = self.extra.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            number = float(value) if isinstance(value, int | float | str) and value is not True else None
+        except ValueError:
+            number = None
+        if number is None or isinstance(value, bool) or not least <= number <= most:
+            raise self.fields.invalid(f"{name} is {value!r}; it has to be a number from {least} to {most}")
+        return number
+
+    def whole(self, name: str, *, default: int, least: int, most: int) -> int:
+        number = self.number(name, default=default, least=least, most=most)
+        if not float(number).is_integer():
+            raise self.fields.invalid(f"{name} is {number!r}; it has to be a whole number")
+        return int(number)
+
+    def label(self) -> str:
+        given = self.text("account")
+        label = self.fields.conn_id if given is None else given
+        if not _LABEL.fullmatch(label):
+            advice = (
+                "it stands in object keys, so letters, digits and . _ - @ + only, not beginning with a dot"
+            )
+            raise self.fields.invalid(f"account {label!r} cannot be used: {advice}")
+        return label
+
+    def api_key(self) -> str:
+        key = (self.fields.login or "").strip()
+        if not key:
+            raise self.fields.invalid("the login is empty; it has to be the API key")
+        if not _PRINTABLE.fullmatch(key):
+            raise self.fields.invalid(
+                "the login is no API key: it holds blanks or characters outside of ASCII"
+            )
+        return key
+
+    def secret(self) -> str:
+        path, password = self.text("private_key_path"), (self.fields.password or "").strip()
+        if path is None:
+            return password
+        if password:
+            raise self.fields.invalid("it has both a password and a private_key_path; keep one of them")
+        try:
+            return Path(path).expanduser().read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no PEM"
+            raise self.fields.invalid(f"private_key_path {path!r} cannot be read: {reason}") from None
+
+    def origins(self) -> dict[str, str]:
+        """Map each family to the origin that serves it; a family that the environment lacks is absent."""
+        environment = self.environment()
+        base_url = self.text("base_url")
+        if base_url is not None:
+            return dict.fromkeys(FAMILIES, self.origin(base_url))
+        return {
+            name: family.origins[environment]
+            for name, family in FAMILIES.items()
+            if environment in family.origins
+        }
+
+    def environment(self) -> Environment:
+        given = self.text("environment") or "production"
+        for known in get_args(Environment):
+            if given == known:
+                return known  # type: ignore[no-any-return]  # get_args is not typed
+        known_ones = ", ".join(get_args(Environment))
+        raise self.fields.invalid(f"environment is {given!r}; it has to be one of {known_ones}")
+
+    def origin(self, url: str) -> str:
+        try:
+            parts = urlsplit(url.strip())
+            _ = parts.port
+        except ValueError:
+            raise self.fields.invalid("base_url is no URL") from None
+        if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
+            raise self.fields.invalid(
+                "base_url has to be an origin alone, such as https://proxy.example:8443"
+            )
+        if not parts.hostname or parts.scheme not in ("https", "http"):
+            raise self.fields.invalid(f"base_url is {url!r}; it has to begin with https:// and name a host")
+        if parts.scheme == "http" and not is_loopback(url.strip()):
+            raise self.fields.invalid(f"base_url is {url!r}; plain http is for this machine alone, use https")
+        return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,233 @@
+"""What an answer of the exchange means: use it, ask again, wait, or give up by name.
+
+A pure decision over status, headers and body. Codes are read per family, because the same number means
+different things: -4088 is a time range on dapi and a missing permission on fapi; -5041 is a queue on papi
+and an order reject on fapi. Source of the codes: the "Error Code" page of each family.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.exceptions import (
+    BeyondRetention,
+    FirewallBlocked,
+    KeyRejected,
+    LiquidationsError,
+    LocationRestricted,
+    RequestRejected,
+    SpanRefused,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OK: Final = 200
+_SUCCESSES: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
+_FORBIDDEN: Final = 403
+_UNAUTHORIZED: Final = 401
+_TIMEOUT: Final = 408
+_BANNED: Final = 418
+_TOO_MANY: Final = 429
+_RESTRICTED: Final = 451
+_SERVER_ERRORS: Final = range(500, 600)
+
+_TOO_MANY_CODES: Final = {-1003, -1015}
+_CLOCK_CODE: Final = -1021
+_TRANSIENT_CODES: Final = {-1000, -1001, -1006, -1007, -1008, -1016}
+_FAMILY_TRANSIENT_CODES: Final = {"sapi": {-1004}, "papi": {-5041}}
+_KEY_CODES: Final = {-1002, -1011, -1022, -1099, -2014, -2015, -2017}
+_SPAN_CODES: Final = {
+    "fapi": {-1127, -4165},
+    "papi": {-1127, -4165},
+    "dapi": {-1127, -4088},
+    "sapi": {-1127, -4047, -6021},
+}
+#: "Search window is restricted to recent 2 days only."; seen on another fapi endpoint
+_RETENTION_CODE: Final = -4166
+
+_BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})")
+_LONGEST: Final = re.compile(r"(\d+)\s*(hour|day)", re.IGNORECASE)
+_UNIT_MS: Final = {"hour": 3_600_000, "day": 86_400_000}
+#: bans last "from 2 minutes to 3 days"
+_SHORTEST_BAN_MS: Final = 2 * 60_000
+_LONGEST_BAN_MS: Final = 3 * 86_400_000
+#: a wait that is over already would be no wait
+_SHORTEST_HOLD_MS: Final = 1000
+_SHOWN: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer as it came; `headers` are looked up by the names as Binance writes them."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Ask once more, with a fresh timestamp and signature; after reading the clock if `resync`."""
+
+    said: str
+    resync: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Send nothing before `until_ms`; `banned` holds the whole IP address."""
+
+    until_ms: int
+    said: str
+    banned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """No repetition mends it."""
+
+    kind: type[LiquidationsError]
+    said: str
+    advice: str = ""
+    code: int | None = None
+    longest_ms: int | None = None
+
+
+class _Refusal(msgspec.Struct):
+    code: int
+    msg: str = ""
+
+
+_refusal_decoder: Final = msgspec.json.Decoder(_Refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The part of an answer that decides."""
+
+    status: int
+    code: int | None
+    text: str
+
+    def __str__(self) -> str:
+        code = "" if self.code is None else f", code {self.code}"
+        return f"HTTP {self.status}{code}: {self.text}"
+
+
+def judge(
+    family: str, response: Response, *, now_ms: int, earlier_holds: int = 0
+) -> Again | Hold | Fail | None:
+    """Decide over one answer; None means that its body can be used.
+
+    :param earlier_holds: how many answers in a row asked to wait; a wait of unstated length grows with it.
+    """
+    status, headers = response.status, response.headers
+    said = _read(status, response.body)
+    if status == _OK and said.code is None:
+        return None
+    if status == _BANNED:
+        default = min(_SHORTEST_BAN_MS << min(earlier_holds, 11), _LONGEST_BAN_MS)
+        return Hold(_hold_until(headers, said, now_ms, now_ms + default), str(said), banned=True)
+    if status == _TOO_MANY or said.code in _TOO_MANY_CODES:
+        banned = "banned until" in said.text
+        return Hold(
+            _hold_until(headers, said, now_ms, _later_minute(now_ms, earlier_holds)), str(said), banned
+        )
+    return _by_code(family, said) or _by_status(said)
+
+
+def _read(status: int, body: bytes) -> _Said:
+    try:
+        refusal = _refusal_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Said(status, None, _describe(body) if status != _OK else "")
+    return _Said(status, refusal.code, refusal.msg[:_SHOWN])
+
+
+def _describe(body: bytes) -> str:
+    """Describe a body that is no refusal as documented, without showing a page that may echo the request."""
+    if not body:
+        return "an empty body"
+    kind = "an HTML page" if body.lstrip()[:1] == b"<" else "a body"
+    return f"{kind} of {len(body)} bytes without an error code"
+
+
+def _by_code(family: str, said: _Said) -> Again | Fail | None:
+    code = said.code
+    if code == _CLOCK_CODE:
+        return Again(str(said), resync=True)
+    if code in _TRANSIENT_CODES | _FAMILY_TRANSIENT_CODES.get(family, set()):
+        return Again(str(said))
+    if code in _SPAN_CODES.get(family, set()):
+        return Fail(SpanRefused, str(said), "a shorter window is needed", code, _longest_ms(said.text))
+    if code in _KEY_CODES:
+        return Fail(KeyRejected, str(said), _KEY_ADVICE, code)
+    if code == _RETENTION_CODE:
+        return Fail(BeyondRetention, str(said), "the exchange no longer answers for this window", code)
+    return None
+
+
+_KEY_ADVICE: Final = (
+    "check the key, that it may read this account (futures, portfolio margin and margin are separate "
+    "permissions), and that its allow-list has this machine's IP address"
+)
+
+
+def _by_status(said: _Said) -> Again | Fail:
+    status = said.status
+    if status in _SERVER_ERRORS or status in _SUCCESSES or status == _TIMEOUT:
+        return Again(str(said))
+    if status == _RESTRICTED:
+        return Fail(
+            LocationRestricted, str(said), "the exchange does not serve this IP address's country", said.code
+        )
+    if status == _FORBIDDEN:
+        advice = (
+            "the exchange's firewall refused it; let things rest, and see what else runs on this IP address"
+        )
+        return Fail(FirewallBlocked, str(said), advice, said.code)
+    if status == _UNAUTHORIZED:
+        return Fail(KeyRejected, str(said), _KEY_ADVICE, said.code)
+    if status in _REDIRECTS:
+        advice = "redirects are not followed, so that the key goes nowhere else; check the host in `base_url`"
+        return Fail(RequestRejected, str(said), advice, said.code)
+    return Fail(RequestRejected, str(said), "the same request would be refused again", said.code)
+
+
+def _hold_until(headers: Mapping[str, str], said: _Said, now_ms: int, default_ms: int) -> int:
+    """Take the latest instant that the answer names, or the default where it names none."""
+    named = [instant for instant in (_retry_after_ms(headers, now_ms), _banned_until_ms(said)) if instant]
+    return max([*named, now_ms + _SHORTEST_HOLD_MS]) if named else default_ms
+
+
+def _retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
+    value = (headers.get("Retry-After") or "").strip()
+    if value.isdigit():
+        return now_ms + int(value) * 1000
+    try:
+        return epoch_ms(parsedate_to_datetime(value))
+    except (ValueError, LiquidationsError):
+        return None
+
+
+def _banned_until_ms(said: _Said) -> int | None:
+    found = _BANNED_UNTIL.search(said.text)
+    return int(found[1]) if found else None
+
+
+def _later_minute(now_ms: int, earlier_holds: int) -> int:
+    """Find the next minute of the exchange's count, and a later one each time that was not enough."""
+    return (now_ms // 60_000 + (1 << min(earlier_holds, 6))) * 60_000
+
+
+def _longest_ms(text: str) -> int | None:
+    found = _LONGEST.findall(text)
+    return int(found[-1][0]) * _UNIT_MS[found[-1][1].lower()] or None if found else None

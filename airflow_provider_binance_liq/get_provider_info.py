@@ -1,0 +1,94 @@
+"""What Airflow reads at discovery, in every one of its components: plain data, nothing imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PACKAGE = "airflow_provider_binance_liq"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description, by Airflow's `provider_info.schema.json`."""
+    return {
+        "package-name": "airflow-provider-binance-liq",
+        "name": "Binance liquidations",
+        "description": (
+            "An account's own liquidations from Binance: each window proven complete, or failed by name."
+        ),
+        "integrations": [
+            {
+                "integration-name": "Binance",
+                "external-doc-url": "https://developers.binance.com/docs",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [
+            {"integration-name": "Binance", "python-modules": [f"{_PACKAGE}.hooks.binance"]},
+        ],
+        "operators": [
+            {"integration-name": "Binance", "python-modules": [f"{_PACKAGE}.operators.liquidations"]},
+        ],
+        "connection-types": [
+            {
+                "connection-type": "binance",
+                "hook-class-name": f"{_PACKAGE}.hooks.binance.BinanceHook",
+                "hook-name": "Binance",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "port", "schema", "extra"],
+                    "relabeling": {"login": "API key", "password": "Secret or private key (PEM)"},
+                    "placeholders": {
+                        "login": "the API key, which may be read-only",
+                        "password": "HMAC secret, or RSA / Ed25519 private key",
+                    },
+                },
+                "conn-fields": _CONN_FIELDS,
+            }
+        ],
+    }
+
+
+_CONN_FIELDS: dict[str, Any] = {
+    "account": {
+        "label": "Account label",
+        "description": "Names the account in object keys and tables. Default: the connection id.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "environment": {
+        "label": "Environment",
+        "description": "Demo has USDⓈ-M and COIN-M futures only. Default: production.",
+        "schema": {"type": ["string", "null"], "enum": ["production", "demo", None]},
+    },
+    "private_key_path": {
+        "label": "Private key file",
+        "description": "Path of a PEM file on the worker, instead of pasting the key.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "private_key_passphrase": {
+        "label": "Private key passphrase",
+        "description": "Where the private key is encrypted.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "weight_share": {
+        "label": "Weight share",
+        "description": (
+            "Share of the IP address's request weight that may be used up, by everybody on it, before this "
+            "provider waits. Default: 0.5."
+        ),
+        "schema": {"type": ["number", "null"], "minimum": 0.01, "maximum": 1},
+    },
+    "recv_window_ms": {
+        "label": "recvWindow (ms)",
+        "description": "How long a signed request stays valid. Default: 5000.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 60000},
+    },
+    "timeout_s": {
+        "label": "Timeout (s)",
+        "description": "To connect and to wait for the first byte. Default: 10.",
+        "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 300},
+    },
+    "base_url": {
+        "label": "Base URL",
+        "description": "One origin for every API, for a proxy or the simulator. https, or http to loopback.",
+        "schema": {"type": ["string", "null"]},
+    },
+}

@@ -1,0 +1,111 @@
+"""`BinanceHook`: an Airflow connection becomes a client that signs with its key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES, Endpoint
+from airflow_provider_binance_liq.exceptions import LiquidationsError
+
+# What takes time to import (requests, cryptography) is imported where it is used: DAG files import this
+# module, and Airflow imports DAG files again and again.
+if TYPE_CHECKING:
+    from airflow_provider_binance_liq.client import BinanceClient
+    from airflow_provider_binance_liq.connection import Account, Fields
+
+#: seconds; a test in the UI should not wait for longer
+_TEST_TIMEOUT_S: Final = 5.0
+#: ms before now that the test of a permission asks for
+_TEST_SPAN_MS: Final = 60_000
+
+
+class BinanceHook(BaseHook):
+    """Reads a connection of type `binance`.
+
+    :param binance_conn_id: its `login` is the API key, its `password` the HMAC secret or a PEM private key.
+    """
+
+    conn_name_attr = "binance_conn_id"
+    default_conn_name = "binance_default"
+    conn_type = "binance"
+    hook_name = "Binance"
+
+    def __init__(self, binance_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.binance_conn_id = binance_conn_id
+
+    def account(self) -> Account:
+        """Return the account that the connection describes, every field of it checked.
+
+        :raises InvalidConnection: naming the field.
+        """
+        from airflow_provider_binance_liq.connection import read_account  # noqa: PLC0415 - see above
+
+        return read_account(self._fields())
+
+    def account_label(self) -> str:
+        """Return the account's label in object keys and tables; the connection id, if none is given."""
+        from airflow_provider_binance_liq.connection import read_label  # noqa: PLC0415 - see above
+
+        return read_label(self._fields())
+
+    def get_conn(self) -> BinanceClient:
+        """Make a client for this connection.
+
+        :raises InvalidConnection: naming the field.
+        """
+        from airflow_provider_binance_liq.client import BinanceClient  # noqa: PLC0415 - see above
+
+        return BinanceClient(self.account().settings)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell what works: the clocks, the key, and which families it may read.
+
+        It is a success when at least one family can be read: no account has them all.
+        """
+        from airflow_provider_binance_liq.client import BinanceClient  # noqa: PLC0415 - see above
+
+        try:
+            settings = self.account().settings
+        except LiquidationsError as error:
+            return False, str(error)
+        timeout_s = min(settings.timeout_s, _TEST_TIMEOUT_S)
+        client = BinanceClient(replace(settings, timeout_s=timeout_s, patience_s=_TEST_TIMEOUT_S))
+        results = [_test_family(client, endpoint) for endpoint in _one_endpoint_a_family(client)]
+        client.close()
+        return any(readable for readable, _ in results), "; ".join(said for _, said in results)
+
+    def _fields(self) -> Fields:
+        from airflow_provider_binance_liq.connection import Fields  # noqa: PLC0415 - see above
+
+        connection = self.get_connection(self.binance_conn_id)
+        fields = Fields(self.binance_conn_id, connection.login, connection.password, connection.extra)
+        for secret in fields.secrets():
+            mask_secret(secret)
+        return fields
+
+
+def _one_endpoint_a_family(client: BinanceClient) -> list[Endpoint]:
+    """Choose the cheapest endpoint of each family that the connection reaches."""
+    cheapest: dict[str, Endpoint] = {}
+    for endpoint in sorted(ENDPOINTS.values(), key=lambda endpoint: endpoint.weight):
+        cheapest.setdefault(endpoint.family.name, endpoint)
+    return [cheapest[name] for name in FAMILIES if name in client.settings.origins]
+
+
+def _test_family(client: BinanceClient, endpoint: Endpoint) -> tuple[bool, str]:
+    from airflow_provider_binance_liq.core.paging import Ask  # noqa: PLC0415 - see above
+
+    family = endpoint.family.name
+    try:
+        now_ms = client.server_time_ms(family)
+        number = 1 if endpoint.paging == "number" else None
+        client.fetch(endpoint, Ask(now_ms - _TEST_SPAN_MS, now_ms, number=number))
+    except LiquidationsError as error:
+        return False, f"{family} cannot be read: {error}"
+    offset_ms = client.clock_offset_ms(family)
+    return True, f"{family} can be read (its clock is {offset_ms:+d} ms from this machine's)"

@@ -1,0 +1,106 @@
+"""One job: read a window completely, publish its object, then commit its manifest. Nothing of Airflow.
+
+The order is the law of commit: the manifest says what was proven about an object that is already whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_binance_liq import __version__
+from airflow_provider_binance_liq.client import BinanceClient
+from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
+from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.extraction import extract
+from airflow_provider_binance_liq.landing import commit, draft, open_destination, place, publish
+from airflow_provider_binance_liq.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_binance_liq.connection import Account
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.manifest import Compression, ManifestObject
+    from airflow_provider_binance_liq.core.windows import Window
+    from airflow_provider_binance_liq.extraction import Filters, Reading
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to extract, of whom, and where to."""
+
+    endpoint: Endpoint
+    window: Window
+    filters: Filters
+    account: Account
+    #: URL of the destination
+    destination: str
+    compression: Compression = None
+    #: why the window cannot be claimed complete, where it cannot
+    doubt: str = ""
+
+    def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
+        """Extract and land; returns the manifest as it was written.
+
+        :raises LiquidationsError: by the branch that says what a retry should do; nothing half-done stays.
+        """
+        if self.endpoint.family.name not in self.account.settings.origins:
+            message = (
+                f"the connection's environment has no {self.endpoint.family.name}, so no {self.endpoint.name}"
+            )
+            raise InvalidRequest(message)
+        # Before any weight is spent: a destination that is none would waste it.
+        destination = open_destination(self.destination)
+        at = place(
+            destination,
+            self.endpoint,
+            self.account.label,
+            self.window,
+            self.filters.to_manifest(),
+            self.compression,
+        )
+        own = client or BinanceClient(self.account.settings, clock=clock)
+        with Spool() as spool:
+            reading = extract(self.endpoint, self.window, self.filters, exchange=own, spool=spool)
+            local = draft(spool.bodies(self.filters.symbols), spool.path, self.compression)
+            manifest = self._describe(publish(local, at), reading, own, extracted_at_ms=int(clock() * 1000))
+            commit(manifest, at, spool.path)
+        log.info(
+            "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
+            self.endpoint.name,
+            self.window,
+            manifest.object.rows,
+            manifest.object.uri,
+            manifest.proof.requests,
+            manifest.proof.weight,
+            manifest.proof.method if manifest.proof.complete else f"no, {self.doubt}",
+        )
+        return manifest
+
+    def _describe(
+        self, stored: ManifestObject, reading: Reading, client: BinanceClient, *, extracted_at_ms: int
+    ) -> Manifest:
+        proof = Proof(
+            complete=not self.doubt,
+            pages=reading.pages,
+            requests=client.spent.requests,
+            weight=client.spent.weight,
+            method=reading.method,
+            caveats=tuple(caveat for caveat in (self.doubt, self.endpoint.caveat) if caveat),
+        )
+        return Manifest(
+            endpoint=self.endpoint.name,
+            account=self.account.label,
+            window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
+            filters=self.filters.to_manifest(),
+            object=stored,
+            proof=proof,
+            extracted_at=iso(extracted_at_ms),
+            provider_version=__version__,
+        )

@@ -1,0 +1,275 @@
+"""Landing: an object is whole before it is visible, and its manifest is written last.
+
+Law of commit: an object without a manifest does not exist; a manifest's counts and sha256 match its object.
+So an object is first written to a local file, then published in one step, then described. An older manifest
+is taken away before its object is replaced: at no moment does one stand beside an object that it does not
+describe. Law of idempotence: same rows, same key, same bytes, also when compressed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.core.manifest import (
+    Compression,
+    Manifest,
+    ManifestFilters,
+    ManifestObject,
+    from_json,
+    reconcile,
+)
+from airflow_provider_binance_liq.core.windows import compact, to_datetime
+from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.windows import Window
+
+_SUFFIXES: Final[dict[Compression, str]] = {None: ".ndjson", "gzip": ".ndjson.gz"}
+_MANIFEST_SUFFIX: Final = ".manifest.json"
+_CHUNK: Final = 1024 * 1024
+#: stores in which an upload becomes visible whole, at its end
+_ATOMIC_UPLOADS: Final = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the object of one extraction belongs, and its manifest beside it."""
+
+    directory: ObjectStoragePath
+    stem: str
+    compression: Compression = None
+
+    @property
+    def object(self) -> ObjectStoragePath:
+        """Path of the object."""
+        return self.directory / f"{self.stem}{_SUFFIXES[self.compression]}"
+
+    @property
+    def manifest(self) -> ObjectStoragePath:
+        """Path of the manifest."""
+        return self.directory / f"{self.stem}{_MANIFEST_SUFFIX}"
+
+
+def place(
+    destination: ObjectStoragePath,
+    endpoint: Endpoint,
+    account: str,
+    window: Window,
+    filters: ManifestFilters,
+    compression: Compression = None,
+) -> Place:
+    """Name the place: `<endpoint>/account=<account>/date=<start>/<start>_<end>`, all from the window."""
+    date = to_datetime(window.start_ms).date().isoformat()
+    directory = destination / endpoint.name / f"account={account}" / f"date={date}"
+    stem = f"{compact(window.start_ms)}_{compact(window.end_ms)}{_filter_mark(filters)}"
+    return Place(directory, stem, compression)
+
+
+def _filter_mark(filters: ManifestFilters) -> str:
+    """Give a filtered extraction a name of its own, short whatever the filter, the same for the same one."""
+    if not filters.symbols and not filters.auto_close_type:
+        return ""
+    canonical = "\n".join([filters.auto_close_type or "", *sorted(filters.symbols)])
+    return f".filter-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An object on local disk, ready to be published."""
+
+    path: Path
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def draft(bodies: Iterable[bytes], directory: Path, compression: Compression = None) -> Draft:
+    """Write rows to a local file, one a line.
+
+    :raises StorageError: the local disk does not take them.
+    """
+    path = directory / f"object{_SUFFIXES[compression]}"
+    rows = 0
+    with _storing("write the rows to the local disk, in", directory), path.open("wb") as file:
+        # No file name and no time in gzip's header: the same rows have to give the same bytes.
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compression == "gzip" else file
+        for body in bodies:
+            packed.write(body)
+            packed.write(b"\n")
+            rows += 1
+        if packed is not file:
+            packed.close()
+    return Draft(path, rows, path.stat().st_size, _sha256(path))
+
+
+def publish(draft: Draft, place: Place) -> ManifestObject:
+    """Make the object visible, whole, at its place; no manifest describes it yet.
+
+    :raises StorageError: the destination does not take it. What was there before has no manifest any more,
+        so nobody reads it; running again repairs it.
+    """
+    target = place.object
+    with _storing("write", target):
+        place.directory.mkdir(parents=True, exist_ok=True)
+        place.manifest.unlink(missing_ok=True)
+        _remove_other_forms(place)
+        _put(draft.path, target)
+    return ManifestObject(str(target), draft.rows, draft.bytes, draft.sha256, place.compression)
+
+
+def commit(manifest: Manifest, place: Place, directory: Path) -> None:
+    """Write the manifest, last of all.
+
+    :raises StorageError: the destination does not take it; the object then still does not exist.
+    """
+    local = directory / "manifest.json"
+    with _storing("write", place.manifest):
+        local.write_text(manifest.to_json(), encoding="utf-8")
+        _put(local, place.manifest)
+
+
+def read_manifest(path: ObjectStoragePath) -> Manifest:
+    """Read a manifest back.
+
+    :raises StorageError: it is not there, or cannot be read.
+    :raises InconsistentManifest: it is no manifest of this schema version.
+    """
+    with _storing("read", path):
+        return from_json(path.read_bytes())
+
+
+def fetch_object(manifest: Manifest, directory: Path) -> Path:
+    """Copy the object of `manifest` to a local file, unpacked NDJSON, after holding it against the manifest.
+
+    :raises StorageError: it cannot be read.
+    :raises InconsistentManifest: its bytes, checksum or rows are not those of the manifest.
+    """
+    stored, plain = directory / f"{uuid.uuid4().hex}.stored", directory / f"{uuid.uuid4().hex}.ndjson"
+    source = open_destination(manifest.object.uri)
+    with _storing("read", source):
+        source.fs.get_file(_key(source), str(stored))
+        reconcile_bytes = stored.stat().st_size
+        checksum = _sha256(stored)
+    # The checksum first: what does not match is not worth unpacking, and may not be possible to unpack.
+    reconcile(manifest, rows=manifest.object.rows, stored_bytes=reconcile_bytes, sha256=checksum)
+    with _storing("unpack", source):
+        if manifest.object.compression == "gzip":
+            with gzip.open(stored, "rb") as packed, plain.open("wb") as file:
+                shutil.copyfileobj(packed, file, _CHUNK)
+            stored.unlink()
+        else:
+            stored.replace(plain)
+    reconcile(manifest, rows=_count_lines(plain), stored_bytes=reconcile_bytes, sha256=checksum)
+    return plain
+
+
+def open_destination(destination: str) -> ObjectStoragePath:
+    """Resolve a destination's URL, and see that the connection it names is there.
+
+    A missing connection would silently become anonymous access.
+
+    :raises InvalidRequest: it is no such URL, or its connection does not exist.
+    """
+    from airflow.sdk import ObjectStoragePath  # noqa: PLC0415 - airflow takes seconds to import
+
+    text = str(destination or "").strip()
+    if not text:
+        raise InvalidRequest(
+            "destination is empty; give a URL such as file:///lake or s3://aws_default@bucket/prefix"
+        )
+    if "://" not in text and not text.startswith("/"):
+        message = f"destination {text!r} is relative; give a URL such as file:///lake or s3://aws_default@b"
+        raise InvalidRequest(message)
+    path = ObjectStoragePath(text if "://" in text else f"file://{text}")
+    if path.conn_id:
+        _see_connection(path.conn_id, text)
+    try:
+        path.fs  # noqa: B018 - resolving it tells whether there is such a store
+    except Exception as error:
+        message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}"
+        raise InvalidRequest(message) from error
+    return path
+
+
+def _see_connection(conn_id: str, destination: str) -> None:
+    from airflow.sdk import BaseHook  # noqa: PLC0415 - airflow takes seconds to import
+    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415
+
+    try:
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        message = (
+            f"destination {destination!r} names the connection {conn_id!r}, which does not exist; without it, "
+            "the store would be accessed anonymously"
+        )
+        raise InvalidRequest(message) from error
+
+
+def _put(local: Path, target: ObjectStoragePath) -> None:
+    """Publish a local file in one step."""
+    if (target.protocol or "file") in _ATOMIC_UPLOADS:
+        target.fs.put_file(str(local), _key(target))
+        return
+    hidden = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        target.fs.put_file(str(local), _key(hidden))
+        target.fs.mv(_key(hidden), _key(target))
+    except BaseException:
+        if target.fs.exists(_key(hidden)):
+            target.fs.rm_file(_key(hidden))
+        raise
+
+
+def _remove_other_forms(place: Place) -> None:
+    """Take away the object of an earlier run with another compression: one window, one object."""
+    for compression in _SUFFIXES:
+        if compression != place.compression:
+            Place(place.directory, place.stem, compression).object.unlink(missing_ok=True)
+
+
+def _key(path: ObjectStoragePath) -> str:
+    return str(path.path)
+
+
+@contextmanager
+def _storing(verb: str, what: Any) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_describe(verb, what, error)) from error
+    except Exception as error:
+        # Every store has errors of its own; what they have in common is that storage failed.
+        if type(error).__module__.startswith("airflow_provider_binance_liq"):
+            raise
+        raise StorageError(_describe(verb, what, error)) from error
+
+
+def _describe(verb: str, what: Any, error: Exception) -> str:
+    return (
+        f"cannot {verb} {what}: {type(error).__name__}: {error}. Nothing half-written is visible; once the "
+        "destination can be reached and written to, running again repairs it"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
