@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from airflow_provider_binance_liq.core.paging import Answer, Ask, AskSymbols
+from airflow_provider_binance_liq.core.paging import Answer, AskSymbols
 from airflow_provider_binance_liq.core.rows import Page, Row
 from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused
 

@@ -1,0 +1,408 @@
+"""The laws of paging, against a model exchange that is as strange as its documentation allows."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model_exchange import ModelExchange, drive, make_order
+
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.paging import READINGS, Answer, Experience, plan
+from airflow_provider_binance_liq.core.rows import Page
+from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.exceptions import (
+    RequestRejected,
+    SaturatedInstant,
+    SpanRefused,
+    UnexpectedRow,
+    UnstablePaging,
+)
+
+BY_TIME = get_endpoint("usdm_futures")
+BY_NUMBER = get_endpoint("margin")
+DAY = Window(0, 86_400_000)
+SYMBOLS = ["BTCUSDT", "ETHUSDT", "币安人生USDT"]
+TYPES = ["LIQUIDATION", "ADL"]
+SETTINGS = {
+    "keep": ["oldest", "newest"],
+    "order": ["ascending", "descending", "shuffled", "order_id", "other_instant"],
+    "filter_by": ["created", "updated"],
+}
+
+
+def keys(orders):
+    return {order.row.key for order in orders}
+
+
+def cascade(count, *, span_ms=300_000, delay_ms=40, start_ms=40_000_000):
+    """Rows at an even pace, with updates that overtake each other, ids that collide and exceed 2^53."""
+    return [
+        make_order(
+            SYMBOLS[index % 3],
+            2**60 + index // 3 * 7919 % count,
+            start_ms + index * span_ms // count,
+            start_ms + index * span_ms // count + index * 37 % (delay_ms + 1),
+            TYPES[index % 10 == 0],
+        )
+        for index in range(count)
+    ]
+
+
+# --- the laws -------------------------------------------------------------------------------------------
+
+WINDOW_MS = 4_000
+
+
+@st.composite
+def histories(draw):
+    """Up to 450 orders, in clusters, ties and delays of every size a window of four seconds can hold."""
+    orders = []
+    for cluster in range(draw(st.integers(0, 5))):
+        at = draw(st.integers(0, WINDOW_MS - 1))
+        width = draw(st.sampled_from([0, 1, 3, 50, 400, WINDOW_MS]))
+        delay = draw(st.sampled_from([0, 1, 12, 60, 900]))
+        count = draw(st.sampled_from([1, 2, 49, 50, 51, 60, 90]))
+        seed = draw(st.integers(0, 2**16))
+        for index in range(count):
+            step = (index * 7919 + seed) % 1009
+            created = min(at + step * width // 1009, WINDOW_MS - 1)
+            updated = min(created + step * delay // 1009, WINDOW_MS - 1)
+            symbol, kind = SYMBOLS[step % 3], TYPES[step % 2]
+            orders.append(make_order(symbol, cluster * 1000 + index, created, updated, kind))
+    return orders
+
+
+@st.composite
+def exchanges(draw):
+    knobs = {name: draw(st.sampled_from(values)) for name, values in SETTINGS.items()}
+    return ModelExchange(
+        draw(histories()),
+        **knobs,
+        equal_bounds=draw(st.booleans()),
+        longest_ms=draw(st.sampled_from([None, None, 1500, 7])),
+        says_longest=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**16)),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(exchanges())
+def test_every_row_is_found_once_or_the_window_fails_by_name(exchange):
+    try:
+        found, _ = drive(plan(BY_TIME, Window(0, WINDOW_MS)), exchange)
+    except SaturatedInstant:
+        return
+    assert found.keys() == keys(exchange.orders)
+
+
+@settings(max_examples=100, deadline=None)
+@given(exchanges(), st.sampled_from(SYMBOLS), st.sampled_from([None, *TYPES]))
+def test_a_filter_loses_nothing_of_what_it_lets_through(exchange, symbol, kind):
+    steps = plan(BY_TIME, Window(0, WINDOW_MS), symbol=symbol, auto_close_type=kind)
+    try:
+        found, _ = drive(steps, exchange)
+    except SaturatedInstant:
+        return
+    wanted = [o for o in exchange.orders if o.row.symbol == symbol and kind in (None, o.auto_close_type)]
+    assert found.keys() == keys(wanted)
+
+
+@settings(max_examples=100, deadline=None)
+@given(exchanges())
+def test_nothing_outside_of_the_window_is_asked_for(exchange):
+    with suppress(SaturatedInstant):
+        drive(plan(BY_TIME, Window(0, WINDOW_MS)), exchange)
+    assert all(0 <= ask.first_ms <= ask.last_ms < WINDOW_MS for ask in exchange.asked)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 450), st.integers(1, 100))
+def test_numbered_pages_are_read_completely_whatever_size_the_exchange_cuts_them_to(count, size):
+    exchange = ModelExchange(cascade(count), limit=size) if count else ModelExchange([], limit=size)
+    found, _ = drive(plan(BY_NUMBER, DAY), exchange)
+    assert found.keys() == keys(exchange.orders)
+
+
+# --- the cost -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, 49, 99])
+def test_a_calm_window_costs_one_request(count):
+    exchange = ModelExchange(cascade(count) if count else [])
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert (len(found), len(exchange.asked)) == (count, 1)
+
+
+@pytest.mark.parametrize("filter_by", SETTINGS["filter_by"])
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+@pytest.mark.parametrize("keep", SETTINGS["keep"])
+def test_a_cascade_costs_hardly_more_than_its_rows_do(keep, order, filter_by):
+    exchange = ModelExchange(cascade(5000), keep=keep, order=order, filter_by=filter_by)
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 5000
+    assert proof == "each page proves the one before it"
+    assert len(exchange.asked) <= 50 * 1.1
+
+
+def test_the_side_that_was_cut_is_tried_first_from_then_on():
+    experience = Experience()
+    asked = []
+    for day in (0, 1):
+        orders = cascade(500, start_ms=40_000_000 + day * DAY.end_ms)
+        exchange = ModelExchange(orders, keep="newest")
+        window = Window(day * DAY.end_ms, (day + 1) * DAY.end_ms)
+        drive(plan(BY_TIME, window, experience=experience), exchange)
+        asked.append(len(exchange.asked))
+    assert asked[1] < asked[0]
+
+
+# --- ties -----------------------------------------------------------------------------------------------
+
+
+def tie(count, *, symbols=1, kinds=1, at=50_000_000):
+    """Rows that share one millisecond, spread over symbols and types."""
+    return [
+        make_order(SYMBOLS[index % symbols], index, at, None, TYPES[index // symbols % kinds])
+        for index in range(count)
+    ]
+
+
+def test_ninety_nine_rows_of_one_millisecond_are_proven_by_one_request():
+    exchange = ModelExchange(tie(99))
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert (len(found), len(exchange.asked)) == (99, 1)
+
+
+@pytest.mark.parametrize("equal_bounds", [True, False])
+@pytest.mark.parametrize("keep", SETTINGS["keep"])
+@pytest.mark.parametrize("count", [100, 101, 160])
+def test_a_full_millisecond_is_split_by_type(count, keep, equal_bounds):
+    exchange = ModelExchange(tie(count, kinds=2), keep=keep, equal_bounds=equal_bounds)
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == count
+    assert "split by autoCloseType" in proof
+
+
+@pytest.mark.parametrize("keep", SETTINGS["keep"])
+def test_a_full_millisecond_of_one_type_is_split_by_symbol(keep):
+    exchange = ModelExchange(tie(250, symbols=3), keep=keep)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 250
+
+
+def test_symbols_that_have_not_been_seen_are_asked_too():
+    seen = [make_order("BTCUSDT", index, 50_000_000) for index in range(99)]
+    seen += [make_order("ETHUSDT", index, 50_000_000) for index in range(50)]
+    hidden = [make_order(f"X{index}USDT", index, 50_000_000) for index in range(60)]
+    exchange = ModelExchange(seen + hidden)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert found.keys() == keys(seen + hidden)
+
+
+def test_rows_of_a_type_that_cannot_be_asked_for_are_found_by_symbol():
+    orders = tie(90, symbols=3) + [
+        make_order(SYMBOLS[index % 3], 1000 + index, 50_000_000, None, "SETTLEMENT") for index in range(40)
+    ]
+    exchange = ModelExchange(orders)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert found.keys() == keys(orders)
+
+
+@pytest.mark.parametrize("count", [100, 101])
+def test_a_millisecond_that_cannot_be_split_fails_by_name(count):
+    exchange = ModelExchange(tie(count))
+    with pytest.raises(SaturatedInstant, match=r"BTCUSDT, LIQUIDATION holds 100 rows"):
+        drive(plan(BY_TIME, DAY), exchange)
+
+
+def test_a_full_millisecond_fails_by_name_where_symbols_cannot_be_listed():
+    exchange = ModelExchange(tie(250, symbols=3), lists_symbols=False)
+    with pytest.raises(SaturatedInstant, match="name the symbols"):
+        drive(plan(BY_TIME, DAY), exchange)
+
+
+def test_two_neighbouring_milliseconds_are_asked_apart():
+    following = [make_order("BTCUSDT", 500 + index, 50_000_001) for index in range(60)]
+    exchange = ModelExchange(tie(60) + following)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 120
+
+
+@pytest.mark.parametrize("keep", SETTINGS["keep"])
+def test_a_page_boundary_inside_a_millisecond_loses_nothing(keep):
+    before = [make_order("BTCUSDT", 8000 + index, 1_000_000 + index) for index in range(70)]
+    after = [make_order("BTCUSDT", 9000 + index, 60_000_000 + index) for index in range(70)]
+    exchange = ModelExchange(before + tie(60, symbols=3) + after, keep=keep)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 200
+
+
+# --- what refutes the picture of blocks -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending", "order_id", "shuffled", "other_instant"])
+@pytest.mark.parametrize("keep", SETTINGS["keep"])
+def test_rows_cut_by_their_order_id_are_still_all_found(keep, order):
+    exchange = ModelExchange(cascade(1200), keep=keep, order=order, cut_by="order_id")
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 1200
+    assert proof == "short pages alone"
+
+
+@pytest.mark.parametrize(("filter_by", "cut_by"), [("created", "updated"), ("updated", "created")])
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+@pytest.mark.parametrize("keep", SETTINGS["keep"])
+def test_rows_cut_by_another_instant_than_they_are_filtered_by_are_still_all_found(
+    keep, order, filter_by, cut_by
+):
+    orders = cascade(1200, span_ms=20_000, delay_ms=200)
+    exchange = ModelExchange(orders, keep=keep, order=order, filter_by=filter_by, cut_by=cut_by)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 1200
+
+
+def test_a_row_that_appears_late_inside_a_block_is_not_overlooked():
+    orders = cascade(400)
+    late = orders.pop(90)
+    exchange = ModelExchange(orders)
+    steps = plan(BY_TIME, DAY)
+    answer = exchange.answer(next(steps))
+    exchange.orders.append(late)
+    found, proof = drive(_resumed(steps, answer), exchange)
+    assert late.row.key in found
+    assert proof == "short pages alone"
+
+
+def _resumed(steps, answer):
+    """Go on with a plan whose first ask is answered already."""
+    try:
+        ask = steps.send(answer)
+        while True:
+            try:
+                reply = yield ask
+            except RequestRejected as refusal:
+                ask = steps.throw(refusal)
+            else:
+                ask = steps.send(reply)
+    except StopIteration as stop:
+        return stop.value
+
+
+def test_a_page_of_the_default_size_is_not_trusted_while_the_limit_may_be_overlooked():
+    exchange = ModelExchange(cascade(180), limit=50)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 180
+
+
+# --- refusals -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("says_longest", [True, False])
+def test_a_span_that_is_refused_is_asked_in_shorter_ones(says_longest):
+    hours = 6 * 3_600_000
+    exchange = ModelExchange(cascade(300), longest_ms=hours, says_longest=says_longest)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert len(found) == 300
+    assert sum(ask.last_ms - ask.first_ms > hours for ask in exchange.asked) <= 3
+
+
+def test_a_span_that_cannot_be_shortened_is_a_refusal():
+    exchange = ModelExchange([], longest_ms=0)
+    with pytest.raises(SpanRefused):
+        drive(plan(BY_TIME, Window(0, 2)), exchange)
+
+
+def test_a_window_of_one_millisecond_is_asked_as_it_is():
+    exchange = ModelExchange([make_order("BTCUSDT", 1, 5)])
+    found, _ = drive(plan(BY_TIME, Window(5, 6)), exchange)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("instants", [(4, 4), (10, 10), (3, 11)])
+def test_a_row_outside_of_the_window_under_both_instants_fails_by_name(instants):
+    row = make_order("BTCUSDT", 1, *instants).row
+    steps = plan(BY_TIME, Window(5, 10))
+    next(steps)
+    with pytest.raises(UnexpectedRow, match="BTCUSDT order 1"):
+        steps.send(Answer(Page((row,)), 1))
+
+
+@pytest.mark.parametrize("instants", [(4, 7), (7, 12)])
+def test_a_row_inside_under_one_instant_belongs_to_the_window(instants):
+    row = make_order("BTCUSDT", 1, *instants).row
+    steps = plan(BY_TIME, Window(5, 10))
+    next(steps)
+    with pytest.raises(StopIteration):
+        steps.send(Answer(Page((row,)), 1))
+
+
+def test_a_row_of_another_symbol_than_the_filter_names_fails_by_name():
+    row = make_order("ETHUSDT", 1, 7).row
+    steps = plan(BY_NUMBER, Window(5, 10), symbol="BTCUSDT")
+    next(steps)
+    with pytest.raises(UnexpectedRow, match="ETHUSDT order 1"):
+        steps.send(Answer(Page((row,), 1), 1))
+
+
+# --- numbered pages that move ---------------------------------------------------------------------------
+
+
+class Drifting(ModelExchange):
+    """Numbered pages between which things happen, a number of times."""
+
+    def __init__(self, orders, happen, times):
+        super().__init__(orders)
+        self.happen, self.times = happen, times
+
+    def numbered(self, rows, number):
+        if number > 1 and self.times > 0:
+            self.times -= 1
+            return self.happen(self, rows, number)
+        return super().numbered(rows, number)
+
+
+def insert(exchange, rows, number):
+    exchange.orders.append(make_order("LATEUSDT", 77, 1))
+    return ModelExchange.numbered(exchange, [order.row for order in exchange.orders], number)
+
+
+def shift(exchange, rows, number):
+    """Hand out the page as if one row had moved in front of it: it repeats a row, and another is skipped."""
+    answer = ModelExchange.numbered(exchange, rows, number)
+    previous = ModelExchange.numbered(exchange, rows, number - 1)
+    return Answer(Page((previous.page.rows[-1], *answer.page.rows[:-1]), answer.page.total))
+
+
+def empty(exchange, rows, number):
+    return Answer(Page((), len(rows)))
+
+
+@pytest.mark.parametrize("happen", [insert, shift, empty])
+def test_pages_that_shift_are_read_again_until_they_agree(happen):
+    exchange = Drifting(cascade(250), happen, times=1)
+    found, _ = drive(plan(BY_NUMBER, DAY), exchange)
+    assert found.keys() == keys(exchange.orders)
+
+
+@pytest.mark.parametrize("happen", [shift, empty])
+def test_pages_that_never_hold_still_fail_by_name(happen):
+    exchange = Drifting(cascade(250), happen, times=10_000)
+    with pytest.raises(UnstablePaging, match=f"after {READINGS} readings"):
+        drive(plan(BY_NUMBER, DAY), exchange, most=100)
+
+
+def test_a_page_number_that_is_overlooked_fails_by_name():
+    exchange = ModelExchange(cascade(250))
+    exchange.numbered = lambda rows, _: ModelExchange.numbered(exchange, rows, 1)
+    with pytest.raises(UnstablePaging):
+        drive(plan(BY_NUMBER, DAY), exchange, most=100)
+
+
+def test_a_total_that_disagrees_with_the_rows_fails_by_name():
+    exchange = ModelExchange(cascade(5))
+    exchange.numbered = lambda rows, _: Answer(Page(tuple(rows), 4))
+    with pytest.raises(UnstablePaging, match="5 different rows, while the last one stated a total of 4"):
+        drive(plan(BY_NUMBER, DAY), exchange, most=100)
