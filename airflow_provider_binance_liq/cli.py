@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 _PACKAGE: Final = "airflow_provider_binance_liq"
 #: command → (module that offers it, what it does)
 COMMANDS: Final = {
-    "demo": (f"{_PACKAGE}.demo", "see the whole path at work: simulator, Airflow, backfill, warehouse"),
+    "demo": (
+        f"{_PACKAGE}.demo.command",
+        "see the whole path at work: simulator, Airflow, backfill, warehouse",
+    ),
     "simulator": (f"{_PACKAGE}.simulator.command", "run the strict local exchange"),
 }
 

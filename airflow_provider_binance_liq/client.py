@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import requests
@@ -35,7 +35,9 @@ from airflow_provider_binance_liq.exceptions import (
     RequestRejected,
     SpanRefused,
     Throttled,
+    UnexpectedRow,
 )
+from airflow_provider_binance_liq.transport import DEADLINE_FACTOR, PunctualAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -58,6 +60,9 @@ _CLOCK_WEIGHT: Final = 1
 _SYMBOLS_WEIGHT: Final = 1
 #: longer answers are no page of 100 rows and no list of symbols
 _LONGEST_BODY: Final = 64 * 1024 * 1024
+#: read at once; with a size given, an answer shorter than announced is an error
+_CHUNK: Final = 64 * 1024
+_COUNT: Final = re.compile(r"[0-9]{1,9}")
 _SIGNATURE: Final = re.compile(r"(signature=)[^&\s'\"]+")
 
 
@@ -76,6 +81,8 @@ class Settings:
     timeout_s: float = 10.0
     #: longest wait that is slept through here; a longer one raises `Throttled`
     patience_s: float = 90.0
+    #: attempts at one request while the answers are transient
+    attempts: int = ATTEMPTS
 
 
 @dataclass(slots=True)
@@ -122,8 +129,14 @@ class BinanceClient:
         self._sleep = sleep
         self._uniform = uniform
         self._session = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, PunctualAdapter())
         #: ms to add to the local clock, per family whose clock was read
         self._offsets: dict[str, int] = {}
+        #: what no text may hold: the key, and the signature of the last attempt as it is and as it was sent
+        self._hidden: tuple[str, ...] = (settings.api_key,)
+        #: when the last attempt was sent, and its answer received, by the local clock
+        self._sent_ms = self._received_ms = 0
         self._budgets: dict[str, Budget] = {}
         self._banned_until_ms = 0
 
@@ -166,10 +179,9 @@ class BinanceClient:
         """Read the clock that `family` goes by, and keep its offset from the local one."""
         clock_family = FAMILIES[family].clock_family
         path = FAMILIES[family].clock_path
-        sent_ms = self._local_ms()
         server_ms = self._get(_public(clock_family, path, _CLOCK_WEIGHT), _read_time)
-        # The server read its clock somewhere between sending and receiving.
-        self._offsets[clock_family] = server_ms - (sent_ms + self._local_ms()) // 2
+        # The server read its clock somewhere between sending and receiving the attempt that was answered.
+        self._offsets[clock_family] = server_ms - (self._sent_ms + self._received_ms) // 2
         return server_ms
 
     def clock_offset_ms(self, family: str) -> int:
@@ -198,6 +210,8 @@ class BinanceClient:
                         return read(answer.body)
                     except UnreadableBody as error:
                         verdict = Again(str(error))
+                    except UnexpectedRow as error:
+                        verdict = Fail(UnexpectedRow, str(error), "nothing was written")
             else:
                 verdict = answer
             self._act_on(verdict, request, tries)
@@ -227,7 +241,7 @@ class BinanceClient:
             message = (
                 f"{request.said} has to wait for {seconds:.0f} s, because {reason}; a retry goes on then"
             )
-            raise kind(message, ready_ms)
+            raise kind(message, ready_ms - self.clock_offset_ms(request.family))
         log.info("%s waits for %.1f s, because %s", request.said, seconds, reason)
         # A little later for everybody, and not at the same moment for all.
         self._sleep(seconds + self._uniform(0.05, 0.5))
@@ -240,11 +254,13 @@ class BinanceClient:
             headers["X-MBX-APIKEY"] = self.settings.api_key
             target = f"{target}?{self._signed_query(request)}"
         self._count(request)
+        self._sent_ms = self._local_ms()
         try:
             response = self._receive(target, headers)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Its text may hold the signed URL: only the kind of the error goes on.
             return Again(f"no answer ({type(error).__name__})")
+        self._received_ms = self._local_ms()
         self._observe(request, response)
         return response
 
@@ -253,7 +269,10 @@ class BinanceClient:
             ("recvWindow", self.settings.recv_window_ms),
             ("timestamp", self.now_ms(request.family)),
         )
-        return sign_query(encode_query((*request.parameters, *stamps)), self.settings.signer)
+        query = sign_query(encode_query((*request.parameters, *stamps)), self.settings.signer)
+        signature = query.rpartition("=")[2]
+        self._hidden = (self.settings.api_key, signature, unquote(signature))
+        return query
 
     def _receive(self, target: str, headers: Mapping[str, str]) -> Response:
         """Receive one whole answer within its time.
@@ -262,16 +281,14 @@ class BinanceClient:
         """
         prepared = requests.Request("GET", target.partition("?")[0], headers=dict(headers)).prepare()
         prepared.url = target  # as it was signed; preparing it would quote it again
-        deadline = self._monotonic() + 3 * self.settings.timeout_s
-        with self._session.send(
-            prepared,
-            stream=True,
-            timeout=self.settings.timeout_s,
-            allow_redirects=False,
-            **self._transport(target),
+        deadline = self._monotonic() + DEADLINE_FACTOR * self.settings.timeout_s
+        # Not by the session: where an answer redirects, it reads the whole body to prepare the next request.
+        adapter = self._session.get_adapter(target)
+        with adapter.send(
+            prepared, stream=True, timeout=self.settings.timeout_s, **self._transport(target)
         ) as response:
             body = bytearray()
-            while chunk := response.raw.read1(decode_content=True):
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 body += chunk
                 if len(body) > _LONGEST_BODY or self._monotonic() > deadline:
                     message = f"{len(body)} bytes and no end"
@@ -315,11 +332,11 @@ class BinanceClient:
         if tries.holds >= _HOLDS:
             kind = IpBanned if verdict.banned else Throttled
             message = f"{request.said}: told to wait {tries.holds} times in a row, at last by {verdict.said}"
-            raise kind(self._redact(message), verdict.until_ms)
+            raise kind(self._redact(message), verdict.until_ms - self.clock_offset_ms(request.family))
 
     def _back_off(self, verdict: Again, request: _Request, tries: _Tries) -> None:
         tries.attempts += 1
-        if tries.attempts >= ATTEMPTS:
+        if tries.attempts >= self.settings.attempts:
             message = (
                 f"{request.said}: no usable answer in {tries.attempts} attempts, at last {verdict.said}; "
                 "a retry asks again"
@@ -355,7 +372,7 @@ class BinanceClient:
     def _observe(self, request: _Request, response: Response) -> None:
         """Take over what the server counts; its answers to the clock of sapi count another limit."""
         used = response.headers.get(FAMILIES[request.family].used_weight_header, "")
-        if used.isdigit():
+        if _COUNT.fullmatch(used):
             self._budget(request).observe(self.now_ms(request.family), int(used))
 
     def _local_ms(self) -> int:
@@ -363,7 +380,9 @@ class BinanceClient:
 
     def _redact(self, text: str) -> str:
         """Take out what an answer may have echoed."""
-        return _SIGNATURE.sub(r"\1***", text).replace(self.settings.api_key, "***")
+        for secret in self._hidden:
+            text = text.replace(secret, "***")
+        return _SIGNATURE.sub(r"\1***", text)
 
 
 @dataclass(frozen=True, slots=True)

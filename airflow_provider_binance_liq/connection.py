@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: a part of an object's key, so neither a slash nor `key=value`
 _LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
+#: the one extra that is a secret
+_PASSPHRASE: Final = "private_key_passphrase"  # noqa: S105 - the name of a field
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -39,9 +41,9 @@ class Fields:
     """The fields of a connection as Airflow hands them out."""
 
     conn_id: str
-    login: str | None
-    password: str | None
-    extra: str | None
+    login: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+    extra: str | None = field(repr=False)
 
     def extras(self) -> Mapping[str, Any]:
         """Parse the extra.
@@ -59,7 +61,7 @@ class Fields:
     def secrets(self) -> list[str]:
         """List what must never be shown."""
         try:
-            passphrase = self.extras().get("private_key_passphrase")
+            passphrase = self.extras().get(_PASSPHRASE)
         except InvalidConnection:
             passphrase = None
         return [text for text in (self.login, self.password, passphrase) if isinstance(text, str) and text]
@@ -76,7 +78,7 @@ def read_account(fields: Fields) -> Account:
     """
     reader = _Reader(fields)
     try:
-        signer = load_signer(reader.secret(), reader.text("private_key_passphrase"))
+        signer = load_signer(reader.secret(), reader.text(_PASSPHRASE))
     except InvalidConnection as error:
         raise fields.invalid(str(error)) from None
     settings = Settings(
@@ -110,7 +112,8 @@ class _Reader:
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            raise self.fields.invalid(f"{name} is {value!r}; it has to be a text")
+            shown = "no text" if name == _PASSPHRASE else repr(value)
+            raise self.fields.invalid(f"{name} is {shown}; it has to be a text")
         return value
 
     def number(self, name: str, *, default: float, least: float, most: float) -> float:
@@ -159,9 +162,13 @@ class _Reader:
             raise self.fields.invalid("it has both a password and a private_key_path; keep one of them")
         try:
             return Path(path).expanduser().read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no PEM"
-            raise self.fields.invalid(f"private_key_path {path!r} cannot be read: {reason}") from None
+        except UnicodeDecodeError:
+            reason: str | None = "it is no PEM"
+        except OSError as error:
+            reason = error.strerror
+        except (ValueError, RuntimeError):
+            reason = "no file can have that name"
+        raise self.fields.invalid(f"private_key_path {path!r} cannot be read: {reason}")
 
     def origins(self) -> dict[str, str]:
         """Map each family to the origin that serves it; a family that the environment lacks is absent."""

@@ -48,7 +48,7 @@ class ExchangeUnavailable(RetryableError):
 
 
 class Throttled(RetryableError):
-    """No request may be sent before `retry_at_ms` (epoch milliseconds, on the exchange's clock)."""
+    """No request may be sent before `retry_at_ms` (epoch milliseconds, on this machine's clock)."""
 
     def __init__(self, message: str, retry_at_ms: int = 0) -> None:
         super().__init__(message)

@@ -51,7 +51,11 @@ class Filters:
             message = f"symbols has to be a list of symbols, not the text {symbols!r}"
             raise InvalidRequest(message)
         wanted = list(symbols or ())
-        wrong = [symbol for symbol in wanted if not isinstance(symbol, str) or not symbol.strip()]
+        # Filtered here, a symbol in lower case would match nothing, and nothing would look like an empty day.
+        wrong = [
+            symbol for symbol in wanted if not isinstance(symbol, str) or symbol.strip().upper() != symbol
+        ]
+        wrong += [symbol for symbol in wanted if not symbol]
         if wrong:
             message = f"symbols holds {wrong[0]!r}, which is no symbol"
             raise InvalidRequest(message)

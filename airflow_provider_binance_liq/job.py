@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,11 @@ class Job:
             self.filters.to_manifest(),
             self.compression,
         )
-        own = client or BinanceClient(self.account.settings, clock=clock)
-        with Spool() as spool:
+        with ExitStack() as open_here:
+            own = client or open_here.enter_context(
+                closing(BinanceClient(self.account.settings, clock=clock))
+            )
+            spool = open_here.enter_context(Spool())
             reading = extract(self.endpoint, self.window, self.filters, exchange=own, spool=spool)
             local = draft(spool.bodies(self.filters.symbols), spool.path, self.compression)
             manifest = self._describe(publish(local, at), reading, own, extracted_at_ms=int(clock() * 1000))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import shutil
 import uuid
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from airflow_provider_binance_liq.core.manifest import (
     reconcile,
 )
 from airflow_provider_binance_liq.core.windows import compact, to_datetime
-from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _SUFFIXES: Final[dict[Compression, str]] = {None: ".ndjson", "gzip": ".ndjson.gz"}
 _MANIFEST_SUFFIX: Final = ".manifest.json"
 _CHUNK: Final = 1024 * 1024
+#: what stands after two slashes would be a host, and is taken as a directory below the current one
+_TWO_SLASHES: Final = re.compile(r"(file|local)://[^/]")
 #: stores in which an upload becomes visible whole, at its end
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
@@ -124,22 +127,31 @@ def publish(draft: Draft, place: Place) -> ManifestObject:
     """
     target = place.object
     with _storing("write", target):
-        place.directory.mkdir(parents=True, exist_ok=True)
-        place.manifest.unlink(missing_ok=True)
-        _remove_other_forms(place)
-        _put(draft.path, target)
+        if not _is_there(draft, place):
+            if not _uploads_whole(target):  # an object store has no directories, and might make a bucket
+                place.directory.mkdir(parents=True, exist_ok=True)
+            place.manifest.unlink(missing_ok=True)
+            _remove_other_forms(place)
+            _put(draft.path, target)
+            _see_stored(target, draft.sha256)
     return ManifestObject(str(target), draft.rows, draft.bytes, draft.sha256, place.compression)
 
 
 def commit(manifest: Manifest, place: Place, directory: Path) -> None:
     """Write the manifest, last of all.
 
-    :raises StorageError: the destination does not take it; the object then still does not exist.
+    :raises StorageError: the destination does not take it, or another run of the same window has just
+        replaced the object by another one; there is then no manifest, and the object still does not exist.
     """
     local = directory / "manifest.json"
     with _storing("write", place.manifest):
         local.write_text(manifest.to_json(), encoding="utf-8")
         _put(local, place.manifest)
+        try:
+            _see_stored(place.object, manifest.object.sha256)
+        except StorageError:
+            place.manifest.unlink(missing_ok=True)
+            raise
 
 
 def read_manifest(path: ObjectStoragePath) -> Manifest:
@@ -194,11 +206,16 @@ def open_destination(destination: str) -> ObjectStoragePath:
     if "://" not in text and not text.startswith("/"):
         message = f"destination {text!r} is relative; give a URL such as file:///lake or s3://aws_default@b"
         raise InvalidRequest(message)
-    path = ObjectStoragePath(text if "://" in text else f"file://{text}")
-    if path.conn_id:
-        _see_connection(path.conn_id, text)
+    if _TWO_SLASHES.match(text):
+        message = f"destination {text!r} is relative; a local path takes three slashes, as in file:///lake"
+        raise InvalidRequest(message)
     try:
+        path = ObjectStoragePath(text if "://" in text else f"file://{text}")
+        if path.conn_id:
+            _see_connection(path.conn_id, text)
         path.fs  # noqa: B018 - resolving it tells whether there is such a store
+    except InvalidRequest:
+        raise
     except Exception as error:
         message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}"
         raise InvalidRequest(message) from error
@@ -213,15 +230,51 @@ def _see_connection(conn_id: str, destination: str) -> None:
         BaseHook.get_connection(conn_id)
     except AirflowNotFoundException as error:
         message = (
-            f"destination {destination!r} names the connection {conn_id!r}, which does not exist; without it, "
+            f"destination {destination!r} names the connection {conn_id!r}, which does not exist; without it "
             "the store would be accessed anonymously"
         )
         raise InvalidRequest(message) from error
 
 
+def _is_there(draft: Draft, place: Place) -> bool:
+    """Whether the very same object lies there, described: then nothing has to be taken away first."""
+    try:
+        there = from_json(place.manifest.read_bytes()).object
+    except (OSError, InconsistentManifest):
+        return False
+    same = there.sha256 == draft.sha256 and there.uri == str(place.object)
+    return same and _stored_sha256(place.object) == draft.sha256
+
+
+def _see_stored(target: ObjectStoragePath, sha256: str) -> None:
+    """Read back what was written: an upload may be cut short, or another run may have come in between."""
+    if _stored_sha256(target) != sha256:
+        message = (
+            f"{target} is not what was written to it: the upload was cut short, or another run of the same "
+            "window is writing a different answer. Running again repairs it"
+        )
+        raise StorageError(message)
+
+
+def _stored_sha256(target: ObjectStoragePath) -> str | None:
+    """Take the checksum of a stored object; None where there is none."""
+    checksum = hashlib.sha256()
+    try:
+        with target.fs.open(_key(target), "rb") as file:
+            for chunk in iter(lambda: file.read(_CHUNK), b""):
+                checksum.update(chunk)
+    except FileNotFoundError:
+        return None
+    return checksum.hexdigest()
+
+
+def _uploads_whole(target: ObjectStoragePath) -> bool:
+    return (target.protocol or "file") in _ATOMIC_UPLOADS
+
+
 def _put(local: Path, target: ObjectStoragePath) -> None:
     """Publish a local file in one step."""
-    if (target.protocol or "file") in _ATOMIC_UPLOADS:
+    if _uploads_whole(target):
         target.fs.put_file(str(local), _key(target))
         return
     hidden = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"

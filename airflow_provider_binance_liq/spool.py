@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+
+from airflow_provider_binance_liq.exceptions import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -27,28 +30,31 @@ CREATE TABLE rows (
     PRIMARY KEY (symbol, order_id)
 ) WITHOUT ROWID
 """
+_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # The same order may be sent again after it was updated: the later update is kept, the first spelling of it.
-_KEEP: Final = """
-INSERT INTO rows VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE
-SET created_ms = excluded.created_ms, updated_ms = excluded.updated_ms, body = excluded.body
-WHERE excluded.updated_ms > rows.updated_ms
+_UPDATE: Final = """
+UPDATE rows SET created_ms = ?3, updated_ms = ?4, body = ?5
+WHERE symbol = ?1 AND order_id = ?2 AND updated_ms < ?4
 """
 # Ids are kept as text because they may exceed SQLite's 64 bits; shorter ones are smaller.
 _IN_ORDER: Final = "SELECT symbol, body FROM rows ORDER BY created_ms, symbol, length(order_id), order_id"
 
 
 class Spool:
-    """Rows of one extraction, in a temporary directory that goes when it is closed."""
+    """Rows of one extraction, in a temporary directory that goes when it is closed.
+
+    :raises StorageError: every method, where the local disk does not do its part.
+    """
 
     def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="binance-liq-")
-        self.path = Path(self._directory.name)
-        self._database = sqlite3.connect(self.path / "rows.sqlite", isolation_level=None)
-        # Nothing here outlives the process, so nothing has to survive a crash.
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute(_TABLE)
+        with _on_disk():
+            self._directory = tempfile.TemporaryDirectory(prefix="binance-liq-")
+            self.path = Path(self._directory.name)
+            self._database = sqlite3.connect(self.path / "rows.sqlite", isolation_level=None)
+            # Nothing here outlives the process, so nothing has to survive a crash.
+            self._database.execute("PRAGMA journal_mode = OFF")
+            self._database.execute("PRAGMA synchronous = OFF")
+            self._database.execute(_TABLE)
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -64,21 +70,39 @@ class Spool:
 
     def bodies(self, symbols: Container[str] = ()) -> Iterator[bytes]:
         """Hand the rows out, of these symbols or of all, ordered by time, symbol and order id."""
-        for symbol, body in self._database.execute(_IN_ORDER):
-            if not symbols or symbol in symbols:
-                yield body
+        with _on_disk():
+            for symbol, body in self._database.execute(_IN_ORDER):
+                if not symbols or symbol in symbols:
+                    yield body
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Keep rows; returns how many of them were not there yet."""
-        self._database.execute("BEGIN")
-        for row in rows:
-            values = (row.symbol, str(row.order_id), row.created_ms, row.updated_ms, row.body)
-            self._database.execute(_KEEP, values)
-        self._database.execute("COMMIT")
-        before, self._count = self._count, self._database.execute("SELECT count(*) FROM rows").fetchone()[0]
-        return self._count - before
+        unseen = 0
+        with _on_disk():
+            self._database.execute("BEGIN")
+            for row in rows:
+                values = (row.symbol, str(row.order_id), row.created_ms, row.updated_ms, row.body)
+                if self._database.execute(_INSERT, values).rowcount:
+                    unseen += 1
+                else:
+                    self._database.execute(_UPDATE, values)
+            self._database.execute("COMMIT")
+        self._count += unseen
+        return unseen
 
     def close(self) -> None:
         """Give the disk space back."""
         self._database.close()
         self._directory.cleanup()
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        message = (
+            f"the rows cannot be kept on the worker's local disk: {error}. Nothing was written; with room "
+            "there, running again repairs it"
+        )
+        raise StorageError(message) from error

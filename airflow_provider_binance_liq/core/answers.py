@@ -53,6 +53,7 @@ _SPAN_CODES: Final = {
 #: "Search window is restricted to recent 2 days only."; seen on another fapi endpoint
 _RETENTION_CODE: Final = -4166
 
+_SECONDS: Final = re.compile(r"[0-9]+")
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})")
 _LONGEST: Final = re.compile(r"(\d+)\s*(hour|day)", re.IGNORECASE)
 _UNIT_MS: Final = {"hour": 3_600_000, "day": 86_400_000}
@@ -134,7 +135,7 @@ def judge(
     if status == _OK and said.code is None:
         return None
     if status == _BANNED:
-        default = min(_SHORTEST_BAN_MS << min(earlier_holds, 11), _LONGEST_BAN_MS)
+        default = min(_SHORTEST_BAN_MS << min(earlier_holds, 12), _LONGEST_BAN_MS)
         return Hold(_hold_until(headers, said, now_ms, now_ms + default), str(said), banned=True)
     if status == _TOO_MANY or said.code in _TOO_MANY_CODES:
         banned = "banned until" in said.text
@@ -210,8 +211,9 @@ def _hold_until(headers: Mapping[str, str], said: _Said, now_ms: int, default_ms
 
 def _retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
     value = (headers.get("Retry-After") or "").strip()
-    if value.isdigit():
-        return now_ms + int(value) * 1000
+    if _SECONDS.fullmatch(value):
+        # Nine digits are 31 years; what is longer is no instant that a calendar has.
+        return now_ms + int(value.lstrip("0")[:9] or "0") * 1000
     try:
         return epoch_ms(parsedate_to_datetime(value))
     except (ValueError, LiquidationsError):

@@ -138,10 +138,23 @@ class _NumberedReading:
         self.found = 0
 
     def run(self) -> Plan:
+        yield from self._prove()
+        return "all numbered pages were read, and hold as many rows as the stated total"
+
+    def _prove(self) -> Step:
+        """Read the window, or each piece of it where the exchange refuses its span."""
+        try:
+            yield from self._read_until_steady()
+        except SpanRefused as refusal:
+            starts = _starts(self.ask, _shorter(self.ask, refusal))
+            for piece in _pieces(self.ask, starts):
+                yield from _NumberedReading(piece)._prove()  # noqa: SLF001 - of its own kind
+
+    def _read_until_steady(self) -> Step:
         for _ in range(READINGS):
             totals = yield from self._read_once()
             if totals == {self.found}:
-                return "all numbered pages were read, and hold as many rows as the stated total"
+                return
         stated = ", ".join(str(total) for total in sorted(totals, key=str))
         message = (
             f"the numbered pages of {self.ask} kept shifting: after {READINGS} readings there are "
@@ -234,9 +247,7 @@ class _TimeWalk:
         try:
             page = yield from self._send(ask)
         except SpanRefused as refusal:
-            if span <= 1:
-                raise
-            self.longest_ms = min(refusal.longest_ms or span // 2, span - 1)
+            self.longest_ms = _shorter(ask, refusal)
             yield from self._prove_pieces(ask, _starts(ask, self.longest_ms))
             return
         if self._is_full(page):
@@ -244,9 +255,8 @@ class _TimeWalk:
 
     def _prove_pieces(self, ask: Ask, cuts: Iterable[int]) -> Step:
         """Prove the adjacent pieces of `ask` that begin at its start and at each of `cuts`."""
-        starts = sorted({ask.first_ms, *cuts})
-        for first, following in zip(starts, [*starts[1:], ask.last_ms + 1], strict=True):
-            yield from self._prove(self._askable(first, following - 1))
+        for piece in _pieces(ask, cuts):
+            yield from self._prove(self._askable(piece.first_ms, piece.last_ms))
 
     def _askable(self, first: int, last: int) -> Ask:
         """Widen a single millisecond by its neighbour: `startTime == endTime` has been refused.
@@ -473,6 +483,24 @@ def _sides(first: Side) -> tuple[Side, Side]:
 def _starts(ask: Ask, longest_ms: int) -> set[int]:
     """Where the pieces of `ask` begin that span at most `longest_ms` between their inclusive bounds."""
     return {piece.start_ms for piece in Window(ask.first_ms, ask.last_ms + 1).split(longest_ms + 1)}
+
+
+def _pieces(ask: Ask, cuts: Iterable[int]) -> list[Ask]:
+    """Cut `ask` into adjacent pieces, which begin at its start and at each of `cuts`."""
+    starts = sorted({ask.first_ms, *cuts})
+    ends = [start - 1 for start in starts[1:]] + [ask.last_ms]
+    return [replace(ask, first_ms=first, last_ms=last) for first, last in zip(starts, ends, strict=True)]
+
+
+def _shorter(ask: Ask, refusal: SpanRefused) -> int:
+    """Choose the longest span to ask for, between inclusive bounds, after the span of `ask` was refused.
+
+    :raises SpanRefused: there is nothing shorter to ask for.
+    """
+    span = ask.last_ms - ask.first_ms
+    if span <= 1:
+        raise refusal
+    return min(refusal.longest_ms or span // 2, span - 1)
 
 
 def _sorted_by(rows: Sequence[Row]) -> Instant | Literal["either"] | None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _LINE_BREAK: Final = re.compile(rb"[ \t]*[\r\n][\s]*")
 _SHOWN: Final = 300
+#: the last millisecond of the year 9999: what lies behind it is no epoch ms, but microseconds perhaps
+_LAST_MS: Final = 253_402_300_799_999
+#: from here on, a float may stand for another whole number than the one that was meant
+_INEXACT: Final = 2.0**53
 _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -98,14 +102,18 @@ def read_page(body: bytes, endpoint: Endpoint) -> Page:
     except (msgspec.DecodeError, ValueError) as error:
         message = f"not what {endpoint.path} answers: {error}"
         raise UnreadableBody(message) from None
-    return Page(tuple(_read_row(bytes(raw), endpoint) for raw in raw_rows), total)
+    return Page(tuple(read_row(bytes(raw), endpoint) for raw in raw_rows), total)
 
 
-def _read_row(raw: bytes, endpoint: Endpoint) -> Row:
+def read_row(raw: bytes, endpoint: Endpoint) -> Row:
+    """Read what identifies and places one row.
+
+    :raises UnexpectedRow: when it lacks that; the row is shown, not dropped.
+    """
     try:
         fields = _fields_decoder.decode(raw)
         instants = [
-            _whole(value) for name in endpoint.instant_fields if (value := fields.instant(name)) is not None
+            _instant(value) for name in endpoint.instant_fields if (value := fields.instant(name)) is not None
         ]
         order_id = _whole(fields.order_id)
         symbol = fields.symbol
@@ -123,10 +131,19 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str | float):
         message = f"{value!r} where a whole number belongs"
         raise TypeError(message)
-    if isinstance(value, float) and not value.is_integer():
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < _INEXACT):
         message = f"{value!r} where a whole number belongs"
         raise ValueError(message)
     return int(value)
+
+
+def _instant(value: object) -> int:
+    """Read an instant in epoch ms."""
+    instant_ms = _whole(value)
+    if not 0 <= instant_ms <= _LAST_MS:
+        message = f"{value!r} where epoch milliseconds belong"
+        raise ValueError(message)
+    return instant_ms
 
 
 def one_line(raw: bytes) -> bytes:
@@ -136,8 +153,4 @@ def one_line(raw: bytes) -> bytes:
 
 def _unexpected(raw: bytes, endpoint: Endpoint, reason: str) -> UnexpectedRow:
     shown = raw[:_SHOWN].decode(errors="replace")
-    message = (
-        f"{endpoint.path} answered a row that cannot be identified ({reason}): {shown}. Nothing was written; "
-        "a retry asks again"
-    )
-    return UnexpectedRow(message)
+    return UnexpectedRow(f"{endpoint.path} answered a row that cannot be identified ({reason}): {shown}")

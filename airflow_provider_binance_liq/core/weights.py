@@ -39,11 +39,8 @@ class Budget:
 
     def ready_at(self, now_ms: int, weight: int) -> int:
         """When a request of `weight` may be sent: `now_ms`, or the instant to wait for."""
-        if now_ms < self._held_until_ms:
-            return self._held_until_ms
-        if self.used(now_ms) + weight <= self.allowed:
-            return now_ms
-        return self.next_minute(now_ms)
+        at_ms = max(now_ms, self._held_until_ms)
+        return at_ms if self.used(at_ms) + weight <= self.allowed else self.next_minute(at_ms)
 
     def next_minute(self, now_ms: int) -> int:
         """When the exchange begins to count anew."""

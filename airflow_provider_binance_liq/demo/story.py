@@ -1,0 +1,311 @@
+"""The demo's story: up, at work, what came of it, and down again, in this order whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.demo import airflow, days
+from airflow_provider_binance_liq.demo.console import labelled
+from airflow_provider_binance_liq.demo.directory import Directory
+from airflow_provider_binance_liq.demo.environment import HOST, PARALLELISM, Port, airflow_environment
+from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
+from airflow_provider_binance_liq.demo.postgres import Postgres
+from airflow_provider_binance_liq.demo.processes import Processes
+from airflow_provider_binance_liq.demo.progress import follow, task_log
+from airflow_provider_binance_liq.demo.report import Report, read_warehouse
+from airflow_provider_binance_liq.demo.rest import AirflowApi
+from airflow_provider_binance_liq.demo.tail import tail
+from airflow_provider_binance_liq.simulator import Settings, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_binance_liq.demo.console import Console
+    from airflow_provider_binance_liq.demo.days import Days
+    from airflow_provider_binance_liq.demo.interrupts import Interrupts
+    from airflow_provider_binance_liq.demo.progress import Progress
+    from airflow_provider_binance_liq.simulator import Stats
+
+DAG_ID: Final = "binance_liquidations"
+CONNECTION: Final = "binance_default"
+ACCOUNT: Final = "demo"
+_VARIABLE: Final = "binance_liquidations"
+#: all of it: nobody else trades from the simulated exchange's IP address
+_WEIGHT_SHARE: Final = 1.0
+_BACKFILL_LIMIT_S: Final = 900.0
+_POLL_S: Final = 1.0
+_FAILED_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for."""
+
+    directory: Path | None
+    port: int | None
+    days: int
+    seed: int
+    cascade_rows: int
+    #: whether everything stays up once the backfill is done
+    stay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What runs once everything is up."""
+
+    simulator: Simulator
+    processes: Processes
+    api: AirflowApi
+    url: str
+
+
+class Story:
+    """One run of the demo, step by step."""
+
+    def __init__(self, wishes: Wishes, console: Console, interrupts: Interrupts) -> None:
+        self._wishes = wishes
+        self._console = console
+        self._interrupts = interrupts
+        self._days = days.latest(datetime.now(UTC), wishes.days)
+        self._begun = time.monotonic()
+
+    def tell(self) -> int:
+        """Run the demo to its end, stop all that it started, and return its exit status."""
+        with Directory.take(self._wishes.directory) as directory:
+            failed = True
+            try:
+                status = self._play(directory)
+                failed = status != 0
+            except Interrupted:
+                failed = False
+                raise
+            finally:
+                self._leave(directory, failed=failed)
+            return status
+
+    def _play(self, directory: Directory) -> int:
+        port = Port.take(self._wishes.port)
+        directory.note(ui=_url(port))
+        with ExitStack() as stack:
+            stack.callback(port.release)
+            try:
+                running = self._start(stack, directory, port)
+                progress = self._backfill(running)
+                faults = [*_failures(directory, progress), *self._check(running, directory)]
+                self._conclude(directory, faults)
+                if self._wishes.stay:
+                    self._stay(running, directory)
+            except Interrupted as interruption:
+                self._console.say(f"Interrupted ({interruption.name}).")
+                raise
+            except DemoFailed as failure:
+                self._explain(failure)
+                raise
+            finally:
+                self._interrupts.ignore()
+                self._console.say("Stopping Airflow, PostgreSQL and the exchange ...")
+        return 1 if faults else 0
+
+    # ---- up
+
+    def _start(self, stack: ExitStack, directory: Directory, port: Port) -> _Running:
+        dags = airflow.sample_dags()
+        simulator = self._start_simulator(stack)
+        processes, database_url = self._start_postgres(stack, directory)
+        environment = airflow_environment(
+            os.environ,
+            home=directory.airflow_home,
+            logs=directory.logs,
+            dags=dags,
+            database_url=database_url,
+            port=port.number,
+        )
+        api = AirflowApi(_url(port))
+        stack.callback(api.close)
+        self._start_airflow(processes, environment, api)
+        running = _Running(simulator, processes, api, _url(port))
+        self._configure_airflow(running, directory)
+        return running
+
+    def _start_simulator(self, stack: ExitStack) -> Simulator:
+        settings = Settings(
+            seed=self._wishes.seed,
+            accounts=(ACCOUNT,),
+            # As long as the backfill: so one of its days has a cascade, whatever the date.
+            cascade_every=self._wishes.days,
+            cascade_rows=self._wishes.cascade_rows,
+        )
+        with self._console.phase("Exchange", "starting") as outcome:
+            simulator = stack.enter_context(Simulator(settings, port=0))
+            outcome.append(f"simulated at {simulator.url}, its history has the seed {settings.seed}")
+        return simulator
+
+    def _start_postgres(self, stack: ExitStack, directory: Directory) -> tuple[Processes, str]:
+        with self._console.phase("PostgreSQL", "starting") as outcome:
+            processes = Processes(directory.path, directory.logs, directory.lock)
+            postgres = Postgres(processes)
+            # Entered before the processes, so removed after they have ended.
+            stack.callback(postgres.remove)
+            stack.enter_context(processes)
+            postgres.start()
+            outcome.append("ready to hold Airflow's metadata")
+        return processes, postgres.url
+
+    def _start_airflow(self, processes: Processes, environment: dict[str, str], api: AirflowApi) -> None:
+        with self._console.phase("Airflow", "creating its tables") as outcome:
+            airflow.create_tables(processes, environment)
+            outcome.append("tables created")
+        with self._console.phase("Airflow", "starting its four components") as outcome:
+            airflow.start_components(processes, environment)
+            airflow.wait_until_healthy(processes, api, self._show("Airflow"))
+            api.sign_in()
+            airflow.wait_for_dag(processes, api, DAG_ID)
+            outcome.append("API server, scheduler, DAG processor and triggerer are healthy")
+
+    def _configure_airflow(self, running: _Running, directory: Directory) -> None:
+        """Create what a user would under Admin: the connection, and what the DAG is to do."""
+        credentials = running.simulator.credentials(ACCOUNT)
+        extra = {"base_url": running.simulator.url, "account": ACCOUNT, "weight_share": _WEIGHT_SHARE}
+        running.api.create_connection(
+            {
+                "connection_id": CONNECTION,
+                "conn_type": "binance",
+                "description": "The demo's simulated exchange",
+                "login": credentials.api_key,
+                "password": credentials.secret,
+                "extra": json.dumps(extra),
+            }
+        )
+        running.api.create_variable(
+            _VARIABLE,
+            json.dumps(dag_settings(directory), indent=2),
+            "What the DAG binance_liquidations extracts, of whom, and where to",
+        )
+
+    # ---- at work
+
+    def _backfill(self, running: _Running) -> Progress:
+        api, wanted = running.api, self._days
+        with self._console.phase("Backfill", f"{wanted.first} to {wanted.last}") as outcome:
+            planned = api.dry_run(DAG_ID, wanted, at_once=PARALLELISM)
+            if planned != len(wanted):
+                message = (
+                    f"Airflow plans {planned} runs for the {len(wanted)} days {wanted.first} to {wanted.last}"
+                )
+                raise DemoFailed(message)
+            # Created first: unpausing would otherwise add a run of its own for yesterday.
+            api.create_backfill(DAG_ID, wanted, at_once=PARALLELISM)
+            api.unpause(DAG_ID)
+            show = self._show("Backfill")
+            progress = follow(running.processes, api, DAG_ID, planned, show, _BACKFILL_LIMIT_S)
+            outcome.append(f"{wanted.first} to {wanted.last}: {progress}")
+        return progress
+
+    def _check(self, running: _Running, directory: Directory) -> list[str]:
+        """Show what is in the warehouse, and return what is not as it has to be."""
+        if not directory.warehouse.exists():
+            return [f"There is no warehouse at {directory.warehouse}: no run has loaded anything."]
+        wanted = self._days
+        with self._console.phase("Check", "comparing") as outcome:
+            cascades = running.simulator.cascade_days(wanted.start_ms, wanted.end_ms)
+            exchange = _history(running.simulator, wanted)
+            report = Report(wanted, cascades, exchange, read_warehouse(directory.warehouse))
+            outcome.append("every row of the warehouse compared with the exchange's own history")
+        for line in (*report.lines(), _manners(running.simulator.stats)):
+            self._console.say(line)
+        return report.faults()
+
+    def _conclude(self, directory: Directory, faults: list[str]) -> None:
+        self._console.say()
+        for line in faults:
+            self._console.say(line)
+        if faults:
+            self._console.say(f"\nNot as it has to be. Logs: {directory.logs}")
+        self._console.say(f"Done after {time.monotonic() - self._begun:.0f} s.")
+
+    def _stay(self, running: _Running, directory: Directory) -> None:
+        """Keep everything up until a signal ends it, which is no interruption then."""
+        kept = "removes all that" if directory.temporary else f"keeps what is in {directory.path}"
+        for line in (
+            "",
+            f"Airflow's pages:    {running.url}   (no password: they open signed in as administrator)",
+            f"The backfill there: {running.url}/dags/{DAG_ID}/backfills",
+            f"Objects, manifests: {directory.lake}",
+            f"Warehouse (DuckDB): {directory.warehouse}",
+            f"Ctrl-C stops everything and {kept}.",
+        ):
+            self._console.say(line)
+        with suppress(Interrupted):
+            while True:
+                running.processes.check()
+                time.sleep(_POLL_S)
+
+    # ---- down
+
+    def _explain(self, failure: DemoFailed) -> None:
+        self._console.say()
+        if failure.log is not None:
+            self._console.say(f"The end of {failure.log}:")
+            for line in tail(failure.log):
+                self._console.say(f"    {line}")
+
+    def _leave(self, directory: Directory, *, failed: bool) -> None:
+        if directory.temporary and not failed:
+            directory.remove()
+        else:
+            self._console.say(f"Logs and data are kept in {directory.path}")
+
+    def _show(self, label: str) -> Callable[[str], None]:
+        return lambda text: self._console.progress(labelled(label, text))
+
+
+def dag_settings(directory: Directory) -> dict[str, Any]:
+    """Return the value of the Variable that the sample DAG reads."""
+    return {
+        "endpoints": list(ENDPOINTS),
+        "accounts": [CONNECTION],
+        # Not `as_uri()`: an ObjectStoragePath takes %20 for three letters.
+        "destination": f"file://{directory.lake}",
+        "database": str(directory.warehouse),
+    }
+
+
+def _manners(stats: Stats) -> str:
+    """Say how the exchange was treated: whoever uses up an address's weight stops its trading too."""
+    return (
+        f"Asked:   {stats.requests:,} requests, {stats.throttled or 'none'} of them refused with 429, "
+        f"at most {stats.highest_share:.0%} of a minute's weight used"
+    )
+
+
+def _history(simulator: Simulator, wanted: Days) -> dict[str, list[str]]:
+    """Return the text of every row that the exchange has, per endpoint."""
+    between = {"start_ms": wanted.start_ms, "end_ms": wanted.end_ms}
+    return {
+        name: [body.decode() for body in simulator.truth(name, account=ACCOUNT, **between)]
+        for name in ENDPOINTS
+    }
+
+
+def _failures(directory: Directory, progress: Progress) -> list[str]:
+    lines = [f"Run {run.run_id} ended as {run.state}." for run in progress.failed_runs]
+    # One of each task: what fails on one day mostly fails on every day, for the same reason.
+    by_name = {task.task_id: task for task in reversed(progress.failed_tasks)}
+    for task in list(by_name.values())[:_FAILED_SHOWN]:
+        log = task_log(directory.logs, DAG_ID, task)
+        lines += ["", f"Task {task.task_id} of {task.run_id} failed; the end of {log}:"]
+        lines += [f"    {line}" for line in tail(log)]
+    return lines
+
+
+def _url(port: Port) -> str:
+    return f"http://{HOST}:{port.number}"

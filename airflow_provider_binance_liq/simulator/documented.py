@@ -1,0 +1,89 @@
+"""The rows that the exchange's documentation shows, at their own instants, in every account.
+
+What a reader sees on those pages is what the whole path has to bring to the warehouse, letter by letter. The
+pages put each field on a line of its own; here, as on the wire, there is no white space.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.simulator.records import read_record
+from airflow_provider_binance_liq.simulator.symbols import day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_binance_liq.simulator.records import Record
+
+#: endpoint → its documented rows, with the fields in the order of the page
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "usdm_futures": (
+        (
+            '{"orderId":6071832819,"symbol":"BTCUSDT","status":"FILLED",'
+            '"clientOrderId":"autoclose-1596107620040000020","price":"10871.09","avgPrice":"10913.21000",'
+            '"origQty":"0.001","executedQty":"0.001","cumQuote":"10.91321","timeInForce":"IOC","type":"LIMIT",'
+            '"reduceOnly":false,"closePosition":false,"side":"SELL","positionSide":"BOTH","stopPrice":"0",'
+            '"workingType":"CONTRACT_PRICE","origType":"LIMIT","time":1596107620044,"updateTime":1596107620087}'
+        ),
+        (
+            '{"orderId":6072734303,"symbol":"BTCUSDT","status":"FILLED","clientOrderId":"adl_autoclose",'
+            '"price":"11023.14","avgPrice":"10979.82000","origQty":"0.001","executedQty":"0.001",'
+            '"cumQuote":"10.97982","timeInForce":"GTC","type":"LIMIT","reduceOnly":false,"closePosition":false,'
+            '"side":"BUY","positionSide":"SHORT","stopPrice":"0","workingType":"CONTRACT_PRICE",'
+            '"origType":"LIMIT","time":1596110725059,"updateTime":1596110725071}'
+        ),
+    ),
+    # No page of this endpoint is at hand: the values are those of papi's COIN-M, the fields the SDK's model.
+    "coinm_futures": (
+        (
+            '{"orderId":165123080,"symbol":"BTCUSD_200925","pair":"BTCUSD","status":"FILLED",'
+            '"clientOrderId":"autoclose-1596542005017000006","price":"11326.9","avgPrice":"11326.9",'
+            '"origQty":"1","executedQty":"1","cumBase":"0.00882854","cumQuote":"100","timeInForce":"IOC",'
+            '"type":"LIMIT","reduceOnly":false,"closePosition":false,"side":"SELL","positionSide":"BOTH",'
+            '"stopPrice":"0","workingType":"CONTRACT_PRICE","priceProtect":false,"origType":"LIMIT",'
+            '"time":1596542005019,"updateTime":1596542005050,"goodTillDate":0}'
+        ),
+    ),
+    "portfolio_um": (
+        (
+            '{"orderId":6071832819,"symbol":"BTCUSDT","status":"FILLED",'
+            '"clientOrderId":"autoclose-1596107620040000020","price":"10871.09","avgPrice":"10913.21000",'
+            '"origQty":"0.001","executedQty":"0.001","cumQuote":"10.91321","timeInForce":"IOC","type":"LIMIT",'
+            '"reduceOnly":false,"side":"SELL","positionSide":"BOTH","origType":"LIMIT","time":1596107620044,'
+            '"updateTime":1596107620087}'
+        ),
+    ),
+    "portfolio_cm": (
+        (
+            '{"orderId":165123080,"symbol":"BTCUSD_200925","pair":"BTCUSD","status":"FILLED",'
+            '"clientOrderId":"autoclose-1596542005017000006","price":"11326.9","avgPrice":"11326.9",'
+            '"origQty":"1","executedQty":"1","cumBase":"0.00882854","timeInForce":"IOC","type":"LIMIT",'
+            '"reduceOnly":false,"side":"SELL","positionSide":"BOTH","origType":"LIMIT","time":1596542005019,'
+            '"updateTime":1596542005050}'
+        ),
+    ),
+    "portfolio_margin": (
+        (
+            '{"avgPrice":"0.00388359","executedQty":"31.39000000","orderId":180015097,"price":"0.00388110",'
+            '"qty":"31.39000000","side":"SELL","symbol":"BNBBTC","timeInForce":"GTC",'
+            '"updatedTime":1558941374745}'
+        ),
+    ),
+    "margin": (
+        (
+            '{"avgPrice":"0.00388359","executedQty":"31.39000000","orderId":180015097,"price":"0.00388110",'
+            '"qty":"31.39000000","side":"SELL","symbol":"BNBBTC","timeInForce":"GTC","isIsolated":true,'
+            '"updatedTime":1558941374745}'
+        ),
+    ),
+}
+#: endpoint → its documented rows
+DOCUMENTED: Final[Mapping[str, tuple[Record, ...]]] = {
+    endpoint: tuple(read_record(text.encode()) for text in texts) for endpoint, texts in _TEXTS.items()
+}
+#: endpoint → days that hold its documented rows and nothing else
+DOCUMENTED_DAYS: Final[Mapping[str, frozenset[int]]] = {
+    endpoint: frozenset(day_of(record.time_ms) for record in records)
+    for endpoint, records in DOCUMENTED.items()
+}

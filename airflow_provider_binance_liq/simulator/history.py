@@ -1,0 +1,320 @@
+"""The truth: which rows there are, from a seed or by hand.
+
+The seeded history is a function of (seed, endpoint, account, UTC day), made when a day is first asked for,
+so that every range of dates works and none is slow. Three kinds of day: empty ones, quiet ones with a few
+rows, and a cascade every `Settings.cascade_every` days, the same days in every account and endpoint, with
+thousands of rows within minutes and many in one millisecond. No more than 99 rows of one symbol and close
+type ever share a millisecond, by creation or by update, so each window can be proven complete.
+The days of the documented rows hold those and nothing else, and before 2019 nothing was liquidated.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpoint
+from airflow_provider_binance_liq.simulator import symbols
+from airflow_provider_binance_liq.simulator.documented import DOCUMENTED, DOCUMENTED_DAYS
+from airflow_provider_binance_liq.simulator.records import (
+    FIELDS,
+    Amount,
+    CloseType,
+    Record,
+    Value,
+    compose,
+    read_record,
+)
+from airflow_provider_binance_liq.simulator.settings import MOST_TIED
+from airflow_provider_binance_liq.simulator.symbols import KINDS, LASTING, Market, date_of, day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from airflow_provider_binance_liq.simulator.records import GivenRow
+    from airflow_provider_binance_liq.simulator.settings import InstantField, Settings
+
+#: an order is updated at most so long after it is created
+LONGEST_UPDATE_MS: Final = 60
+#: a cascade is over after this time
+_CASCADE_MS: Final = 6 * 60 * 1000
+_MINUTE_MS: Final = 60_000
+_EMPTY_SHARE: Final = 0.55
+_EDGE_SHARE: Final = 0.15
+_ADL_SHARE: Final = 0.12
+_MOST_QUIET: Final = 4
+_FIRST_DAY: Final = day_of(1_546_300_800_000)
+_MOST_REMEMBERED: Final = 50_000
+#: order ids of one day start so far after those of the day before
+_IDS_PER_DAY: Final = 10_000_000
+_ID_STEP: Final = 17
+
+
+class History(Protocol):
+    """Where rows come from."""
+
+    def rows(
+        self, endpoint: Endpoint, account: str, start_ms: int, end_ms: int, by: InstantField
+    ) -> list[Record]:
+        """Return the rows whose instant `by` lies in `[start_ms, end_ms)`, in the order of the truth."""
+        ...
+
+    def knows(self, endpoint: Endpoint, symbol: str) -> bool:
+        """Whether a filter may name `symbol`."""
+        ...
+
+
+def _within(records: Iterable[Record], start_ms: int, end_ms: int, by: InstantField) -> list[Record]:
+    if by == "time":
+        found = [record for record in records if start_ms <= record.time_ms < end_ms]
+    else:
+        found = [record for record in records if start_ms <= record.update_ms < end_ms]
+    return sorted(found, key=lambda record: record.place)
+
+
+class ExplicitHistory:
+    """Rows given by hand: `{"usdm_futures": [row, …], "margin@desk": [row, …]}`.
+
+    A row is a mapping (see `make_row`), sent as compact JSON, or bytes, sent as they are. Rows under the
+    bare name of an endpoint belong to every account, those under `endpoint@account` to that one.
+    """
+
+    def __init__(self, rows: Mapping[str, Sequence[GivenRow]]) -> None:
+        for name in rows:
+            endpoint, _, _ = name.partition("@")
+            if endpoint not in ENDPOINTS:
+                message = f"{name!r}: there is no endpoint {endpoint!r}; there are {', '.join(ENDPOINTS)}"
+                raise ValueError(message)
+        self._rows = {name: [read_record(row) for row in given] for name, given in rows.items()}
+
+    def rows(
+        self, endpoint: Endpoint, account: str, start_ms: int, end_ms: int, by: InstantField
+    ) -> list[Record]:
+        """Return the given rows of that window."""
+        shared = self._rows.get(endpoint.name, [])
+        own = self._rows.get(f"{endpoint.name}@{account}", [])
+        return _within([*shared, *own], start_ms, end_ms, by)
+
+    def knows(self, endpoint: Endpoint, symbol: str) -> bool:
+        """Whether the symbol is traded, or a row has it."""
+        return symbols.is_known(endpoint, symbol) or any(
+            record.symbol == symbol
+            for name, records in self._rows.items()
+            if name.partition("@")[0] == endpoint.name
+            for record in records
+        )
+
+
+class SeededHistory:
+    """Rows that follow from the seed; see the module."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._days: OrderedDict[tuple[str, str, int], tuple[Record, ...]] = OrderedDict()
+        self._remembered = 0
+        every = settings.cascade_every
+        self._phase = random.Random(f"{settings.seed}/cascade").randrange(every) if every else 0
+
+    def rows(
+        self, endpoint: Endpoint, account: str, start_ms: int, end_ms: int, by: InstantField
+    ) -> list[Record]:
+        """Return the rows of that window, making the days that it touches."""
+        first = day_of(max(0, start_ms - LONGEST_UPDATE_MS))
+        found: list[Record] = []
+        for day in range(first, day_of(end_ms - 1) + 1):
+            found += self._day(endpoint, account, day)
+        return _within(found, start_ms, end_ms, by)
+
+    def knows(self, endpoint: Endpoint, symbol: str) -> bool:
+        """Whether the symbol is, or once was, traded."""
+        return symbols.is_known(endpoint, symbol)
+
+    def is_cascade(self, day: int) -> bool:
+        """Whether there is a cascade on a day; a day of documented rows has none on that endpoint."""
+        every = self._settings.cascade_every
+        return bool(every) and day % every == self._phase
+
+    def cascade_days(self, start_ms: int, end_ms: int) -> list[date]:
+        """Return the UTC days of cascades that `[start_ms, end_ms)` touches."""
+        days = range(day_of(start_ms), day_of(end_ms - 1) + 1)
+        return [date_of(day) for day in days if self.is_cascade(day)]
+
+    def _day(self, endpoint: Endpoint, account: str, day: int) -> tuple[Record, ...]:
+        key = (endpoint.name, account, day)
+        if key not in self._days:
+            self._days[key] = self._make_day(endpoint, account, day)
+            self._remembered += len(self._days[key])
+            while self._remembered > _MOST_REMEMBERED and len(self._days) > 1:
+                _, forgotten = self._days.popitem(last=False)
+                self._remembered -= len(forgotten)
+        else:
+            self._days.move_to_end(key)
+        return self._days[key]
+
+    def _make_day(self, endpoint: Endpoint, account: str, day: int) -> tuple[Record, ...]:
+        documented = DOCUMENTED_DAYS[endpoint.name]
+        if day in documented:
+            return tuple(record for record in DOCUMENTED[endpoint.name] if day_of(record.time_ms) == day)
+        rng = random.Random(f"{self._settings.seed}/{endpoint.name}/{account}/{day}")
+        if day < _FIRST_DAY:
+            return ()
+        draft = _Day(endpoint, day, rng, self._settings, stays_within=day + 1 in documented)
+        if self.is_cascade(day):
+            draft.add_cascade()
+        else:
+            draft.add_quiet()
+        return draft.records()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Moment:
+    """One order before it is spelled."""
+
+    time_ms: int
+    update_ms: int
+    symbol: str
+    close_type: CloseType
+    market: Market = field(compare=False)
+
+
+class _Day:
+    """One day in the making."""
+
+    def __init__(
+        self, endpoint: Endpoint, day: int, rng: random.Random, settings: Settings, *, stays_within: bool
+    ) -> None:
+        self._endpoint = endpoint
+        self._rng = rng
+        self._settings = settings
+        self._start_ms = day * DAY_MS
+        self._last_ms = self._start_ms + DAY_MS - 1
+        self._latest_update_ms = self._last_ms if stays_within else self._last_ms + LONGEST_UPDATE_MS
+        self._first_id = day * _IDS_PER_DAY
+        kind = KINDS[endpoint.name]
+        self._lasting = LASTING[kind]
+        self._markets = (*self._lasting, *symbols.dated(kind, date_of(day)))
+        self._moments: list[_Moment] = []
+        self._tied: Counter[tuple[str, int, str, CloseType]] = Counter()
+
+    def add_quiet(self) -> None:
+        """Add nothing, or a few rows, some of them exactly on an end of the day."""
+        if self._rng.random() < _EMPTY_SHARE:
+            return
+        for _ in range(self._rng.randint(1, _MOST_QUIET)):
+            self._add_anywhere()
+        for edge_ms in (self._start_ms, self._last_ms):
+            if self._rng.random() < _EDGE_SHARE:
+                self._add(edge_ms, self._delay_ms(), self._rng.choice(self._markets))
+
+    def add_cascade(self) -> None:
+        """Add a cascade, both ends of the day, and what surrounds it."""
+        wanted = self._settings.cascade_rows
+        begin_ms = self._start_ms + self._rng.randint(3 * 60, 21 * 60) * _MINUTE_MS
+        for edge_ms in (self._start_ms, self._last_ms):
+            self._add(edge_ms, self._delay_ms(), self._rng.choice(self._markets))
+        self._add_others()
+        self._add_tie(begin_ms + self._rng.randrange(_CASCADE_MS // 2), wanted)
+        while len(self._moments) < wanted:
+            self._add_group(begin_ms, wanted)
+        del self._moments[wanted:]
+
+    def records(self) -> tuple[Record, ...]:
+        """Spell the rows, with ascending order ids per symbol."""
+        counts: Counter[str] = Counter()
+        rows = []
+        for moment in sorted(self._moments):
+            counts[moment.symbol] += 1
+            order_id = moment.market.first_order_id + self._first_id + _ID_STEP * counts[moment.symbol]
+            rows.append(self._record(moment, order_id))
+        return tuple(rows)
+
+    def _add_anywhere(self, close_type: CloseType | None = None) -> None:
+        time_ms = self._rng.randrange(self._start_ms, self._last_ms)
+        self._add(time_ms, self._delay_ms(), self._rng.choice(self._markets), close_type)
+
+    def _add_others(self) -> None:
+        if self._endpoint.takes_auto_close_type:
+            for _ in range(self._settings.other_rows):
+                self._add_anywhere("OTHER")
+
+    def _add_tie(self, time_ms: int, wanted: int) -> None:
+        """Let many rows share one instant of creation and of update, as many of each close type."""
+        delay_ms = self._delay_ms()
+        types: tuple[CloseType, ...] = ("LIQUIDATION", "ADL")
+        for number in range(min(self._settings.tie_rows, wanted - len(self._moments))):
+            market = self._lasting[number // 2 % len(self._lasting)]
+            self._add(time_ms, delay_ms, market, types[number % 2])
+
+    def _add_group(self, begin_ms: int, wanted: int) -> None:
+        """Add a few rows of one instant, dense at first; only of symbols that `exchangeInfo` lists."""
+        time_ms = begin_ms + int(self._rng.triangular(0, _CASCADE_MS, _CASCADE_MS / 6))
+        size = min(1 + int(self._rng.expovariate(0.6)), wanted - len(self._moments))
+        for _ in range(size):
+            self._add(time_ms, self._delay_ms(), self._rng.choice(self._lasting))
+
+    def _delay_ms(self) -> int:
+        return self._rng.choice((0, self._rng.randint(1, LONGEST_UPDATE_MS)))
+
+    def _add(self, time_ms: int, delay_ms: int, market: Market, close_type: CloseType | None = None) -> None:
+        if not self._endpoint.takes_auto_close_type:
+            close_type, delay_ms = "LIQUIDATION", 0
+        elif close_type is None:
+            close_type = "ADL" if self._rng.random() < _ADL_SHARE else "LIQUIDATION"
+        update_ms = min(time_ms + delay_ms, self._latest_update_ms)
+        created = ("time", time_ms, market.symbol, close_type)
+        updated = ("update", update_ms, market.symbol, close_type)
+        if max(self._tied[created], self._tied[updated]) < MOST_TIED:
+            self._tied.update((created, updated))
+            self._moments.append(_Moment(time_ms, update_ms, market.symbol, close_type, market))
+
+    def _record(self, moment: _Moment, order_id: int) -> Record:
+        values = dict(self._values(moment, order_id))
+        return Record(
+            symbol=moment.symbol,
+            order_id=order_id,
+            time_ms=moment.time_ms,
+            update_ms=moment.update_ms,
+            close_type=moment.close_type,
+            isolated="isIsolated" in FIELDS[self._endpoint.name] and bool(values["isIsolated"]),
+            body=compose(self._endpoint, values, self._settings),
+        )
+
+    def _values(self, moment: _Moment, order_id: int) -> Iterator[tuple[str, Value]]:
+        rng, market = self._rng, moment.market
+        average = market.price * rng.uniform(0.8, 1.2)
+        quantity, in_quote, in_base = self._size(market, average)
+        price = Amount(f"{average * 0.995:.8f}"[:10].rstrip("."))
+        yield from (("orderId", order_id), ("symbol", market.symbol), ("pair", market.pair))
+        yield from (("status", "FILLED"), ("clientOrderId", self._client_order_id(moment)))
+        yield from (("price", price), ("avgPrice", Amount(f"{average:.8f}"[:12])))
+        yield from (("origQty", quantity), ("qty", quantity), ("executedQty", quantity))
+        yield from (("cumQuote", Amount(f"{in_quote:.5f}")), ("cumBase", Amount(f"{in_base:.8f}")))
+        yield from (("timeInForce", rng.choice(("IOC", "IOC", "GTC"))), ("type", "LIMIT"))
+        yield from (("reduceOnly", False), ("closePosition", False))
+        yield from (("side", rng.choice(("BUY", "SELL"))), ("positionSide", "BOTH"))
+        yield from (("stopPrice", Amount("0")), ("workingType", "CONTRACT_PRICE"))
+        yield from (("priceProtect", False), ("origType", "LIMIT"), ("isIsolated", rng.random() < 0.5))  # noqa: PLR2004
+        yield from (("time", moment.time_ms), ("updateTime", moment.update_ms))
+        yield from (("updatedTime", moment.update_ms), ("goodTillDate", 0))
+
+    def _size(self, market: Market, average: float) -> tuple[Amount, float, float]:
+        """Return the quantity as it is sent, and its value in quote and in base currency."""
+        if KINDS[self._endpoint.name] == "cm":
+            contracts = self._rng.randint(1, 900)
+            in_quote = contracts * market.contract_size
+            return Amount(contracts), in_quote, in_quote / average
+        quantity = round(self._rng.uniform(50, 25_000) / market.price, 3) or 0.001
+        return Amount(f"{quantity:.3f}"), quantity * average, quantity
+
+    def _client_order_id(self, moment: _Moment) -> str:
+        """Return what tells the close types apart; the number is the engine's clock in ns."""
+        if moment.close_type == "ADL":
+            return "adl_autoclose"
+        nanoseconds = (moment.time_ms - self._rng.randint(1, 4)) * 1_000_000 + self._rng.randint(1, 99)
+        if moment.close_type == "LIQUIDATION":
+            return f"autoclose-{nanoseconds}"
+        prefix = "delivery" if KINDS[self._endpoint.name] == "cm" else "settlement"
+        return f"{prefix}_autoclose-{nanoseconds}"

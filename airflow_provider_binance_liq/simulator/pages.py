@@ -1,0 +1,179 @@
+"""Which rows one answer holds: filtered, cut at the limit, ordered; and how all of that can go wrong.
+
+Both ends of the interval are inclusive milliseconds. Pages by time are cut at the side that `Settings.keep`
+does not name; numbered pages are slices of one order, with the number of all rows beside them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.simulator.records import make_row, read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_binance_liq.simulator.history import History
+    from airflow_provider_binance_liq.simulator.queries import Question
+    from airflow_provider_binance_liq.simulator.records import Record
+    from airflow_provider_binance_liq.simulator.settings import InstantField, Order, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer's rows, and those it was taken from."""
+
+    question: Question
+    rows: tuple[Record, ...]
+    #: every row that the question matches, in the order that numbered pages are cut from
+    matching: tuple[Record, ...]
+    #: number of rows that a numbered page claims
+    total: int
+
+    def body(self) -> bytes:
+        """Spell the answer."""
+        rows = b",".join(record.body for record in self.rows)
+        if self.question.endpoint.paging == "time":
+            return b"[" + rows + b"]"
+        return b'{"rows":[' + rows + b'],"total":' + str(self.total).encode() + b"}"
+
+
+Alteration = Callable[[Page], Page]
+
+
+def select(question: Question, history: History, account: str, settings: Settings, now_ms: int) -> Page:
+    """Return the page that answers `question`."""
+    matching = [
+        record
+        for record in history.rows(
+            question.endpoint,
+            account,
+            question.start_ms,
+            question.end_ms + 1,
+            _filter_field(question, settings),
+        )
+        if _is_asked_for(record, question) and is_visible(record, settings, now_ms)
+    ]
+    if question.endpoint.paging == "time":
+        return _truncated(question, matching, settings)
+    page = _numbered(question, matching, settings)
+    if question.page > 1 and settings.drift != "none":
+        return DRIFTS[settings.drift](page)
+    return page
+
+
+def _filter_field(question: Question, settings: Settings) -> InstantField:
+    return settings.filter_by if question.endpoint.paging == "time" else "updateTime"
+
+
+def _is_asked_for(record: Record, question: Question) -> bool:
+    if question.close_type is not None and record.close_type != question.close_type:
+        return False
+    if question.symbol is None:
+        return True
+    if question.endpoint.symbol_parameter == "isolatedSymbol" and not record.isolated:
+        return False
+    return record.symbol == question.symbol
+
+
+def is_visible(record: Record, settings: Settings, now_ms: int) -> bool:
+    """Whether the exchange answers a row now: it has happened, is not late, and is still kept."""
+    appears_ms = record.update_ms
+    if settings.late_share and _lot(record, settings) < settings.late_share:
+        appears_ms += round(settings.late_seconds * 1000)
+    if now_ms < appears_ms:
+        return False
+    return settings.retention_days is None or record.time_ms >= now_ms - settings.retention_days * DAY_MS
+
+
+def _lot(record: Record, settings: Settings) -> float:
+    return random.Random(f"{settings.seed}/late/{record.symbol}/{record.order_id}").random()
+
+
+def _truncated(question: Question, matching: Sequence[Record], settings: Settings) -> Page:
+    by = settings.sort_field
+    ranked = sorted(matching, key=lambda record: (record.instant(by), record.symbol, record.order_id))
+    kept = ranked[: question.size] if settings.keep == "oldest" else ranked[-question.size :]
+    rows = _ordered(kept, settings.order or "ascending", question, settings)
+    return Page(question, tuple(rows), tuple(ranked), len(ranked))
+
+
+def _numbered(question: Question, matching: Sequence[Record], settings: Settings) -> Page:
+    # Documented for `margin` alone; its sibling on papi says nothing, its general page "ascending".
+    order = settings.order or ("descending" if question.endpoint.name == "margin" else "ascending")
+    ranked = sorted(matching, key=lambda record: record.place, reverse=order == "descending")
+    first = (question.page - 1) * question.size
+    rows: Sequence[Record] = ranked[first : first + question.size]
+    if order in {"shuffled", "order_id"}:
+        rows = _ordered(rows, order, question, settings)
+    return Page(question, tuple(rows), tuple(ranked), len(ranked))
+
+
+def _ordered(
+    rows: Sequence[Record], order: Order, question: Question, settings: Settings
+) -> Sequence[Record]:
+    if order == "shuffled":
+        rng = random.Random(f"{settings.seed}/{question.start_ms}/{question.end_ms}/{question.page}")
+        return rng.sample(rows, len(rows))
+    if order == "order_id":
+        return sorted(rows, key=lambda record: (record.order_id, record.symbol))
+    return rows[::-1] if order == "descending" else rows
+
+
+def total_changes(page: Page) -> Page:
+    """Claim one row more than there are."""
+    return replace(page, total=page.total + 1)
+
+
+def rows_repeat(page: Page) -> Page:
+    """Begin with the row that ended the page before, and so leave out the last one."""
+    first = (page.question.page - 1) * page.question.size
+    if not first or not page.rows:
+        return page
+    return replace(page, rows=page.matching[first - 1 : first - 1 + len(page.rows)])
+
+
+def rows_shift(page: Page) -> Page:
+    """Behave as if a new row had come in front of the first page."""
+    return total_changes(rows_repeat(page))
+
+
+def duplicate_row(page: Page) -> Page:
+    """Send the last row twice."""
+    return replace(page, rows=(*page.rows, *page.rows[-1:]))
+
+
+def limit_ignored(page: Page) -> Page:
+    """Send every row that matches, however many were asked for."""
+    return replace(page, rows=page.matching)
+
+
+def row_outside(page: Page) -> Page:
+    """Send a row of the day before the interval as well."""
+    endpoint = page.question.endpoint.name
+    row = make_row(endpoint, orderId=1, symbol="BTCUSDT", time=page.question.start_ms - DAY_MS)
+    return replace(page, rows=(read_record(row), *page.rows), total=page.total + 1)
+
+
+def row_unidentified(page: Page) -> Page:
+    """Send a row without symbol and order id as well."""
+    row = make_row(page.question.endpoint.name, time=page.question.start_ms)
+    del row["symbol"], row["orderId"]
+    return replace(page, rows=(read_record(row), *page.rows), total=page.total + 1)
+
+
+def row_withheld(page: Page) -> Page:
+    """Leave the last row out; only a numbered page's `total` gives it away."""
+    return replace(page, rows=page.rows[:-1])
+
+
+#: `Settings.drift` → what it does to each numbered page after the first
+DRIFTS: Final[Mapping[str, Alteration]] = {
+    "total": total_changes,
+    "shift": rows_shift,
+    "repeat": rows_repeat,
+}

@@ -1,0 +1,398 @@
+"""DuckDB: a file, or MotherDuck by its `md:` URL.
+
+DuckDB lets one process write a file at a time and refuses the others at once, and within a process it refuses
+a transaction that another one has overtaken. Several load tasks may run at once, so a refusal is waited out,
+for a bounded time; a whole transaction is repeated, never a part of one.
+
+Its JSON reader takes number tokens through double precision, and its casts round. Both would lose digits in
+silence. So numbers with a fraction are quoted before the reader sees them, and a text is cast only when it
+fits the type digit by digit. `tests/warehouse/test_exactness.py` holds this against 18 decimals and 2^63.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from airflow_provider_binance_liq.exceptions import (
+    InconsistentManifest,
+    RetryableError,
+    StorageError,
+    WarehouseError,
+)
+from airflow_provider_binance_liq.warehouse import sql
+from airflow_provider_binance_liq.warehouse.load import Summary, load
+from airflow_provider_binance_liq.warehouse.manifests import Known, Loadable, WindowKey
+from airflow_provider_binance_liq.warehouse.tables import (
+    DECIMAL_PRECISION,
+    DECIMAL_SCALE,
+    LIQUIDATIONS,
+    WINDOWS,
+    Table,
+    row_fields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from airflow_provider_binance_liq.warehouse.load import Fetched, Session
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MOTHERDUCK: Final = ("md:", "motherduck:")
+_DECIMAL: Final = f"DECIMAL({DECIMAL_PRECISION}, {DECIMAL_SCALE})"
+
+DIALECT: Final = sql.Dialect(
+    name="duckdb",
+    types={
+        "text": "VARCHAR",
+        "decimal": _DECIMAL,
+        "int64": "BIGINT",
+        "boolean": "BOOLEAN",
+        "instant": "TIMESTAMP WITH TIME ZONE",
+        "instant_or_none": "TIMESTAMP WITH TIME ZONE",
+    },
+    functions={
+        "text": "exact_text",
+        "decimal": "exact_decimal",
+        "int64": "exact_int64",
+        "boolean": "exact_boolean",
+        "instant": "exact_instant",
+        "instant_or_none": "exact_instant_or_none",
+    },
+    required="required",
+)
+
+#: Expanded in place by DuckDB. The cheap condition comes first: nearly every text is short, without exponent.
+_MACROS: Final = r"""
+CREATE OR REPLACE TEMP MACRO misfit(kind, text, field, raw) AS
+    error(concat(field, ' is ', text, ', which is no ', kind, '; the row: ', left(raw, 300)));
+
+CREATE OR REPLACE TEMP MACRO required(value, field, raw) AS
+    CASE WHEN value IS NOT NULL THEN value
+    ELSE error(concat('a row has no ', field, ': ', left(raw, 300))) END;
+
+CREATE OR REPLACE TEMP MACRO exact_text(text, field, raw) AS nullif(text, '');
+
+-- Digits after the point, less trailing zeros and the exponent, are what the scale has to hold.
+CREATE OR REPLACE TEMP MACRO decimals_of(text) AS
+    length(regexp_extract(text, '[.]([0-9]*?)0*(?:[eE]|$)', 1))
+    - coalesce(try_cast(regexp_extract(text, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0);
+
+CREATE OR REPLACE TEMP MACRO fits_decimal(text) AS
+    (length(text) <= $SCALE + 1 AND NOT contains(text, 'e') AND NOT contains(text, 'E'))
+    OR (regexp_full_match(text, '[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?') AND decimals_of(text) <= $SCALE);
+
+CREATE OR REPLACE TEMP MACRO exact_decimal(text, field, raw) AS
+    CASE WHEN text IS NULL OR text = '' THEN NULL
+    WHEN fits_decimal(text) AND try_cast(text AS $DECIMAL) IS NOT NULL THEN try_cast(text AS $DECIMAL)
+    ELSE misfit('$DECIMAL', text, field, raw) END;
+
+CREATE OR REPLACE TEMP MACRO exact_int64(text, field, raw) AS
+    CASE WHEN text IS NULL OR text = '' THEN NULL
+    WHEN regexp_full_match(text, '-?[0-9]+([.]0*)?') AND try_cast(text AS BIGINT) IS NOT NULL
+    THEN try_cast(text AS BIGINT)
+    ELSE misfit('64-bit integer', text, field, raw) END;
+
+CREATE OR REPLACE TEMP MACRO exact_boolean(text, field, raw) AS
+    CASE WHEN text IS NULL OR text = '' THEN NULL
+    WHEN lower(text) IN ('true', '1') THEN true
+    WHEN lower(text) IN ('false', '0') THEN false
+    ELSE misfit('boolean', text, field, raw) END;
+
+CREATE OR REPLACE TEMP MACRO exact_instant(text, field, raw) AS
+    make_timestamptz(exact_int64(text, field, raw) * 1000);
+
+CREATE OR REPLACE TEMP MACRO exact_instant_or_none(text, field, raw) AS
+    exact_instant(nullif(text, '0'), field, raw);
+
+-- A string is taken whole, so that only numbers outside of strings are quoted. The end matches once, too,
+-- or else the search would go on inside the last string; what that adds is cut off again.
+CREATE OR REPLACE TEMP MACRO quote_numbers(line) AS
+    regexp_replace(line, '((?:"(?:[^"\\]|\\.)*"|[^"0-9-])*)(-?[0-9][0-9.eE+-]*|$)', '\1"\2"', 'g')[:-3];
+
+CREATE OR REPLACE TEMP MACRO has_fraction(line) AS regexp_matches(line, '[:,\[]\s*-?[0-9]+[.eE]');
+""".replace("$SCALE", str(DECIMAL_SCALE)).replace("$DECIMAL", _DECIMAL)
+
+_STAGED_OBJECTS: Final = "told_objects"
+
+
+class WarehouseBusy(RetryableError):
+    """Others wrote to the warehouse for as long as it was waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for others who write to the same file."""
+
+    wait_s: float = 300.0
+    shortest_s: float = 0.05
+    longest_s: float = 2.0
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDB:
+    """A DuckDB database, held for one transaction at a time."""
+
+    #: path of a file, or `md:<database>`
+    database: str
+    patience: Patience = Patience()
+
+    def __post_init__(self) -> None:
+        if not self.database.strip() or self.database.startswith(":memory:"):
+            message = f"a database {self.database!r} would be gone after the task; give a path or an md: URL"
+            raise WarehouseError(message)
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do `work` in one transaction, as often as it takes while others are in the way.
+
+        :raises WarehouseBusy: they still are, after `patience.wait_s`.
+        """
+        patience = self.patience
+        deadline, pause = patience.clock() + patience.wait_s, patience.shortest_s
+        while True:
+            try:
+                with self._transaction() as session:
+                    return work(session)
+            except _InTheWay as busy:
+                left = deadline - patience.clock()
+                if left <= 0:
+                    raise self._busy(busy) from busy.__cause__
+                log.info("%s is in use; trying again: %s", self.database, busy)
+                # Jitter keeps those who wait from coming back together.
+                patience.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
+                pause = min(2 * pause, patience.longest_s)
+
+    def _busy(self, busy: _InTheWay) -> WarehouseBusy:
+        return WarehouseBusy(
+            f"{self.database} was in use by others for {self.patience.wait_s:g} s ({busy}); DuckDB takes one "
+            "writer at a time, and none while another program holds the file open. Nothing was merged; a "
+            "retry tries again"
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        import duckdb  # noqa: PLC0415 - DAG files import this module, and duckdb takes 0.2 s
+
+        if not self.database.startswith(_MOTHERDUCK):
+            _make_room(Path(self.database))
+        connection: DuckDBPyConnection | None = None
+        try:
+            connection = duckdb.connect(self.database)
+            connection.begin()
+            yield _DuckDBSession(connection)
+            connection.commit()
+        except duckdb.Error as error:
+            raise _translate(error, self.database) from error
+        finally:
+            if connection is not None:
+                # Closing rolls back what was not committed.
+                connection.close()
+
+
+class _InTheWay(Exception):
+    """Somebody else writes; the transaction is to be repeated."""
+
+
+def _make_room(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the directory of the database {path} cannot be made: {error}"
+        raise StorageError(message) from error
+
+
+def _translate(error: Exception, database: str) -> Exception:
+    """Say what a retry should do about an error of DuckDB's."""
+    import duckdb  # noqa: PLC0415 - see above
+
+    text = str(error)
+    if isinstance(error, duckdb.TransactionException):
+        return _InTheWay(text.splitlines()[0])
+    if isinstance(error, duckdb.IOException):
+        if "lock on file" in text:
+            return _InTheWay(text.splitlines()[0])
+        if "not a valid DuckDB database" not in text:
+            return StorageError(f"{database} cannot be read or written: {text}. Nothing was merged")
+    if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException | duckdb.FatalException):
+        return StorageError(f"{database}: DuckDB gave up: {text}. Nothing was merged")
+    return WarehouseError(f"{database}: {text}. Nothing was merged")
+
+
+@dataclass(frozen=True, slots=True)
+class _DuckDBSession:
+    """One transaction."""
+
+    connection: DuckDBPyConnection
+
+    def create_tables(self) -> None:
+        """Create the tables that are not there, and check those that are."""
+        for table in (LIQUIDATIONS, WINDOWS):
+            # Asked first: even `IF NOT EXISTS` would collide with others who create it at the same time.
+            found = self._columns(table)
+            if not found:
+                self.connection.execute(sql.create_table(table, DIALECT))
+            elif found != _expected(table):
+                raise WarehouseError(_difference(table, found))
+
+    def _columns(self, table: Table) -> dict[str, str]:
+        query = (
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE table_name = ? AND database_name = current_database() AND schema_name = current_schema()"
+        )
+        return dict(self.connection.execute(query, [table.name]).fetchall())
+
+    def known(self, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:
+        """Read what the windows table has between the first and the last of these windows."""
+        starts = [_micros(one.start) for one in loadables]
+        query = (
+            "SELECT account, endpoint, epoch_us(window_start), epoch_us(window_end), symbols, "
+            f"auto_close_type, object_sha256, complete, epoch_us(extracted_at) FROM {WINDOWS.name} "
+            "WHERE window_start BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)"
+        )
+        rows = self.connection.execute(query, [min(starts), max(starts)]).fetchall()
+        return {
+            (account, endpoint, _instant(start), _instant(end), symbols, close_type): Known(
+                sha256, complete, _instant(extracted)
+            )
+            for account, endpoint, start, end, symbols, close_type, sha256, complete, extracted in rows
+        }
+
+    def stage_rows(self, fetched: Sequence[Fetched], loaded_at: datetime) -> int:
+        """Type the rows into the staging table, one per key; return how many there were."""
+        self.connection.execute(_MACROS)
+        holding = [one for one in fetched if one.loadable.manifest.object.rows]
+        self._stage_objects(holding)
+        paths = [str(one.path) for one in holding]
+        self.connection.execute(_stage_statement(paths), [*([paths] if paths else []), _micros(loaded_at)])
+        rows, repeated = *self.counts(f"SELECT count(*) FROM {sql.TOLD}"), *self.counts(sql.count_repeated())
+        said = sum(one.loadable.manifest.object.rows for one in holding)
+        if rows != said:
+            message = f"{rows} rows were read where the manifests say {said}; nothing was merged"
+            raise InconsistentManifest(message)
+        if repeated:
+            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {sql.TOLD} AS {sql.newest_of_each()}")
+        return rows - repeated
+
+    def _stage_objects(self, fetched: Sequence[Fetched]) -> None:
+        columns: list[tuple[str, str, list[Any]]] = [
+            ("filename", "VARCHAR", [str(one.path) for one in fetched]),
+            ("account", "VARCHAR", [one.loadable.manifest.account for one in fetched]),
+            ("endpoint", "VARCHAR", [one.loadable.manifest.endpoint for one in fetched]),
+            ("object_sha256", "VARCHAR", [one.loadable.manifest.object.sha256 for one in fetched]),
+            ("extracted_at", "TIMESTAMPTZ", [one.loadable.extracted_at for one in fetched]),
+            ("is_newer", "BOOLEAN", [one.is_newer for one in fetched]),
+        ]
+        self._stage_columns(_STAGED_OBJECTS, columns)
+
+    def stage_windows(self, loadables: Sequence[Loadable], loaded_at: datetime) -> None:
+        """Put the windows into their staging table."""
+        rows = [one.window_row(loaded_at) for one in loadables]
+        columns: list[tuple[str, str, list[Any]]] = [
+            (column.name, DIALECT.types[column.kind], [row[index] for row in rows])
+            for index, column in enumerate(WINDOWS)
+        ]
+        self._stage_columns(sql.TOLD_WINDOWS, columns)
+
+    def _stage_columns(self, table: str, columns: Sequence[tuple[str, str, list[Any]]]) -> None:
+        """Create a temporary table from lists: one statement, however many rows there are."""
+        selected = ", ".join(f"{_unnest(kind)} AS {name}" for name, kind, _ in columns)
+        lists = [[_plain(value) for value in values] for *_, values in columns]
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {selected}", lists)
+
+    def counts(self, query: str) -> tuple[int, ...]:
+        """Return the one row of numbers that `query` gives."""
+        return tuple(self.connection.execute(query).fetchone() or ())
+
+    def merge(self, statement: str) -> int:
+        """Run a MERGE; return the number of rows that it touched."""
+        return int((self.connection.execute(statement).fetchone() or (0,))[0])
+
+    def orphans(self, replaced: Sequence[tuple[str, str, str]]) -> int:
+        """Count the rows last told by an object that no window has any more."""
+        if not replaced:
+            return 0
+        accounts, endpoints, checksums = (list(values) for values in zip(*replaced, strict=True))
+        query = (
+            f"SELECT count(*) FROM {LIQUIDATIONS.name} WHERE (account, endpoint, object_sha256) IN "
+            "(SELECT (unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))) "
+            f"AND (account, endpoint, object_sha256) NOT IN "
+            f"(SELECT (account, endpoint, object_sha256) FROM {WINDOWS.name})"
+        )
+        return int((self.connection.execute(query, [accounts, endpoints, checksums]).fetchone() or (0,))[0])
+
+
+def _stage_statement(paths: Sequence[str]) -> str:
+    """Read, parse and type in one pass; without a file there is nothing to read, and no rows."""
+    fields = json.dumps(dict.fromkeys(row_fields(), "VARCHAR"))
+    source = (
+        "read_ndjson_objects(?, filename = true)"
+        if paths
+        else "(SELECT NULL::JSON AS json, NULL::VARCHAR AS filename LIMIT 0)"
+    )
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {sql.TOLD} AS\n"
+        "WITH lines AS (\n"
+        f"    SELECT filename, json::VARCHAR AS raw FROM {source}\n"
+        "), fields AS (\n"
+        "    SELECT filename, raw, unnest(from_json(\n"
+        f"        CASE WHEN has_fraction(raw) THEN quote_numbers(raw) ELSE raw END, '{fields}'))\n"
+        "    FROM lines\n"
+        f"), {sql.PARSED} AS (\n"
+        "    SELECT fields.*, objects.account, objects.endpoint, objects.object_sha256,\n"
+        "        objects.extracted_at, objects.is_newer, make_timestamptz(?::BIGINT) AS loaded_at\n"
+        f"    FROM fields JOIN {_STAGED_OBJECTS} AS objects USING (filename)\n"
+        f")\n{sql.told_rows(DIALECT)}"
+    )
+
+
+def _unnest(kind: str) -> str:
+    if kind.startswith("TIMESTAMP"):
+        return "make_timestamptz(unnest(?::BIGINT[]))"
+    return f"unnest(?::{kind}[])"
+
+
+def _plain(value: Any) -> Any:
+    return _micros(value) if isinstance(value, datetime) else value
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _instant(micros: int) -> datetime:
+    return _EPOCH + micros * _MICROSECOND
+
+
+def _expected(table: Table) -> dict[str, str]:
+    return {column.name: DIALECT.types[column.kind].replace(", ", ",") for column in table}
+
+
+def _difference(table: Table, found: Mapping[str, str]) -> str:
+    expected = _expected(table)
+    differing = [
+        f"{name} is {found.get(name, 'absent')} where {expected.get(name, 'no column')} belongs"
+        for name in dict.fromkeys(chain(expected, found))
+        if found.get(name) != expected.get(name)
+    ] or ["the columns stand in another order"]
+    return f"the table {table.name} is not as this version makes it: {'; '.join(differing)}"
+
+
+def load_duckdb(given: object, database: str, *, patience: Patience | None = None) -> Summary:
+    """Load the objects of manifests into a DuckDB database; see `load`."""
+    return load(DuckDB(database, patience or Patience()), given)

@@ -1,0 +1,184 @@
+"""Loading, whatever the warehouse: check every object, stage, and merge in one transaction.
+
+All of the windows are loaded or none. Knowledge only grows: a row is replaced by newer knowledge of it, never
+by older, and is never deleted; what is loaded twice changes nothing. Objects are fetched before the warehouse
+is held, so that those who wait for it wait for a merge, not for a download.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from airflow_provider_binance_liq.warehouse import sql
+from airflow_provider_binance_liq.warehouse.manifests import Known, Loadable, WindowKey, collect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from airflow_provider_binance_liq.core.manifest import Manifest
+
+    Fetch = Callable[[Manifest, Path], Path]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a load did."""
+
+    #: manifests given
+    windows: int = 0
+    #: of them, those whose very object was in the warehouse already
+    windows_skipped: int = 0
+    #: rows read from the other objects
+    rows: int = 0
+    inserted: int = 0
+    #: rows whose content newer knowledge replaced
+    updated: int = 0
+    #: rows that stayed as they were
+    unchanged: int = 0
+    #: rows that an earlier object of a window told and its newer one does not; they are kept
+    missing: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """Return plain values, for the XCom."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A manifest, its object as a local file of rows, and what it may do."""
+
+    loadable: Loadable
+    path: Path
+    #: whether its rows may replace rows that were updated at the same instant
+    is_newer: bool = True
+
+
+class Session(Protocol):
+    """One transaction in a warehouse."""
+
+    def create_tables(self) -> None:
+        """Create the tables that are not there, and check those that are."""
+
+    def known(self, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:
+        """Read what the windows table has of these windows."""
+
+    def stage_rows(self, fetched: Sequence[Fetched], loaded_at: datetime) -> int:
+        """Type the rows into the staging table, one per key; return how many there were."""
+
+    def stage_windows(self, loadables: Sequence[Loadable], loaded_at: datetime) -> None:
+        """Put the windows into their staging table."""
+
+    def counts(self, query: str) -> tuple[int, ...]:
+        """Return the one row of numbers that `query` gives."""
+
+    def merge(self, statement: str) -> int:
+        """Run a MERGE; return the number of rows that it touched."""
+
+    def orphans(self, replaced: Sequence[tuple[str, str, str]]) -> int:
+        """Count the rows last told by an object (account, endpoint, SHA-256) that no window has any more."""
+
+
+class Engine(Protocol):
+    """A warehouse that can be had for one transaction at a time."""
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do `work` in one transaction; again where others were in the way, so it has to be repeatable."""
+
+
+def load(
+    engine: Engine, given: object, *, fetch: Fetch | None = None, now: Callable[[], datetime] | None = None
+) -> Summary:
+    """Load the objects of the manifests `given`: one, or any nesting of lists of them, None left out.
+
+    :raises InconsistentManifest: an object is not what its manifest says; nothing was merged.
+    :raises WarehouseError: rows do not fit the table; nothing was merged.
+    :raises RetryableError: storage or the warehouse could not be had in time; nothing was merged.
+    """
+    loadables = collect(given)
+    if not loadables:
+        return Summary()
+    # The engines' own clocks would make two loads differ in more than what they load.
+    loaded_at = (now or _now)()
+    with tempfile.TemporaryDirectory(prefix="binance-liq-load-") as directory:
+        known = engine.run(lambda session: _known(session, loadables))
+        fresh = [one for one in loadables if not _has(known, one)]
+        fetched = [Fetched(one, (fetch or _fetch())(one.manifest, Path(directory))) for one in fresh]
+        if not fetched and not any(one.outranks(known.get(one.key)) for one in loadables):
+            return Summary(windows=len(loadables), windows_skipped=len(loadables))
+        return engine.run(lambda session: _merge(session, loadables, fetched, loaded_at))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _fetch() -> Fetch:
+    # Its import brings fsspec along, which a load of objects fetched otherwise does not need.
+    from airflow_provider_binance_liq.landing import fetch_object  # noqa: PLC0415
+
+    return fetch_object
+
+
+def _known(session: Session, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:
+    session.create_tables()
+    return session.known(loadables)
+
+
+def _has(known: Mapping[WindowKey, Known], one: Loadable) -> bool:
+    found = known.get(one.key)
+    return found is not None and found.sha256 == one.manifest.object.sha256
+
+
+def _merge(
+    session: Session, loadables: Sequence[Loadable], fetched: Sequence[Fetched], loaded_at: datetime
+) -> Summary:
+    # Read again: another load may have been faster since the objects were fetched.
+    known = _known(session, loadables)
+    telling = [
+        Fetched(one.loadable, one.path, one.loadable.is_newer_than(known.get(one.loadable.key)))
+        for one in fetched
+        if not _has(known, one.loadable)
+    ]
+    rows = session.stage_rows(telling, loaded_at)
+    replaced, confirmed = session.counts(sql.count_changes())
+    inserted = session.merge(sql.merge_rows()) - replaced - confirmed
+    best = _best(one for one in loadables if one.outranks(known.get(one.key)))
+    session.stage_windows(best, loaded_at)
+    session.merge(sql.merge_windows())
+    summary = Summary(
+        windows=len(loadables),
+        windows_skipped=len(loadables) - len(telling),
+        rows=rows,
+        inserted=inserted,
+        updated=replaced,
+        unchanged=rows - inserted - replaced,
+        missing=session.orphans(_replaced(best, known)),
+    )
+    if summary.missing:
+        log.warning("%d rows of earlier objects are not in the newer ones; they are kept", summary.missing)
+    return summary
+
+
+def _best(loadables: Iterable[Loadable]) -> list[Loadable]:
+    """Keep one manifest per window: a proof before none, then the newest."""
+    ranked = sorted(loadables, key=lambda one: (one.manifest.proof.complete, *one.order))
+    return list({one.key: one for one in ranked}.values())
+
+
+def _replaced(best: Iterable[Loadable], known: Mapping[WindowKey, Known]) -> list[tuple[str, str, str]]:
+    """Name the objects (account, endpoint, SHA-256) whose windows another object now stands for."""
+    found = Counter(
+        (one.manifest.account, one.manifest.endpoint, known[one.key].sha256)
+        for one in best
+        if one.key in known and not _has(known, one)
+    )
+    return sorted(found)

@@ -1,0 +1,157 @@
+"""Manifests as a load takes them: flat, checked, and as rows of the windows table.
+
+What comes from Airflow may be one manifest, a list of them, lists of lists from mapped tasks, with None where
+a task was skipped. A manifest is text that somebody may have edited, so what becomes a key is checked here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.manifest import Manifest, from_dict
+from airflow_provider_binance_liq.exceptions import InconsistentManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: what keeps windows apart: account, endpoint, start, end, symbols, auto close type
+WindowKey = tuple[str, str, datetime, datetime, str, str]
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the warehouse has of a window."""
+
+    sha256: str
+    complete: bool
+    extracted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Loadable:
+    """A manifest with the values that a load compares."""
+
+    manifest: Manifest
+    start: datetime
+    end: datetime
+    extracted_at: datetime
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Loadable:
+        """Check a manifest.
+
+        :raises InconsistentManifest: an instant, an endpoint or a checksum that is none.
+        """
+        get_endpoint(manifest.endpoint)
+        sha256 = manifest.object.sha256
+        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+            message = f"the manifest of {manifest.object.uri} has {sha256!r} where a SHA-256 belongs"
+            raise InconsistentManifest(message)
+        start, end = _instant(manifest.window.start), _instant(manifest.window.end)
+        if start >= end:
+            message = f"the manifest of {manifest.object.uri} has a window that ends before it starts"
+            raise InconsistentManifest(message)
+        return cls(manifest, start, end, _instant(manifest.extracted_at))
+
+    @property
+    def key(self) -> WindowKey:
+        """What keeps this window apart from others."""
+        one = self.manifest
+        return (
+            one.account,
+            one.endpoint,
+            self.start,
+            self.end,
+            ",".join(one.filters.symbols),
+            one.filters.auto_close_type or "",
+        )
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Sorts by knowledge, the newest last; the checksum only makes it the same order every time."""
+        return self.extracted_at, self.manifest.object.sha256
+
+    def window_row(self, loaded_at: datetime) -> tuple[Any, ...]:
+        """Return the values of the windows table, in the order of its columns."""
+        one = self.manifest
+        proof, stored = one.proof, one.object
+        return (
+            *self.key,
+            proof.complete,
+            proof.pages,
+            proof.requests,
+            proof.weight,
+            proof.method,
+            "\n".join(proof.caveats),
+            stored.uri,
+            stored.rows,
+            stored.bytes,
+            stored.sha256,
+            self.extracted_at,
+            one.provider_version,
+            loaded_at,
+        )
+
+    def outranks(self, known: Known | None) -> bool:
+        """Tell whether this is what the windows table should say: a proof before none, then the newer."""
+        if known is None:
+            return True
+        return (self.manifest.proof.complete, self.extracted_at) > (known.complete, known.extracted_at)
+
+    def is_newer_than(self, known: Known | None) -> bool:
+        """Tell whether its rows may replace rows that were updated at the same instant."""
+        return known is None or self.extracted_at > known.extracted_at
+
+
+def collect(given: object) -> tuple[Loadable, ...]:
+    """Flatten and check what a task was given; the same manifest given twice counts once.
+
+    :raises InconsistentManifest: something among it is no manifest.
+    """
+    found = {loadable.manifest: loadable for loadable in map(Loadable.of, _flatten(given))}
+    return tuple(sorted(found.values(), key=lambda loadable: (loadable.key, loadable.order)))
+
+
+def _flatten(given: object) -> Iterator[Manifest]:
+    """Walk whatever nesting Airflow's mapped tasks give."""
+    if given is None or given == "":
+        return
+    if isinstance(given, Manifest):
+        yield given
+    elif isinstance(given, Mapping):
+        yield from_dict(dict(given))
+    elif isinstance(given, str):
+        yield from _flatten(_from_text(given))
+    elif isinstance(given, Iterable):
+        for one in given:
+            yield from _flatten(one)
+    else:
+        message = f"{given!r} is no manifest; give what an extracting task returned, or a list of that"
+        raise InconsistentManifest(message)
+
+
+def _from_text(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        message = f"the text {text[:80]!r} is no manifest: {error}"
+        raise InconsistentManifest(message) from error
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        message = f"the manifest has {text!r} where an ISO 8601 instant belongs"
+        raise InconsistentManifest(message) from error
+    if instant.tzinfo is None:
+        message = f"the manifest has {text!r}, an instant without a time zone"
+        raise InconsistentManifest(message)
+    return instant.astimezone(UTC)

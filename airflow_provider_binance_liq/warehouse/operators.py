@@ -1,0 +1,82 @@
+"""Operators that load: manifests in, a summary out; rows go from storage straight to the warehouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_provider_binance_liq.exceptions import InvalidRequest, PermanentError
+
+# The warehouses' own libraries are imported in the worker: DAG files import this module.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_binance_liq.warehouse.load import Engine
+
+
+class LoadOperator(BaseOperator):
+    """Load the objects of manifests in one transaction: all of them or none.
+
+    The XCom is a summary: `windows`, `windows_skipped`, `rows`, `inserted`, `updated`, `unchanged` and
+    `missing`. Without any manifest, as when every extraction was skipped, the task is skipped.
+
+    :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
+    :raises RetryableError: a retry may succeed, unchanged.
+    """
+
+    template_fields: Sequence[str] = ("manifests",)
+    ui_color = "#dcefe0"
+
+    def __init__(self, *, manifests: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.manifests = manifests
+
+    def engine(self) -> Engine:
+        """Return the warehouse to load into."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - nothing of it is needed
+        """Load, and return what was done."""
+        from airflow_provider_binance_liq.warehouse.load import load  # noqa: PLC0415 - see above
+
+        try:
+            summary = load(self.engine(), self.manifests)
+        except PermanentError as error:
+            message = f"{type(error).__name__}: {error}"
+            raise AirflowFailException(message) from error
+        if not summary.windows:
+            raise AirflowSkipException("there is no manifest to load")
+        self.log.info("Loaded: %s", summary)
+        return summary.to_dict()
+
+
+class ObjectStorageToDuckDBOperator(LoadOperator):
+    """Load into DuckDB: a file, or MotherDuck.
+
+    DuckDB takes one writer at a time; tasks that load into the same file wait for each other, up to `wait_s`,
+    and are then retried as Airflow was told to.
+
+    :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param database: path of the file, made if it is not there, or `md:<database>`.
+    :param wait_s: how many seconds to wait for others who write.
+    """
+
+    template_fields: Sequence[str] = ("manifests", "database")
+
+    def __init__(self, *, database: str, wait_s: float = 300.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.database = database
+        self.wait_s = wait_s
+
+    def engine(self) -> Engine:
+        """Return the database."""
+        from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience  # noqa: PLC0415 - see above
+
+        if not isinstance(self.database, str) or not self.database.strip():
+            message = f"database is {self.database!r}; give the path of a DuckDB file, or md:<database>"
+            raise InvalidRequest(message)
+        return DuckDB(self.database, Patience(wait_s=self.wait_s))

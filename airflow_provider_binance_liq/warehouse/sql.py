@@ -1,0 +1,172 @@
+"""SQL from the table of columns: what the dialects share, and what each of them says in its own way.
+
+MERGE, with its conditions, is the same standard SQL in every warehouse that has it; what differs is the
+names of types and how a row's text is taken apart. So a dialect is a few values, and the statements are
+written here once. A library that parses SQL would add a dependency to every worker for no statement less;
+in the tests it may well parse what is generated here.
+
+The law of idempotence rests on `REPLACES`: knowledge is ordered, by the row's own update first and then by
+when it was extracted, and only newer knowledge replaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.warehouse.tables import (
+    IN_CONTRACTS,
+    LIQUIDATIONS,
+    RECORDS,
+    WINDOWS,
+    Column,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from airflow_provider_binance_liq.warehouse.tables import Kind
+
+#: staged rows, typed; one per key
+TOLD: Final = "told_rows"
+#: staged windows: those of the manifests at hand
+TOLD_WINDOWS: Final = "told_windows"
+#: rows' fields as text, one column per field of the exchange
+PARSED: Final = "parsed_rows"
+
+#: the same row again, from a later extraction: its content stays, so does `loaded_at`
+CONFIRMS: Final = "told.is_newer AND told.extracted_at > known.extracted_at AND told.raw = known.raw"
+#: other content, and newer
+REPLACES: Final = (
+    "told.raw <> known.raw AND (told.updated_at > known.updated_at OR (told.is_newer "
+    "AND told.updated_at = known.updated_at AND told.extracted_at > known.extracted_at))"
+)
+_CONFIRMED: Final = ("object_sha256", "extracted_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a warehouse calls its types, and its functions that read text exactly or fail by name.
+
+    `functions` take the text, the field's name and the row; they return NULL for NULL and for an empty text.
+    `required` takes a value, the field's name and the row, and lets anything but NULL through.
+    """
+
+    name: str
+    types: Mapping[Kind, str]
+    functions: Mapping[Kind, str]
+    required: str
+
+
+def create_table(table: Table, dialect: Dialect) -> str:
+    """`CREATE TABLE`, with the natural key as its primary key."""
+    lines = [
+        f"    {column.name} {dialect.types[column.kind]}{' NOT NULL' if column.required else ''}"
+        for column in table
+    ]
+    key = f"    PRIMARY KEY ({', '.join(table.key)})"
+    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{_lines([*lines, key])}\n)"
+
+
+def told_rows(dialect: Dialect) -> str:
+    """Type the parsed rows: every column of the table, and whether their object is its window's newest."""
+    values = [f"    {_value(column, dialect)} AS {column.name}" for column in LIQUIDATIONS]
+    return f"SELECT\n{_lines([*values, '    is_newer'])}\nFROM {PARSED}"
+
+
+def newest_of_each() -> str:
+    """Keep one row per key, where several of the objects tell it: the newest knowledge, by `REPLACES`."""
+    key = ", ".join(LIQUIDATIONS.key)
+    newest = "updated_at DESC, is_newer DESC, extracted_at DESC, raw DESC"
+    return f"SELECT * FROM {TOLD}\nQUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1"
+
+
+def count_repeated() -> str:
+    """Count the staged rows that share their key with another one."""
+    return f"SELECT count(*) - count(DISTINCT ({', '.join(LIQUIDATIONS.key)})) FROM {TOLD}"
+
+
+def count_changes() -> str:
+    """Count the rows whose content the merge will replace, and those that it will only confirm."""
+    return (
+        f"SELECT count(*) FILTER (WHERE {REPLACES}), count(*) FILTER (WHERE {CONFIRMS})\n"
+        f"FROM {LIQUIDATIONS.name} AS known JOIN {TOLD} AS told ON {_same_key(LIQUIDATIONS)}"
+    )
+
+
+def merge_rows() -> str:
+    """`MERGE` of the staged rows: new ones come in, newer knowledge replaces, the rest is not touched."""
+    return _merge(
+        LIQUIDATIONS,
+        TOLD,
+        (
+            (CONFIRMS, _CONFIRMED),
+            (REPLACES, tuple(name for name in LIQUIDATIONS.names if name not in LIQUIDATIONS.key)),
+        ),
+    )
+
+
+def merge_windows() -> str:
+    """`MERGE` of the staged windows; only those are staged that are to replace what is known."""
+    rest = tuple(name for name in WINDOWS.names if name not in WINDOWS.key)
+    confirmed = tuple(name for name in rest if name != "loaded_at")
+    same = "told.object_sha256 = known.object_sha256"
+    return _merge(WINDOWS, TOLD_WINDOWS, ((same, confirmed), (f"NOT ({same})", rest)))
+
+
+def _merge(table: Table, source: str, updates: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+    whens = [
+        f"WHEN MATCHED AND {condition} THEN UPDATE SET\n"
+        + _lines(f"    {name} = told.{name}" for name in names)
+        for condition, names in updates
+    ]
+    return "\n".join(
+        [
+            f"MERGE INTO {table.name} AS known USING {source} AS told",
+            f"ON {_same_key(table)}",
+            *whens,
+            f"WHEN NOT MATCHED THEN INSERT ({', '.join(table.names)})",
+            f"VALUES ({', '.join(f'told.{name}' for name in table.names)})",
+        ]
+    )
+
+
+def _same_key(table: Table) -> str:
+    return " AND ".join(f"told.{name} = known.{name}" for name in table.key)
+
+
+def _value(column: Column, dialect: Dialect) -> str:
+    if column.origin in ("manifest", "load"):
+        return column.name
+    if column.origin == "rule":
+        return _RULES[column.name]
+    where = f"'{' or '.join(column.fields)}', raw"
+    value = f"{dialect.functions[column.kind]}({_first(column.fields)}, {where})"
+    return f"{dialect.required}({value}, {where})" if column.required else value
+
+
+def _first(fields: tuple[str, ...]) -> str:
+    """Take the first field that is there and not empty."""
+    if len(fields) == 1:
+        return f'"{fields[0]}"'
+    return "coalesce(" + ", ".join(f"nullif(\"{field}\", '')" for field in fields) + ")"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _lines(parts: Iterable[str]) -> str:
+    return ",\n".join(parts)
+
+
+_RULES: Final[Mapping[str, str]] = {
+    "close_type": (
+        f"CASE WHEN endpoint IN ({_names(RECORDS)}) THEN 'LIQUIDATION' "
+        "WHEN \"clientOrderId\" LIKE 'autoclose-%' THEN 'LIQUIDATION' "
+        "WHEN \"clientOrderId\" LIKE 'adl@_autoclose%' ESCAPE '@' THEN 'ADL' ELSE 'OTHER' END"
+    ),
+    "quantity_unit": f"CASE WHEN endpoint IN ({_names(IN_CONTRACTS)}) THEN 'CONTRACT' ELSE 'BASE' END",
+    "raw": "raw",
+}
