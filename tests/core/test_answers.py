@@ -1,0 +1,389 @@
+"""The error pages of the exchange as a table: status and code, per family, and what follows from them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+
+from airflow_provider_binance_liq.core.answers import Again, Fail, Hold, Response, judge
+from airflow_provider_binance_liq.core.endpoints import FAMILIES
+from airflow_provider_binance_liq.core.windows import to_datetime
+from airflow_provider_binance_liq.exceptions import (
+    BeyondRetention,
+    FirewallBlocked,
+    KeyRejected,
+    LocationRestricted,
+    PermanentError,
+    RequestRejected,
+    SpanRefused,
+)
+
+NOW = 1_615_183_512_345
+MINUTE = 60_000
+DAY = 86_400_000
+HTML = b"<html><head><title>ERROR: The request could not be satisfied</title></head></html>"
+AGAIN, RESYNC, HOLD = "again", "resync", "hold"
+EVERY = tuple(FAMILIES)
+
+
+def respond(status, body=b"", **headers):
+    if isinstance(body, dict):
+        body = json.dumps(body).encode()
+    fields = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return Response(status, fields, body)
+
+
+def refuse(code, msg="", status=400, **headers):
+    return respond(status, {"code": code, "msg": msg}, **headers)
+
+
+def decide(family, response, **known):
+    return judge(family, response, now_ms=NOW, **known)
+
+
+def summary(verdict):
+    """Tell the kind of a verdict, as the tables below spell it."""
+    match verdict:
+        case Again(resync=True):
+            return RESYNC
+        case Again():
+            return AGAIN
+        case Hold():
+            return HOLD
+        case Fail(kind=kind):
+            return kind
+        case None:
+            return None
+
+
+# --- codes, with the status 400 that they come with -----------------------------------------------------
+
+#: families, code, what to do: the table of the facts, row by row
+CODES = [
+    (EVERY, -1000, AGAIN),
+    (EVERY, -1001, AGAIN),
+    (EVERY, -1002, KeyRejected),
+    (EVERY, -1003, HOLD),
+    (("sapi",), -1004, AGAIN),
+    (("fapi", "dapi", "papi"), -1004, RequestRejected),
+    (EVERY, -1006, AGAIN),
+    (EVERY, -1007, AGAIN),
+    (EVERY, -1008, AGAIN),
+    (EVERY, -1011, KeyRejected),
+    (EVERY, -1015, HOLD),
+    (EVERY, -1016, AGAIN),
+    (EVERY, -1020, RequestRejected),
+    (EVERY, -1021, RESYNC),
+    (EVERY, -1022, KeyRejected),
+    (EVERY, -1023, RequestRejected),
+    (EVERY, -1099, KeyRejected),
+    *[(EVERY, code, RequestRejected) for code in (*range(-1106, -1099), -1109, -1121, -1130, -1131)],
+    (EVERY, -1127, SpanRefused),
+    (EVERY, -1128, RequestRejected),
+    (EVERY, -2014, KeyRejected),
+    (EVERY, -2015, KeyRejected),
+    (EVERY, -2017, KeyRejected),
+    (EVERY, -3003, RequestRejected),
+    (("sapi",), -4047, SpanRefused),
+    (("fapi", "dapi", "papi"), -4047, RequestRejected),
+    (("dapi",), -4088, SpanRefused),
+    (("fapi", "papi", "sapi"), -4088, RequestRejected),
+    (EVERY, -4109, RequestRejected),
+    (("fapi", "papi"), -4165, SpanRefused),
+    (("dapi", "sapi"), -4165, RequestRejected),
+    (EVERY, -4166, BeyondRetention),
+    (("papi",), -5041, AGAIN),
+    (("fapi", "dapi", "sapi"), -5041, RequestRejected),
+    (("sapi",), -6021, SpanRefused),
+    (("fapi", "dapi", "papi"), -6021, RequestRejected),
+    (EVERY, -21001, RequestRejected),
+    (EVERY, -21015, RequestRejected),
+    (EVERY, -99999, RequestRejected),
+]
+CASES = [(family, code, expected) for families, code, expected in CODES for family in families]
+
+
+@pytest.mark.parametrize(("family", "code", "expected"), CASES)
+def test_a_code_means_what_its_familys_page_says(family, code, expected):
+    assert summary(decide(family, refuse(code))) == expected
+
+
+def test_the_table_of_codes_speaks_of_each_code_once_per_family():
+    assert len({(family, code) for family, code, _ in CASES}) == len(CASES)
+    assert all(sum(c == code for _, c, _ in CASES) == len(EVERY) for code in {code for _, code, _ in CASES})
+
+
+@pytest.mark.parametrize(("family", "code", "expected"), CASES)
+def test_an_error_object_with_status_200_is_judged_by_its_code_and_never_used(family, code, expected):
+    found = summary(decide(family, refuse(code, status=200)))
+    # With a status that contradicts it, an unknown code is asked again before it is believed.
+    assert found == (AGAIN if expected is RequestRejected else expected)
+
+
+@pytest.mark.parametrize(("family", "code", "expected"), CASES)
+def test_a_failure_says_what_came_back(family, code, expected):
+    verdict = decide(family, refuse(code, "what the exchange said"))
+    assert verdict.said == f"HTTP 400, code {code}: what the exchange said"
+
+
+def test_a_refused_key_is_told_what_to_check():
+    text = "Invalid API-key, IP, or permissions for action, request ip: 203.0.113.9"
+    verdict = decide("papi", refuse(-2015, text, status=401))
+    assert verdict.kind is KeyRejected
+    assert text in verdict.said
+    assert "allow-list" in verdict.advice
+    assert "permission" in verdict.advice
+
+
+@pytest.mark.parametrize(
+    ("family", "code", "text", "longest_ms"),
+    [
+        ("fapi", -1127, "Lookup interval is too big.", None),
+        ("fapi", -1127, "More than 24 hours between startTime and endTime.", DAY),
+        ("fapi", -4165, "Invalid time interval", None),
+        ("papi", -4165, "Maximum time interval is 7 days.", 7 * DAY),
+        ("dapi", -4088, "Maximum time interval is 200 days.", 200 * DAY),
+        ("sapi", -4047, "Time interval must be within 0-7 days", 7 * DAY),
+        ("sapi", -4047, "Time interval must be within 0-90 days", 90 * DAY),
+        ("sapi", -6021, "Query time range too large", None),
+        ("fapi", -1127, "More than 0 hours between startTime and endTime.", None),
+    ],
+)
+def test_a_refused_span_tells_the_longest_one_where_the_text_does(family, code, text, longest_ms):
+    verdict = decide(family, refuse(code, text))
+    assert (verdict.kind, verdict.code, verdict.longest_ms) == (SpanRefused, code, longest_ms)
+
+
+# --- statuses, without a code ---------------------------------------------------------------------------
+
+STATUSES = {
+    400: RequestRejected,
+    401: KeyRejected,
+    403: FirewallBlocked,
+    404: RequestRejected,
+    405: RequestRejected,
+    408: AGAIN,
+    410: RequestRejected,
+    418: HOLD,
+    429: HOLD,
+    451: LocationRestricted,
+    500: AGAIN,
+    501: AGAIN,
+    502: AGAIN,
+    503: AGAIN,
+    504: AGAIN,
+    520: AGAIN,
+    599: AGAIN,
+    201: AGAIN,
+    202: AGAIN,
+    204: AGAIN,
+    301: RequestRejected,
+    302: RequestRejected,
+    303: RequestRejected,
+    307: RequestRejected,
+    308: RequestRejected,
+}
+BODIES = {
+    "nothing": b"",
+    "HTML": HTML,
+    "a text": b"Service Unavailable.",
+    "null": b"null",
+    "a list": b"[]",
+    "an object without a code": b'{"message":"no"}',
+    "a code that is no number": b'{"code":"BAD","msg":"no"}',
+    "bytes that are no text": b"\xff\xfe\x00",
+    "a cut-off object": b'{"code":-2015,"ms',
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("family", EVERY)
+def test_without_a_code_the_status_decides(family, status, body):
+    assert summary(decide(family, respond(status, body))) == STATUSES[status]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unknown error, please check your request or try again later.",
+        "Service Unavailable.",
+        "Internal error; unable to process your request. Please try again.",
+    ],
+)
+def test_each_documented_kind_of_503_is_asked_again(text):
+    assert summary(decide("fapi", refuse(-1000, text, status=503))) == AGAIN
+    assert summary(decide("fapi", respond(503, {"msg": text}))) == AGAIN
+    assert summary(decide("fapi", respond(503, text.encode()))) == AGAIN
+
+
+def test_a_503_that_throttles_is_asked_again():
+    text = "Request throttled by system-level protection. Reduce-only/close-position orders are exempt."
+    assert summary(decide("fapi", refuse(-1008, text, status=503))) == AGAIN
+
+
+def test_a_restricted_location_is_named_though_its_code_is_0():
+    text = "Service unavailable from a restricted location according to 'b. Eligibility'"
+    verdict = decide("fapi", refuse(0, text, status=451))
+    assert verdict.kind is LocationRestricted
+    assert text in verdict.said
+
+
+def test_a_page_of_the_firewall_is_described_and_not_shown():
+    verdict = decide("fapi", respond(403, HTML))
+    assert verdict.kind is FirewallBlocked
+    assert "HTML page" in verdict.said
+    assert "title" not in verdict.said
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_no_answer_and_says_why_it_was_not_followed(status):
+    verdict = decide("fapi", respond(status, b"", Location="https://elsewhere.example/"))
+    assert verdict.kind is RequestRejected
+    assert "not followed" in verdict.advice
+
+
+def test_what_a_200_holds_is_used_unless_it_is_an_error_object():
+    for body in (b"[]", b"null", HTML, b"", b'{"rows":[],"total":0}', b'{"msg":"no code"}'):
+        assert decide("sapi", respond(200, body)) is None
+
+
+def test_a_long_text_of_the_exchange_is_shown_in_part_only():
+    assert len(decide("fapi", refuse(-1130, "x" * 100_000)).said) < 400
+
+
+# --- how long to wait -----------------------------------------------------------------------------------
+
+TOO_MANY = (
+    "Too many requests; current limit is 2400 requests per minute. Please use the websocket for live updates "
+    "to avoid polling the API."
+)
+#: texts as quoted from the exchange, and the instant they name
+TEXTS = {
+    "fapi, as documented": (
+        (
+            "Way too many requests; IP banned until 1615183669840. Please use the websocket for live updates "
+            "to avoid bans."
+        ),
+        1615183669840,
+    ),
+    "fapi, as seen": ("Way too many requests; IP(1.2.3.4) banned until 1615183669840.", 1615183669840),
+    "sapi, as documented": (
+        (
+            "Way too much request weight used; IP banned until 1615183669840. Please use WebSocket Streams "
+            "for live updates to avoid bans."
+        ),
+        1615183669840,
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [418, 429])
+@pytest.mark.parametrize(("text", "until_ms"), TEXTS.values(), ids=TEXTS)
+def test_a_ban_lasts_until_the_instant_in_its_text(status, text, until_ms):
+    verdict = decide("fapi", refuse(-1003, text, status=status))
+    assert verdict == Hold(until_ms, f"HTTP {status}, code -1003: {text}", banned=True)
+
+
+@pytest.mark.parametrize("seconds", [35, 179, 360, 437, 720, 259_200])
+@pytest.mark.parametrize("status", [418, 429])
+def test_retry_after_is_obeyed_to_the_second(status, seconds):
+    verdict = decide("sapi", refuse(-1003, "Too many requests queued.", status, Retry_After=str(seconds)))
+    assert verdict.until_ms == NOW + seconds * 1000
+    assert verdict.banned == (status == 418)
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
+def test_headers_are_read_whatever_their_case(name):
+    response = Response(429, CaseInsensitiveDict({name: "35"}), b"")
+    assert decide("sapi", response).until_ms == NOW + 35_000
+
+
+def test_retry_after_may_be_a_date():
+    until = to_datetime(NOW).replace(microsecond=0) + timedelta(seconds=90)
+    verdict = decide("sapi", respond(429, b"", Retry_After=format_datetime(until, usegmt=True)))
+    assert to_datetime(verdict.until_ms) == until
+
+
+@pytest.mark.parametrize("seconds", [60, 600])
+def test_of_two_instants_the_later_one_counts(seconds):
+    text, named_ms = TEXTS["fapi, as seen"]
+    verdict = decide("fapi", refuse(-1003, text, 418, Retry_After=str(seconds)))
+    assert verdict.until_ms == max(named_ms, NOW + seconds * 1000)
+
+
+def test_a_429_that_names_no_instant_waits_for_the_next_minute_of_the_count():
+    verdict = decide("fapi", refuse(-1003, TOO_MANY, 429))
+    assert verdict.until_ms == (NOW // MINUTE + 1) * MINUTE
+    assert not verdict.banned
+
+
+def test_each_further_429_in_a_row_that_names_no_instant_waits_longer():
+    waits = [decide("fapi", respond(429), earlier_holds=count).until_ms - NOW for count in range(10)]
+    assert waits == sorted(waits)
+    assert waits[3] > waits[0] + 5 * MINUTE
+    assert max(waits) < 2 * 3_600_000
+
+
+def test_a_418_that_names_no_instant_waits_for_the_shortest_documented_ban_of_two_minutes():
+    assert decide("dapi", respond(418)) == Hold(NOW + 2 * MINUTE, "HTTP 418: an empty body", banned=True)
+
+
+def test_further_bans_in_a_row_that_name_no_instant_grow_to_the_longest_documented_one_of_three_days():
+    waits = [decide("dapi", respond(418), earlier_holds=count).until_ms - NOW for count in (0, 1, 2, 50)]
+    assert waits == [2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 3 * DAY]
+
+
+@pytest.mark.parametrize("past", ["0", format_datetime(datetime(2021, 1, 1, tzinfo=UTC), usegmt=True)])
+def test_a_wait_that_is_over_already_still_is_one(past):
+    assert NOW < decide("sapi", respond(429, b"", Retry_After=past)).until_ms <= NOW + MINUTE
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 503])
+def test_too_many_requests_is_a_wait_whatever_its_status(status):
+    assert (
+        summary(decide("sapi", refuse(-1003, "Too many requests; current request has limited.", status)))
+        == HOLD
+    )
+
+
+NONSENSE = ["", " ", "soon", "-5", "3.5", "1e3", "²", "٣", "NaN", "Wed", "32 Foo 2026 25:61:61", "0x10"]
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_a_retry_after_that_is_none_counts_as_absent(value):
+    assert decide("fapi", respond(429, b"", Retry_After=value)) == decide("fapi", respond(429, b""))
+
+
+@given(st.text(max_size=40))
+def test_no_retry_after_of_any_kind_breaks_the_wait(value):
+    verdict = decide("fapi", respond(429, b"", Retry_After=value))
+    assert isinstance(verdict, Hold)
+    assert verdict.until_ms > NOW
+
+
+@pytest.mark.parametrize("value", ["99999999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_wait_without_end_is_still_an_instant_that_can_be_waited_for(value):
+    assert to_datetime(decide("fapi", respond(418, b"", Retry_After=value)).until_ms) > to_datetime(NOW)
+
+
+@given(
+    st.sampled_from(EVERY),
+    st.integers(100, 599),
+    st.binary(max_size=40) | st.integers().map(lambda code: json.dumps({"code": code}).encode()),
+    st.integers(0, 10**6),
+)
+def test_every_answer_is_judged(family, status, body, earlier_holds):
+    verdict = judge(family, respond(status, body), now_ms=NOW, earlier_holds=earlier_holds)
+    if isinstance(verdict, Hold):
+        assert NOW < verdict.until_ms <= NOW + 3 * DAY
+    elif isinstance(verdict, Fail):
+        assert issubclass(verdict.kind, PermanentError)
+    else:
+        assert isinstance(verdict, Again) or (verdict is None and status == 200)

@@ -1,0 +1,250 @@
+"""The table of endpoints: every row is linted, and every value is pinned against what is documented."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from airflow_provider_binance_liq.core.endpoints import (
+    AUTO_CLOSE_TYPES,
+    DAY_MS,
+    ENDPOINTS,
+    FAMILIES,
+    get_endpoint,
+)
+from airflow_provider_binance_liq.exceptions import InvalidRequest
+
+#: name → family, path, paging, weight without and with a symbol, default size, symbol filter, instants
+DOCUMENTED = {
+    "usdm_futures": (
+        "fapi", "/fapi/v1/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+    ),
+    "coinm_futures": (
+        "dapi", "/dapi/v1/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+    ),
+    "portfolio_um": (
+        "papi", "/papi/v1/um/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+    ),
+    "portfolio_cm": (
+        "papi", "/papi/v1/cm/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+    ),
+    "portfolio_margin": (
+        "papi", "/papi/v1/margin/forceOrders", "number", 1, 1, 10, None, ("updatedTime",),
+    ),
+    "margin": (
+        "sapi", "/sapi/v1/margin/forceLiquidationRec", "number", 1, 1, 10, "isolatedSymbol",
+        ("updatedTime",),
+    ),
+}  # fmt: skip
+#: family → production, demo, clock's path and family, header of the used weight, weight per minute
+DOCUMENTED_FAMILIES = {
+    "fapi": (
+        "https://fapi.binance.com", "https://demo-fapi.binance.com", "/fapi/v1/time", "fapi",
+        "X-MBX-USED-WEIGHT-1M", 2400,
+    ),
+    "dapi": (
+        "https://dapi.binance.com", "https://demo-dapi.binance.com", "/dapi/v1/time", "dapi",
+        "X-MBX-USED-WEIGHT-1M", 2400,
+    ),
+    "papi": (
+        "https://papi.binance.com", None, "/fapi/v1/time", "fapi", "X-MBX-USED-WEIGHT-1M", 6000,
+    ),
+    "sapi": (
+        "https://api.binance.com", None, "/api/v3/time", "sapi", "X-SAPI-USED-IP-WEIGHT-1M", 12_000,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=ENDPOINTS.values(), ids=ENDPOINTS.keys())
+def endpoint(request):
+    return request.param
+
+
+@pytest.fixture(params=FAMILIES.values(), ids=FAMILIES.keys())
+def family(request):
+    return request.param
+
+
+# --- every row ------------------------------------------------------------------------------------------
+
+
+def test_the_table_holds_the_six_documented_endpoints_and_no_other():
+    assert list(ENDPOINTS) == list(DOCUMENTED)
+
+
+def test_a_row_says_what_the_exchange_documents(endpoint):
+    assert DOCUMENTED[endpoint.name] == (
+        endpoint.family.name,
+        endpoint.path,
+        endpoint.paging,
+        endpoint.weight,
+        endpoint.weight_with_symbol,
+        endpoint.default_page_size,
+        endpoint.symbol_parameter,
+        endpoint.instant_fields,
+    )
+
+
+def test_a_row_is_filed_under_its_own_name(endpoint):
+    assert ENDPOINTS[endpoint.name] is endpoint
+    assert get_endpoint(endpoint.name) is endpoint
+
+
+def test_a_name_can_stand_in_object_keys_dag_ids_and_sql(endpoint):
+    assert endpoint.name.isascii()
+    assert endpoint.name.isidentifier()
+    assert endpoint.name == endpoint.name.lower()
+
+
+def test_titles_and_paths_and_names_are_each_unique():
+    for attribute in ("name", "title", "path"):
+        values = [getattr(endpoint, attribute) for endpoint in ENDPOINTS.values()]
+        assert len(set(values)) == len(values)
+
+
+def test_a_path_begins_with_its_familys_prefix(endpoint):
+    assert endpoint.path.startswith(f"/{endpoint.family.name}/v1/")
+
+
+def test_a_page_holds_the_documented_maximum_of_100_rows(endpoint):
+    assert endpoint.page_size == 100
+    assert 0 < endpoint.default_page_size < endpoint.page_size
+
+
+def test_a_request_spans_strictly_less_than_7_days(endpoint):
+    assert 2 < endpoint.max_span_ms < 7 * DAY_MS
+
+
+def test_only_the_endpoints_that_page_by_time_take_an_auto_close_type(endpoint):
+    assert endpoint.takes_auto_close_type == (endpoint.paging == "time")
+
+
+def test_retention_is_claimed_only_where_it_is_documented(endpoint):
+    assert endpoint.retention_days == (90 if endpoint.name == "coinm_futures" else None)
+
+
+def test_the_weight_depends_on_whether_a_symbol_is_named(endpoint):
+    assert endpoint.request_weight(symbol=False) == endpoint.weight
+    assert endpoint.request_weight(symbol=True) == endpoint.weight_with_symbol
+    assert 0 < endpoint.weight_with_symbol <= endpoint.weight
+
+
+def test_a_single_request_fits_the_default_share_of_the_budget(endpoint):
+    assert endpoint.weight <= endpoint.family.weight_limit * 0.5
+
+
+def test_a_row_names_the_page_that_documents_it(endpoint):
+    parts = urlsplit(endpoint.documentation)
+    assert (parts.scheme, parts.netloc) == ("https", "developers.binance.com")
+    assert parts.path.startswith("/docs/")
+    assert (parts.query, parts.fragment) == ("", "")
+
+
+def test_symbols_are_listed_by_a_family_of_the_table_or_not_at_all(endpoint):
+    if endpoint.symbols_path is None:
+        assert endpoint.symbols_family is None
+    else:
+        assert endpoint.symbols_family in FAMILIES
+        assert endpoint.symbols_path == f"/{endpoint.symbols_family}/v1/exchangeInfo"
+
+
+def test_what_pages_by_time_can_be_split_by_symbol(endpoint):
+    if endpoint.paging == "time":
+        assert endpoint.symbol_parameter
+        assert endpoint.symbols_path
+
+
+def test_only_portfolio_margin_has_a_caveat_and_it_names_where_the_missing_records_are(endpoint):
+    if endpoint.name == "portfolio_margin":
+        assert "Risk-Based Liquidation Adjustment" in endpoint.caveat
+        assert "/sapi/v1/margin/capital-flow" in endpoint.caveat
+    else:
+        assert endpoint.caveat == ""
+
+
+def test_a_row_cannot_be_changed(endpoint):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        endpoint.weight = 0
+
+
+def test_the_table_cannot_be_changed():
+    with pytest.raises(TypeError):
+        ENDPOINTS["other"] = None
+    with pytest.raises(TypeError):
+        FAMILIES["fapi"].origins["production"] = "https://example.com"
+
+
+# --- families -------------------------------------------------------------------------------------------
+
+
+def test_a_family_says_what_the_exchange_documents(family):
+    assert DOCUMENTED_FAMILIES[family.name] == (
+        family.origins["production"],
+        family.origins.get("demo"),
+        family.clock_path,
+        family.clock_family,
+        family.used_weight_header,
+        family.weight_limit,
+    )
+
+
+def test_every_familys_clock_exists_and_belongs_to_its_clock_family(family):
+    clock_family = FAMILIES[family.clock_family]
+    assert clock_family.clock_path == family.clock_path
+    assert clock_family.clock_family == clock_family.name
+
+
+def test_the_borrowed_clock_is_reached_wherever_the_family_is(family):
+    assert set(family.origins) <= set(FAMILIES[family.clock_family].origins)
+
+
+def test_origins_are_https_and_nothing_but_origins(family):
+    for origin in family.origins.values():
+        parts = urlsplit(origin)
+        assert parts.scheme == "https"
+        assert parts.hostname.endswith(".binance.com")
+        assert origin == f"https://{parts.hostname}"
+
+
+def test_every_family_serves_an_endpoint(family):
+    assert any(endpoint.family is family for endpoint in ENDPOINTS.values())
+
+
+def test_usdm_and_coinm_futures_draw_on_one_budget():
+    assert ENDPOINTS["usdm_futures"].weight_pool == ENDPOINTS["coinm_futures"].weight_pool
+
+
+def test_the_portfolio_endpoints_draw_on_one_budget_that_is_not_that_of_the_futures():
+    pools = {ENDPOINTS[name].weight_pool for name in DOCUMENTED if name.startswith("portfolio")}
+    assert len(pools) == 1
+    assert pools.isdisjoint({ENDPOINTS["usdm_futures"].weight_pool})
+
+
+def test_a_sapi_endpoint_has_a_budget_of_its_own():
+    pool = ENDPOINTS["margin"].weight_pool
+    assert "margin" in pool
+    assert pool not in {e.weight_pool for e in ENDPOINTS.values() if e.name != "margin"}
+
+
+# --- looking up -----------------------------------------------------------------------------------------
+
+
+def test_an_unknown_endpoint_is_refused_with_the_names_of_those_there_are():
+    with pytest.raises(InvalidRequest, match="no endpoint 'spot'") as caught:
+        get_endpoint("spot")
+    for name in DOCUMENTED:
+        assert name in str(caught.value)
+
+
+def test_the_auto_close_types_are_the_two_documented_ones():
+    assert AUTO_CLOSE_TYPES == ("LIQUIDATION", "ADL")
+
+
+@pytest.mark.parametrize("path", [values[1] for values in DOCUMENTED.values()])
+def test_a_path_is_written_down_once_in_the_shipped_core(path):
+    core = Path(__file__).resolve().parents[2] / "airflow_provider_binance_liq" / "core"
+    homes = [file.name for file in core.glob("*.py") if f'"{path}"' in file.read_text(encoding="utf-8")]
+    assert homes == ["endpoints.py"]

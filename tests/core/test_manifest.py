@@ -1,0 +1,204 @@
+"""A manifest says what its object holds; what contradicts it is an error, never a guess."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.manifest import (
+    SCHEMA_VERSION,
+    Manifest,
+    ManifestFilters,
+    ManifestObject,
+    ManifestWindow,
+    Proof,
+    from_dict,
+    from_json,
+    reconcile,
+)
+from airflow_provider_binance_liq.exceptions import InconsistentManifest
+
+MANIFEST = Manifest(
+    endpoint="usdm_futures",
+    account="desk",
+    window=ManifestWindow("2026-10-10T00:00:00Z", "2026-10-11T00:00:00Z"),
+    filters=ManifestFilters(("BTCUSDT", "币安人生USDT"), "ADL"),
+    object=ManifestObject("s3://aws_default@lake/x.ndjson.gz", 2500, 81_234, "ab" * 32, "gzip"),
+    proof=Proof(
+        complete=True,
+        pages=27,
+        requests=29,
+        weight=1450,
+        method="each page proves the one before it",
+        caveats=("something to know",),
+    ),
+    extracted_at="2026-10-11T00:01:07Z",
+    provider_version="0.1.0",
+)
+#: the shape that others rely on, member by member
+PLAIN = {
+    "schema_version": 1,
+    "endpoint": "usdm_futures",
+    "account": "desk",
+    "window": {"start": "2026-10-10T00:00:00Z", "end": "2026-10-11T00:00:00Z"},
+    "filters": {"symbols": ["BTCUSDT", "币安人生USDT"], "auto_close_type": "ADL"},
+    "object": {
+        "uri": "s3://aws_default@lake/x.ndjson.gz",
+        "rows": 2500,
+        "bytes": 81_234,
+        "sha256": "ab" * 32,
+        "compression": "gzip",
+    },
+    "proof": {
+        "complete": True,
+        "pages": 27,
+        "requests": 29,
+        "weight": 1450,
+        "method": "each page proves the one before it",
+        "caveats": ["something to know"],
+    },
+    "extracted_at": "2026-10-11T00:01:07Z",
+    "provider_version": "0.1.0",
+}
+
+texts = st.text(max_size=20)
+manifests = st.builds(
+    Manifest,
+    endpoint=texts,
+    account=texts,
+    window=st.builds(ManifestWindow, texts, texts),
+    filters=st.builds(ManifestFilters, st.lists(texts, max_size=3).map(tuple), st.none() | texts),
+    object=st.builds(
+        ManifestObject, texts, st.integers(0), st.integers(0), texts, st.sampled_from([None, "gzip"])
+    ),
+    proof=st.builds(
+        Proof, st.booleans(), st.integers(0), st.integers(0), st.integers(0), texts,
+        st.lists(texts, max_size=2).map(tuple),
+    ),
+    extracted_at=texts,
+    provider_version=texts,
+)  # fmt: skip
+
+
+def test_a_manifest_has_the_members_of_the_contract_in_their_order():
+    plain = MANIFEST.to_dict()
+    assert plain == PLAIN
+    assert list(plain) == list(PLAIN)
+
+
+def test_the_stored_text_is_json_that_a_person_can_read():
+    text = MANIFEST.to_json()
+    assert json.loads(text) == PLAIN
+    assert text.endswith("}\n")
+    assert "币安人生USDT" in text
+    assert len(text.splitlines()) > 20
+
+
+@given(manifests)
+def test_a_manifest_survives_being_written_and_read(manifest):
+    assert from_json(manifest.to_json()) == manifest
+    assert from_json(manifest.to_json().encode()) == manifest
+    assert from_dict(json.loads(json.dumps(manifest.to_dict()))) == manifest
+
+
+def test_members_of_a_later_version_of_this_schema_are_left_out():
+    plain = {**PLAIN, "signature": "new", "proof": {**PLAIN["proof"], "seconds": 3}}
+    assert from_dict(plain) == MANIFEST
+
+
+def members(plain, path=()):
+    for name, value in plain.items():
+        yield (*path, name)
+        if isinstance(value, dict):
+            yield from members(value, (*path, name))
+
+
+@pytest.mark.parametrize("path", [*members(PLAIN)], ids=".".join)
+def test_a_manifest_without_one_of_its_members_is_refused(path):
+    plain = json.loads(json.dumps(PLAIN))
+    inner = plain
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    with pytest.raises(InconsistentManifest):
+        from_dict(plain)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None, 1.5])
+def test_another_schema_version_is_refused_by_its_number(version):
+    with pytest.raises(InconsistentManifest, match=f"schema_version {version!r}; this version reads"):
+        from_dict({**PLAIN, "schema_version": version})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        (MANIFEST.to_json()[:-30], "not JSON"),
+        ("<html>", "not JSON"),
+        ("[]", "a JSON list"),
+        ("null", "a JSON NoneType"),
+        (b"\xff\xfe", "not JSON"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(text, message):
+    with pytest.raises(InconsistentManifest, match=message):
+        from_json(text)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"window": None}, {"object": []}, {"proof": "yes"}, {"filters": 5}, {"window": {"start": 1}},
+     {"filters": {"symbols": None, "auto_close_type": None}}],
+)  # fmt: skip
+def test_members_of_another_kind_are_refused(members):
+    with pytest.raises(InconsistentManifest):
+        from_dict({**PLAIN, **members})
+
+
+# --- reconciling ----------------------------------------------------------------------------------------
+
+FOUND = {"rows": 2500, "stored_bytes": 81_234, "sha256": "ab" * 32}
+
+
+def test_an_object_that_matches_its_manifest_passes():
+    reconcile(MANIFEST, **FOUND)
+
+
+@pytest.mark.parametrize(
+    ("differing", "named"),
+    [({"rows": 2499}, "rows"), ({"stored_bytes": 0}, "bytes"), ({"sha256": "cd" * 32}, "sha256")],
+)
+def test_an_object_that_differs_is_refused_by_what_differs_with_both_values(differing, named):
+    with pytest.raises(InconsistentManifest) as caught:
+        reconcile(MANIFEST, **{**FOUND, **differing})
+    message = str(caught.value)
+    assert MANIFEST.object.uri in message
+    assert f"{named}: the manifest says {getattr(MANIFEST.object, named)}" in message
+    assert str(next(iter(differing.values()))) in message
+    assert message.count("the manifest says") == 1
+
+
+def test_all_that_differs_is_named_at_once():
+    with pytest.raises(InconsistentManifest) as caught:
+        reconcile(MANIFEST, rows=1, stored_bytes=1, sha256="")
+    assert str(caught.value).count("the manifest says") == 3
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.sampled_from(["a", "b"]))
+def test_only_an_object_that_matches_in_all_three_passes(rows, stored_bytes, sha256):
+    said = dataclasses.replace(MANIFEST, object=ManifestObject("x", 1, 2, "a"))
+    if (rows, stored_bytes, sha256) == (1, 2, "a"):
+        reconcile(said, rows=rows, stored_bytes=stored_bytes, sha256=sha256)
+    else:
+        with pytest.raises(InconsistentManifest):
+            reconcile(said, rows=rows, stored_bytes=stored_bytes, sha256=sha256)
+
+
+def test_the_schema_version_is_1_until_a_reader_would_be_misled():
+    assert SCHEMA_VERSION == 1

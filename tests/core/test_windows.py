@@ -1,0 +1,156 @@
+"""The law of partition: what an interval is cut into covers it exactly, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.windows import Window, compact, epoch_ms, iso, to_datetime
+from airflow_provider_binance_liq.exceptions import InvalidInterval
+
+LAST_MS = epoch_ms(datetime(9999, 12, 31, tzinfo=UTC))
+instants_ms = st.integers(0, LAST_MS)
+instants = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@st.composite
+def windows(draw, longest_ms=400 * DAY_MS):
+    start = draw(instants_ms)
+    return Window(start, start + draw(st.integers(1, longest_ms)))
+
+
+# --- partition ------------------------------------------------------------------------------------------
+
+
+@given(windows(), st.integers(min_value=3, max_value=7 * DAY_MS) | st.just(7 * DAY_MS - 1))
+def test_a_split_is_adjacent_ordered_within_the_longest_span_and_covers_exactly(window, longest_ms):
+    longest_ms = max(longest_ms, (window.end_ms - window.start_ms) // 5000 + 1)
+    pieces = window.split(longest_ms)
+    assert pieces[0].start_ms == window.start_ms
+    assert pieces[-1].end_ms == window.end_ms
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(pieces))
+    assert all(piece.end_ms - piece.start_ms <= longest_ms for piece in pieces)
+
+
+@given(windows(), st.integers(min_value=3, max_value=7 * DAY_MS))
+def test_a_split_is_the_fewest_pieces_and_none_of_them_a_single_millisecond(window, longest_ms):
+    length = window.end_ms - window.start_ms
+    longest_ms = max(longest_ms, length // 5000 + 3)
+    pieces = window.split(longest_ms)
+    lengths = {piece.end_ms - piece.start_ms for piece in pieces}
+    assert len(pieces) == -(-length // longest_ms)
+    assert max(lengths) - min(lengths) <= 1
+    assert length == 1 or min(lengths) >= 2
+
+
+@given(windows(longest_ms=60), st.integers(3, 20))
+def test_every_millisecond_lies_in_exactly_one_piece(window, longest_ms):
+    pieces = window.split(longest_ms)
+    for instant in range(window.start_ms - 1, window.end_ms + 1):
+        assert sum(instant in piece for piece in pieces) == (instant in window)
+
+
+@given(instants, st.lists(st.timedeltas(timedelta(0), timedelta(days=30)), min_size=1, max_size=5))
+def test_neighbouring_intervals_of_any_precision_have_neighbouring_windows(start, lengths):
+    edges = [start]
+    for length in lengths:
+        edges.append(edges[-1] + length)
+    made = [(epoch_ms(a), epoch_ms(b)) for a, b in pairwise(edges)]
+    assert all(a[1] == b[0] for a, b in pairwise(made))
+    assert sum(b - a for a, b in made) == epoch_ms(edges[-1]) - epoch_ms(edges[0])
+
+
+@given(instants, st.timedeltas(timedelta(milliseconds=1), timedelta(days=10)), instants_ms)
+def test_a_window_holds_the_milliseconds_from_the_start_up_to_before_the_end(start, length, offset):
+    window = Window.between(start, start + length)
+    instant_ms = window.start_ms - 2 + offset % (window.end_ms - window.start_ms + 4)
+    assert (instant_ms in window) == (start <= to_datetime(instant_ms) < start + length)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_a_week_takes_two_requests_because_seven_days_are_one_too_many(endpoint):
+    week = Window(0, 7 * DAY_MS)
+    assert [piece.last_ms - piece.first_ms for piece in week.split(endpoint.max_span_ms)] == [
+        7 * DAY_MS // 2 - 1,
+        7 * DAY_MS // 2 - 1,
+    ]
+
+
+# --- bounds ---------------------------------------------------------------------------------------------
+
+
+def test_binances_bounds_are_inclusive_so_the_end_is_asked_for_one_millisecond_earlier():
+    window = Window.between(datetime(2026, 10, 10, tzinfo=UTC), datetime(2026, 10, 11, tzinfo=UTC))
+    assert (window.first_ms, window.last_ms) == (1_791_590_400_000, 1_791_676_799_999)
+
+
+def test_a_window_of_one_millisecond_asks_for_that_millisecond():
+    window = Window(5, 6)
+    assert (window.first_ms, window.last_ms) == (5, 5)
+
+
+@pytest.mark.parametrize(("start", "end"), [(5, 5), (6, 5), (-1, 5)])
+def test_a_window_is_never_empty_reversed_or_before_1970(start, end):
+    with pytest.raises(InvalidInterval):
+        Window(start, end)
+
+
+def test_an_interval_within_one_millisecond_holds_none():
+    start = datetime(2026, 10, 10, 0, 0, 0, 100, tzinfo=UTC)
+    with pytest.raises(InvalidInterval):
+        Window.between(start, start + timedelta(microseconds=800))
+
+
+def test_an_instant_without_a_time_zone_is_refused():
+    with pytest.raises(InvalidInterval, match="no time zone"):
+        epoch_ms(datetime(2026, 10, 10))  # noqa: DTZ001
+
+
+def test_windows_are_ordered_by_their_start():
+    assert sorted([Window(5, 6), Window(1, 9), Window(1, 2)]) == [Window(1, 2), Window(1, 9), Window(5, 6)]
+
+
+# --- instants -------------------------------------------------------------------------------------------
+
+
+@given(instants_ms)
+def test_epoch_milliseconds_survive_the_way_through_datetime(instant_ms):
+    assert epoch_ms(to_datetime(instant_ms)) == instant_ms
+
+
+@given(instants)
+def test_an_instant_between_two_milliseconds_counts_as_the_later_one(instant):
+    found = to_datetime(epoch_ms(instant))
+    assert timedelta(0) <= found - instant < timedelta(milliseconds=1)
+
+
+def test_an_instant_of_any_time_zone_is_the_same_instant():
+    berlin_summer = timezone(timedelta(hours=2))
+    assert epoch_ms(datetime(2026, 10, 10, 2, tzinfo=berlin_summer)) == 1_791_590_400_000
+
+
+@pytest.mark.parametrize(
+    ("instant_ms", "long", "short"),
+    [
+        (0, "1970-01-01T00:00:00Z", "19700101T000000Z"),
+        (1_791_590_400_000, "2026-10-10T00:00:00Z", "20261010T000000Z"),
+        (1_791_590_400_250, "2026-10-10T00:00:00.250Z", "20261010T000000.250Z"),
+        (1_596_107_620_044, "2020-07-30T11:13:40.044Z", "20200730T111340.044Z"),
+    ],
+)
+def test_instants_are_written_in_utc_with_milliseconds_only_where_there_are_some(instant_ms, long, short):
+    assert (iso(instant_ms), compact(instant_ms)) == (long, short)
+
+
+@given(instants_ms, instants_ms)
+def test_two_instants_never_share_a_name(one, other):
+    assert (compact(one) == compact(other)) == (one == other)
+
+
+def test_a_window_reads_as_the_half_open_interval_it_is():
+    assert str(Window(0, DAY_MS)) == "[1970-01-01T00:00:00Z, 1970-01-02T00:00:00Z)"

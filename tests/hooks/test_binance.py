@@ -1,0 +1,190 @@
+"""`BinanceHook`: an Airflow connection from the environment becomes a client that signs with its key."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from airflow_provider_binance_liq.client import BinanceClient
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.paging import Ask
+from airflow_provider_binance_liq.exceptions import InvalidConnection
+from airflow_provider_binance_liq.get_provider_info import get_provider_info
+from airflow_provider_binance_liq.hooks.binance import BinanceHook
+from airflow_provider_binance_liq.simulator import Fault, Settings, Simulator
+
+
+@pytest.fixture
+def exchange():
+    with Simulator(Settings(seed=3, accounts=("desk",), clock_offset_ms=2500)) as running:
+        yield running
+
+
+@pytest.fixture
+def define(set_connection, exchange):
+    """Define a connection to the simulator; what is given overrides its fields and extras."""
+
+    def make(conn_id="binance_default", *, extra=(), **known):
+        credentials = exchange.credentials("desk")
+        fields = {"conn_type": "binance", "login": credentials.api_key, "password": credentials.secret}
+        extras = {"base_url": exchange.url, **dict(extra)}
+        return set_connection(conn_id, **{**fields, "extra": extras, **known})
+
+    return make
+
+
+def test_the_hook_is_the_one_that_the_provider_names():
+    (connection_type,) = get_provider_info()["connection-types"]
+    assert connection_type["hook-class-name"] == f"{BinanceHook.__module__}.{BinanceHook.__qualname__}"
+    assert connection_type["connection-type"] == BinanceHook.conn_type
+    assert connection_type["hook-name"] == BinanceHook.hook_name
+    assert BinanceHook.default_conn_name == "binance_default"
+    assert BinanceHook(binance_conn_id="other").binance_conn_id == "other"
+
+
+def test_a_connection_becomes_an_account_with_its_label(define, exchange):
+    define("binance_desk", extra={"account": "desk-7", "weight_share": "0.3"})
+    account = BinanceHook("binance_desk").account()
+    assert account.label == "desk-7"
+    assert account.settings.api_key == exchange.credentials("desk").api_key
+    assert account.settings.weight_share == 0.3
+    assert set(account.settings.origins.values()) == {exchange.url}
+
+
+def test_without_a_label_the_account_is_called_like_its_connection(define):
+    define("binance_desk")
+    assert BinanceHook("binance_desk").account_label() == "binance_desk"
+
+
+def test_the_client_reads_every_endpoint_with_the_connections_key(define, exchange):
+    define()
+    client = BinanceHook().get_conn()
+    assert isinstance(client, BinanceClient)
+    for endpoint in ENDPOINTS.values():
+        number = 1 if endpoint.paging == "number" else None
+        client.fetch(endpoint, Ask(exchange.now_ms - 1000, exchange.now_ms, number=number))
+    client.close()
+    assert {request.account for request in exchange.requests if request.has_key} == {"desk"}
+
+
+def test_a_connection_that_is_not_there_is_airflows_own_error():
+    with pytest.raises(AirflowNotFoundException):
+        BinanceHook("no_such_connection").account()
+
+
+def test_a_mistake_in_the_connection_names_it(define):
+    define("binance_desk", extra={"recv_window_ms": 999_999})
+    with pytest.raises(InvalidConnection, match="connection 'binance_desk': recv_window_ms is 999999"):
+        BinanceHook("binance_desk").get_conn()
+
+
+@pytest.mark.parametrize("extra", [{}, None, '{"account": "desk"}', {"account": None, "base_url": ""}])
+def test_the_extra_may_be_an_object_a_text_or_nothing(set_connection, extra):
+    set_connection("binance_desk", conn_type="binance", login="key", password="secret", extra=extra)
+    assert BinanceHook("binance_desk").account().label in ("binance_desk", "desk")
+
+
+def test_a_connection_may_come_as_a_uri(monkeypatch):
+    connection = Connection(
+        conn_id="binance_uri",
+        conn_type="binance",
+        login="key",
+        password="se/cr=et",
+        extra='{"account":"desk"}',
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_BINANCE_URI", connection.get_uri())
+    account = BinanceHook("binance_uri").account()
+    assert (account.label, account.settings.api_key) == ("desk", "key")
+    assert account.settings.signer.secret == "se/cr=et"
+
+
+# --- test_connection ------------------------------------------------------------------------------------
+
+
+def test_a_good_connection_tells_of_every_family_and_its_clock(define):
+    define()
+    works, said = BinanceHook().test_connection()
+    assert works
+    for family in ("fapi", "dapi", "papi", "sapi"):
+        assert f"{family} can be read (its clock is +" in said
+
+
+def test_the_clocks_difference_is_told(define):
+    define()
+    _, said = BinanceHook().test_connection()
+    offset = int(said.partition("its clock is ")[2].partition(" ms")[0])
+    assert offset == pytest.approx(2500, abs=500)
+
+
+def test_a_family_that_the_key_may_not_read_is_told_beside_those_it_may(define, exchange):
+    for endpoint in ("usdm_futures", "coinm_futures"):
+        exchange.add_fault(Fault("http_401_2015", endpoint=endpoint))
+    define()
+    works, said = BinanceHook().test_connection()
+    assert works
+    assert "fapi cannot be read" in said
+    assert "dapi cannot be read" in said
+    assert "-2015" in said
+    assert "papi can be read" in said
+    assert "sapi can be read" in said
+
+
+def test_a_key_that_may_read_nothing_fails(define):
+    define(login="A" * 64)
+    works, said = BinanceHook().test_connection()
+    assert not works
+    assert said.count("cannot be read") == 4
+    assert "A" * 64 not in said
+
+
+def test_a_wrong_secret_fails_and_is_not_shown(define):
+    define(password="not the secret".replace(" ", "-"))
+    works, said = BinanceHook().test_connection()
+    assert not works
+    assert "-1022" in said
+    assert "not-the-secret" not in said
+
+
+def test_an_exchange_that_cannot_be_reached_fails_soon(define, exchange):
+    define(extra={"timeout_s": 300})
+    exchange.stop()
+    works, said = BinanceHook().test_connection()
+    assert not works
+    assert "no usable answer" in said
+
+
+def test_a_ban_is_told_and_not_waited_for(define, exchange):
+    exchange.add_fault(Fault("http_418", seconds=3600))
+    define()
+    works, said = BinanceHook().test_connection()
+    assert not works
+    assert "banned" in said
+    assert exchange.stats.during_ban == 0
+
+
+def test_a_mistake_in_the_connection_is_the_answer_of_the_test(define):
+    define(extra={"environment": "moon"})
+    assert BinanceHook().test_connection() == (
+        False,
+        "connection 'binance_default': environment is 'moon'; it has to be one of production, demo",
+    )
+
+
+def test_a_test_spends_little_weight(define, exchange):
+    define()
+    BinanceHook().test_connection()
+    assert exchange.stats.weight <= 110
+
+
+def test_the_secrets_are_masked_in_airflows_logs(define, exchange, caplog, monkeypatch):
+    masked = []
+    monkeypatch.setattr("airflow_provider_binance_liq.hooks.binance.mask_secret", masked.append)
+    define(extra={"private_key_passphrase": "geheim"})
+    with caplog.at_level(logging.DEBUG):
+        BinanceHook().account()
+    credentials = exchange.credentials("desk")
+    assert masked == [credentials.api_key, credentials.secret, "geheim"]
+    assert credentials.secret not in caplog.text
