@@ -7,6 +7,7 @@ the two, `[start, end)` asks for the milliseconds `first_ms … last_ms`, where 
 
 from __future__ import annotations
 
+from calendar import timegm
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -77,7 +78,8 @@ def epoch_ms(instant: datetime) -> int:
     if instant.tzinfo is None:
         message = f"{instant.isoformat()} has no time zone, so it names no instant; write it with one"
         raise InvalidInterval(message)
-    return -((_EPOCH - instant) // _MILLISECOND)
+    # Not by subtraction: between pendulum's datetimes it gives no timedelta that could be divided by one.
+    return timegm(instant.utctimetuple()) * 1000 - (-instant.microsecond // 1000)
 
 
 def to_datetime(instant_ms: int) -> datetime:

@@ -272,7 +272,7 @@ def dag_settings(directory: Directory) -> dict[str, Any]:
     """Return the value of the Variable that the sample DAG reads."""
     return {
         "endpoints": list(ENDPOINTS),
-        "accounts": [CONNECTION],
+        "connections": [CONNECTION],
         # Not `as_uri()`: an ObjectStoragePath takes %20 for three letters.
         "destination": f"file://{directory.lake}",
         "database": str(directory.warehouse),

@@ -178,7 +178,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
                 "rows may still come. Run it after its end: a scheduled run does"
             )
             raise InvalidInterval(message)
-        self._wait(window.end_ms + self.settle // timedelta(milliseconds=1))
+        self._wait(window.end_ms + int(self.settle.total_seconds() * 1000))
 
     def _wait(self, until_ms: int) -> None:
         """Wait until an instant: in the worker if it is short or may not be deferred, else without one."""

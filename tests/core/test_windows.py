@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
+import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,3 +155,9 @@ def test_two_instants_never_share_a_name(one, other):
 
 def test_a_window_reads_as_the_half_open_interval_it_is():
     assert str(Window(0, DAY_MS)) == "[1970-01-01T00:00:00Z, 1970-01-02T00:00:00Z)"
+
+
+@given(instants)
+def test_airflows_pendulum_instants_are_the_same_instants(instant):
+    assert epoch_ms(pendulum.instance(instant)) == epoch_ms(instant)
+    assert epoch_ms(pendulum.instance(instant).in_timezone("Asia/Kolkata")) == epoch_ms(instant)
