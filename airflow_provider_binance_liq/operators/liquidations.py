@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, Endpoint, get_endpoint
-from airflow_provider_binance_liq.core.windows import Window, iso, to_datetime
+from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso, to_datetime
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
@@ -163,11 +163,11 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             return _data_interval(context)
         if start is None or end is None:
             raise InvalidInterval("of start and end, only one is given; give both, or neither")
-        first, past = _instant("start", start), _instant("end", end)
-        if first >= past:
-            message = f"start {first.isoformat()} is not before end {past.isoformat()}"
+        first_ms, past_ms = epoch_ms(_instant("start", start)), epoch_ms(_instant("end", end))
+        if first_ms >= past_ms:
+            message = f"start {iso(first_ms)} is not before end {iso(past_ms)}"
             raise InvalidInterval(message)
-        return Window.between(first, past)
+        return Window(first_ms, past_ms)
 
     def _settle(self, window: Window) -> None:
         """Wait until rows that appear late are there."""

@@ -1,0 +1,402 @@
+"""The operators, executed as Airflow executes them, against the simulated exchange."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pendulum
+import pytest
+import time_machine
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.exceptions import (
+    ExchangeUnavailable,
+    InvalidRequest,
+    StorageError,
+    Throttled,
+)
+from airflow_provider_binance_liq.landing import open_destination
+from airflow_provider_binance_liq.operators import liquidations
+from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
+from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator, make_row
+from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
+
+NOW = datetime(2026, 10, 12, 9, 30, tzinfo=UTC)
+DAY = datetime(2026, 10, 10, tzinfo=UTC)
+ONE_ENDPOINT_EACH = [
+    kind
+    for kind in vars(liquidations).values()
+    if isinstance(kind, type)
+    and issubclass(kind, LiquidationsToObjectStorageOperator)
+    and kind.default_endpoint
+]
+
+
+def interval(start, length=timedelta(days=1)):
+    """What a run's context has; nothing else of it is needed."""
+    return {"data_interval_start": start, "data_interval_end": start + length}
+
+
+@pytest.fixture
+def now():
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def exchange(now):
+    rows = {
+        name: [
+            make_row(
+                name,
+                orderId=number,
+                symbol=symbol,
+                **{"time" if "time" in endpoint.instant_fields else "updatedTime": at},
+            )
+            for number, (symbol, at) in enumerate(_moments(), 1)
+        ]
+        for name, endpoint in ENDPOINTS.items()
+    }
+    with Simulator(Settings(seed=5), history=ExplicitHistory(rows)) as running:
+        yield running
+
+
+def _moments():
+    start_ms = int(DAY.timestamp() * 1000)
+    return [("BTCUSDT", start_ms), ("ETHUSDT", start_ms + 5000), ("BTCUSDT", start_ms + 86_399_999)]
+
+
+@pytest.fixture
+def operator(exchange, set_connection, tmp_path):
+    def make(kind=LiquidationsToObjectStorageOperator, *, extra=(), **known):
+        credentials = exchange.credentials()
+        set_connection(
+            "binance_default",
+            conn_type="binance",
+            login=credentials.api_key,
+            password=credentials.secret,
+            extra={"base_url": exchange.url, "account": "desk", "timeout_s": 2, **dict(extra)},
+        )
+        if kind is LiquidationsToObjectStorageOperator:
+            known = {"endpoint": "usdm_futures"} | known
+        return kind(**{"task_id": "extract", "destination": f"file://{tmp_path / 'lake'}"} | known)
+
+    return make
+
+
+def lines(manifest):
+    return open_destination(manifest["object"]["uri"]).read_bytes().splitlines()
+
+
+# --- what it writes and returns -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ONE_ENDPOINT_EACH)
+def test_each_endpoint_has_an_operator_that_sets_nothing_but_the_endpoint(operator, exchange, kind, tmp_path):
+    manifest = operator(kind).execute(interval(DAY))
+    name = kind.default_endpoint
+    assert manifest["endpoint"] == name
+    assert lines(manifest) == exchange.truth(
+        name, start_ms=_moments()[0][1], end_ms=_moments()[0][1] + 86_400_000
+    )
+    key = f"lake/{name}/account=desk/date=2026-10-10/20261010T000000Z_20261011T000000Z"
+    assert (tmp_path / f"{key}.ndjson").exists()
+    assert json.loads((tmp_path / f"{key}.manifest.json").read_bytes()) == manifest
+    assert set(vars(kind)) - {"__module__", "__doc__", "default_endpoint"} <= {
+        name for name in vars(kind) if name.startswith("_")
+    }
+
+
+def test_there_is_such_an_operator_for_every_endpoint():
+    assert {kind.default_endpoint for kind in ONE_ENDPOINT_EACH} == set(ENDPOINTS)
+
+
+def test_the_xcom_is_the_manifest_as_plain_values_and_never_rows(operator):
+    manifest = operator().execute(interval(DAY))
+    assert json.loads(json.dumps(manifest)) == manifest
+    assert manifest["object"]["rows"] == 3
+    assert "orderId" not in json.dumps(manifest)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_the_rows_that_the_documentation_shows_are_landed_as_it_shows_them(
+    set_connection, tmp_path, endpoint
+):
+    records = DOCUMENTED[endpoint]
+    day = datetime.fromtimestamp(records[0].time_ms / 1000, UTC).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    with time_machine.travel(day + timedelta(days=2)), Simulator(Settings(seed=1)) as exchange:
+        credentials = exchange.credentials()
+        set_connection(
+            "binance_default",
+            conn_type="binance",
+            login=credentials.api_key,
+            password=credentials.secret,
+            extra={"base_url": exchange.url},
+        )
+        operator = LiquidationsToObjectStorageOperator(
+            task_id="extract", endpoint=endpoint, destination=f"file://{tmp_path}"
+        )
+        manifest = operator.execute(interval(day))
+    assert lines(manifest) == [record.body for record in records]
+    assert manifest["proof"]["complete"]
+
+
+def test_a_manual_run_over_the_same_interval_writes_the_same_key_and_the_same_bytes(operator, tmp_path):
+    first = operator().execute({**interval(DAY), "logical_date": DAY, "run_id": "scheduled__2026-10-11"})
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.ndjson")}
+    again = operator().execute({**interval(DAY), "logical_date": NOW, "run_id": "manual__2026-10-12"})
+    assert again["object"] == first["object"]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.ndjson")} == kept
+
+
+def test_the_interval_may_be_in_any_zone_and_of_pendulum(operator):
+    utc = operator().execute(interval(DAY))
+    elsewhere = pendulum.instance(DAY).in_timezone("America/New_York")
+    assert operator().execute(interval(elsewhere))["object"] == utc["object"]
+
+
+def test_symbols_and_types_restrict_the_object_which_has_a_name_of_its_own(operator, tmp_path):
+    whole = operator().execute(interval(DAY))
+    only = operator(symbols=["ETHUSDT"]).execute(interval(DAY))
+    assert only["object"]["rows"] == 1
+    assert only["filters"]["symbols"] == ["ETHUSDT"]
+    assert only["object"]["uri"] != whole["object"]["uri"]
+    assert len(list(tmp_path.rglob("*.manifest.json"))) == 2
+
+
+# --- which window ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        (interval(DAY, timedelta(0)), "data interval is empty"),
+        ({}, "no data interval"),
+        ({"data_interval_start": None, "data_interval_end": None}, "no data interval"),
+    ],
+)
+def test_a_run_without_a_proper_interval_fails_and_tells_which_schedule_has_one(operator, context, said):
+    with pytest.raises(AirflowFailException, match="CronDataIntervalTimetable") as caught:
+        operator().execute(context)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("InvalidInterval: usdm_futures")
+
+
+@pytest.mark.parametrize("start", [datetime(2026, 10, 12, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)])
+def test_an_interval_that_is_not_over_fails_before_anything_is_asked(operator, exchange, start):
+    with pytest.raises(AirflowFailException, match="the interval is not over"):
+        operator().execute(interval(start))
+    assert exchange.requests == ()
+
+
+def test_start_and_end_stand_instead_of_the_interval(operator):
+    moments = {"start": "2026-10-10T00:00:05Z", "end": "2026-10-10 00:00:06"}
+    assert operator(**moments).execute({})["object"]["rows"] == 1
+    as_datetimes = {"start": DAY, "end": DAY + timedelta(seconds=5)}
+    assert operator(**as_datetimes).execute(interval(DAY))["object"]["rows"] == 1
+
+
+def test_start_and_end_are_templates(operator):
+    task = operator(start="{{ params.since }}", end="{{ params.until }}")
+    task.render_template_fields({"params": {"since": "2026-10-10", "until": None}})
+    with pytest.raises(AirflowFailException, match="only one is given"):
+        task.execute(interval(DAY))
+    task = operator(start="{{ params.since }}", end="{{ params.until }}")
+    task.render_template_fields({"params": {"since": "2026-10-10", "until": "2026-10-11"}})
+    assert task.execute({})["object"]["rows"] == 3
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("yesterday", "2026-10-11", "ISO 8601"),
+        ("2026-10-11", "2026-10-10", "not before"),
+        ("2026-10-10", "2026-10-10", "not before"),
+        (datetime(2026, 10, 10), DAY + timedelta(days=1), "time zone"),  # noqa: DTZ001
+    ],
+)
+def test_a_start_or_end_that_is_none_fails_by_name(operator, start, end, said):
+    with pytest.raises(AirflowFailException, match="InvalidInterval") as caught:
+        operator(start=start, end=end).execute({})
+    assert said in str(caught.value)
+
+
+# --- waiting --------------------------------------------------------------------------------------------
+
+
+def test_it_waits_in_the_worker_until_the_end_is_settled(operator, now, monkeypatch):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        now.shift(seconds)
+
+    monkeypatch.setattr(liquidations.time, "sleep", sleep)
+    end = datetime(2026, 10, 12, 9, 29, 30, tzinfo=UTC)
+    operator().execute(interval(end - timedelta(hours=1), timedelta(hours=1)))
+    assert slept == [30.0]
+
+
+def test_a_longer_wait_is_deferred_and_the_task_resumes_by_itself(operator, now):
+    task = operator(settle=timedelta(hours=2))
+    recent = interval(datetime(2026, 10, 12, 8, tzinfo=UTC), timedelta(hours=1))
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(recent)
+    assert deferred.value.method_name == "resume"
+    moment = deferred.value.trigger.serialize()[1]["moment"]
+    assert moment == datetime(2026, 10, 12, 11, tzinfo=UTC)
+    now.move_to(moment)
+    assert task.resume(recent, moment)["proof"]["complete"]
+
+
+def test_a_ban_is_waited_for_without_a_worker_slot(operator, exchange, now):
+    exchange.add_fault(Fault("http_418", seconds=600))
+    with pytest.raises(TaskDeferred) as deferred:
+        operator().execute(interval(DAY))
+    moment = deferred.value.trigger.serialize()[1]["moment"]
+    assert timedelta(0) <= moment - (NOW + timedelta(seconds=600)) < timedelta(seconds=5)
+    now.move_to(moment)
+    assert operator().resume(interval(DAY), moment)["object"]["rows"] == 3
+    assert exchange.stats.during_ban == 0
+
+
+def test_without_deferral_a_ban_is_an_error_that_a_retry_mends(operator, exchange):
+    exchange.add_fault(Fault("http_418", seconds=600))
+    with pytest.raises(Throttled, match=r"^usdm_futures \[2026-10-10T00:00:00Z, .*banned"):
+        operator(deferrable=False).execute(interval(DAY))
+
+
+# --- beyond retention -----------------------------------------------------------------------------------
+
+OLD = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_what_is_older_than_the_exchange_keeps_fails_by_name(operator, exchange, endpoint):
+    with pytest.raises(AirflowFailException, match="BeyondRetention") as caught:
+        operator(endpoint=endpoint).execute(interval(OLD))
+    source = "as documented" if endpoint == "coinm_futures" else "nothing is documented"
+    assert source in str(caught.value)
+    assert "beyond_retention='extract'" in str(caught.value)
+    assert exchange.requests == ()
+
+
+def test_beyond_retention_it_may_be_skipped(operator, tmp_path):
+    with pytest.raises(AirflowSkipException, match="keeps 90 days"):
+        operator(beyond_retention="skip").execute(interval(OLD))
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_what_is_extracted_from_beyond_retention_is_never_claimed_complete(operator):
+    manifest = operator(beyond_retention="extract").execute(interval(OLD))
+    assert manifest["proof"]["complete"] is False
+    assert "keeps 90 days" in manifest["proof"]["caveats"][0]
+
+
+def test_who_knows_that_the_exchange_keeps_longer_can_say_so(operator):
+    assert operator(retention_days=400).execute(interval(OLD))["proof"]["complete"]
+
+
+def test_an_empty_answer_of_portfolio_margin_is_no_proof_and_the_manifest_says_so(operator):
+    manifest = operator(endpoint="portfolio_margin").execute(interval(DAY - timedelta(days=1)))
+    assert manifest["object"]["rows"] == 0
+    assert "Risk-Based Liquidation Adjustment" in manifest["proof"]["caveats"][0]
+
+
+# --- failures -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [
+        (Fault("http_401_2015"), "KeyRejected"),
+        (Fault("http_400_1022"), "KeyRejected"),
+        (Fault("http_451"), "LocationRestricted"),
+        (Fault("http_403_html"), "FirewallBlocked"),
+        (Fault("http_400"), "RequestRejected"),
+        (Fault("row_outside_window"), "UnexpectedRow"),
+    ],
+)
+def test_what_no_retry_can_mend_fails_the_task_at_once_and_names_endpoint_and_window(
+    operator, exchange, fault, name, tmp_path
+):
+    exchange.add_fault(fault)
+    with pytest.raises(AirflowFailException) as caught:
+        operator().execute(interval(DAY))
+    window = "usdm_futures [2026-10-10T00:00:00Z, 2026-10-11T00:00:00Z)"
+    assert str(caught.value).startswith(f"{name}: {window}: ")
+    assert not list(tmp_path.rglob("*.ndjson"))
+
+
+def test_what_a_retry_may_mend_is_left_to_airflow(operator, exchange):
+    exchange.add_fault(Fault("http_500", times=None))
+    with pytest.raises(ExchangeUnavailable, match=r"^usdm_futures \[2026-10-10T00:00:00Z, "):
+        operator().execute(interval(DAY))
+
+
+def test_a_destination_that_cannot_be_written_to_says_what_to_do(operator, tmp_path):
+    (tmp_path / "lake").write_text("a file, and no directory")
+    with pytest.raises(StorageError, match="running again repairs it"):
+        operator().execute(interval(DAY))
+
+
+@pytest.mark.parametrize("destination", ["", "lake", "file://lake", "nowhere://bucket", "s3://missing@b/p"])
+def test_a_destination_that_is_none_fails_before_anything_is_asked(operator, exchange, destination):
+    with pytest.raises(AirflowFailException, match="InvalidRequest: .*destination"):
+        operator(destination=destination).execute(interval(DAY))
+    assert not [request for request in exchange.requests if request.has_key]
+
+
+def test_a_missing_connection_fails_by_its_name(operator):
+    with pytest.raises(Exception, match="binance_missing"):
+        operator(binance_conn_id="binance_missing").execute(interval(DAY))
+
+
+@pytest.mark.parametrize("extra", [{"environment": "staging"}, {"recv_window_ms": 999_999}])
+def test_a_connection_with_a_wrong_field_fails_the_task_by_the_fields_name(operator, extra):
+    with pytest.raises(AirflowFailException, match=f"InvalidConnection: .*{next(iter(extra))}"):
+        operator(extra=extra).execute(interval(DAY))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"endpoint": "spot"},
+        {"beyond_retention": "ignore"},
+        {"compression": "zip"},
+        {"settle": timedelta(seconds=-1)},
+        {"settle": 60},
+        {"retention_days": 0},
+    ],
+)
+def test_a_wrong_parameter_is_refused_when_the_dag_is_read(operator, wrong):
+    with pytest.raises(InvalidRequest, match=next(iter(wrong))):
+        operator(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"symbols": "BTCUSDT"}, {"symbols": ["btcusdt"]}, {"auto_close_type": "X"}]
+)
+def test_a_wrong_filter_fails_the_task_before_anything_is_asked(operator, exchange, wrong):
+    with pytest.raises(AirflowFailException, match="InvalidRequest"):
+        operator(**wrong).execute(interval(DAY))
+    assert not [request for request in exchange.requests if request.has_key]
+
+
+def test_neither_the_log_nor_an_error_holds_a_secret_or_a_signature(operator, exchange, caplog):
+    credentials = exchange.credentials()
+    exchange.add_fault(Fault("http_400_1022", nth=2))
+    with caplog.at_level(logging.DEBUG):
+        operator().execute(interval(DAY))
+        with pytest.raises(AirflowFailException) as caught:
+            operator().execute(interval(DAY))
+    cause = caught.value.__cause__
+    for text in (caplog.text, str(caught.value), repr(caught.value), str(cause), repr(cause)):
+        assert credentials.secret not in text
+        assert credentials.api_key not in text
+        assert not [part for part in text.split("signature=")[1:] if not part.startswith("***")]
