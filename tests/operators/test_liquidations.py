@@ -347,7 +347,7 @@ def test_a_destination_that_cannot_be_written_to_says_what_to_do(operator, tmp_p
 
 @pytest.mark.parametrize("destination", ["", "lake", "file://lake", "nowhere://bucket", "s3://missing@b/p"])
 def test_a_destination_that_is_none_fails_before_anything_is_asked(operator, exchange, destination):
-    with pytest.raises(AirflowFailException, match="InvalidRequest: .*destination"):
+    with pytest.raises(AirflowFailException, match=r"InvalidRequest: .*destination"):
         operator(destination=destination).execute(interval(DAY))
     assert not [request for request in exchange.requests if request.has_key]
 
