@@ -7,7 +7,8 @@
     │   │   └── IpBanned           418: every request before `retry_at_ms` lengthens the ban
     │   ├── ClockSkew              -1021 although the clock was just read again
     │   ├── UnstablePaging         the numbered pages kept shifting while they were read
-    │   └── StorageError           the object or its manifest could not be written or read
+    │   ├── StorageError           the object or its manifest could not be written or read
+    │   └── WarehouseBusy          others wrote to the warehouse for as long as it was waited for
     └── PermanentError             no retry mends it; a person has to change something
         ├── InvalidConnection      a field of the Airflow connection
         ├── InvalidInterval        missing, empty, reversed or not yet over
@@ -20,6 +21,7 @@
         ├── BeyondRetention        the window is older than the exchange is known to keep
         ├── SaturatedInstant       more rows in one millisecond than any request can return
         ├── UnexpectedRow          a row outside its window, or without the fields that identify it
+        ├── RowsMissing            rows of an earlier extraction are not answered any more
         ├── InconsistentManifest   a manifest and its object contradict each other
         └── WarehouseError         staged rows and the warehouse's table contradict each other
 
@@ -69,6 +71,10 @@ class UnstablePaging(RetryableError):
 
 class StorageError(RetryableError):
     """The destination could not be written or read; nothing half-written is visible."""
+
+
+class WarehouseBusy(RetryableError):
+    """Others wrote to the warehouse for as long as it was waited for; nothing was merged."""
 
 
 class PermanentError(LiquidationsError):
@@ -125,6 +131,10 @@ class SaturatedInstant(PermanentError):
 
 class UnexpectedRow(PermanentError):
     """A row outside the window that was asked for, or without the fields that identify it."""
+
+
+class RowsMissing(PermanentError):
+    """Rows of an earlier extraction of the window are not answered any more; the earlier object stands."""
 
 
 class InconsistentManifest(PermanentError):

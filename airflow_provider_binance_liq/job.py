@@ -15,15 +15,17 @@ from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.client import BinanceClient
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction import extract
 from airflow_provider_binance_liq.landing import commit, draft, open_destination, place, publish
+from airflow_provider_binance_liq.second_look import SecondLook, look_again
 from airflow_provider_binance_liq.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_binance_liq.connection import Account
+    from airflow_provider_binance_liq.core.differences import MissingRows
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression, ManifestObject
     from airflow_provider_binance_liq.core.windows import Window
@@ -45,12 +47,21 @@ class Job:
     compression: Compression = None
     #: why the window cannot be claimed complete, where it cannot
     doubt: str = ""
+    #: what to do where the window was extracted before, with rows that are not answered any more
+    missing_rows: MissingRows = "fail"
 
     def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
         """Extract and land; returns the manifest as it was written.
 
         :raises LiquidationsError: by the branch that says what a retry should do; nothing half-done stays.
         """
+        try:
+            return self._run(client, clock)
+        except LiquidationsError as error:
+            error.where = error.where or f"{self.endpoint.name} {self.window}"
+            raise
+
+    def _run(self, client: BinanceClient | None, clock: Callable[[], float]) -> Manifest:
         if self.endpoint.family.name not in self.account.settings.origins:
             message = (
                 f"the connection's environment has no {self.endpoint.family.name}, so no {self.endpoint.name}"
@@ -73,7 +84,14 @@ class Job:
             spool = open_here.enter_context(Spool())
             reading = extract(self.endpoint, self.window, self.filters, exchange=own, spool=spool)
             local = draft(spool.bodies(self.filters.symbols), spool.path, self.compression)
-            manifest = self._describe(publish(local, at), reading, own, extracted_at_ms=int(clock() * 1000))
+            look = look_again(
+                local, at, spool, self.endpoint, self.filters.symbols, missing_rows=self.missing_rows
+            )
+            if look.kept:
+                local = draft(spool.bodies(self.filters.symbols), spool.path, self.compression)
+            manifest = self._describe(
+                publish(local, at), reading, own, look, extracted_at_ms=int(clock() * 1000)
+            )
             commit(manifest, at, spool.path)
         log.info(
             "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
@@ -88,7 +106,13 @@ class Job:
         return manifest
 
     def _describe(
-        self, stored: ManifestObject, reading: Reading, client: BinanceClient, *, extracted_at_ms: int
+        self,
+        stored: ManifestObject,
+        reading: Reading,
+        client: BinanceClient,
+        look: SecondLook,
+        *,
+        extracted_at_ms: int,
     ) -> Manifest:
         proof = Proof(
             complete=not self.doubt,
@@ -96,7 +120,7 @@ class Job:
             requests=client.spent.requests,
             weight=client.spent.weight,
             method=reading.method,
-            caveats=tuple(caveat for caveat in (self.doubt, self.endpoint.caveat) if caveat),
+            caveats=(*(caveat for caveat in (self.doubt, self.endpoint.caveat) if caveat), *look.caveats),
         )
         return Manifest(
             endpoint=self.endpoint.name,
@@ -107,4 +131,5 @@ class Job:
             proof=proof,
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
+            differences=look.differences,
         )

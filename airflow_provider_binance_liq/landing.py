@@ -164,6 +164,18 @@ def read_manifest(path: ObjectStoragePath) -> Manifest:
         return from_json(path.read_bytes())
 
 
+def find_manifest(place: Place) -> Manifest | None:
+    """Return the manifest that stands at `place`; None where there is none that can be read as one.
+
+    :raises StorageError: it cannot be told.
+    """
+    with _storing("read", place.manifest):
+        try:
+            return from_json(place.manifest.read_bytes())
+        except (FileNotFoundError, InconsistentManifest):
+            return None
+
+
 def fetch_object(manifest: Manifest, directory: Path) -> Path:
     """Copy the object of `manifest` to a local file, unpacked NDJSON, after holding it against the manifest.
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from airflow_provider_binance_liq.core.differences import Told
 from airflow_provider_binance_liq.exceptions import StorageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _UPDATE: Final = """
 UPDATE rows SET created_ms = ?3, updated_ms = ?4, body = ?5
 WHERE symbol = ?1 AND order_id = ?2 AND updated_ms < ?4
 """
+_BY_KEY: Final = "SELECT symbol, order_id, body FROM rows ORDER BY symbol, order_id"
 # Ids are kept as text because they may exceed SQLite's 64 bits; shorter ones are smaller.
 _IN_ORDER: Final = "SELECT symbol, body FROM rows ORDER BY created_ms, symbol, length(order_id), order_id"
 
@@ -74,6 +76,13 @@ class Spool:
             for symbol, body in self._database.execute(_IN_ORDER):
                 if not symbols or symbol in symbols:
                     yield body
+
+    def told(self, symbols: Container[str] = ()) -> Iterator[Told]:
+        """Hand the rows out, of these symbols or of all, ordered by key, to be compared with another look."""
+        with _on_disk():
+            for symbol, order_id, body in self._database.execute(_BY_KEY):
+                if not symbols or symbol in symbols:
+                    yield Told(symbol, order_id, body)
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Keep rows; returns how many of them were not there yet."""

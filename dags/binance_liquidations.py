@@ -3,6 +3,9 @@
 Every day, each account's own liquidations of the day before: extracted, proven complete, landed as NDJSON
 with a manifest, and merged into DuckDB. A backfill does the same for past days; its runs may overlap.
 
+`binance_liquidations_second_look` extracts a past day once more, before the exchange forgets it, and reports
+what differs from the first time.
+
 **What to set:** the Airflow Variable `binance_liquidations`, as JSON, or the environment variable
 `AIRFLOW_VAR_BINANCE_LIQUIDATIONS`. Everything in it is optional:
 
@@ -14,6 +17,7 @@ with a manifest, and merged into DuckDB. A backfill does the same for past days;
 | `database` | path of the DuckDB file, or `md:<database>` | under `AIRFLOW_HOME` |
 | `compression` | `gzip` or null | null |
 | `beyond_retention` | `fail`, `skip` or `extract` days older than the exchange is known to keep | `fail` |
+| `second_look_days` | how many days back `binance_liquidations_second_look` looks | 80 |
 
 An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or portfolio margin
 (`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter. An endpoint that an
@@ -67,7 +71,7 @@ PARAMS = {
 
 
 @task(retries=0)
-def settings(params: Any = None, ti: Any = None) -> list[dict[str, Any]]:
+def settings(again: bool, params: Any = None, ti: Any = None) -> list[dict[str, Any]]:  # noqa: FBT001 - TaskFlow
     """Read the Variable and the parameters, when the run starts; one element per connection."""
     try:
         variable = Variable.get(VARIABLE, default=None, deserialize_json=True)
@@ -76,7 +80,7 @@ def settings(params: Any = None, ti: Any = None) -> list[dict[str, Any]]:
         message = f"the Variable {VARIABLE!r} or the run's parameters: {error}"
         raise AirflowFailException(message) from error
     ti.xcom_push(key="database", value=found.database)
-    return found.extractions()
+    return found.extractions(again=again)
 
 
 def with_connection(endpoint: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -91,28 +95,39 @@ def with_connection(endpoint: str) -> Callable[[dict[str, Any]], dict[str, Any]]
     return parameters
 
 
-with DAG(
-    dag_id="binance_liquidations",
-    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    # Early, because a manual run before it would do nothing and report success.
-    start_date=datetime(2019, 9, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=4,
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": True},
-    params=PARAMS,
-    doc_md=__doc__,
-    tags=["binance", "liquidations"],
-) as dag:
-    connections = settings()
-    extracts = [
-        LiquidationsToObjectStorageOperator.partial(
-            task_id=f"extract_{name}", endpoint=name, map_index_template="{{ task.binance_conn_id }}"
-        ).expand_kwargs(connections.map(with_connection(name)))
-        for name in ENDPOINTS
-    ]
-    ObjectStorageToDuckDBOperator(
-        task_id="load",
-        manifests=[extract.output for extract in extracts],
-        database=connections["database"],
-        trigger_rule="none_failed",
-    )
+def liquidations(dag_id: str, *, again: bool) -> DAG:
+    """Build the DAG: settings, one extraction per endpoint and connection, then one load."""
+    with DAG(
+        dag_id=dag_id,
+        schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+        # Early, because a manual run before it would do nothing and report success.
+        start_date=datetime(2019, 9, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=4,
+        default_args={
+            "retries": 3,
+            "retry_delay": timedelta(minutes=1),
+            "retry_exponential_backoff": True,
+        },
+        params=PARAMS,
+        doc_md=__doc__,
+        tags=["binance", "liquidations"],
+    ) as dag:
+        connections = settings(again)
+        extracts = [
+            LiquidationsToObjectStorageOperator.partial(
+                task_id=f"extract_{name}", endpoint=name, map_index_template="{{ task.binance_conn_id }}"
+            ).expand_kwargs(connections.map(with_connection(name)))
+            for name in ENDPOINTS
+        ]
+        ObjectStorageToDuckDBOperator(
+            task_id="load",
+            manifests=[extract.output for extract in extracts],
+            database=connections["database"],
+            trigger_rule="none_failed",
+        )
+    return dag
+
+
+daily = liquidations("binance_liquidations", again=False)
+second_look = liquidations("binance_liquidations_second_look", again=True)

@@ -8,10 +8,13 @@ messages and in Airflow's metadata.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+#: what to do about rows that only the earlier look tells
+MissingRows = Literal["fail", "keep"]
 
 #: most keys of one kind that are named
 MOST_NAMED: Final = 100
@@ -73,7 +76,7 @@ class Differences:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {name: getattr(self, name).to_dict() for name in self.__slots__}
+        return {name: getattr(self, name).to_dict() for name in ("added", "missing", "changed")}
 
 
 def compare(earlier: Iterable[Told], later: Iterable[Told]) -> Differences:

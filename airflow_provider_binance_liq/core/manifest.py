@@ -62,6 +62,17 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestDifferences:
+    """What another look at the window found: each kind with its `count` and the first `keys`."""
+
+    #: when the earlier look was extracted
+    since: str
+    added: dict[str, Any]
+    missing: dict[str, Any]
+    changed: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One window's extraction, complete with what is needed to check it."""
 
@@ -73,6 +84,8 @@ class Manifest:
     proof: Proof
     extracted_at: str
     provider_version: str
+    #: how this look differs from the one before it; None where it does not, or is the first
+    differences: ManifestDifferences | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,7 +108,7 @@ def from_dict(plain: dict[str, Any]) -> Manifest:
         message = f"the manifest has schema_version {version!r}; this version reads {SCHEMA_VERSION}"
         raise InconsistentManifest(message)
     try:
-        filters, proof = plain["filters"], plain["proof"]
+        filters, proof, differences = plain["filters"], plain["proof"], plain.get("differences")
         return Manifest(
             endpoint=plain["endpoint"],
             account=plain["account"],
@@ -108,6 +121,9 @@ def from_dict(plain: dict[str, Any]) -> Manifest:
             ),
             extracted_at=plain["extracted_at"],
             provider_version=plain["provider_version"],
+            differences=None
+            if differences is None
+            else ManifestDifferences(**{name: differences[name] for name in ManifestDifferences.__slots__}),
         )
     except (KeyError, TypeError) as error:
         message = f"the manifest lacks or misspells a member: {error}"

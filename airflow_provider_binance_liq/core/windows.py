@@ -55,6 +55,10 @@ class Window:
     def __str__(self) -> str:
         return f"[{iso(self.start_ms)}, {iso(self.end_ms)})"
 
+    def earlier(self, shift_ms: int) -> Window:
+        """Return the window of the same length that lies `shift_ms` before this one."""
+        return Window(self.start_ms - shift_ms, self.end_ms - shift_ms)
+
     def split(self, longest_ms: int) -> tuple[Window, ...]:
         """Cut into the fewest windows no longer than `longest_ms`, of lengths that differ by at most 1 ms.
 

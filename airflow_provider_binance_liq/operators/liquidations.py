@@ -14,6 +14,7 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_binance_liq.core.differences import MissingRows
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, Endpoint, get_endpoint
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso, to_datetime
 from airflow_provider_binance_liq.exceptions import (
@@ -29,13 +30,19 @@ from airflow_provider_binance_liq.hooks.binance import BinanceHook
 # What takes time to import (requests, cryptography, fsspec) is imported in the worker, where it is used: DAG
 # files import this module, and Airflow imports DAG files again and again.
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
     from airflow_provider_binance_liq.core.manifest import Compression, Manifest
 
 OnBeyondRetention = Literal["fail", "skip", "extract"]
+
+_CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
+    "beyond_retention": get_args(OnBeyondRetention),
+    "missing_rows": get_args(MissingRows),
+    "compression": (None, "gzip"),
+}
 
 #: where nothing is documented, older than this is taken as not provable: the only documented figure is 90
 _ASSUMED_RETENTION_DAYS: Final = 90
@@ -55,10 +62,13 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
     :param auto_close_type: `LIQUIDATION` or `ADL` only, where the endpoint has that filter. None: both.
     :param start: with `end`, instead of the data interval: an ISO 8601 instant (UTC where it names no zone).
     :param end: see `start`; exclusive.
+    :param look_back_days: take the window that lies this many days before the data interval: a second look.
     :param settle: wait until the interval's end is this long past, so that late rows are there.
     :param beyond_retention: what to do with a window older than the exchange is known to keep: `fail`,
         `skip`, or `extract` what is still there without claiming that it is complete.
     :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
+    :param missing_rows: what to do where the window was extracted before, with rows that are not answered any
+        more: `fail`, or `keep` them beside what is new. They are never dropped in silence.
     :param compression: `gzip` or None.
     :param deferrable: give the worker slot back during longer waits, bans above all.
 
@@ -89,9 +99,11 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         auto_close_type: str | None = None,
         start: str | datetime | None = None,
         end: str | datetime | None = None,
+        look_back_days: int = 0,
         settle: timedelta = timedelta(minutes=1),
         beyond_retention: OnBeyondRetention = "fail",
         retention_days: int | None = None,
+        missing_rows: MissingRows = "fail",
         compression: Compression = None,
         deferrable: bool = True,
         **kwargs: Any,
@@ -104,9 +116,11 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         self.auto_close_type = auto_close_type
         self.start = start
         self.end = end
+        self.look_back_days = look_back_days
         self.settle = settle
         self.beyond_retention = beyond_retention
         self.retention_days = retention_days
+        self.missing_rows = missing_rows
         self.compression = compression
         self.deferrable = deferrable
         self._check_choices()
@@ -114,15 +128,15 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
     def _check_choices(self) -> None:
         """Refuse what is no template and can be known to be wrong when the DAG file is read."""
         get_endpoint(self.endpoint)
-        if self.beyond_retention not in get_args(OnBeyondRetention):
-            known = ", ".join(get_args(OnBeyondRetention))
-            message = f"beyond_retention is {self.beyond_retention!r}; it takes {known}"
-            raise InvalidRequest(message)
-        if self.compression not in (None, "gzip"):
-            message = f"compression is {self.compression!r}; it takes None or 'gzip'"
-            raise InvalidRequest(message)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                message = f"{name} is {getattr(self, name)!r}; it takes {' or '.join(map(repr, choices))}"
+                raise InvalidRequest(message)
         if not isinstance(self.settle, timedelta) or self.settle < timedelta(0):
             message = f"settle is {self.settle!r}; it takes a timedelta that is not negative"
+            raise InvalidRequest(message)
+        if self.look_back_days < 0:
+            message = f"look_back_days is {self.look_back_days!r}; it takes a number of days from 0"
             raise InvalidRequest(message)
         if self.retention_days is not None and self.retention_days < 1:
             message = f"retention_days is {self.retention_days!r}; it takes a number of days from 1"
@@ -160,7 +174,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         """Take the window from `start` and `end`, or else from the data interval."""
         start, end = _given(self.start), _given(self.end)
         if start is None and end is None:
-            return _data_interval(context)
+            return _data_interval(context).earlier(self.look_back_days * DAY_MS)
         if start is None or end is None:
             raise InvalidInterval("of start and end, only one is given; give both, or neither")
         first_ms, past_ms = epoch_ms(_instant("start", start)), epoch_ms(_instant("end", end))
@@ -210,6 +224,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             destination=self.destination,
             compression=self.compression,
             doubt=doubt,
+            missing_rows=self.missing_rows,
         )
         return job.run()
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_provider_binance_liq.exceptions import (
     InconsistentManifest,
-    RetryableError,
     StorageError,
+    WarehouseBusy,
     WarehouseError,
 )
 from airflow_provider_binance_liq.warehouse import sql
@@ -78,46 +78,53 @@ DIALECT: Final = sql.Dialect(
 
 #: Expanded in place by DuckDB. The cheap condition comes first: nearly every text is short, without exponent.
 _MACROS: Final = r"""
-CREATE OR REPLACE TEMP MACRO misfit(kind, text, field, raw) AS
-    error(concat(field, ' is ', text, ', which is no ', kind, '; the row: ', left(raw, 300)));
+CREATE OR REPLACE TEMP MACRO misfit(kind, text, field, uri, raw) AS
+    error(concat(field, ' is ', text, ', which is no ', kind, '; a row of ', uri, ': ', left(raw, 300)));
 
-CREATE OR REPLACE TEMP MACRO required(value, field, raw) AS
+CREATE OR REPLACE TEMP MACRO required(value, field, uri, raw) AS
     CASE WHEN value IS NOT NULL THEN value
-    ELSE error(concat('a row has no ', field, ': ', left(raw, 300))) END;
+    ELSE error(concat('a row of ', uri, ' has no ', field, ': ', left(raw, 300))) END;
 
-CREATE OR REPLACE TEMP MACRO exact_text(text, field, raw) AS nullif(text, '');
+CREATE OR REPLACE TEMP MACRO exact_text(text, field, uri, raw) AS nullif(text, '');
 
 -- Digits after the point, less trailing zeros and the exponent, are what the scale has to hold.
 CREATE OR REPLACE TEMP MACRO decimals_of(text) AS
     length(regexp_extract(text, '[.]([0-9]*?)0*(?:[eE]|$)', 1))
     - coalesce(try_cast(regexp_extract(text, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0);
 
+-- A cast alone would also take white space around the digits and underscores between them.
 CREATE OR REPLACE TEMP MACRO fits_decimal(text) AS
-    (length(text) <= $SCALE + 1 AND NOT contains(text, 'e') AND NOT contains(text, 'E'))
+    (length(text) <= $SCALE + 1 AND NOT regexp_matches(text, '[^0-9.+-]'))
     OR (regexp_full_match(text, '[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?') AND decimals_of(text) <= $SCALE);
 
-CREATE OR REPLACE TEMP MACRO exact_decimal(text, field, raw) AS
+CREATE OR REPLACE TEMP MACRO exact_decimal(text, field, uri, raw) AS
     CASE WHEN text IS NULL OR text = '' THEN NULL
     WHEN fits_decimal(text) AND try_cast(text AS $DECIMAL) IS NOT NULL THEN try_cast(text AS $DECIMAL)
-    ELSE misfit('$DECIMAL', text, field, raw) END;
+    ELSE misfit('$DECIMAL', text, field, uri, raw) END;
 
-CREATE OR REPLACE TEMP MACRO exact_int64(text, field, raw) AS
+CREATE OR REPLACE TEMP MACRO exact_int64(text, field, uri, raw) AS
     CASE WHEN text IS NULL OR text = '' THEN NULL
     WHEN regexp_full_match(text, '-?[0-9]+([.]0*)?') AND try_cast(text AS BIGINT) IS NOT NULL
     THEN try_cast(text AS BIGINT)
-    ELSE misfit('64-bit integer', text, field, raw) END;
+    ELSE misfit('64-bit integer', text, field, uri, raw) END;
 
-CREATE OR REPLACE TEMP MACRO exact_boolean(text, field, raw) AS
+CREATE OR REPLACE TEMP MACRO exact_boolean(text, field, uri, raw) AS
     CASE WHEN text IS NULL OR text = '' THEN NULL
     WHEN lower(text) IN ('true', '1') THEN true
     WHEN lower(text) IN ('false', '0') THEN false
-    ELSE misfit('boolean', text, field, raw) END;
+    ELSE misfit('boolean', text, field, uri, raw) END;
 
-CREATE OR REPLACE TEMP MACRO exact_instant(text, field, raw) AS
-    make_timestamptz(exact_int64(text, field, raw) * 1000);
+-- The years 1 to 9999 are those that all readers have.
+CREATE OR REPLACE TEMP MACRO instant_of(millis, text, field, uri, raw) AS
+    CASE WHEN millis IS NULL THEN NULL
+    WHEN millis BETWEEN -62135596800000 AND 253402300799999 THEN make_timestamptz(millis * 1000)
+    ELSE misfit('instant in milliseconds', text, field, uri, raw) END;
 
-CREATE OR REPLACE TEMP MACRO exact_instant_or_none(text, field, raw) AS
-    exact_instant(nullif(text, '0'), field, raw);
+CREATE OR REPLACE TEMP MACRO exact_instant(text, field, uri, raw) AS
+    instant_of(exact_int64(text, field, uri, raw), text, field, uri, raw);
+
+CREATE OR REPLACE TEMP MACRO exact_instant_or_none(text, field, uri, raw) AS
+    instant_of(nullif(exact_int64(text, field, uri, raw), 0), text, field, uri, raw);
 
 -- A string is taken whole, so that only numbers outside of strings are quoted. The end matches once, too,
 -- or else the search would go on inside the last string; what that adds is cut off again.
@@ -128,10 +135,6 @@ CREATE OR REPLACE TEMP MACRO has_fraction(line) AS regexp_matches(line, '[:,\[]\
 """.replace("$SCALE", str(DECIMAL_SCALE)).replace("$DECIMAL", _DECIMAL)
 
 _STAGED_OBJECTS: Final = "told_objects"
-
-
-class WarehouseBusy(RetryableError):
-    """Others wrote to the warehouse for as long as it was waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,16 +225,27 @@ def _translate(error: Exception, database: str) -> Exception:
     import duckdb  # noqa: PLC0415 - see above
 
     text = str(error)
-    if isinstance(error, duckdb.TransactionException):
+    if _is_in_the_way(error, text):
         return _InTheWay(text.splitlines()[0])
-    if isinstance(error, duckdb.IOException):
-        if "lock on file" in text:
-            return _InTheWay(text.splitlines()[0])
-        if "not a valid DuckDB database" not in text:
-            return StorageError(f"{database} cannot be read or written: {text}. Nothing was merged")
+    if isinstance(error, duckdb.IOException) and "not a valid DuckDB database" not in text:
+        return StorageError(f"{database} cannot be read or written: {text}. Nothing was merged")
     if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException | duckdb.FatalException):
         return StorageError(f"{database}: DuckDB gave up: {text}. Nothing was merged")
     return WarehouseError(f"{database}: {text}. Nothing was merged")
+
+
+def _is_in_the_way(error: Exception, text: str) -> bool:
+    import duckdb  # noqa: PLC0415 - see above
+
+    return (
+        isinstance(error, duckdb.TransactionException)
+        or (isinstance(error, duckdb.IOException) and "lock on file" in text)
+        # A MERGE of one row per key inserts none twice: another transaction, not seen by this one, did.
+        or (isinstance(error, duckdb.ConstraintException) and "Duplicate key" in text)
+        # Another connection of this very process has the file open read-only, or is just closing it.
+        or (isinstance(error, duckdb.ConnectionException) and "different configuration" in text)
+        or "Unique file handle conflict" in text
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,21 +293,34 @@ class _DuckDBSession:
         holding = [one for one in fetched if one.loadable.manifest.object.rows]
         self._stage_objects(holding)
         paths = [str(one.path) for one in holding]
-        self.connection.execute(_stage_statement(paths), [*([paths] if paths else []), _micros(loaded_at)])
+        with _naming_objects(holding):
+            self.connection.execute(
+                _stage_statement(paths), [*([paths] if paths else []), _micros(loaded_at)]
+            )
         rows, repeated = *self.counts(f"SELECT count(*) FROM {sql.TOLD}"), *self.counts(sql.count_repeated())
-        said = sum(one.loadable.manifest.object.rows for one in holding)
-        if rows != said:
-            message = f"{rows} rows were read where the manifests say {said}; nothing was merged"
-            raise InconsistentManifest(message)
+        if rows != sum(one.loadable.manifest.object.rows for one in holding):
+            raise InconsistentManifest(self._miscounted(holding))
         if repeated:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {sql.TOLD} AS {sql.newest_of_each()}")
         return rows - repeated
+
+    def _miscounted(self, fetched: Sequence[Fetched]) -> str:
+        query = f"SELECT object_sha256, count(*) FROM {sql.TOLD} GROUP BY object_sha256"
+        read = dict(self.connection.execute(query).fetchall())
+        objects = {one.loadable.manifest.object.sha256: one.loadable.manifest.object for one in fetched}
+        differing = [
+            f"{stored.uri} has {read.get(sha256, 0)} rows where its manifest says {stored.rows}"
+            for sha256, stored in objects.items()
+            if read.get(sha256, 0) != stored.rows
+        ]
+        return f"{'; '.join(differing)}; nothing was merged"
 
     def _stage_objects(self, fetched: Sequence[Fetched]) -> None:
         columns: list[tuple[str, str, list[Any]]] = [
             ("filename", "VARCHAR", [str(one.path) for one in fetched]),
             ("account", "VARCHAR", [one.loadable.manifest.account for one in fetched]),
             ("endpoint", "VARCHAR", [one.loadable.manifest.endpoint for one in fetched]),
+            ("object_uri", "VARCHAR", [one.loadable.manifest.object.uri for one in fetched]),
             ("object_sha256", "VARCHAR", [one.loadable.manifest.object.sha256 for one in fetched]),
             ("extracted_at", "TIMESTAMPTZ", [one.loadable.extracted_at for one in fetched]),
             ("is_newer", "BOOLEAN", [one.is_newer for one in fetched]),
@@ -337,6 +364,20 @@ class _DuckDBSession:
         return int((self.connection.execute(query, [accounts, endpoints, checksums]).fetchone() or (0,))[0])
 
 
+@contextmanager
+def _naming_objects(fetched: Sequence[Fetched]) -> Iterator[None]:
+    """Let an error name the object where DuckDB names the local file."""
+    import duckdb  # noqa: PLC0415 - see above
+
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        for one in fetched:
+            text = text.replace(str(one.path), one.loadable.manifest.object.uri)
+        raise type(error)(text) from error
+
+
 def _stage_statement(paths: Sequence[str]) -> str:
     """Read, parse and type in one pass; without a file there is nothing to read, and no rows."""
     fields = json.dumps(dict.fromkeys(row_fields(), "VARCHAR"))
@@ -354,8 +395,9 @@ def _stage_statement(paths: Sequence[str]) -> str:
         f"        CASE WHEN has_fraction(raw) THEN quote_numbers(raw) ELSE raw END, '{fields}'))\n"
         "    FROM lines\n"
         f"), {sql.PARSED} AS (\n"
-        "    SELECT fields.*, objects.account, objects.endpoint, objects.object_sha256,\n"
-        "        objects.extracted_at, objects.is_newer, make_timestamptz(?::BIGINT) AS loaded_at\n"
+        "    SELECT fields.*, objects.account, objects.endpoint, objects.object_uri,\n"
+        "        objects.object_sha256, objects.extracted_at, objects.is_newer,\n"
+        "        make_timestamptz(?::BIGINT) AS loaded_at\n"
         f"    FROM fields JOIN {_STAGED_OBJECTS} AS objects USING (filename)\n"
         f")\n{sql.told_rows(DIALECT)}"
     )

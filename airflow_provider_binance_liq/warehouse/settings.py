@@ -15,7 +15,15 @@ from typing import Any, Final
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
-MEMBERS: Final = ("connections", "endpoints", "destination", "database", "compression", "beyond_retention")
+MEMBERS: Final = (
+    "connections",
+    "endpoints",
+    "destination",
+    "database",
+    "compression",
+    "beyond_retention",
+    "second_look_days",
+)
 CONNECTION_MEMBERS: Final = ("binance_conn_id", "endpoints")
 DEFAULT_CONNECTION: Final = "binance_default"
 #: an account is classic or portfolio margin; without a word, classic
@@ -44,9 +52,14 @@ class Settings:
     database: str
     compression: str | None
     beyond_retention: str
+    #: how far back a second look looks; the only documented retention is 90 days
+    second_look_days: int
 
-    def extractions(self) -> list[dict[str, Any]]:
-        """Return, per connection, its endpoints and the parameters that its extracting operators take."""
+    def extractions(self, *, again: bool = False) -> list[dict[str, Any]]:
+        """Return, per connection, its endpoints and the parameters that its extracting operators take.
+
+        :param again: for a second look.
+        """
         return [
             {
                 "endpoints": list(account.endpoints),
@@ -55,6 +68,7 @@ class Settings:
                     "destination": self.destination,
                     "compression": self.compression,
                     "beyond_retention": self.beyond_retention,
+                    "look_back_days": self.second_look_days if again else 0,
                 },
             }
             for account in self.connections
@@ -78,6 +92,7 @@ def read_settings(variable: object, parameters: Mapping[str, Any], home: str | N
         database=_database(merged.get("database", str(base / "warehouse.duckdb"))),
         compression=_choice("compression", merged),
         beyond_retention=_choice("beyond_retention", merged) or "fail",
+        second_look_days=_days("second_look_days", merged.get("second_look_days", 80)),
     )
 
 
@@ -168,5 +183,12 @@ def _choice(name: str, merged: Mapping[str, Any]) -> str | None:
     if value not in _CHOICES[name]:
         known = ", ".join(str(one) for one in _CHOICES[name])
         message = f"{name} is {value!r}; it takes {known}"
+        raise InvalidRequest(message)
+    return value
+
+
+def _days(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        message = f"{name} is {value!r}; it takes a number of days from 1"
         raise InvalidRequest(message)
     return value

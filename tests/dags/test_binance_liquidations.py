@@ -125,3 +125,16 @@ def test_an_unknown_endpoint_fails_in_the_first_task(dag, configured):
     configured(endpoints=["spot"])
     run = dag.test(logical_date=recent_day(5))
     assert states(run)["settings", -1] == "failed"
+
+
+def test_the_second_look_is_the_same_dag_some_days_back(bag, configured, tmp_path):
+    second = bag.dags["binance_liquidations_second_look"]
+    for task in second.tasks:
+        task.retries = 0
+    database = configured(endpoints=["margin"], second_look_days=10)
+    day = recent_day()
+    run = second.test(logical_date=day)
+    assert str(run.state) == "success", states(run)
+    looked_at = (day - timedelta(days=11)).date().isoformat()
+    assert [path.parent.name for path in tmp_path.rglob("*.ndjson")] == [f"date={looked_at}"]
+    assert read(database, "SELECT count(*) FROM binance_liquidation_windows") == [(1,)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from datetime import UTC, datetime, timedelta
@@ -194,6 +195,34 @@ def test_an_interval_that_is_not_over_fails_before_anything_is_asked(operator, e
     assert exchange.requests == ()
 
 
+def test_a_second_look_takes_the_window_that_lies_some_days_before_the_interval(operator):
+    first = operator().execute(interval(DAY))
+    second = operator(look_back_days=1).execute(interval(DAY + timedelta(days=1)))
+    assert second["window"] == first["window"]
+    assert second["object"] == first["object"]
+
+
+def test_rows_that_the_exchange_has_forgotten_fail_the_task_and_are_not_dropped(operator, tmp_path):
+    first = operator().execute(interval(DAY))
+    with pytest.raises(AirflowFailException, match="RowsMissing: usdm_futures"):
+        operator().execute(forgotten(first))
+    assert len(lines(first)) == 4
+
+
+def forgotten(manifest):
+    """The interval whose object is made to look as if it had held one row more."""
+    path = open_destination(manifest["object"]["uri"])
+    body = path.read_bytes()
+    extra = body.splitlines()[0].replace(b'"orderId":1,', b'"orderId":99,')
+    path.write_bytes(body + extra + b"\n")
+    beside = open_destination(manifest["object"]["uri"].replace(".ndjson", ".manifest.json"))
+    stored = json.loads(beside.read_bytes())
+    content = path.read_bytes()
+    stored["object"] |= {"rows": 4, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    beside.write_bytes(json.dumps(stored).encode())
+    return interval(DAY)
+
+
 def test_start_and_end_stand_instead_of_the_interval(operator):
     moments = {"start": "2026-10-10T00:00:05Z", "end": "2026-10-10 00:00:06"}
     assert operator(**moments).execute({})["object"]["rows"] == 1
@@ -372,6 +401,8 @@ def test_a_connection_with_a_wrong_field_fails_the_task_by_the_fields_name(opera
         {"settle": timedelta(seconds=-1)},
         {"settle": 60},
         {"retention_days": 0},
+        {"look_back_days": -1},
+        {"missing_rows": "drop"},
     ],
 )
 def test_a_wrong_parameter_is_refused_when_the_dag_is_read(operator, wrong):

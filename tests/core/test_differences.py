@@ -1,0 +1,53 @@
+"""What differs between two looks at a window, by key; nothing is missed, nothing invented."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.differences import MOST_NAMED, Told, compare
+
+looks = st.dictionaries(
+    st.tuples(st.sampled_from(["BTCUSDT", "币安人生USDT", "A"]), st.integers(0, 30).map(str)),
+    st.sampled_from([b"{1}", b"{2}"]),
+)
+
+
+def told(look):
+    return [Told(symbol, order_id, body) for (symbol, order_id), body in sorted(look.items())]
+
+
+@given(looks, looks)
+def test_every_difference_is_found_once_and_by_its_key(earlier, later):
+    found = compare(told(earlier), told(later))
+    assert found.added.named == sorted(later.keys() - earlier.keys())
+    assert found.missing.named == sorted(earlier.keys() - later.keys())
+    both = sorted(earlier.keys() & later.keys())
+    assert found.changed.named == [key for key in both if earlier[key] != later[key]]
+    assert bool(found) == (earlier != later)
+
+
+@given(looks)
+def test_a_look_does_not_differ_from_itself(look):
+    found = compare(told(look), told(look))
+    assert not found
+    assert str(found) == "missing: 0; added: 0; changed: 0"
+
+
+def test_all_are_counted_and_the_first_are_named():
+    later = told({("BTCUSDT", f"{number:04}"): b"{}" for number in range(MOST_NAMED + 7)})
+    found = compare([], later)
+    assert found.added.count == MOST_NAMED + 7
+    assert len(found.added.named) == MOST_NAMED
+    assert str(found).endswith("and 7 more); changed: 0")
+
+
+def test_as_json_an_order_id_is_text_because_numbers_lose_digits():
+    plain = compare(told({("BTCUSDT", str(2**63 - 1)): b"{}"}), []).to_dict()
+    assert json.loads(json.dumps(plain)) == {
+        "added": {"count": 0, "keys": []},
+        "missing": {"count": 1, "keys": [{"symbol": "BTCUSDT", "order_id": "9223372036854775807"}]},
+        "changed": {"count": 0, "keys": []},
+    }
