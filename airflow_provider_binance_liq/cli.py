@@ -25,6 +25,7 @@ COMMANDS: Final = {
         "see the whole path at work: simulator, Airflow, backfill, warehouse",
     ),
     "simulator": (f"{_PACKAGE}.simulator.command", "run the strict local exchange"),
+    "verify": (f"{_PACKAGE}.verify.command", "hold what lies at a destination against its manifests"),
 }
 
 

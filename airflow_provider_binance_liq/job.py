@@ -17,19 +17,22 @@ from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow,
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction import extract
-from airflow_provider_binance_liq.landing import commit, draft, open_destination, place, publish
-from airflow_provider_binance_liq.second_look import SecondLook, look_again
+from airflow_provider_binance_liq.landing import claim, commit, draft, open_destination, place, publish
+from airflow_provider_binance_liq.second_look import look_again
 from airflow_provider_binance_liq.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_binance_liq.client import Spent
     from airflow_provider_binance_liq.connection import Account
     from airflow_provider_binance_liq.core.differences import MissingRows
     from airflow_provider_binance_liq.core.endpoints import Endpoint
-    from airflow_provider_binance_liq.core.manifest import Compression, ManifestObject
+    from airflow_provider_binance_liq.core.manifest import Compression
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.extraction import Filters, Reading
+    from airflow_provider_binance_liq.landing import Place
+    from airflow_provider_binance_liq.second_look import SecondLook
 
 log = logging.getLogger(__name__)
 
@@ -83,16 +86,8 @@ class Job:
             )
             spool = open_here.enter_context(Spool())
             reading = extract(self.endpoint, self.window, self.filters, exchange=own, spool=spool)
-            local = draft(spool.bodies(self.filters.symbols), spool.path, self.compression)
-            look = look_again(
-                local, at, spool, self.endpoint, self.filters.symbols, missing_rows=self.missing_rows
-            )
-            if look.kept:
-                local = draft(spool.bodies(self.filters.symbols), spool.path, self.compression)
-            manifest = self._describe(
-                publish(local, at), reading, own, look, extracted_at_ms=int(clock() * 1000)
-            )
-            commit(manifest, at, spool.path)
+            open_here.enter_context(claim(at))
+            manifest = self._land(at, spool, reading, own.spent, extracted_at_ms=int(clock() * 1000))
         log.info(
             "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
             self.endpoint.name,
@@ -105,31 +100,35 @@ class Job:
         )
         return manifest
 
-    def _describe(
-        self,
-        stored: ManifestObject,
-        reading: Reading,
-        client: BinanceClient,
-        look: SecondLook,
-        *,
-        extracted_at_ms: int,
+    def _land(
+        self, at: Place, spool: Spool, reading: Reading, spent: Spent, *, extracted_at_ms: int
     ) -> Manifest:
-        proof = Proof(
-            complete=not self.doubt,
-            pages=reading.pages,
-            requests=client.spent.requests,
-            weight=client.spent.weight,
-            method=reading.method,
-            caveats=(*(caveat for caveat in (self.doubt, self.endpoint.caveat) if caveat), *look.caveats),
-        )
-        return Manifest(
+        """Write the object, then its manifest; what stood there before is compared first."""
+        symbols = self.filters.symbols
+        local = draft(spool.bodies(symbols), spool.path, self.compression)
+        look = look_again(local, at, spool, self.endpoint, symbols, self.missing_rows)
+        if look.kept:
+            local = draft(spool.bodies(symbols), spool.path, self.compression)
+        manifest = Manifest(
             endpoint=self.endpoint.name,
             account=self.account.label,
             window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
             filters=self.filters.to_manifest(),
-            object=stored,
-            proof=proof,
+            object=publish(local, at),
+            proof=self._prove(reading, spent, look),
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
             differences=look.differences,
+        )
+        commit(manifest, at, spool.path)
+        return manifest
+
+    def _prove(self, reading: Reading, spent: Spent, look: SecondLook) -> Proof:
+        return Proof(
+            complete=not self.doubt,
+            pages=reading.pages,
+            requests=spent.requests,
+            weight=spent.weight,
+            method=reading.method,
+            caveats=(*(caveat for caveat in (self.doubt, self.endpoint.caveat) if caveat), *look.caveats),
         )

@@ -8,12 +8,15 @@ describe. Law of idempotence: same rows, same key, same bytes, also when compres
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
+import os
 import re
 import shutil
 import uuid
-from contextlib import contextmanager
+import zlib
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +45,8 @@ _MANIFEST_SUFFIX: Final = ".manifest.json"
 _CHUNK: Final = 1024 * 1024
 #: what stands after two slashes would be a host, and is taken as a directory below the current one
 _TWO_SLASHES: Final = re.compile(r"(file|local)://[^/]")
+#: a password in a URL would be in every log and manifest
+_PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://[^/@]*:[^/@]*@", re.IGNORECASE)
 #: stores in which an upload becomes visible whole, at its end
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
@@ -119,6 +124,28 @@ def draft(bodies: Iterable[bytes], directory: Path, compression: Compression = N
     return Draft(path, rows, path.stat().st_size, _sha256(path))
 
 
+@contextmanager
+def claim(place: Place) -> Iterator[None]:
+    """Hold `place` against other runs of the same window, where the store is this machine's file system.
+
+    The system frees a directory's lock when its holder ends, however it ends. On an object store nothing
+    does, so two runs with different answers may meet there: `commit` reads back what it wrote, and takes its
+    manifest away where another run was faster.
+    """
+    if _uploads_whole(place.object) or place.object.protocol not in ("", "file", "local"):
+        yield
+        return
+    with _storing("use", place.directory):
+        place.directory.mkdir(parents=True, exist_ok=True)
+        held = os.open(_key(place.directory), os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
 def publish(draft: Draft, place: Place) -> ManifestObject:
     """Make the object visible, whole, at its place; no manifest describes it yet.
 
@@ -150,7 +177,8 @@ def commit(manifest: Manifest, place: Place, directory: Path) -> None:
         try:
             _see_stored(place.object, manifest.object.sha256)
         except StorageError:
-            place.manifest.unlink(missing_ok=True)
+            if place.manifest.read_bytes() == local.read_bytes():
+                place.manifest.unlink(missing_ok=True)
             raise
 
 
@@ -192,13 +220,21 @@ def fetch_object(manifest: Manifest, directory: Path) -> Path:
     reconcile(manifest, rows=manifest.object.rows, stored_bytes=reconcile_bytes, sha256=checksum)
     with _storing("unpack", source):
         if manifest.object.compression == "gzip":
-            with gzip.open(stored, "rb") as packed, plain.open("wb") as file:
-                shutil.copyfileobj(packed, file, _CHUNK)
+            _unpack(stored, plain, source)
             stored.unlink()
         else:
             stored.replace(plain)
     reconcile(manifest, rows=_count_lines(plain), stored_bytes=reconcile_bytes, sha256=checksum)
     return plain
+
+
+def _unpack(stored: Path, plain: Path, source: ObjectStoragePath) -> None:
+    try:
+        with gzip.open(stored, "rb") as packed, plain.open("wb") as file:
+            shutil.copyfileobj(packed, file, _CHUNK)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        message = f"{source} is not the gzip that its manifest says: {error}"
+        raise InconsistentManifest(message) from error
 
 
 def open_destination(destination: str) -> ObjectStoragePath:
@@ -214,6 +250,10 @@ def open_destination(destination: str) -> ObjectStoragePath:
     if not text:
         raise InvalidRequest(
             "destination is empty; give a URL such as file:///lake or s3://aws_default@bucket/prefix"
+        )
+    if _PASSWORD.search(text):
+        raise InvalidRequest(
+            "destination holds a password; name an Airflow connection instead, as in s3://aws_default@bucket"
         )
     if "://" not in text and not text.startswith("/"):
         message = f"destination {text!r} is relative; give a URL such as file:///lake or s3://aws_default@b"
@@ -324,9 +364,12 @@ def _storing(verb: str, what: Any) -> Iterator[None]:
 
 
 def _describe(verb: str, what: Any, error: Exception) -> str:
+    said = f"cannot {verb} {what}: {type(error).__name__}: {error}."
+    if verb == "read":
+        return f"{said} Nothing was changed; once it can be read, running again goes on"
     return (
-        f"cannot {verb} {what}: {type(error).__name__}: {error}. Nothing half-written is visible; once the "
-        "destination can be reached and written to, running again repairs it"
+        f"{said} Nothing half-written is visible; once the destination can be reached and written to, "
+        "running again repairs it"
     )
 
 

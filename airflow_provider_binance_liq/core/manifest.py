@@ -7,13 +7,19 @@ is an error, never a guess. Its JSON shape is a contract: `docs/manifest.md`.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 SCHEMA_VERSION: Final = 1
 Compression = Literal["gzip"] | None
+AutoCloseTypeFilter = Literal["LIQUIDATION", "ADL"] | None
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +34,18 @@ class ManifestWindow:
 class ManifestFilters:
     """What the extraction was restricted to; both empty means everything."""
 
-    symbols: tuple[str, ...] = ()
-    auto_close_type: str | None = None
+    symbols: tuple[Name, ...] = ()
+    auto_close_type: AutoCloseTypeFilter = None
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestObject:
     """The object beside the manifest: `bytes` and `sha256` are those of the stored bytes."""
 
-    uri: str
-    rows: int
-    bytes: int
-    sha256: str
+    uri: Name
+    rows: Count
+    bytes: Count
+    sha256: Sha256
     compression: Compression = None
 
 
@@ -50,13 +56,13 @@ class Proof:
     #: every row of the window is in the object, as far as the exchange can be held to its documentation
     complete: bool
     #: pages that hold rows of the window or prove that there are none
-    pages: int
+    pages: Count
     #: requests sent, repeated ones included
-    requests: int
+    requests: Count
     #: weight spent, by the documented costs
-    weight: int
+    weight: Count
     #: which argument proves the window
-    method: str
+    method: Name
     #: what an answer without rows does not prove, or why `complete` is False
     caveats: tuple[str, ...] = ()
 
@@ -76,14 +82,14 @@ class ManifestDifferences:
 class Manifest:
     """One window's extraction, complete with what is needed to check it."""
 
-    endpoint: str
-    account: str
+    endpoint: Name
+    account: Name
     window: ManifestWindow
     filters: ManifestFilters
     object: ManifestObject
     proof: Proof
     extracted_at: str
-    provider_version: str
+    provider_version: Name
     #: how this look differs from the one before it; None where it does not, or is the first
     differences: ManifestDifferences | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
@@ -108,26 +114,20 @@ def from_dict(plain: dict[str, Any]) -> Manifest:
         message = f"the manifest has schema_version {version!r}; this version reads {SCHEMA_VERSION}"
         raise InconsistentManifest(message)
     try:
-        filters, proof, differences = plain["filters"], plain["proof"], plain.get("differences")
-        return Manifest(
-            endpoint=plain["endpoint"],
-            account=plain["account"],
-            window=ManifestWindow(plain["window"]["start"], plain["window"]["end"]),
-            filters=ManifestFilters(tuple(filters["symbols"]), filters["auto_close_type"]),
-            object=ManifestObject(**{name: plain["object"][name] for name in ManifestObject.__slots__}),
-            proof=Proof(
-                **{name: proof[name] for name in Proof.__slots__ if name != "caveats"},
-                caveats=tuple(proof["caveats"]),
-            ),
-            extracted_at=plain["extracted_at"],
-            provider_version=plain["provider_version"],
-            differences=None
-            if differences is None
-            else ManifestDifferences(**{name: differences[name] for name in ManifestDifferences.__slots__}),
-        )
-    except (KeyError, TypeError) as error:
+        _see_members(plain)
+        return msgspec.convert(plain, Manifest)
+    except (KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
         message = f"the manifest lacks or misspells a member: {error}"
         raise InconsistentManifest(message) from error
+
+
+def _see_members(plain: dict[str, Any]) -> None:
+    """See that nothing is left out: a default would be a guess at what was extracted."""
+    for outer, kind in (("filters", ManifestFilters), ("object", ManifestObject), ("proof", Proof)):
+        missing = [member.name for member in fields(kind) if member.name not in plain[outer]]
+        if missing:
+            message = f"{outer} has no {', '.join(missing)}"
+            raise KeyError(message)
 
 
 def from_json(text: str | bytes) -> Manifest:

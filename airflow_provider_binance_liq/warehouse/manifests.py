@@ -7,11 +7,10 @@ a task was skipped. A manifest is text that somebody may have edited, so what be
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.manifest import Manifest, from_dict
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 #: what keeps windows apart: account, endpoint, start, end, symbols, auto close type
 WindowKey = tuple[str, str, datetime, datetime, str, str]
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +45,10 @@ class Loadable:
     def of(cls, manifest: Manifest) -> Loadable:
         """Check a manifest.
 
-        :raises InconsistentManifest: an instant, an endpoint or a checksum that is none.
+        :raises InconsistentManifest: a member that is not what it has to be.
+        :raises InvalidRequest: an endpoint that there is not.
         """
         get_endpoint(manifest.endpoint)
-        sha256 = manifest.object.sha256
-        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            message = f"the manifest of {manifest.object.uri} has {sha256!r} where a SHA-256 belongs"
-            raise InconsistentManifest(message)
         start, end = _instant(manifest.window.start), _instant(manifest.window.end)
         if start >= end:
             message = f"the manifest of {manifest.object.uri} has a window that ends before it starts"
@@ -115,7 +110,7 @@ def collect(given: object) -> tuple[Loadable, ...]:
 
     :raises InconsistentManifest: something among it is no manifest.
     """
-    found = {loadable.manifest: loadable for loadable in map(Loadable.of, _flatten(given))}
+    found = {loadable.manifest.to_json(): loadable for loadable in map(Loadable.of, _flatten(given))}
     return tuple(sorted(found.values(), key=lambda loadable: (loadable.key, loadable.order)))
 
 
@@ -148,7 +143,7 @@ def _from_text(text: str) -> object:
 def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         message = f"the manifest has {text!r} where an ISO 8601 instant belongs"
         raise InconsistentManifest(message) from error
     if instant.tzinfo is None:

@@ -80,3 +80,43 @@ class ObjectStorageToDuckDBOperator(LoadOperator):
             message = f"database is {self.database!r}; give the path of a DuckDB file, or md:<database>"
             raise InvalidRequest(message)
         return DuckDB(self.database, Patience(wait_s=self.wait_s))
+
+
+class ObjectStorageToPostgresOperator(LoadOperator):
+    """Load into PostgreSQL, 15 or later.
+
+    Loads into the same tables wait for each other, and for others who write to them, up to `wait_s`, and are
+    then retried as Airflow was told to; readers are never held up.
+
+    :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param postgres_conn_id: the connection to the database.
+    :param schema: schema of the tables, which has to be there; without it, the user's search path decides.
+    :param wait_s: how many seconds to wait for others who write.
+    """
+
+    template_fields: Sequence[str] = ("manifests", "postgres_conn_id", "schema")
+
+    def __init__(
+        self,
+        *,
+        postgres_conn_id: str = "postgres_default",
+        schema: str | None = None,
+        wait_s: float = 300.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.postgres_conn_id = postgres_conn_id
+        self.schema = schema
+        self.wait_s = wait_s
+
+    def engine(self) -> Engine:
+        """Return the database."""
+        from airflow_provider_binance_liq.warehouse.postgres import Postgres  # noqa: PLC0415 - see above
+
+        if not isinstance(self.postgres_conn_id, str) or not self.postgres_conn_id.strip():
+            message = f"postgres_conn_id is {self.postgres_conn_id!r}; give the id of a connection"
+            raise InvalidRequest(message)
+        if self.schema is not None and (not isinstance(self.schema, str) or not self.schema.strip()):
+            message = f"schema is {self.schema!r}; give the name of a schema, or None for the search path's"
+            raise InvalidRequest(message)
+        return Postgres(self.postgres_conn_id, self.schema, self.wait_s)

@@ -42,6 +42,8 @@ REPLACES: Final = (
     "told.raw <> known.raw AND (told.updated_at > known.updated_at OR (told.is_newer "
     "AND told.updated_at = known.updated_at AND told.extracted_at > known.extracted_at))"
 )
+#: where several of the objects tell a row: what sorts its newest knowledge first, each descending
+NEWEST: Final = ("updated_at", "is_newer", "extracted_at", "raw")
 _CONFIRMED: Final = ("object_sha256", "extracted_at")
 
 
@@ -49,8 +51,8 @@ _CONFIRMED: Final = ("object_sha256", "extracted_at")
 class Dialect:
     """What a warehouse calls its types, and its functions that read text exactly or fail by name.
 
-    `functions` take the text, the field's name and the row; they return NULL for NULL and for an empty text.
-    `required` takes a value, the field's name and the row, and lets anything but NULL through.
+    `functions` take the text, the field's name, the object and the row; they return NULL for NULL and for an
+    empty text. `required` takes a value instead of the text, and lets anything but NULL through.
     """
 
     name: str
@@ -78,7 +80,7 @@ def told_rows(dialect: Dialect) -> str:
 def newest_of_each() -> str:
     """Keep one row per key, where several of the objects tell it: the newest knowledge, by `REPLACES`."""
     key = ", ".join(LIQUIDATIONS.key)
-    newest = "updated_at DESC, is_newer DESC, extracted_at DESC, raw DESC"
+    newest = ", ".join(f"{name} DESC" for name in NEWEST)
     return f"SELECT * FROM {TOLD}\nQUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1"
 
 
@@ -141,7 +143,7 @@ def _value(column: Column, dialect: Dialect) -> str:
         return column.name
     if column.origin == "rule":
         return _RULES[column.name]
-    where = f"'{' or '.join(column.fields)}', raw"
+    where = f"'{' or '.join(column.fields)}', object_uri, raw"
     value = f"{dialect.functions[column.kind]}({_first(column.fields)}, {where})"
     return f"{dialect.required}({value}, {where})" if column.required else value
 

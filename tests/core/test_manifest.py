@@ -63,25 +63,30 @@ PLAIN = {
     },
     "extracted_at": "2026-10-11T00:01:07Z",
     "provider_version": "0.1.0",
+    "differences": None,
 }
 
 texts = st.text(max_size=20)
+names = texts.map(lambda text: f"{text}x")
+counts = st.integers(0, 2**63)
+checksums = st.binary(min_size=32, max_size=32).map(bytes.hex)
 manifests = st.builds(
     Manifest,
-    endpoint=texts,
-    account=texts,
+    endpoint=names,
+    account=names,
     window=st.builds(ManifestWindow, texts, texts),
-    filters=st.builds(ManifestFilters, st.lists(texts, max_size=3).map(tuple), st.none() | texts),
-    object=st.builds(
-        ManifestObject, texts, st.integers(0), st.integers(0), texts, st.sampled_from([None, "gzip"])
+    filters=st.builds(
+        ManifestFilters,
+        st.lists(names, max_size=3).map(tuple),
+        st.sampled_from([None, "LIQUIDATION", "ADL"]),
     ),
+    object=st.builds(ManifestObject, names, counts, counts, checksums, st.sampled_from([None, "gzip"])),
     proof=st.builds(
-        Proof, st.booleans(), st.integers(0), st.integers(0), st.integers(0), texts,
-        st.lists(texts, max_size=2).map(tuple),
+        Proof, st.booleans(), counts, counts, counts, names, st.lists(texts, max_size=2).map(tuple)
     ),
     extracted_at=texts,
-    provider_version=texts,
-)  # fmt: skip
+    provider_version=names,
+)
 
 
 def test_a_manifest_has_the_members_of_the_contract_in_their_order():
@@ -117,7 +122,11 @@ def members(plain, path=()):
             yield from members(value, (*path, name))
 
 
-@pytest.mark.parametrize("path", [*members(PLAIN)], ids=".".join)
+def test_a_manifest_from_before_there_were_second_looks_has_no_differences():
+    assert from_dict({name: value for name, value in PLAIN.items() if name != "differences"}) == MANIFEST
+
+
+@pytest.mark.parametrize("path", [path for path in members(PLAIN) if path != ("differences",)], ids=".".join)
 def test_a_manifest_without_one_of_its_members_is_refused(path):
     plain = json.loads(json.dumps(PLAIN))
     inner = plain
@@ -202,3 +211,30 @@ def test_only_an_object_that_matches_in_all_three_passes(rows, stored_bytes, sha
 
 def test_the_schema_version_is_1_until_a_reader_would_be_misled():
     assert SCHEMA_VERSION == 1
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "value"),
+    [
+        ("proof", "complete", "no"),
+        ("object", "rows", -1),
+        ("object", "rows", True),
+        ("object", "uri", None),
+        ("object", "compression", "zip"),
+        ("filters", "symbols", "BTCUSDT"),
+        ("window", "start", 5),
+        ("differences", "since", 5),
+    ],
+)
+def test_a_member_that_is_not_of_its_kind_is_refused_by_its_name(outer, inner, value):
+    wrong = {**PLAIN, outer: {**(PLAIN.get(outer) or {}), inner: value}}
+    with pytest.raises(InconsistentManifest, match=rf"{outer}.*{inner}|{inner}"):
+        from_dict(wrong)
+
+
+@pytest.mark.parametrize("outer", ["filters", "object", "proof"])
+def test_no_member_is_guessed_where_it_is_missing(outer):
+    for inner in PLAIN[outer]:
+        less = {**PLAIN, outer: {name: value for name, value in PLAIN[outer].items() if name != inner}}
+        with pytest.raises(InconsistentManifest, match=inner):
+            from_dict(less)

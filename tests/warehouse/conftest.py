@@ -1,100 +1,14 @@
-"""Objects and manifests laid down by hand, so that the warehouse is tested without an extraction."""
+"""A lake to load from and a warehouse to load into, for each test its own."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-
-from airflow_provider_binance_liq.core.manifest import (
-    Manifest,
-    ManifestFilters,
-    ManifestObject,
-    ManifestWindow,
-    Proof,
-)
-from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience
-from airflow_provider_binance_liq.warehouse.load import Summary, load
+from lakehouse import Lake, Warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-LOADED_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-@dataclass
-class Lake:
-    """Lays objects down under a directory, and says what an extraction would say about them."""
-
-    directory: Path
-
-    def lay(
-        self,
-        rows: list[str],
-        *,
-        endpoint: str = "usdm_futures",
-        account: str = "desk",
-        day: int = 10,
-        extracted_at: str = "2026-11-11T00:00:00Z",
-        complete: bool = True,
-        filters: ManifestFilters | None = None,
-    ) -> Manifest:
-        body = "".join(f"{row}\n" for row in rows).encode()
-        sha256 = hashlib.sha256(body).hexdigest()
-        path = self.directory / f"{endpoint}-{account}-{day}-{sha256[:12]}.ndjson"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-        return Manifest(
-            endpoint=endpoint,
-            account=account,
-            window=ManifestWindow(f"2026-10-{day:02}T00:00:00Z", f"2026-10-{day + 1:02}T00:00:00Z"),
-            filters=filters or ManifestFilters(),
-            object=ManifestObject(f"file://{path}", len(rows), len(body), sha256),
-            proof=Proof(complete=complete, pages=1, requests=1, weight=50, method="a page shorter than 100"),
-            extracted_at=extracted_at,
-            provider_version="0.1.0",
-        )
-
-
-def tampered(manifest: Manifest) -> Manifest:
-    """Give the manifest a checksum that its object does not have."""
-    return replace(manifest, object=replace(manifest.object, sha256="0" * 64))
-
-
-@dataclass
-class Warehouse:
-    """A DuckDB file, loaded and looked at."""
-
-    path: Path
-
-    def load(self, *given: Any, at: datetime = LOADED_AT, **patience: Any) -> Summary:
-        return load(DuckDB(str(self.path), Patience(**patience)), list(given), now=lambda: at)
-
-    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        import duckdb
-
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(sql, list(parameters)).fetchall()
-
-    def values(self, columns: str = "*", where: str = "true") -> list[tuple[str, ...]]:
-        """Read columns as text, in the order of the key."""
-        cast = ", ".join(f"{column}::VARCHAR" for column in columns.split(", "))
-        order = "endpoint, account, symbol, order_id"
-        return self.query(f"SELECT {cast} FROM binance_liquidations WHERE {where} ORDER BY {order}")
-
-    def dump(self) -> list[tuple[str, ...]]:
-        """Read both tables whole, as sorted text."""
-        return [
-            row
-            for table in ("binance_liquidations", "binance_liquidation_windows")
-            for row in self.query(
-                f"SELECT '{table}', COLUMNS(*)::VARCHAR FROM {table} ORDER BY ALL",
-            )
-        ]
 
 
 @pytest.fixture
@@ -105,16 +19,3 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(tmp_path / "ware house" / "liquidations.duckdb")
-
-
-def row(order_id: int = 1, updated_ms: int = 1791590400000, **fields: str) -> str:
-    """Write a row as the exchange does; `fields` are texts of JSON values."""
-    known = {
-        "orderId": str(order_id),
-        "symbol": '"BTCUSDT"',
-        "clientOrderId": '"autoclose-1"',
-        "price": '"1.5"',
-        "time": str(updated_ms),
-        "updateTime": str(updated_ms),
-    } | fields
-    return "{" + ",".join(f'"{name}":{value}' for name, value in known.items()) + "}"

@@ -1,0 +1,75 @@
+"""What a verification may find: each kind by its name, and whether it is wrong or only worth knowing.
+
+Law: what is found is named, never dropped, and never mended. A kind is wrong unless a reader of the
+destination loses nothing by it; the caller may allow some of the wrong ones, and nothing else is forgiven.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: kinds that make the exit status 1, and what each of them means
+PROBLEMS: Final[Mapping[str, str]] = {
+    "no-manifest": "there is no manifest at all, so nothing that could be well",
+    "unreadable": "a directory, a manifest or an object cannot be read",
+    "invalid-manifest": "a manifest is cut off, is no manifest of this version, or has impossible values",
+    "unknown-endpoint": "an endpoint that this version does not know: bytes are checked, rows cannot be",
+    "misplaced": "a manifest lies, or says that its object lies, where its own words do not belong",
+    "moved": "the destination was copied or moved as a whole: readers follow `object.uri` to the old one",
+    "duplicate": "several manifests claim the same window",
+    "missing-object": "a manifest without its object",
+    "mismatch": "an object whose bytes, checksum or number of rows are not those of its manifest",
+    "undecodable": "an object as its manifest says, but it cannot be unpacked, or its last line has no end",
+    "unreadable-row": "a row without what identifies or places it",
+    "outside-window": "a row that lies outside of the window by both of its instants",
+    "out-of-order": "a row that is not behind the one before it, by time, symbol and order id",
+    "repeated-key": "a symbol and order id that were there before",
+    "filtered-out": "a row that does not pass the manifest's filters",
+    "contradiction": "a row with the same key and update, but other bytes, in two overlapping windows",
+    "unproven": "a window whose manifest does not claim to be complete",
+    "gap": "time between two windows that no manifest covers",
+}
+#: kinds that change nothing about the exit status
+NOTES: Final[Mapping[str, str]] = {
+    "overlap": "time that several windows cover",
+    "leftover": "an object or a temporary file without a manifest: for readers it does not exist",
+    "foreign": "a file or a directory that is none of this package's",
+    "unknown-directory": "a directory beside the endpoints' that is named like none of them",
+    "vanished": "a manifest was listed and is gone: an extraction is replacing it",
+}
+#: kinds that the caller may allow
+ALLOWABLE: Final = ("gap", "moved", "unproven")
+_CREDENTIALS: Final = re.compile(r"(://[^\s/:@]*):\S*@")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing found; `path` is relative to the destination, empty for the destination itself."""
+
+    path: str
+    kind: str
+    message: str
+
+    @classmethod
+    def of(cls, kind: str, path: str, message: str) -> Finding:
+        """Make a finding that holds no password."""
+        return cls(redact(path), kind, redact(message))
+
+    def is_wrong(self, allowed: Iterable[str] = ()) -> bool:
+        """Tell whether it makes the exit status 1."""
+        return self.kind in PROBLEMS and self.kind not in allowed
+
+
+def redact(text: str) -> str:
+    """Take passwords out of the URLs in a text."""
+    return _CREDENTIALS.sub(r"\1:***@", text)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,143 @@
+"""The load operator: manifests in, a summary out, and every failure as Airflow has to take it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from lakehouse import row, tampered
+
+from airflow_provider_binance_liq.exceptions import StorageError, WarehouseBusy
+
+
+def operator(**parameters):
+    from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToDuckDBOperator
+
+    return ObjectStorageToDuckDBOperator(task_id="load", **parameters)
+
+
+@pytest.fixture
+def failed():
+    from airflow.sdk.exceptions import AirflowFailException
+
+    return AirflowFailException
+
+
+@pytest.fixture
+def skipped():
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    return AirflowSkipException
+
+
+def test_it_loads_and_returns_a_summary_that_is_plain_json(lake, warehouse):
+    manifests = [lake.lay([row(1), row(2)]).to_dict(), None]
+    summary = operator(manifests=manifests, database=str(warehouse.path)).execute({})
+    assert json.loads(json.dumps(summary)) == {
+        "windows": 1,
+        "windows_skipped": 0,
+        "rows": 2,
+        "inserted": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "missing": 0,
+    }
+    assert warehouse.values("order_id") == [("1",), ("2",)]
+
+
+def test_it_reports_a_second_load_as_skipped_windows_not_as_a_skipped_task(lake, warehouse):
+    task = operator(manifests=lake.lay([]).to_dict(), database=str(warehouse.path))
+    task.execute({})
+    assert task.execute({})["windows_skipped"] == 1
+
+
+@pytest.mark.parametrize("manifests", [None, [], [None, [None]], ""])
+def test_without_any_manifest_it_is_skipped(warehouse, skipped, manifests):
+    with pytest.raises(skipped, match="there is no manifest to load"):
+        operator(manifests=manifests, database=str(warehouse.path)).execute({})
+    assert not warehouse.path.exists()
+
+
+def test_what_no_retry_mends_fails_at_once_and_by_name(lake, warehouse, failed):
+    bad = tampered(lake.lay([row(1)]))
+    with pytest.raises(failed, match=r"InconsistentManifest: .* does not match its manifest"):
+        operator(manifests=[bad.to_dict()], database=str(warehouse.path)).execute({})
+
+
+def test_a_row_that_does_not_fit_fails_at_once_and_by_name(lake, warehouse, failed):
+    bad = lake.lay([row(1, price='"cheap"')])
+    with pytest.raises(failed, match=r"WarehouseError: .*price is cheap"):
+        operator(manifests=[bad.to_dict()], database=str(warehouse.path)).execute({})
+
+
+def test_what_a_retry_may_mend_is_left_to_airflows_retries(lake, warehouse):
+    manifest = lake.lay([row(1)])
+    for file in lake.directory.iterdir():
+        file.unlink()
+    with pytest.raises(StorageError):
+        operator(manifests=[manifest.to_dict()], database=str(warehouse.path)).execute({})
+
+
+def test_it_waits_as_long_as_it_is_told(lake, warehouse):
+    import duckdb
+
+    warehouse.load(lake.lay([row(1)]))
+    task = operator(manifests=lake.lay([row(2)], day=11).to_dict(), database=str(warehouse.path), wait_s=0.1)
+    with (
+        duckdb.connect(str(warehouse.path), read_only=True),
+        pytest.raises(WarehouseBusy, match=r"for 0\.1 s"),
+    ):
+        task.execute({})
+
+
+@pytest.mark.parametrize(
+    ("database", "said"),
+    [
+        ("", "InvalidRequest: database is ''"),
+        ("  ", "InvalidRequest: database is"),
+        (None, "InvalidRequest: database is None"),
+        (":memory:", "WarehouseError: a database ':memory:' would be gone"),
+    ],
+)
+def test_a_database_that_is_none_fails_at_once(lake, failed, database, said):
+    with pytest.raises(failed, match=said):
+        operator(manifests=lake.lay([]).to_dict(), database=database).execute({})
+
+
+def test_the_manifests_and_the_database_are_templates():
+    task = operator(manifests="{{ params.manifests }}", database="/data/{{ ds }}.duckdb")
+    assert set(task.template_fields) == {"manifests", "database"}
+    task.render_template_fields({"ds": "2026-10-10", "params": {"manifests": "[]"}})
+    assert (task.manifests, task.database) == ("[]", "/data/2026-10-10.duckdb")
+
+
+def test_it_takes_the_output_of_mapped_tasks_and_can_be_mapped_itself():
+    from airflow.sdk import DAG
+
+    from airflow_provider_binance_liq.operators.liquidations import UsdmFuturesLiquidationsOperator
+    from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToDuckDBOperator
+
+    with DAG("a_dag", schedule=None):
+        extract = UsdmFuturesLiquidationsOperator.partial(
+            task_id="extract", destination="file:///lake"
+        ).expand(binance_conn_id=["one", "two"])
+        load = operator(manifests=extract.output, database="/data/liquidations.duckdb")
+        each = ObjectStorageToDuckDBOperator.partial(task_id="each", database="/data/each.duckdb").expand(
+            manifests=extract.output
+        )
+    assert load.upstream_task_ids == each.upstream_task_ids == {"extract"}
+
+
+def test_a_dag_file_that_imports_it_does_not_import_the_warehouse():
+    code = (
+        "import sys, airflow_provider_binance_liq.warehouse.operators\n"
+        "print([name for name in ('duckdb', 'fsspec', 'airflow_provider_binance_liq.landing') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "'duckdb'" not in done.stdout
+    assert "landing" not in done.stdout

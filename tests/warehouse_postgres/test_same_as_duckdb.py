@@ -1,0 +1,184 @@
+"""What PostgreSQL holds after a load is what DuckDB holds after it, value for value."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from decimal import Decimal
+
+import lakehouse
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.exceptions import WarehouseError
+from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
+
+ENDPOINTS = ("usdm_futures", "coinm_futures", "margin")
+KEYS = {
+    "binance_liquidations": "account, endpoint, symbol, order_id",
+    "binance_liquidation_windows": "account, endpoint, window_start, window_end, symbols, auto_close_type",
+}
+
+
+def load_both(postgres, duckdb, *manifests):
+    ours, theirs = postgres.load(*manifests), duckdb.load(*manifests)
+    assert ours == theirs
+    return ours
+
+
+def same(postgres, duckdb):
+    """Read both tables of both, as Python values, and hold them against each other."""
+    ours, theirs = (
+        [one.query(f"SELECT * FROM {table} ORDER BY {key}") for table, key in KEYS.items()]
+        for one in (postgres, duckdb)
+    )
+    assert ours == theirs
+    return ours
+
+
+def test_every_documented_row_is_the_same(postgres, duckdb, lake):
+    manifests = [
+        lake.lay([record.body.decode() for record in records], endpoint=endpoint)
+        for endpoint, records in DOCUMENTED.items()
+    ]
+
+    summary = load_both(postgres, duckdb, *manifests)
+
+    rows, windows = same(postgres, duckdb)
+    assert summary.inserted == len(rows) == sum(map(len, DOCUMENTED.values()))
+    assert len(windows) == len(DOCUMENTED)
+
+
+TAKEN = {
+    "18 decimals": {"price": '"12345678901234567890.123456789012345678"'},
+    "the least decimal": {"price": '"0.000000000000000001"'},
+    "the greatest decimal": {"price": '"99999999999999999999.999999999999999999"'},
+    "18 decimals as a number": {"price": "0.123456789012345678"},
+    "a whole number past 2^64": {"price": "18446744073709551617"},
+    "more zeros than the scale": {"price": '"1.0000000000000000000000"'},
+    "an exponent": {"price": '"1.5e-3"', "avgPrice": "1E5"},
+    "a negative zero": {"price": '"-0.0"'},
+    "signs and bare points": {
+        "price": '"+5"',
+        "avgPrice": '".5"',
+        "origQty": '"5."',
+        "executedQty": '"-1.5"',
+    },
+    "an id past 2^53": {"orderId": "9007199254740993"},
+    "the greatest id": {"orderId": "9223372036854775807"},
+    "the least id": {"orderId": "-9223372036854775808"},
+    "an id as a string": {"orderId": '"9007199254740993"'},
+    "an id with a point": {"orderId": "12.0"},
+    "a non-ASCII symbol": {"symbol": '"币安人生USDT"'},
+    "an escaped non-ASCII symbol": {"symbol": '"\\u5e01\\u5b89USDT"', "pair": '"\\ud83d\\ude00"'},
+    "escapes": {"status": '"a\\nb\\tc\\"d\\\\e\\/f\\u0001g\\\\N\\\\.\\\\u0000"'},
+    "quotes and percent signs": {"status": '"it\'s %s 100% $1 :x {}"'},
+    "an escape of COPY": {"status": '"\\\\N"', "side": '"\\\\."'},
+    "numbers where strings are documented": {"symbol": "1000", "status": "1.50", "side": "1E400"},
+    "a long number where a string is documented": {"status": "123456789012345678901234567890"},
+    "a boolean where a string is documented": {"status": "true"},
+    "booleans as others write them": {"reduceOnly": '"TRUE"', "closePosition": "0", "priceProtect": "1"},
+    "null, an empty string and nothing": {"price": "null", "status": '""', "reduceOnly": '""'},
+    "the next field for an empty one": {"origQty": '""', "qty": '"7.5"'},
+    "no end of a good-till-date order": {"goodTillDate": "0"},
+    "an end of a good-till-date order": {"goodTillDate": "1791590400001"},
+    "an instant before 1970": {"updateTime": "-1"},
+    "an instant far off": {"updateTime": "253402300799999", "time": "-62135596800000"},
+    "what looks like a number in a string": {"status": '"a:1.5,[2.50]"', "price": "1.25"},
+    "fields that nobody knows": {"remark": '"\\"]},[{\\" \\u00e9"', "legs": '[{"qty":1e-8,"of":null}]'},
+    "auto-deleveraging": {"clientOrderId": '"adl_autoclose"'},
+    "what is neither": {"clientOrderId": '"adlXautoclose"'},
+}
+
+
+@pytest.fixture(scope="module")
+def taken(database, tmp_path_factory):
+    """Load every case into both, each as an account of its own; read what both have of it."""
+    directory = tmp_path_factory.mktemp("taken")
+    manifests = [
+        lakehouse.Lake(directory).lay([lakehouse.row(**fields)], endpoint=endpoint, account=case)
+        for case, fields in TAKEN.items()
+        for endpoint in ENDPOINTS
+    ]
+    database.empty()
+    both = database, lakehouse.Warehouse(directory / "liquidations.duckdb")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        database.set_connection(monkeypatch)
+        for one in both:
+            one.load(*manifests)
+    query = "SELECT * FROM binance_liquidations ORDER BY account, endpoint, symbol, order_id"
+    return [{(found[0], found[1]): found for found in one.query(query)} for one in both]
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_every_value_is_the_same(taken, case):
+    ours, theirs = ([one[case, endpoint] for endpoint in ENDPOINTS] for one in taken)
+
+    assert ours == theirs
+
+
+def test_a_row_is_kept_as_it_was_sent(postgres, lake, row):
+    line = row(status='"a\\\\tb\\u00e9\\"\\\\"', price=" 1.50 ", remark='\t"币"', legs='[ {"qty":1e-8} ]')
+
+    postgres.load(lake.lay([line]))
+
+    assert postgres.values("raw") == [(line,)]
+
+
+def test_rows_that_several_windows_tell_are_the_same(postgres, duckdb, lake, row):
+    at, later = 1791590400000, 1791590400001
+    load_both(
+        postgres,
+        duckdb,
+        lake.lay([row(1, at, price='"1"'), row(2, at, price='"1"'), row(3, later, price='"1"')], day=10),
+        lake.lay([row(1, later, price='"2"'), row(2, at, price='"3"'), row(3, at, price='"4"')], day=11),
+    )
+
+    same(postgres, duckdb)
+    assert [price.rstrip("0") for (price,) in postgres.values("price")] == ["2.", "3.", "1."]
+
+
+decimals = st.one_of(
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+    st.decimals(-(10**21), 10**21, places=18).map(str),
+    st.from_regex(r"[+-]?[0-9]{0,22}[.]?[0-9]{0,20}([eE][+-]?[0-9]{1,2})?", fullmatch=True),
+    st.text("0123456789.-+eE _Nainfx", max_size=12),
+)
+
+
+def _exact(text):
+    """Return the decimal that the text is, or None where the column cannot hold it exactly."""
+    with contextlib.suppress(ArithmeticError):
+        if "_" in text or text != text.strip() or not any(letter.isdigit() for letter in text):
+            return None
+        value = Decimal(text)
+        if abs(value) < 10**20 and value.normalize().as_tuple().exponent >= -18:
+            return value
+    return None
+
+
+@given(texts=st.lists(decimals, min_size=1, max_size=20))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_decimal_is_exact_or_refused_by_name(postgres, lake, row, texts):
+    fit = [text for text in texts if _exact(text) is not None]
+    unfit = [text for text in texts if text and _exact(text) is None]
+    postgres.query("DROP TABLE IF EXISTS binance_liquidations, binance_liquidation_windows")
+
+    postgres.load(lake.lay([row(number, price=json.dumps(text)) for number, text in enumerate(fit)]))
+    for text in unfit[:3]:
+        with pytest.raises(WarehouseError) as refused:
+            postgres.load(lake.lay([row(price=json.dumps(text))], day=11))
+        assert f"price is {text}, which is no numeric(38,18)" in str(refused.value)
+
+    stored = postgres.query("SELECT price FROM binance_liquidations ORDER BY order_id")
+    assert stored == [(_exact(text),) for text in fit]
+
+
+def test_both_tables_have_the_same_columns(postgres, duckdb, lake):
+    load_both(postgres, duckdb, lake.lay([]))
+
+    query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'binance_liquidations' "
+    ours, theirs = (one.query(query + "ORDER BY ordinal_position") for one in (postgres, duckdb))
+    assert ours == theirs == [(name,) for name in LIQUIDATIONS.names]
