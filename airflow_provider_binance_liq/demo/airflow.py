@@ -81,9 +81,6 @@ def wait_for_dag(processes: Processes, api: AirflowApi, dag_id: str) -> None:
     deadline = time.monotonic() + _DAG_LIMIT_S
     while not _has_dag(api, dag_id):
         processes.check()
-        if errors := api.import_errors():
-            message = "a sample DAG cannot be imported:\n" + "\n".join(errors)
-            raise DemoFailed(message)
         if time.monotonic() > deadline:
             message = f"Airflow has not read the DAG {dag_id} after {_DAG_LIMIT_S:.0f} s"
             raise DemoFailed(message, processes.log("dag-processor"))
@@ -92,6 +89,12 @@ def wait_for_dag(processes: Processes, api: AirflowApi, dag_id: str) -> None:
 
 def _has_dag(api: AirflowApi, dag_id: str) -> bool:
     try:
-        return api.has_dag(dag_id)
+        if api.has_dag(dag_id):
+            return True
+        errors = api.import_errors()
     except NotReachable:
         return False
+    if errors:
+        message = "a sample DAG cannot be imported:\n" + "\n".join(errors)
+        raise DemoFailed(message)
+    return False

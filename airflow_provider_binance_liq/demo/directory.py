@@ -95,18 +95,24 @@ class Directory:
     def _clear(self) -> None:
         for name in _OWN:
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for path in (self.airflow_home, self.logs, self.lake, self.warehouse.parent):
-            path.mkdir()
+        try:
+            for path in (self.airflow_home, self.logs, self.lake, self.warehouse.parent):
+                path.mkdir()
+        except OSError as error:
+            self._lock.close()
+            message = f"{error.filename} is in the way and cannot be removed: {error.strerror}"
+            raise DemoFailed(message) from error
         self.note()
 
 
 def _existing_or_new(wanted: Path) -> Path:
-    path = wanted.expanduser().resolve()
     try:
+        path = wanted.expanduser().resolve()
         path.mkdir(parents=True, exist_ok=True)
         content = {entry.name for entry in path.iterdir()}
-    except OSError as error:
-        message = f"--directory {wanted} cannot be used: {error.strerror}"
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"--directory {wanted} cannot be used: {reason}"
         raise DemoFailed(message) from error
     if content and MARKER not in content:
         message = f"{path} is not empty and no demo made it; name a new or an empty directory"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: only this machine: whoever reaches the demo's interface is its administrator
 HOST: Final = "127.0.0.1"
 FAVOURITE_PORT: Final = 8080
+_FREE_PORTS_TRIED: Final = 10
 #: tasks at once; each worker of Airflow's takes some 100 MB
 PARALLELISM: Final = 4
 #: Airflow's own, libpq's own, and what would turn a library's warning into its failure
@@ -85,13 +86,17 @@ class Port:
     def take(cls, wanted: int | None) -> Self:
         """Take port `wanted`; without one, Airflow's usual port, or any other if that is in use.
 
-        :raises DemoFailed: when `wanted` is in use.
+        :raises DemoFailed: when `wanted` is in use, or no port is free.
         """
-        for number in (FAVOURITE_PORT, 0) if wanted is None else (wanted,):
+        # A free TCP port whose UDP port is taken is none: then the next one.
+        any_port = (0,) * _FREE_PORTS_TRIED
+        for number in (FAVOURITE_PORT, *any_port) if wanted is None else (wanted,):
             with suppress(OSError):
                 return cls._claim_port(number)
         message = (
-            f"port {wanted} of {HOST} is in use or not allowed; name another with --port, "
+            f"no port of {HOST} is free; name one with --port"
+            if wanted is None
+            else f"port {wanted} of {HOST} is in use or not allowed; name another with --port, "
             "or leave it out to have a free one chosen"
         )
         raise DemoFailed(message)

@@ -17,8 +17,11 @@ class DemoFailed(Exception):
         self.log = log
 
 
-class Interrupted(Exception):
-    """A signal asked the demo to end; it is no error, and everything is stopped as after one."""
+class Interrupted(BaseException):
+    """A signal asked the demo to end; it is no error, and everything is stopped as after one.
+
+    No `Exception`: a library that survives any of those must not survive this one.
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_binance_liq.demo.failure import Interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -19,6 +21,8 @@ class Interrupts:
     def __init__(self) -> None:
         self._before: dict[signal.Signals, Any] = {}
         self._ignored = False
+        self._held = False
+        self._waiting: int | None = None
 
     def __enter__(self) -> Self:
         for number in _SIGNALS:
@@ -39,7 +43,20 @@ class Interrupts:
         """Let no further signal interrupt: from here on, things are being stopped."""
         self._ignored = True
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let a signal interrupt only after this block, which makes a thing and notes how to unmake it."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            if self._waiting is not None:
+                self._interrupt(self._waiting, None)
+
     def _interrupt(self, number: int, _: FrameType | None) -> None:
-        if not self._ignored:
+        if self._held:
+            self._waiting = number
+        elif not self._ignored:
             self._ignored = True
             raise Interrupted(number)

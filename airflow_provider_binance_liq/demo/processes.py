@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final, Self
 
@@ -16,7 +16,8 @@ from airflow_provider_binance_liq.demo import guard, sessions
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
@@ -45,10 +46,18 @@ class Owner:
 class Processes:
     """All children of one demo, stopped together in the reverse of the order they were started in."""
 
-    def __init__(self, directory: Path, logs: Path, lock: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        logs: Path,
+        lock: int,
+        held: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._directory = directory
         self._logs = logs
         self._lock = lock
+        #: no signal comes between starting a child and knowing of it
+        self._held = held
         self._children: list[Child] = []
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -75,10 +84,10 @@ class Processes:
     ) -> Child:
         """Start `command`; what it prints is appended to `<name>.log`."""
         path = self.log(name)
-        with path.open("ab") as log:
+        with path.open("ab") as log, self._held():
             child = Child(name, self._spawn(command, environment, log, owner), path)
-        self._children.append(child)
-        self._tell_guard(f"session {child.process.pid}")
+            self._children.append(child)
+            self._tell_guard(f"session {child.process.pid}")
         return child
 
     def finish(

@@ -85,8 +85,7 @@ def follow(
         except NotReachable as error:
             silences += 1
             if silences > _MOST_SILENCES:
-                message = f"Airflow's API server answers no more: {error}"
-                raise DemoFailed(message, processes.log("api-server")) from error
+                raise DemoFailed(str(error), processes.log("api-server")) from error
         else:
             silences = 0
             show(str(now))

@@ -27,8 +27,8 @@ _OK: Final = 400
 _NOT_FOUND: Final = 404
 
 
-class NotReachable(Exception):
-    """Nothing answers at Airflow's port, or not in time."""
+class NotReachable(DemoFailed):
+    """Nothing answers at Airflow's port, or not in time; who knows how to wait for it tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,18 @@ class AirflowApi:
         try:
             answer = self._session.request(method, self._url + path, json=body, timeout=_TIMEOUT_S)
         except requests.RequestException as error:
-            raise NotReachable(str(error)) from error
+            message = f"Airflow's API server did not answer {method} {path}: {error}"
+            raise NotReachable(message) from error
         if missing_ok and answer.status_code == _NOT_FOUND:
             return None
         if answer.status_code >= _OK:
             message = f"Airflow answered {method} {path} with {answer.status_code}: {answer.text[:_SHOWN]}"
             raise DemoFailed(message)
-        return answer.json()
+        try:
+            return answer.json()
+        except ValueError as error:
+            message = f"what answered {method} {path} is no Airflow: {answer.text[:_SHOWN]}"
+            raise DemoFailed(message) from error
 
 
 def _backfill(dag_id: str, days: Days, at_once: int) -> dict[str, Any]:

@@ -29,14 +29,17 @@ def members(sessions: Collection[int]) -> list[int]:
 def stop(sessions: Collection[int], *, grace_s: float) -> list[int]:
     """Ask every member to end, kill those that have not after `grace_s`, and return who is left."""
     _signal(members(sessions), signal.SIGTERM)
-    _wait(sessions, grace_s)
-    _signal(members(sessions), signal.SIGKILL)
-    return _wait(sessions, grace_s)
+    if not _wait(sessions, grace_s):
+        return []
+    # Again and again: a member may have had a child since they were counted.
+    return _wait(sessions, grace_s, signal.SIGKILL)
 
 
-def _wait(sessions: Collection[int], limit_s: float) -> list[int]:
+def _wait(sessions: Collection[int], limit_s: float, number: signal.Signals | None = None) -> list[int]:
     deadline = time.monotonic() + limit_s
     while (left := members(sessions)) and time.monotonic() < deadline:
+        if number is not None:
+            _signal(left, number)
         time.sleep(_POLL_S)
     return left
 

@@ -77,30 +77,27 @@ class Story:
         self._interrupts = interrupts
         self._days = days.latest(datetime.now(UTC), wishes.days)
         self._begun = time.monotonic()
+        #: whether the warehouse holds what the exchange has
+        self._succeeded = False
 
     def tell(self) -> int:
         """Run the demo to its end, stop all that it started, and return its exit status."""
-        with Directory.take(self._wishes.directory) as directory:
-            failed = True
-            try:
-                status = self._play(directory)
-                failed = status != 0
-            except Interrupted:
-                failed = False
-                raise
-            finally:
-                self._leave(directory, failed=failed)
-            return status
-
-    def _play(self, directory: Directory) -> int:
-        port = Port.take(self._wishes.port)
-        directory.note(ui=_url(port))
         with ExitStack() as stack:
-            stack.callback(port.release)
+            with self._interrupts.held():
+                port = Port.take(self._wishes.port)
+                stack.callback(port.release)
+                directory = stack.enter_context(Directory.take(self._wishes.directory))
+                stack.push(lambda kind, *_: self._leave(directory, kind))
+            directory.note(ui=_url(port))
+            return self._play(directory, port)
+
+    def _play(self, directory: Directory, port: Port) -> int:
+        with ExitStack() as stack:
             try:
                 running = self._start(stack, directory, port)
                 progress = self._backfill(running)
                 faults = [*_failures(directory, progress), *self._check(running, directory)]
+                self._succeeded = not faults
                 self._conclude(directory, faults)
                 if self._wishes.stay:
                     self._stay(running, directory)
@@ -113,7 +110,7 @@ class Story:
             finally:
                 self._interrupts.ignore()
                 self._console.say("Stopping Airflow, PostgreSQL and the exchange ...")
-        return 1 if faults else 0
+        return 0 if self._succeeded else 1
 
     # ---- up
 
@@ -151,11 +148,13 @@ class Story:
 
     def _start_postgres(self, stack: ExitStack, directory: Directory) -> tuple[Processes, str]:
         with self._console.phase("PostgreSQL", "starting") as outcome:
-            processes = Processes(directory.path, directory.logs, directory.lock)
-            postgres = Postgres(processes)
-            # Entered before the processes, so removed after they have ended.
-            stack.callback(postgres.remove)
-            stack.enter_context(processes)
+            held = self._interrupts.held
+            processes = Processes(directory.path, directory.logs, directory.lock, held)
+            with held():
+                postgres = Postgres(processes)
+                # Entered before the processes, so removed after they have ended.
+                stack.callback(postgres.remove)
+                stack.enter_context(processes)
             postgres.start()
             outcome.append("ready to hold Airflow's metadata")
         return processes, postgres.url
@@ -258,8 +257,10 @@ class Story:
             for line in tail(failure.log):
                 self._console.say(f"    {line}")
 
-    def _leave(self, directory: Directory, *, failed: bool) -> None:
-        if directory.temporary and not failed:
+    def _leave(self, directory: Directory, raised: type[BaseException] | None) -> None:
+        # Nobody will look into it: all went well, or someone ended it or turned away from its output.
+        done = self._succeeded if raised is None else issubclass(raised, Interrupted | BrokenPipeError)
+        if directory.temporary and done:
             directory.remove()
         else:
             self._console.say(f"Logs and data are kept in {directory.path}")
