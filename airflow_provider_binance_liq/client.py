@@ -94,17 +94,19 @@ class Spent:
 
 
 class _HideSignatures(logging.Filter):
-    """urllib3 logs the target of every request at DEBUG; a signed one must not be read there."""
+    """urllib3 logs targets: of every request at DEBUG, of broken headers as a warning with what was sent."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if "signature=" in record.getMessage():
-            record.msg, record.args = _SIGNATURE.sub(r"\1***", record.getMessage()), None
+        if "signature=" in (said := record.getMessage()):
+            # What a header holds that cannot be read may be an echo; the traceback repeats it.
+            record.msg = _SIGNATURE.sub(r"\1***", said.partition(", unparsed data")[0])
+            record.args = record.exc_info = record.exc_text = None
         return True
 
 
 _hide_signatures: Final = _HideSignatures()
-for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
-    logging.getLogger(_name).addFilter(_hide_signatures)
+for _name in ("connection", "connectionpool", "poolmanager", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(_hide_signatures)
 
 
 class BinanceClient:

@@ -1,0 +1,295 @@
+"""Whatever goes wrong: the window is the truth, or the right error is raised and nothing is visible."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+
+import page
+import pytest
+from matrix import (
+    BY_NUMBER,
+    BY_TIME,
+    OF_CLOCKS,
+    PLACES,
+    VARIANTS,
+    Case,
+    observe,
+    requests,
+    run_against,
+)
+
+from airflow_provider_binance_liq.client import ATTEMPTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.simulator import FAULTS
+
+#: an endpoint of each kind of paging, in the tests that need not go through all six
+TWO = ("usdm_futures", "margin")
+OTHERS = [name for name in ENDPOINTS if name not in TWO]
+
+# --- fault → outcome, and the requests that it costs ----------------------------------------------------
+
+TRANSIENT = (
+    "connection_refused", "reset_before_body", "reset_in_body", "slow_first_byte", "slow_drip",
+    "truncated_json", "empty_body", "not_json", "null_body", "error_object_200", "http_408", "http_500",
+    "http_502_html", "http_503_unknown", "http_503_unavailable", "http_503_internal",
+    "http_503_throttled", "http_504",
+)  # fmt: skip
+HARMLESS = ("gzip", "wrong_content_type", "duplicate_rows")
+FINAL = {
+    "http_400": "RequestRejected +0",
+    "http_400 code=-4166": "BeyondRetention +0",
+    "http_400_1022": "KeyRejected +0",
+    "http_401_2015": "KeyRejected +0",
+    "http_403_html": "FirewallBlocked +0",
+    "http_404": "RequestRejected +0",
+    "http_418": "IpBanned +0",
+    "http_418 retry_after=120 until_in_body=False": "IpBanned +0",
+    "http_418 until_in_body=False": "IpBanned +0",
+    "http_429 retry_after=600": "Throttled +0",
+    "http_451": "LocationRestricted +0",
+    "redirect_same_host": "RequestRejected +0",
+    "redirect_same_host status=308": "RequestRejected +0",
+    "redirect_other_host": "RequestRejected +0",
+    "redirect_other_host status=307": "RequestRejected +0",
+    "row_outside_window": "UnexpectedRow +0",
+    "row_unidentified": "UnexpectedRow +0",
+}
+#: a window is asked for in halves; a page within it that was granted before is no reason to
+SPAN_BY_TIME = ("complete +2", "SpanRefused +0", "SpanRefused +0")
+SPAN_BY_NUMBER = ("complete +1", "UnstablePaging +10", "UnstablePaging +10")
+REJECTED = "RequestRejected +0"
+SPANS = {
+    "http_400 code=-1127": {"time": SPAN_BY_TIME, "number": SPAN_BY_NUMBER},
+    "http_400 code=-4165": {
+        "coinm_futures": REJECTED,
+        "margin": REJECTED,
+        "time": SPAN_BY_TIME,
+        "number": SPAN_BY_NUMBER,
+    },
+    "http_400 code=-4088": {"coinm_futures": SPAN_BY_TIME, "time": REJECTED, "number": REJECTED},
+    "http_400 code=-4047": {"margin": SPAN_BY_NUMBER, "time": REJECTED, "number": REJECTED},
+}
+#: label → what comes of it if it strikes once, and if it strikes for ever; by kind of paging, by endpoint and
+#: by place (first, middle, last) where these differ. The number counts the requests that it costs.
+EXPECTED = {
+    **dict.fromkeys(TRANSIENT, ("complete +1", "ExchangeUnavailable +4")),
+    **dict.fromkeys(HARMLESS, ("complete +0", "complete +0")),
+    **{name: (outcome, outcome) for name, outcome in FINAL.items()},
+    **{
+        name: (once, {key: REJECTED if said == REJECTED else "SpanRefused +25" for key, said in once.items()})
+        for name, once in SPANS.items()
+    },
+    "http_400 code=-1004": (
+        {"margin": "complete +1", "time": REJECTED, "number": REJECTED},
+        {"margin": "ExchangeUnavailable +4", "time": REJECTED, "number": REJECTED},
+    ),
+    "http_400 code=-5041": tuple(
+        {
+            "usdm_futures": REJECTED,
+            "coinm_futures": REJECTED,
+            "margin": REJECTED,
+            "time": outcome,
+            "number": outcome,
+        }
+        for outcome in ("complete +1", "ExchangeUnavailable +4")
+    ),
+    # The clock is read again before the second attempt.
+    "http_400_1021": ("complete +2", "ClockSkew +4"),
+    "clock_jump": ("complete +2", "ClockSkew +4"),
+    "clock_jump seconds=-3600": ("complete +2", "ClockSkew +4"),
+    "http_418 seconds=60": ("complete +1", "IpBanned +1"),
+    "http_418 seconds=60 retry_after=60": ("complete +1", "IpBanned +1"),
+    "http_418 seconds=5 retry_after=80 until_in_body=False": ("complete +1", "IpBanned +4"),
+    "http_429": ("complete +1", "Throttled +1"),
+    "http_429 retry_after=30": ("complete +1", "Throttled +4"),
+    "limit_ignored": (
+        {
+            "time": ("complete -1", "complete +1", "complete +0"),
+            "number": ("complete -2", "complete -1", "complete +0"),
+        },
+        {"time": "complete -1", "number": "complete -2"},
+    ),
+    "total_changes": (
+        {"time": "complete +0", "number": "complete +4"},
+        {"time": "complete +0", "number": "UnstablePaging +19"},
+    ),
+    "rows_shift": (
+        {"time": "complete +0", "number": "complete +4"},
+        {"time": "complete +0", "number": "UnstablePaging +19"},
+    ),
+    "rows_repeat": (
+        {"time": "complete +0", "number": ("complete +0", "complete +3", "complete +3")},
+        {"time": "complete +0", "number": "UnstablePaging +14"},
+    ),
+    # A page by time has no total: a row that the exchange itself leaves out cannot be missed.
+    "row_withheld": (
+        {"time": ("131 rows lost -4", "56 rows lost -1", "complete +0"), "number": "complete +4"},
+        {"time": "131 rows lost -4", "number": "UnstablePaging +19"},
+    ),
+}
+#: the clock is read without a timestamp of ours, and is right by itself after it jumped
+EXPECTED_OF_CLOCKS = {"http_400_1021": "complete +1", "clock_jump": "complete +0"}
+
+
+def expected(endpoint, name, place="first", *, lasting=False):
+    told = EXPECTED[name][lasting]
+    if isinstance(told, dict):
+        told = told.get(endpoint) or told[ENDPOINTS[endpoint].paging]
+    return told if isinstance(told, str) else told[PLACES.index(place)]
+
+
+def test_the_table_knows_every_fault_of_the_simulator():
+    assert set(EXPECTED) == set(VARIANTS)
+    assert {fault.name for fault in VARIANTS.values()} == set(FAULTS)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_without_a_fault_the_object_is_the_truth_and_nothing_is_asked_twice(endpoint):
+    seen = observe(Case(endpoint))
+    assert (seen.exact, seen.error, seen.broken) == (True, "", [])
+    assert seen.requests == (6 if endpoint in BY_TIME else 4)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_fault_ends_as_the_table_says_and_every_promise_is_kept(endpoint, place, name):
+    seen = observe(Case(endpoint, (name,), place))
+    assert (str(seen), seen.broken) == (expected(endpoint, name, place), [])
+    assert seen.struck == [VARIANTS[name].name]
+
+
+def check_lasting(endpoint, name):
+    seen = observe(Case(endpoint, (name,), lasting=True))
+    assert (str(seen), seen.broken) == (expected(endpoint, name, lasting=True), [])
+
+
+@pytest.mark.parametrize("endpoint", TWO)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_fault_that_lasts_is_harmless_or_a_named_error_after_a_bounded_number_of_requests(endpoint, name):
+    check_lasting(endpoint, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("endpoint", OTHERS)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_fault_that_lasts_ends_the_same_way_on_the_other_endpoints(endpoint, name):
+    check_lasting(endpoint, name)
+
+
+def check_clock(endpoint, name):
+    seen = observe(Case(endpoint, (name,), clock=True))
+    told = EXPECTED_OF_CLOCKS.get(name) or expected(endpoint, name)
+    assert (str(seen), seen.broken) == (told, [])
+
+
+@pytest.mark.parametrize("endpoint", TWO)
+@pytest.mark.parametrize("name", OF_CLOCKS)
+def test_a_fault_of_the_clock_ends_as_one_of_a_page_does(endpoint, name):
+    check_clock(endpoint, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("endpoint", OTHERS)
+@pytest.mark.parametrize("name", OF_CLOCKS)
+def test_a_fault_of_the_clock_ends_as_one_of_a_page_does_on_the_other_endpoints(endpoint, name):
+    check_clock(endpoint, name)
+
+
+def test_rows_are_missing_only_where_the_exchange_leaves_them_out_of_a_page_by_time():
+    once = [Case(endpoint, (name,), place) for endpoint in ENDPOINTS for name in VARIANTS for place in PLACES]
+    lost = {(case.endpoint, *case.faults) for case in once if observe(case).lost}
+    assert lost == {(endpoint, "row_withheld") for endpoint in BY_TIME}
+
+
+# --- clocks that jump -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("name", ["clock_jump", "clock_jump seconds=-3600"])
+def test_the_exchanges_clock_may_jump_an_hour_at_any_page(endpoint, name):
+    for nth in range(1, requests(endpoint) + 1):
+        seen = observe(Case(endpoint, (name,), nth=nth))
+        assert (str(seen), seen.broken, nth) == ("complete +2", [], nth)
+
+
+@pytest.mark.parametrize("endpoint", TWO)
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_the_machines_clock_may_jump_an_hour_at_any_time(endpoint, seconds):
+    for after in range(0, 36, 3):
+        seen = observe(Case(endpoint, jump=(seconds, after)))
+        assert (seen.exact, seen.broken, after) == (True, [], after)
+        assert seen.beyond <= 2
+
+
+# --- two in a row ---------------------------------------------------------------------------------------
+
+#: one of each kind of outcome
+KINDS = (
+    "reset_in_body", "truncated_json", "gzip", "http_400", "http_400_1021", "http_403_html",
+    "http_418 seconds=60", "http_429", "http_429 retry_after=30", "http_503_unavailable",
+    "redirect_other_host", "clock_jump", "row_unidentified",
+)  # fmt: skip
+#: the second wait is longer than is slept through: a ban doubles, a 429 without an instant too
+LONGER = {
+    ("http_418 seconds=60", "http_418 seconds=60"): "IpBanned",
+    ("http_429", "http_429"): "Throttled",
+    ("http_418 seconds=60", "http_429"): "Throttled",
+}
+
+
+@pytest.mark.parametrize("first", KINDS)
+def test_two_faults_in_a_row_end_as_the_first_one_that_nothing_mends(first):
+    for second in KINDS:
+        seen = observe(Case("usdm_futures", (first, second)))
+        error = LONGER.get((first, second)) or next(
+            (one.error for name in (first, second) if (one := observe(Case("usdm_futures", (name,)))).error),
+            "",
+        )
+        assert (seen.error, seen.exact, seen.broken, second) == (error, not error, [], second)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("endpoint", TWO)
+@pytest.mark.parametrize("first", VARIANTS)
+def test_whatever_two_faults_come_in_a_row_the_promises_are_kept(endpoint, first):
+    for second in KINDS:
+        seen = observe(Case(endpoint, (first, second), "middle"))
+        assert seen.error or seen.exact or "row_withheld" in (first, second), second
+        assert (seen.broken, second) == ([], second)
+
+
+# --- nobody there ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_where_nothing_listens_the_exchange_is_unavailable_and_no_other_address_is_tried(endpoint, tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        seen = run_against(f"http://127.0.0.1:{unused.getsockname()[1]}", endpoint, tmp_path)
+    assert (seen.error, seen.visible, seen.broken) == ("ExchangeUnavailable", [], [])
+    assert seen.connected == ATTEMPTS
+
+
+# --- the page -------------------------------------------------------------------------------------------
+
+
+def test_the_pages_column_on_single_faults_says_what_was_measured():
+    lines = page.PAGE.read_text(encoding="utf-8").splitlines()
+    assert [name for name in VARIANTS if not any(line.startswith(page.once(name)) for line in lines)] == []
+
+
+@pytest.mark.slow
+def test_the_page_says_what_was_measured():
+    if os.environ.get("WRITE_DOCS"):
+        page.write()
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.render(text) == text
+
+
+def test_the_page_tells_of_every_endpoint_and_of_both_kinds_of_paging():
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert [name for name in (*BY_TIME, *BY_NUMBER) if f"`{name}`" not in text] == []
+    assert len(list(itertools.chain(page.cases()))) == 57 * 6 * 4 + 32 * 6
