@@ -7,7 +7,8 @@ argument that proves the window. Whoever drives it keeps the rows of every page.
 newest. Nor is it documented whether `startTime` and `endTime` apply to `time` or to `updateTime`, nor by
 which of the two the rows are cut. What holds is this:
 
-* A page shorter than the limit proves its interval.
+* A page shorter than the limit proves its interval; one that falls short by a few rows only is taken for a
+  full one, in case that the exchange counted to the limit before it filtered.
 * A full page is a block at one end of its interval. Ask again from its edge, edge included. If that answer
   holds a row beyond the block, the exchange had left out that side, and the block is whole on the other. If
   it holds nothing new, that side is proven, and the other one is asked. So each page proves the one before
@@ -57,6 +58,8 @@ READINGS: Final = 5
 _FIRST_SLACK_ROWS: Final = 25
 #: the same for later blocks, where the order of rows does not tell by which instant they are cut
 _SLACK_ROWS: Final = 2
+#: rows by which a page may fall short of the limit and still be taken for a full one
+_NEARLY: Final = 10
 #: "Invalid symbol."
 _INVALID_SYMBOL: Final = -1121
 
@@ -230,8 +233,12 @@ class _TimeWalk:
         elif any(not ask.first_ms <= row.updated_ms <= ask.last_ms for row in rows):
             self.filtered_by = "created"
 
+    def _is_nearly_full(self, page: Page) -> bool:
+        """Whether rows may have been left out, also where the exchange counts to the limit, then filters."""
+        return len(page.rows) >= self.endpoint.page_size - _NEARLY or self._is_full(page)
+
     def _is_full(self, page: Page) -> bool:
-        """Whether rows may have been left out; `limit` may be overlooked until it is seen honoured."""
+        """Whether rows have to be taken as left out; `limit` may be overlooked until it is seen honoured."""
         count = len(page.rows)
         overlooked = count == self.endpoint.default_page_size and not self.experience.limit_honoured
         return count >= self.endpoint.page_size or overlooked
@@ -250,8 +257,10 @@ class _TimeWalk:
             self.longest_ms = _shorter(ask, refusal)
             yield from self._prove_pieces(ask, _starts(ask, self.longest_ms))
             return
-        if self._is_full(page):
-            yield from (self._cut(ask, page) if self.careful else self._walk(ask, page))
+        if self._is_full(page) and not self.careful:
+            yield from self._walk(ask, page)
+        elif self._is_nearly_full(page):
+            yield from self._cut(ask, page)
 
     def _prove_pieces(self, ask: Ask, cuts: Iterable[int]) -> Step:
         """Prove the adjacent pieces of `ask` that begin at its start and at each of `cuts`."""
@@ -289,6 +298,8 @@ class _TimeWalk:
                     return
             else:
                 return  # nothing new on either side: the block is all there is
+        if self._is_nearly_full(page):
+            yield from self._cut(ask, page)
 
     def _test_block(self, ask: Ask, page: Page) -> Step:
         """Prove the first block by short pages if its order fits neither instant.
@@ -377,7 +388,8 @@ class _TimeWalk:
     def _cut(self, ask: Ask, page: Page) -> Step:
         """Cut `ask`, which `page` filled, around and through the rows of the page."""
         if ask.last_ms - ask.first_ms <= 1:
-            yield from self._split(ask, page)
+            if self._is_full(page):
+                yield from self._split(ask, page)
             return
         instants = sorted(row.created_ms for row in page.rows)
         end = max(row.updated_ms for row in page.rows) + 1

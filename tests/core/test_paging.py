@@ -129,7 +129,7 @@ def test_numbered_pages_are_read_completely_whatever_size_the_exchange_cuts_them
 # --- the cost -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [0, 1, 49, 99])
+@pytest.mark.parametrize("count", [0, 1, 49, 89])
 def test_a_calm_window_costs_one_request(count):
     exchange = ModelExchange(cascade(count) if count else [])
     found, _ = drive(plan(BY_TIME, DAY), exchange)
@@ -170,10 +170,18 @@ def tie(count, *, symbols=1, kinds=1, at=50_000_000):
     ]
 
 
-def test_ninety_nine_rows_of_one_millisecond_are_proven_by_one_request():
-    exchange = ModelExchange(tie(99))
+@pytest.mark.parametrize("count", [90, 99])
+def test_a_nearly_full_page_is_proven_by_shorter_ones(count):
+    exchange = ModelExchange(cascade(count))
     found, _ = drive(plan(BY_TIME, DAY), exchange)
-    assert (len(found), len(exchange.asked)) == (99, 1)
+    assert (len(found), len(exchange.asked)) == (count, 5)
+
+
+def test_ninety_nine_rows_of_one_millisecond_need_not_be_split():
+    exchange = ModelExchange(tie(99))
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert (len(found), len(exchange.asked)) == (99, 4)
+    assert "split" not in str(proof)
 
 
 @pytest.mark.parametrize("equal_bounds", [True, False])
