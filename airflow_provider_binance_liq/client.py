@@ -123,8 +123,11 @@ class BinanceClient:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
+        earlier_holds: int = 0,
     ) -> None:
         self.settings = settings
+        #: answers in a row that asked to wait, also before this client; a guessed wait grows with it
+        self._holds = earlier_holds
         self.spent = Spent()
         self._clock = clock
         self._monotonic = monotonic
@@ -206,8 +209,10 @@ class BinanceClient:
             verdict: Again | Hold | Fail | None
             answer = self._send(request)
             if isinstance(answer, Response):
-                verdict = self._judge(request, answer, tries)
+                verdict = self._judge(request, answer)
                 if verdict is None:
+                    if request.signed:
+                        self._holds = 0
                     try:
                         return read(answer.body)
                     except UnreadableBody as error:
@@ -243,7 +248,7 @@ class BinanceClient:
             message = (
                 f"{request.said} has to wait for {seconds:.0f} s, because {reason}; a retry goes on then"
             )
-            raise kind(message, ready_ms - self.clock_offset_ms(request.family))
+            raise kind(message, ready_ms - self.clock_offset_ms(request.family), self._holds)
         log.info("%s waits for %.1f s, because %s", request.said, seconds, reason)
         # A little later for everybody, and not at the same moment for all.
         self._sleep(seconds + self._uniform(0.05, 0.5))
@@ -305,8 +310,8 @@ class BinanceClient:
         found = self._session.merge_environment_settings(origin, {}, None, None, None)
         return {"proxies": found["proxies"], "verify": found["verify"] or True}
 
-    def _judge(self, request: _Request, answer: Response, tries: _Tries) -> Again | Hold | Fail | None:
-        return judge(request.family, answer, now_ms=self.now_ms(request.family), earlier_holds=tries.holds)
+    def _judge(self, request: _Request, answer: Response) -> Again | Hold | Fail | None:
+        return judge(request.family, answer, now_ms=self.now_ms(request.family), earlier_holds=self._holds)
 
     def _act_on(self, verdict: Again | Hold | Fail, request: _Request, tries: _Tries) -> None:
         """Prepare the next attempt, or raise."""
@@ -327,6 +332,7 @@ class BinanceClient:
 
     def _hold(self, verdict: Hold, request: _Request, tries: _Tries) -> None:
         tries.holds += 1
+        self._holds += 1
         if verdict.banned:
             self._banned_until_ms = max(self._banned_until_ms, verdict.until_ms)
         self._budget(request).hold(verdict.until_ms)
@@ -334,7 +340,8 @@ class BinanceClient:
         if tries.holds >= _HOLDS:
             kind = IpBanned if verdict.banned else Throttled
             message = f"{request.said}: told to wait {tries.holds} times in a row, at last by {verdict.said}"
-            raise kind(self._redact(message), verdict.until_ms - self.clock_offset_ms(request.family))
+            until_ms = verdict.until_ms - self.clock_offset_ms(request.family)
+            raise kind(self._redact(message), until_ms, self._holds)
 
     def _back_off(self, verdict: Again, request: _Request, tries: _Tries) -> None:
         tries.attempts += 1

@@ -50,11 +50,15 @@ class ExchangeUnavailable(RetryableError):
 
 
 class Throttled(RetryableError):
-    """No request may be sent before `retry_at_ms` (epoch milliseconds, on this machine's clock)."""
+    """No request may be sent before `retry_at_ms` (epoch milliseconds, on this machine's clock).
 
-    def __init__(self, message: str, retry_at_ms: int = 0) -> None:
+    `holds` counts the answers in a row that asked to wait; whoever goes on later tells the next client.
+    """
+
+    def __init__(self, message: str, retry_at_ms: int = 0, holds: int = 0) -> None:
         super().__init__(message)
         self.retry_at_ms = retry_at_ms
+        self.holds = holds
 
 
 class IpBanned(Throttled):

@@ -18,7 +18,7 @@ from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction import extract
 from airflow_provider_binance_liq.landing import claim, commit, draft, open_destination, place, publish
-from airflow_provider_binance_liq.second_look import look_again
+from airflow_provider_binance_liq.second_look import find_proven, look_again
 from airflow_provider_binance_liq.spool import Spool
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Job:
     doubt: str = ""
     #: what to do where the window was extracted before, with rows that are not answered any more
     missing_rows: MissingRows = "fail"
+    #: whether a window that is proven already is left as it is, once its object was checked
+    keep_proven: bool = False
+    #: answers in a row that asked to wait, before this job went on
+    earlier_holds: int = 0
 
     def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
         """Extract and land; returns the manifest as it was written.
@@ -80,9 +84,12 @@ class Job:
             self.filters.to_manifest(),
             self.compression,
         )
+        if self.keep_proven and (known := find_proven(at)):
+            log.info("%s %s is proven already; %s stays", self.endpoint.name, self.window, known.object.uri)
+            return known
         with ExitStack() as open_here:
             own = client or open_here.enter_context(
-                closing(BinanceClient(self.account.settings, clock=clock))
+                closing(BinanceClient(self.account.settings, clock=clock, earlier_holds=self.earlier_holds))
             )
             spool = open_here.enter_context(Spool())
             reading = extract(self.endpoint, self.window, self.filters, exchange=own, spool=spool)

@@ -8,19 +8,20 @@ are never dropped: the extraction fails by name, or keeps them.
 from __future__ import annotations
 
 import logging
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.differences import Differences, compare
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestDifferences
 from airflow_provider_binance_liq.core.rows import read_row
-from airflow_provider_binance_liq.exceptions import InconsistentManifest, RowsMissing
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, RowsMissing, StorageError
 from airflow_provider_binance_liq.landing import fetch_object, find_manifest
 from airflow_provider_binance_liq.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
-    from pathlib import Path
 
     from airflow_provider_binance_liq.core.differences import MissingRows
     from airflow_provider_binance_liq.core.endpoints import Endpoint
@@ -67,16 +68,38 @@ def look_again(
     earlier = find_manifest(place)
     if earlier is None or earlier.object.sha256 == draft.sha256:
         return SecondLook()
-    try:
-        path = fetch_object(earlier, spool.path)
-    except InconsistentManifest as error:
-        # An object that its manifest does not describe does not exist; this extraction repairs it.
-        log.warning("There is nothing to compare with: %s", error)
+    path = _fetch(earlier, spool.path)
+    if path is None:
         return SecondLook()
     try:
         return _compare(path, earlier, spool, endpoint, symbols, missing_rows)
     finally:
         path.unlink()
+
+
+def find_proven(place: Place) -> Manifest | None:
+    """Return the manifest at `place` if it proves its window, and its object is what it says.
+
+    :raises StorageError: it cannot be told.
+    """
+    known = find_manifest(place)
+    if known is None or not known.proof.complete:
+        return None
+    with tempfile.TemporaryDirectory(prefix="binance-liq-") as directory:
+        return known if _fetch(known, Path(directory)) else None
+
+
+def _fetch(manifest: Manifest, directory: Path) -> Path | None:
+    """Fetch an object; None where it is gone or not what its manifest says: then it does not exist."""
+    try:
+        return fetch_object(manifest, directory)
+    except InconsistentManifest as error:
+        log.warning("What is there does not count, and is replaced: %s", error)
+    except StorageError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        log.warning("What is there does not count, and is replaced: %s has no object", manifest.object.uri)
+    return None
 
 
 def _compare(

@@ -148,7 +148,13 @@ def test_an_object_that_its_manifest_does_not_describe_is_repaired_and_not_compa
     second = look([row(2)])
     assert ids(second) == [2]
     assert second.differences is None
-    assert "nothing to compare with" in caplog.text
+    assert "does not count" in caplog.text
+
+
+def test_a_manifest_whose_object_is_gone_is_repaired(look):
+    first = look([row(1), row(2)])
+    open_destination(first.object.uri).unlink()
+    assert ids(look([row(2)])) == [2]
 
 
 def test_an_earlier_object_that_cannot_be_read_is_not_taken_for_one_that_is_not_there(look, tmp_path):
@@ -166,3 +172,34 @@ def test_a_look_at_many_rows_finds_the_one_that_differs(look):
     second = look([*rows, row(5000)])
     assert second.differences.added["keys"] == [{"symbol": "BTCUSDT", "order_id": "5000"}]
     assert second.object.rows == 2301
+
+
+# --- keeping what is proven -----------------------------------------------------------------------------
+
+
+def test_what_is_proven_may_be_kept_and_then_costs_no_request(look):
+    first = look([row(1)])
+    again = look([row(1), row(2)], keep_proven=True)
+    assert again == first
+
+
+def test_clearing_a_task_means_again_unless_told_otherwise(look):
+    look([row(1)])
+    assert look([row(1), row(2)]).object.rows == 2
+
+
+def test_what_is_no_proof_is_not_kept(look):
+    look([row(1)], doubt="too old to be sure")
+    assert look([row(1), row(2)], keep_proven=True).object.rows == 2
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"{}\n")])
+def test_a_proof_is_kept_only_with_its_object(look, damage):
+    first = look([row(1)])
+    damage(open_destination(first.object.uri))
+    assert ids(look([row(1), row(2)], keep_proven=True)) == [1, 2]
+
+
+def test_a_proof_of_one_filter_is_none_of_another(look):
+    look([row(1), row(2, symbol="ETHUSDT")], symbols=["ETHUSDT"])
+    assert look([row(1), row(2, symbol="ETHUSDT")], keep_proven=True).object.rows == 2

@@ -69,6 +69,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
     :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
     :param missing_rows: what to do where the window was extracted before, with rows that are not answered any
         more: `fail`, or `keep` them beside what is new. They are never dropped in silence.
+    :param keep_proven: leave a window that a manifest proves already as it is, once its object was checked,
+        instead of paying for it again. Off: clearing a task means "again".
     :param compression: `gzip` or None.
     :param deferrable: give the worker slot back during longer waits, bans above all.
 
@@ -104,6 +106,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         beyond_retention: OnBeyondRetention = "fail",
         retention_days: int | None = None,
         missing_rows: MissingRows = "fail",
+        keep_proven: bool = False,
         compression: Compression = None,
         deferrable: bool = True,
         **kwargs: Any,
@@ -121,6 +124,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         self.beyond_retention = beyond_retention
         self.retention_days = retention_days
         self.missing_rows = missing_rows
+        self.keep_proven = keep_proven
         self.compression = compression
         self.deferrable = deferrable
         self._check_choices()
@@ -144,17 +148,25 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window and return its manifest."""
+        return self._execute(context, holds=0)
+
+    def resume(self, context: Context, event: Any = None, holds: int = 0) -> dict[str, Any]:
+        """Go on after a deferral; `holds` counts the answers in a row that asked to wait."""
+        self.log.info("Resumed, after waiting until %s", event)
+        return self._execute(context, holds)
+
+    def _execute(self, context: Context, holds: int) -> dict[str, Any]:
         where = self.endpoint
         try:
             window = self._window(context)
             where = f"{self.endpoint} {window}"
             self._settle(window)
-            return self._extract(window).to_dict()
+            return self._extract(window, holds).to_dict()
         except Throttled as error:
             error.where = error.where or where
             if not self.deferrable:
                 raise
-            self._defer_until(error.retry_at_ms)
+            self._defer_until(error.retry_at_ms, error.holds)
         except PermanentError as error:
             error.where = error.where or where
             message = f"{type(error).__name__}: {error}"
@@ -162,11 +174,6 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         except LiquidationsError as error:
             error.where = error.where or where
             raise
-
-    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Go on after a deferral."""
-        self.log.info("Resumed, after waiting until %s", event)
-        return self.execute(context)
 
     # The window.
 
@@ -203,14 +210,15 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             self.log.info("Waiting %.1f s, until %s", seconds, iso(until_ms))
             time.sleep(seconds)
 
-    def _defer_until(self, until_ms: int) -> NoReturn:
+    def _defer_until(self, until_ms: int, holds: int = 0) -> NoReturn:
         """Give the worker slot back until an instant."""
         self.log.info("Waiting until %s without a worker slot", iso(until_ms))
-        self.defer(trigger=DateTimeTrigger(moment=to_datetime(until_ms)), method_name="resume")
+        trigger = DateTimeTrigger(moment=to_datetime(until_ms))
+        self.defer(trigger=trigger, method_name="resume", kwargs={"holds": holds})
 
     # The extraction.
 
-    def _extract(self, window: Window) -> Manifest:
+    def _extract(self, window: Window, holds: int) -> Manifest:
         from airflow_provider_binance_liq.extraction import Filters  # noqa: PLC0415 - see above
         from airflow_provider_binance_liq.job import Job  # noqa: PLC0415 - see above
 
@@ -225,6 +233,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             compression=self.compression,
             doubt=doubt,
             missing_rows=self.missing_rows,
+            keep_proven=self.keep_proven,
+            earlier_holds=holds,
         )
         return job.run()
 

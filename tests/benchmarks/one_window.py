@@ -77,7 +77,7 @@ def main(rows):
         fetch_object(manifest, Path(directory))
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
+    sys.stdout.write(
         json.dumps({"rows": stored.rows, "mb_before": before // 1024, "mb": peak // 1024, "seconds": seconds})
     )
 

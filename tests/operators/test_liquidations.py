@@ -294,6 +294,26 @@ def test_a_ban_is_waited_for_without_a_worker_slot(operator, exchange, now):
     assert exchange.stats.during_ban == 0
 
 
+def test_a_ban_that_does_not_say_how_long_is_guessed_longer_each_time(operator, exchange, now):
+    exchange.add_fault(Fault("http_418", times=None, seconds=1, until_in_body=False))
+    waits, kwargs = [], {}
+    for _ in range(4):
+        with pytest.raises(TaskDeferred) as deferred:
+            operator().resume(interval(DAY), **kwargs)
+        kwargs = deferred.value.kwargs
+        moment = deferred.value.trigger.serialize()[1]["moment"]
+        waits.append((moment - datetime.now(UTC)).total_seconds())
+        now.move_to(moment)
+    assert [round(wait / waits[0]) for wait in waits] == [1, 2, 4, 8]
+
+
+def test_what_is_proven_may_be_kept_without_a_request(operator, exchange):
+    first = operator().execute(interval(DAY))
+    asked = len(exchange.requests)
+    assert operator(keep_proven=True).execute(interval(DAY)) == first
+    assert len(exchange.requests) == asked
+
+
 def test_without_deferral_a_ban_is_an_error_that_a_retry_mends(operator, exchange):
     exchange.add_fault(Fault("http_418", seconds=600))
     with pytest.raises(Throttled, match=r"^usdm_futures \[2026-10-10T00:00:00Z, .*banned"):
