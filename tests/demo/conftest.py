@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def foreground():
-    """Signals as in a foreground job: in a background one, or under nohup, some are ignored from the start."""
+    """Signals as in a foreground job: in a background one, some are ignored from the start."""
     usual = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
