@@ -84,6 +84,7 @@ def exchanges(draw):
         equal_bounds=draw(st.booleans()),
         longest_ms=draw(st.sampled_from([None, None, 1500, 7])),
         says_longest=draw(st.booleans()),
+        limit=draw(st.sampled_from([100, 100, 100, 50])),
         seed=draw(st.integers(0, 2**16)),
     )
 
@@ -123,6 +124,54 @@ def test_nothing_outside_of_the_window_is_asked_for(exchange):
 def test_numbered_pages_are_read_completely_whatever_size_the_exchange_cuts_them_to(count, size):
     exchange = ModelExchange(cascade(count), limit=size) if count else ModelExchange([], limit=size)
     found, _ = drive(plan(BY_NUMBER, DAY), exchange)
+    assert found.keys() == keys(exchange.orders)
+
+
+class Growing(ModelExchange):
+    """Rows that appear late: each after so many requests, inside of the window."""
+
+    late: list = ()
+
+    def answer(self, ask):
+        here = len(self.asked)
+        self.orders += [order for after, order in self.late if after == here]
+        self.late = [(after, order) for after, order in self.late if after != here]
+        return super().answer(ask)
+
+
+@settings(max_examples=100, deadline=None)
+@given(exchanges(), histories(), st.lists(st.integers(1, 12), max_size=8))
+def test_rows_that_appear_late_never_hide_those_that_were_there(exchange, others, after):
+    growing = Growing(**{name: getattr(exchange, name) for name in ModelExchange.__dataclass_fields__})
+    late = [make_order("LATEUSDT", n, o.row.created_ms, o.row.updated_ms) for n, o in enumerate(others[:8])]
+    growing.orders, growing.late = list(exchange.orders), list(zip(after, late, strict=False))
+    try:
+        found, _ = drive(plan(BY_TIME, Window(0, WINDOW_MS)), growing)
+    except SaturatedInstant:
+        return
+    assert keys(exchange.orders) <= found.keys() <= keys(exchange.orders) | keys(late)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 450),
+    st.integers(1, 100),
+    st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["insert", "shift", "empty"])), max_size=6),
+    st.sampled_from([None, 3_600_000 * 5]),
+)
+def test_numbered_pages_that_move_are_complete_or_fail_by_name(count, size, happenings, longest_ms):
+    exchange = ModelExchange(cascade(count) if count else [], limit=size, longest_ms=longest_ms)
+    steady, moving = exchange.numbered, dict(happenings)
+
+    def numbered(rows, number):
+        happen = moving.pop(len(exchange.asked), None)
+        return HAPPENINGS[happen](exchange, rows, number) if happen and number > 1 else steady(rows, number)
+
+    exchange.numbered = numbered
+    try:
+        found, _ = drive(plan(BY_NUMBER, DAY), exchange)
+    except UnstablePaging:
+        return
     assert found.keys() == keys(exchange.orders)
 
 
@@ -373,8 +422,9 @@ class Drifting(ModelExchange):
 
 
 def insert(exchange, rows, number):
-    exchange.orders.append(make_order("LATEUSDT", 77, 1))
-    return ModelExchange.numbered(exchange, [order.row for order in exchange.orders], number)
+    late = make_order("LATEUSDT", len(exchange.orders), rows[0].created_ms if rows else 1)
+    exchange.orders.append(late)
+    return ModelExchange.numbered(exchange, [*rows, late.row], number)
 
 
 def shift(exchange, rows, number):
@@ -386,6 +436,9 @@ def shift(exchange, rows, number):
 
 def empty(exchange, rows, number):
     return Answer(Page((), len(rows)))
+
+
+HAPPENINGS = {"insert": insert, "shift": shift, "empty": empty}
 
 
 @pytest.mark.parametrize("happen", [insert, shift, empty])
