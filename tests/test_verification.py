@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 from scripted import Time
 
 from airflow_provider_binance_liq.cli import main
@@ -162,27 +160,6 @@ class Lake:
             if all(each[name] == value for name, value in wanted.items())
         ]
         return found
-
-
-@pytest.fixture(scope="session")
-def s3():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3, set_connection):
-    import boto3
-
-    name = f"lake-{random.SystemRandom().randrange(10**9)}"
-    boto3.client("s3", endpoint_url=s3).create_bucket(Bucket=name)
-    set_connection(
-        "aws_default", conn_type="aws", login="testing", password="testing", extra={"endpoint_url": s3}
-    )
-    return name
 
 
 @pytest.fixture
