@@ -23,6 +23,8 @@ Environment = Literal["production", "demo"]
 AutoCloseType = Literal["LIQUIDATION", "ADL"]
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
+#: where nothing is documented, what is older is taken as not provable: the only documented figure is 90
+ASSUMED_RETENTION_DAYS: Final = 90
 AUTO_CLOSE_TYPES: Final[tuple[AutoCloseType, ...]] = ("LIQUIDATION", "ADL")
 _DOCS: Final = "https://developers.binance.com/docs"
 

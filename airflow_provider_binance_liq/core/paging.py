@@ -60,6 +60,8 @@ _FIRST_SLACK_ROWS: Final = 25
 _SLACK_ROWS: Final = 2
 #: rows by which a page may fall short of the limit and still be taken for a full one
 _NEARLY: Final = 10
+#: new rows that may have appeared while a window was read, and so prove nothing of what was read before
+_MAY_BE_LATE: Final = 10
 #: "Invalid symbol."
 _INVALID_SYMBOL: Final = -1121
 
@@ -290,6 +292,9 @@ class _TimeWalk:
                 following = yield from self._send(beyond)
                 fresh = _unseen(following.rows, page.rows)
                 if (yield from self._cut_at(side, fresh, page)):
+                    if not (yield from self._is_trusted(side, fresh, ask, page)):
+                        yield from self._cut(ask, page)
+                        return
                     self.experience.side, self.tested = side, True
                     ask, page = beyond, following
                     break
@@ -300,6 +305,21 @@ class _TimeWalk:
                 return  # nothing new on either side: the block is all there is
         if self._is_nearly_full(page):
             yield from self._cut(ask, page)
+
+    def _is_trusted(
+        self, cut: Side, fresh: Sequence[Row], ask: Ask, page: Page
+    ) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Whether the first block is whole on the side that was not `cut`.
+
+        Many new rows prove it. A few may have appeared since the block was read: then that side is asked.
+        """
+        if self.tested or len(fresh) > _MAY_BE_LATE:
+            return True
+        beyond = yield from self._beyond(_sides(cut)[1], ask, page)
+        if beyond is None:
+            return False
+        other = yield from self._send(beyond)
+        return not _unseen(other.rows, page.rows) and not self._is_full(other)
 
     def _test_block(self, ask: Ask, page: Page) -> Step:
         """Prove the first block by short pages if its order fits neither instant.

@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_binance_liq.core.differences import MissingRows
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, Endpoint, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, DAY_MS, Endpoint, get_endpoint
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso, to_datetime
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
@@ -44,8 +44,6 @@ _CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
     "compression": (None, "gzip"),
 }
 
-#: where nothing is documented, older than this is taken as not provable: the only documented figure is 90
-_ASSUMED_RETENTION_DAYS: Final = 90
 #: a wait up to this many seconds is slept through in the worker, a longer one is deferred
 _SHORT_WAIT_S: Final = 60.0
 
@@ -244,7 +242,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         :raises BeyondRetention: by `beyond_retention`, as `fail` would have it.
         :raises AirflowSkipException: as `skip` would have it.
         """
-        days = self.retention_days or endpoint.retention_days or _ASSUMED_RETENTION_DAYS
+        days = self.retention_days or endpoint.retention_days or ASSUMED_RETENTION_DAYS
         oldest_ms = _now_ms() - days * DAY_MS
         if window.start_ms >= oldest_ms:
             return ""

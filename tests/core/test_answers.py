@@ -387,3 +387,88 @@ def test_every_answer_is_judged(family, status, body, earlier_holds):
         assert issubclass(verdict.kind, PermanentError)
     else:
         assert isinstance(verdict, Again) or (verdict is None and status == 200)
+
+
+# --- what is told, to the letter ------------------------------------------------------------------------
+
+KEY_ADVICE = (
+    "check the key, that it may read this account (futures, portfolio margin and margin are separate "
+    "permissions), and that its allow-list has this machine's IP address"
+)
+COUNTRY_ADVICE = "the exchange does not serve this IP address's country"
+FIREWALL_ADVICE = (
+    "the exchange's firewall refused it; let things rest, and see what else runs on this IP address"
+)
+REDIRECT_ADVICE = (
+    "redirects are not followed, so that the key goes nowhere else; check the host in `base_url`"
+)
+NO_USE = "the same request would be refused again"
+TOLD = [
+    (respond(500), Again("HTTP 500: an empty body")),
+    (respond(201, {"code": -99, "msg": "odd"}), Again("HTTP 201, code -99: odd")),
+    (refuse(-1001, "odd"), Again("HTTP 400, code -1001: odd")),
+    (refuse(-1021, "odd"), Again("HTTP 400, code -1021: odd", resync=True)),
+    (respond(400, b"no"), Fail(RequestRejected, "HTTP 400: a body of 2 bytes without an error code", NO_USE)),
+    (refuse(-99, "no"), Fail(RequestRejected, "HTTP 400, code -99: no", NO_USE, -99)),
+    (
+        respond(302, b" \n<p>"),
+        Fail(RequestRejected, "HTTP 302: an HTML page of 5 bytes without an error code", REDIRECT_ADVICE),
+    ),
+    (refuse(-99, "no", 301), Fail(RequestRejected, "HTTP 301, code -99: no", REDIRECT_ADVICE, -99)),
+    (refuse(-99, "no", 401), Fail(KeyRejected, "HTTP 401, code -99: no", KEY_ADVICE, -99)),
+    (refuse(-99, "no", 403), Fail(FirewallBlocked, "HTTP 403, code -99: no", FIREWALL_ADVICE, -99)),
+    (refuse(-99, "no", 451), Fail(LocationRestricted, "HTTP 451, code -99: no", COUNTRY_ADVICE, -99)),
+    (refuse(-2015, "no"), Fail(KeyRejected, "HTTP 400, code -2015: no", KEY_ADVICE, -2015)),
+    (
+        refuse(-4166, "no"),
+        Fail(
+            BeyondRetention,
+            "HTTP 400, code -4166: no",
+            "the exchange no longer answers for this window",
+            -4166,
+        ),
+    ),
+    (
+        refuse(-1127, "at most 7 DAYS"),
+        Fail(
+            SpanRefused,
+            "HTTP 400, code -1127: at most 7 DAYS",
+            "a shorter window is needed",
+            -1127,
+            7 * DAY,
+        ),
+    ),
+    (refuse(-1003, "no"), Hold((NOW // MINUTE + 1) * MINUTE, "HTTP 400, code -1003: no")),
+]
+
+
+@pytest.mark.parametrize(("response", "verdict"), TOLD)
+def test_a_verdict_says_all_that_is_known(response, verdict):
+    assert decide("fapi", response) == verdict
+
+
+def test_a_family_without_codes_of_its_own_is_judged_by_those_of_all():
+    assert summary(decide("eapi", refuse(-1001))) == AGAIN
+    assert summary(decide("eapi", refuse(-1127))) == RequestRejected
+
+
+def test_of_a_long_text_the_first_three_hundred_characters_are_told():
+    assert decide("fapi", refuse(-99, "x" * 299 + "yz")).said == f"HTTP 400, code -99: {'x' * 299}y"
+
+
+def test_waits_without_an_instant_double_with_each_that_was_not_enough_up_to_64_minutes():
+    waits = [decide("fapi", respond(429), earlier_holds=count).until_ms for count in range(9)]
+    begun = NOW // MINUTE
+    assert [wait // MINUTE - begun for wait in waits] == [1, 2, 4, 8, 16, 32, 64, 64, 64]
+    assert {wait % MINUTE for wait in waits} == {0}
+
+
+def test_a_wait_that_is_over_already_lasts_one_second():
+    assert decide("sapi", respond(429, b"", Retry_After="0")).until_ms == NOW + 1000
+    past = format_datetime(datetime(2021, 1, 1, tzinfo=UTC), usegmt=True)
+    assert decide("sapi", respond(418, b"", Retry_After=past)).until_ms == NOW + 1000
+
+
+def test_of_a_wait_of_many_digits_the_first_nine_count_without_leading_zeros():
+    assert decide("sapi", respond(429, b"", Retry_After="000000000000035")).until_ms == NOW + 35_000
+    assert decide("sapi", respond(429, b"", Retry_After="1234567890")).until_ms == NOW + 123_456_789_000

@@ -238,3 +238,22 @@ def test_no_member_is_guessed_where_it_is_missing(outer):
         less = {**PLAIN, outer: {name: value for name, value in PLAIN[outer].items() if name != inner}}
         with pytest.raises(InconsistentManifest, match=inner):
             from_dict(less)
+
+
+def test_the_stored_text_is_the_same_to_the_byte_wherever_it_is_written():
+    assert MANIFEST.to_json() == json.dumps(PLAIN, ensure_ascii=False, indent=2) + "\n"
+
+
+def test_all_members_that_are_missing_of_one_part_are_named_at_once():
+    proof = {name: value for name, value in PLAIN["proof"].items() if name not in ("pages", "method")}
+    with pytest.raises(InconsistentManifest, match="proof has no pages, method"):
+        from_dict({**PLAIN, "proof": proof})
+
+
+def test_what_differs_is_told_in_one_sentence():
+    with pytest.raises(InconsistentManifest) as caught:
+        reconcile(MANIFEST, **{**FOUND, "rows": 1, "stored_bytes": 2})
+    assert str(caught.value) == (
+        "s3://aws_default@lake/x.ndjson.gz does not match its manifest (rows: the manifest says 2500, the "
+        "object has 1; bytes: the manifest says 81234, the object has 2)"
+    )

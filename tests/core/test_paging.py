@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import READINGS, Answer, Experience, plan
+from airflow_provider_binance_liq.core.paging import READINGS, Answer, Ask, AskSymbols, Experience, plan
 from airflow_provider_binance_liq.core.rows import Page
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import (
@@ -467,3 +467,194 @@ def test_a_total_that_disagrees_with_the_rows_fails_by_name():
     exchange.numbered = lambda rows, _: Answer(Page(tuple(rows), 4))
     with pytest.raises(UnstablePaging, match="5 different rows, while the last one stated a total of 4"):
         drive(plan(BY_NUMBER, DAY), exchange, most=100)
+
+
+def test_a_reading_ends_at_an_empty_page_and_at_one_that_repeats_the_page_before_it():
+    emptied = Drifting(cascade(250), empty, times=10_000)
+    overlooking = ModelExchange(cascade(250))
+    overlooking.numbered = lambda rows, _: ModelExchange.numbered(overlooking, rows, 1)
+    for exchange in (emptied, overlooking):
+        with pytest.raises(UnstablePaging):
+            drive(plan(BY_NUMBER, DAY), exchange)
+        assert len(exchange.asked) == 2 * READINGS
+
+
+def test_pages_that_keep_shifting_are_told_with_every_total_that_was_stated():
+    exchange = ModelExchange(cascade(5))
+    exchange.numbered = lambda rows, number: Answer(
+        Page(tuple(rows[number - 1 : number]), {1: 9}.get(number))
+    )
+    told = (
+        "the numbered pages of 1970-01-01T00:00:00Z to 1970-01-01T23:59:59.999Z inclusive kept shifting: "
+        f"after {READINGS} readings there are 5 different rows, while the last one stated a total of 9, "
+        "None. Nothing was written; a retry reads again"
+    )
+    with pytest.raises(UnstablePaging) as caught:
+        drive(plan(BY_NUMBER, DAY), exchange, most=100)
+    assert str(caught.value) == told
+
+
+# --- spans that are refused, in detail ------------------------------------------------------------------
+
+HOURS = 6 * 3_600_000
+
+
+@pytest.mark.parametrize("says_longest", [True, False])
+def test_numbered_pages_of_a_span_that_is_refused_are_read_in_shorter_ones(says_longest):
+    exchange = ModelExchange(cascade(250), longest_ms=HOURS, says_longest=says_longest)
+    found, proof = drive(plan(BY_NUMBER, DAY), exchange)
+    assert found.keys() == keys(exchange.orders)
+    assert proof == "all numbered pages were read, and hold as many rows as the stated total"
+
+
+@pytest.mark.parametrize("endpoint", [BY_TIME, BY_NUMBER], ids=["by time", "by number"])
+@pytest.mark.parametrize("start_ms", [0, DAY.end_ms])
+def test_a_refused_span_is_asked_in_the_fewest_pieces_that_fit_or_in_halves(endpoint, start_ms):
+    window = Window(start_ms, start_ms + DAY.end_ms)
+    stated = ModelExchange([], longest_ms=HOURS - 1)
+    unstated = ModelExchange([], longest_ms=2 * HOURS - 1, says_longest=False)
+    for exchange, longest_ms in ((stated, HOURS), (unstated, 2 * HOURS)):
+        drive(plan(endpoint, window), exchange)
+        pieces = window.split(longest_ms)
+        spans = [(ask.first_ms, ask.last_ms) for ask in exchange.asked]
+        assert spans == [(window.first_ms, window.last_ms)] + [(p.first_ms, p.last_ms) for p in pieces]
+
+
+@pytest.mark.parametrize("endpoint", [BY_TIME, BY_NUMBER], ids=["by time", "by number"])
+def test_a_stated_longest_span_that_contradicts_its_refusal_is_not_believed(endpoint):
+    exchange = ModelExchange(cascade(20))
+
+    def refuse(ask):
+        if ask.last_ms - ask.first_ms > 2 * HOURS:
+            raise SpanRefused("at most a year", -4165, 365 * DAY.end_ms)
+
+    exchange.refuse = refuse
+    found, _ = drive(plan(endpoint, DAY), exchange, most=100)
+    assert len(found) == 20
+
+
+@pytest.mark.parametrize("says_longest", [True, False])
+def test_three_milliseconds_are_still_asked_in_shorter_spans(says_longest):
+    exchange = ModelExchange([make_order("BTCUSDT", at, at) for at in range(3)], longest_ms=1)
+    exchange.says_longest = says_longest
+    found, _ = drive(plan(BY_TIME, Window(0, 3)), exchange)
+    assert len(found) == 3
+
+
+# --- what is asked, in detail ---------------------------------------------------------------------------
+
+
+def test_an_ask_reads_as_what_is_asked_for():
+    span = "1970-01-01T00:00:00Z to 1970-01-01T00:00:00.999Z inclusive"
+    assert str(Ask(0, 999)) == span
+    assert str(Ask(0, 999, "BTCUSDT", "ADL", 3)) == f"{span}, BTCUSDT, ADL, page 3"
+
+
+def steady(count):
+    """Rows a second apart, each of one instant."""
+    return [make_order("BTCUSDT", index, index * 1000) for index in range(count)]
+
+
+def test_where_rows_could_hide_the_filter_is_asked_for_between_the_instants_of_the_slowest_row():
+    orders = steady(150)
+    orders += [make_order("BTCUSDT", 500, 20_500, 60_500), make_order("BTCUSDT", 501, 70_500, 71_500)]
+    exchange = ModelExchange(orders, filter_by="created", cut_by="updated")
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert (exchange.asked[1].first_ms, exchange.asked[1].last_ms) == (20_501, 60_500)
+    assert proof == "short pages alone"
+    assert found.keys() == keys(orders)
+
+
+def test_a_row_inside_a_block_by_the_instant_that_is_not_filtered_by_refutes_nothing():
+    orders = [*steady(150), make_order("BTCUSDT", 500, 50_500, 550_000)]
+    exchange = ModelExchange(orders)
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert proof == "each page proves the one before it"
+    assert found.keys() == keys(orders)
+
+
+def test_rows_of_one_instant_each_do_not_tell_the_filter_and_are_not_asked_between():
+    orders = [*steady(150), make_order("BTCUSDT", 500, 95_500, 120_500)]
+    exchange = ModelExchange(orders, filter_by="updated")
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert proof == "short pages alone"
+    assert found.keys() == keys(orders)
+
+
+def neighbours(milliseconds, count):
+    """So many rows in each of so many neighbouring milliseconds, told apart by nothing but their instant."""
+    return [
+        make_order("BTCUSDT", at * 1000 + index, 50_000_000 + at)
+        for at in range(milliseconds)
+        for index in range(count)
+    ]
+
+
+@pytest.mark.parametrize("order", ["ascending", "shuffled"])
+@pytest.mark.parametrize("count", [60, 99])
+@pytest.mark.parametrize("milliseconds", [2, 3, 4, 5])
+def test_a_window_of_a_few_crowded_milliseconds_is_asked_millisecond_by_millisecond(
+    milliseconds, count, order
+):
+    exchange = ModelExchange(neighbours(milliseconds, count), order=order)
+    found, _ = drive(plan(BY_TIME, Window(50_000_000, 50_000_000 + milliseconds)), exchange)
+    assert found.keys() == keys(exchange.orders)
+
+
+SATURATED = {
+    "a symbol": (
+        ModelExchange(tie(100)),
+        "BTCUSDT",
+        (
+            "1970-01-01T13:53:20Z to 1970-01-01T13:53:20Z inclusive, BTCUSDT, LIQUIDATION holds 100 rows, as "
+            "many as one request returns, and cannot be split: there may be more, and no request can tell. "
+            "Nothing was written; a retry would find the same"
+        ),
+    ),
+    "symbols that cannot be listed": (
+        ModelExchange(tie(250, symbols=3), lists_symbols=False),
+        None,
+        (
+            "1970-01-01T13:53:20Z to 1970-01-01T13:53:20Z inclusive, LIQUIDATION holds as many rows as one "
+            "request returns, or more, and the exchange's list of symbols, by which they could be told "
+            "apart, is not to be had. Nothing was written; name the symbols with `symbols`, or try again "
+            "later"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("exchange", "symbol", "told"), SATURATED.values(), ids=SATURATED)
+def test_a_saturated_millisecond_is_told_with_what_would_help(exchange, symbol, told):
+    with pytest.raises(SaturatedInstant) as caught:
+        drive(plan(BY_TIME, DAY, symbol=symbol), exchange)
+    assert str(caught.value) == told
+
+
+class Refusing(ModelExchange):
+    """An exchange that lists a symbol more than it knows, and refuses requests for some by a code."""
+
+    def __init__(self, orders, symbol, code):
+        super().__init__(orders)
+        self.symbol, self.code = symbol, code
+
+    def answer(self, ask):
+        if isinstance(ask, AskSymbols):
+            return Answer(symbols=super().answer(ask).symbols | {self.symbol})
+        return super().answer(ask)
+
+    def refuse(self, ask):
+        if ask.symbol == self.symbol:
+            raise RequestRejected("no", self.code)
+
+
+def test_a_symbol_that_is_listed_but_unknown_to_the_endpoint_is_passed_over():
+    exchange = Refusing(tie(250, symbols=3), "AAAUSDT", -1121)
+    found, _ = drive(plan(BY_TIME, DAY), exchange)
+    assert found.keys() == keys(exchange.orders)
+
+
+@pytest.mark.parametrize(("symbol", "code"), [("BTCUSDT", -1121), ("BTCUSDT", -1102), ("AAAUSDT", -1102)])
+def test_any_other_refusal_of_a_symbol_fails_the_window(symbol, code):
+    with pytest.raises(RequestRejected):
+        drive(plan(BY_TIME, DAY), Refusing(tie(250, symbols=3), symbol, code))

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_binance_liq.core import signing
 from airflow_provider_binance_liq.core.signing import (
     Ed25519Signer,
     HmacSigner,
@@ -265,3 +266,30 @@ def test_a_signer_shows_nothing_of_its_key(secret):
     shown = repr(load_signer(secret)) + str(load_signer(secret))
     assert secret[:20] not in shown
     assert "object at" not in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("It is wrong. It may be this. Or that."), "It is wrong"),
+        (TypeError("It is wrong (by this) and (by that)"), "It is wrong"),
+        (ValueError(""), "ValueError"),
+    ],
+)
+def test_of_what_the_library_says_about_a_pem_the_first_sentence_is_told(monkeypatch, error, told):
+    def load_pem_private_key(*_):
+        raise error
+
+    monkeypatch.setattr(signing, "load_pem_private_key", load_pem_private_key)
+    with pytest.raises(InvalidConnection) as caught:
+        load_signer(PLAIN)
+    assert str(caught.value) == f"the PEM private key cannot be read: {told}"
+
+
+def test_what_is_wrong_with_an_hmac_secret_is_told_in_full():
+    with pytest.raises(InvalidConnection) as caught:
+        load_signer("NhqPtmdSJYdK jVHjA7PZj4M")
+    assert str(caught.value) == (
+        "the password is neither a PEM private key nor an HMAC secret: it holds blanks, line breaks or "
+        "characters outside of ASCII"
+    )

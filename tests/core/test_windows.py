@@ -161,3 +161,7 @@ def test_a_window_reads_as_the_half_open_interval_it_is():
 def test_airflows_pendulum_instants_are_the_same_instants(instant):
     assert epoch_ms(pendulum.instance(instant)) == epoch_ms(instant)
     assert epoch_ms(pendulum.instance(instant).in_timezone("Asia/Kolkata")) == epoch_ms(instant)
+
+
+def test_an_earlier_window_has_the_same_length_and_lies_before_by_the_shift():
+    assert Window(DAY_MS, DAY_MS + 7).earlier(5) == Window(DAY_MS - 5, DAY_MS + 2)

@@ -1,0 +1,101 @@
+"""The queries answer the same in PostgreSQL as in DuckDB, whatever the session's time zone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+# Its history and its answers are those of DuckDB's tests; the directory is on the path for `lakehouse`.
+from test_queries import ANSWERS, HOUR, TENTH, ZONE, lay, quoted
+from test_queries import ask as ask_duckdb
+
+from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
+from airflow_provider_binance_liq.warehouse.queries import QUERIES, VIEWS
+
+
+def ask(postgres, query):
+    with postgres.connect() as connection:
+        connection.execute(f"SET TimeZone = '{ZONE}'")
+        return connection.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def loaded(database, tmp_path_factory):
+    """Load the history once: to ask changes nothing."""
+    import lakehouse
+
+    database.empty()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        database.set_connection(monkeypatch)
+        database.load(*lay(lakehouse.Lake(tmp_path_factory.mktemp("lake"))))
+    return database
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_answers_value_for_value(loaded, name):
+    assert ask(loaded, QUERIES[name].sql) == ANSWERS[name]
+
+
+def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(postgres, lake):
+    first, *rest = lay(lake)
+    postgres.load(first)
+    for statement in (*VIEWS.values(), *VIEWS.values()):
+        postgres.query(statement)
+    postgres.load(*rest)
+    found = {name: ask(postgres, f"SELECT * FROM {query.view}") for name, query in QUERIES.items()}
+    assert found == ANSWERS
+
+
+def test_every_documented_row_is_valued_the_same(postgres, duckdb, lake):
+    manifests = [
+        lake.lay([record.body.decode() for record in records], endpoint=endpoint)
+        for endpoint, records in DOCUMENTED.items()
+    ]
+    postgres.load(*manifests)
+    duckdb.load(*manifests)
+    for query in QUERIES.values():
+        assert ask(postgres, query.sql) == ask_duckdb(duckdb, query.sql)
+
+
+def amounts(greatest):
+    """Some have more decimals, or are greater, than what can be multiplied; sums stay within 22 digits."""
+    wide, deep = st.decimals(0, greatest, places=10), st.decimals(0, 9, places=18)
+    return st.one_of(st.none(), wide.map(str), deep.map(str))
+
+
+@given(
+    orders=st.lists(
+        st.tuples(
+            st.sampled_from(["usdm_futures", "portfolio_cm", "margin"]),
+            st.sampled_from(["BTCUSDT", "ETHBTC", "BTCUSD_PERP", "币安人生USDC"]),
+            st.sampled_from(["autoclose-1", "adl_autoclose", "x"]),
+            st.integers(-30 * HOUR, 30 * HOUR),
+            amounts(10**12),
+            amounts(10**12),
+            amounts(10**9),
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_orders_are_valued_the_same(postgres, tmp_path_factory, orders):
+    import lakehouse
+
+    directory = tmp_path_factory.mktemp("any")
+    lake, duckdb = lakehouse.Lake(directory), lakehouse.Warehouse(directory / "any.duckdb")
+    postgres.query("DROP TABLE IF EXISTS binance_liquidations, binance_liquidation_windows")
+    manifests = []
+    for number, (endpoint, symbol, order, after, *values) in enumerate(orders):
+        fields = dict(
+            zip(("cumQuote" if after % 2 else "cumBase", "executedQty", "avgPrice"), values, strict=True)
+        )
+        known = quoted(**{name: value for name, value in fields.items() if value is not None})
+        line = lakehouse.row(number, TENTH + after, **quoted(symbol=symbol, clientOrderId=order), **known)
+        manifests.append(lake.lay([line], endpoint=endpoint, day=number + 1))
+    for one in (postgres, duckdb):
+        one.load(*manifests, lake.lay([], day=20))
+
+    # Texts sort by the database's collation: here by bytes, as in DuckDB.
+    for query in QUERIES.values():
+        assert ask(postgres, query.sql) == ask_duckdb(duckdb, query.sql)
