@@ -114,7 +114,7 @@ def test_what_a_dag_file_imports_leaves_the_workers_libraries_for_the_worker():
 def test_airflow_providers_list_shows_it():
     command = [sys.executable, "-m", "airflow", "providers", "list", "--output", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    listed = json.loads(done.stdout[done.stdout.index("[") :])
+    listed = json.loads(done.stdout[done.stdout.index("[{") :])
     (ours,) = [row for row in listed if row["package_name"] == INFO["package-name"]]
     assert ours["version"] == __version__
     assert ours["description"]

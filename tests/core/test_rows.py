@@ -245,3 +245,10 @@ def test_no_values_of_the_known_fields_raise_anything_but_an_unexpected_row(fiel
         return
     except UnreadableBody:
         assert True  # such as a number that is out of any range
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_a_long_row_is_shown_wherever_its_text_is_cut(shift):
+    text = json.dumps(row_of(BY_TIME, symbol="", remark="x" * shift + "币" * 300), ensure_ascii=False)
+    with pytest.raises(UnexpectedRow, match="币币"):
+        read_page(spell(text), BY_TIME)

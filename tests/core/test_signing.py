@@ -293,3 +293,7 @@ def test_what_is_wrong_with_an_hmac_secret_is_told_in_full():
         "the password is neither a PEM private key nor an HMAC secret: it holds blanks, line breaks or "
         "characters outside of ASCII"
     )
+
+
+def test_everything_but_letters_digits_and_four_signs_is_percent_encoded():
+    assert encode_query([("symbol", "aZ9-._~/ +&=?:,@%")]) == ("symbol=aZ9-._~%2F%20%2B%26%3D%3F%3A%2C%40%25")
