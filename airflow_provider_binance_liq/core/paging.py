@@ -336,7 +336,8 @@ class _TimeWalk:
             "backward": [(middle + 1, ask.last_ms), (lowest + 1, middle)],
         }
         for side in _sides(self.experience.side):
-            if (yield from self._hold_nothing_new(whole[side], page)):
+            inside = [(max(first, ask.first_ms), min(last, ask.last_ms)) for first, last in whole[side]]
+            if (yield from self._hold_nothing_new(inside, page)):
                 return
         raise _Refuted
 
@@ -398,8 +399,11 @@ class _TimeWalk:
         row = max(page.rows, key=lambda row: row.updated_ms - row.created_ms)
         if self.filtered_by or row.created_ms == row.updated_ms:
             return
-        between = self._send(self._askable(row.created_ms + 1, row.updated_ms))
-        found = yield from between
+        # No more than two milliseconds: any exchange takes so short a span.
+        between = self._askable(max(row.created_ms + 1, row.updated_ms - 1), row.updated_ms)
+        if between.first_ms <= row.created_ms:
+            return  # at the very end of the window there is nothing between
+        found = yield from self._send(between)
         if self.filtered_by is None and not self._is_full(found):
             self.filtered_by = "updated" if row in found.rows else "created"
 

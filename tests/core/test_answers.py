@@ -472,3 +472,7 @@ def test_a_wait_that_is_over_already_lasts_one_second():
 def test_of_a_wait_of_many_digits_the_first_nine_count_without_leading_zeros():
     assert decide("sapi", respond(429, b"", Retry_After="000000000000035")).until_ms == NOW + 35_000
     assert decide("sapi", respond(429, b"", Retry_After="1234567890")).until_ms == NOW + 123_456_789_000
+
+
+def test_headers_are_looked_up_by_the_names_as_the_exchange_writes_them():
+    assert decide("sapi", Response(429, {"Retry-After": "35"}, b"")).until_ms == NOW + 35_000

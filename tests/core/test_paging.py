@@ -372,6 +372,26 @@ def test_a_span_that_cannot_be_shortened_is_a_refusal():
         drive(plan(BY_TIME, Window(0, 2)), exchange)
 
 
+@pytest.mark.parametrize("delay_ms", [1, 2, 12, 900])
+@pytest.mark.parametrize("filter_by", ["created", "updated"])
+@pytest.mark.parametrize("order", ["other_instant", "shuffled"])
+def test_to_tell_the_filter_no_longer_span_is_asked_than_the_exchange_takes(delay_ms, filter_by, order):
+    orders = cascade(300, span_ms=30, delay_ms=delay_ms)
+    exchange = ModelExchange(orders, longest_ms=7, filter_by=filter_by, order=order)
+    window = Window(39_999_900, 40_001_500)
+    found, _ = drive(plan(BY_TIME, window), exchange)
+    assert found.keys() == keys(orders)
+    assert max(ask.last_ms - ask.first_ms for ask in exchange.asked[1:]) <= 7
+
+
+def test_to_test_a_block_nothing_outside_of_its_own_piece_is_asked():
+    orders = [make_order("BTCUSDT", number, 3_000 + 7 * number, 3_977 + number % 5) for number in range(130)]
+    exchange = ModelExchange(orders, longest_ms=7, filter_by="updated", order="shuffled")
+    with suppress(SaturatedInstant):
+        drive(plan(BY_TIME, Window(0, 4_000)), exchange)
+    assert max(ask.last_ms - ask.first_ms for ask in exchange.asked[1:]) <= 7
+
+
 def test_a_window_of_one_millisecond_is_asked_as_it_is():
     exchange = ModelExchange([make_order("BTCUSDT", 1, 5)])
     found, _ = drive(plan(BY_TIME, Window(5, 6)), exchange)
@@ -560,7 +580,7 @@ def test_where_rows_could_hide_the_filter_is_asked_for_between_the_instants_of_t
     orders += [make_order("BTCUSDT", 500, 20_500, 60_500), make_order("BTCUSDT", 501, 70_500, 71_500)]
     exchange = ModelExchange(orders, filter_by="created", cut_by="updated")
     found, proof = drive(plan(BY_TIME, DAY), exchange)
-    assert (exchange.asked[1].first_ms, exchange.asked[1].last_ms) == (20_501, 60_500)
+    assert (exchange.asked[1].first_ms, exchange.asked[1].last_ms) == (60_499, 60_500)
     assert proof == "short pages alone"
     assert found.keys() == keys(orders)
 
@@ -658,3 +678,45 @@ def test_a_symbol_that_is_listed_but_unknown_to_the_endpoint_is_passed_over():
 def test_any_other_refusal_of_a_symbol_fails_the_window(symbol, code):
     with pytest.raises(RequestRejected):
         drive(plan(BY_TIME, DAY), Refusing(tie(250, symbols=3), symbol, code))
+
+
+# --- blocks, in detail ----------------------------------------------------------------------------------
+
+
+def test_a_row_left_out_amid_rows_that_are_in_no_order_of_time_is_found():
+    orders = [make_order("BTCUSDT", index * 37 % 101, index * 1000) for index in range(101) if index != 50]
+    orders.append(make_order("BTCUSDT", 1000, 50_000))
+    exchange = ModelExchange(orders, order="order_id", cut_by="order_id")
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert found.keys() == keys(orders)
+    assert proof == "short pages alone"
+
+
+def test_a_row_left_out_beside_the_edge_of_a_later_block_is_found():
+    exchange = ModelExchange(steady(250))
+    left_out = make_order("BTCUSDT", 1000, 172_500)
+
+    def answer(ask):
+        found = ModelExchange.answer(exchange, ask)
+        if len(exchange.asked) == 2:
+            exchange.orders.append(left_out)
+        return found
+
+    exchange.answer = answer
+    found, proof = drive(plan(BY_TIME, DAY), exchange)
+    assert left_out.row.key in found
+    assert proof == "short pages alone"
+
+
+def test_beyond_the_first_block_twenty_five_rows_are_asked_again_at_whatever_pace_they_came():
+    exchange = ModelExchange([make_order("BTCUSDT", index, index**2) for index in range(150)], keep="newest")
+    drive(plan(BY_TIME, DAY), exchange)
+    assert exchange.asked[1].first_ms == 124**2
+    assert exchange.asked[2].last_ms == 75**2
+
+
+def test_a_new_row_on_the_very_edge_of_a_block_refutes_nothing():
+    orders = steady(150) + [make_order("BTCUSDT", 1000 + index, 99_000) for index in range(3)]
+    found, proof = drive(plan(BY_TIME, DAY), ModelExchange(orders))
+    assert found.keys() == keys(orders)
+    assert proof == "each page proves the one before it"

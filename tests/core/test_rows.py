@@ -252,3 +252,29 @@ def test_a_long_row_is_shown_wherever_its_text_is_cut(shift):
     text = json.dumps(row_of(BY_TIME, symbol="", remark="x" * shift + "币" * 300), ensure_ascii=False)
     with pytest.raises(UnexpectedRow, match="币币"):
         read_page(spell(text), BY_TIME)
+
+
+def test_the_reason_why_a_row_is_none_is_told():
+    for fields, reason in (
+        ({"symbol": None}, "no symbol"),
+        ({"time": None, "updateTime": None}, "none of time, updateTime"),
+        ({"orderId": [7]}, "[7] where a whole number belongs"),
+        ({"orderId": 1.5}, "1.5 where a whole number belongs"),
+        ({"time": -1}, "-1 where epoch milliseconds belong"),
+    ):
+        text = json.dumps(row_of(BY_TIME, **fields))
+        with pytest.raises(UnexpectedRow) as caught:
+            read_page(spell(text), BY_TIME)
+        assert str(caught.value) == (
+            f"/fapi/v1/forceOrders answered a row that cannot be identified ({reason}): {text}"
+        )
+
+
+def test_the_first_and_the_last_instant_and_the_largest_exact_float_are_still_read():
+    last = 253_402_300_799_999
+    text = json.dumps(row_of(BY_TIME, time=0, updateTime=last, orderId=2.0**53 - 1))
+    (row,) = read_page(spell(text), BY_TIME).rows
+    assert (row.created_ms, row.updated_ms, row.order_id) == (0, last, 2**53 - 1)
+    for fields in ({"updateTime": last + 1}, {"orderId": 2.0**53}):
+        with pytest.raises(UnexpectedRow):
+            read_page(spell(json.dumps(row_of(BY_TIME, **fields))), BY_TIME)

@@ -297,3 +297,24 @@ def test_what_is_wrong_with_an_hmac_secret_is_told_in_full():
 
 def test_everything_but_letters_digits_and_four_signs_is_percent_encoded():
     assert encode_query([("symbol", "aZ9-._~/ +&=?:,@%")]) == ("symbol=aZ9-._~%2F%20%2B%26%3D%3F%3A%2C%40%25")
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ("", "the connection has no password: the HMAC secret or the PEM private key"),
+        (
+            "-----BEGIN PRIVATE KEY-----",
+            "the password looks like a PEM but has no whole BEGIN … END block; paste the whole file",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_password_is_told_in_full(secret, told):
+    with pytest.raises(InvalidConnection) as caught:
+        load_signer(secret)
+    assert str(caught.value) == told
+
+
+def test_a_key_of_a_kind_that_binance_does_not_take_is_named_by_its_kind():
+    with pytest.raises(InvalidConnection, match=r"holds a \w*PrivateKey; Binance takes"):
+        load_signer(EC_PEM)
