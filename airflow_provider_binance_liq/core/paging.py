@@ -291,8 +291,8 @@ class _TimeWalk:
                     return
                 following = yield from self._send(beyond)
                 fresh = _unseen(following.rows, page.rows)
-                if (yield from self._cut_at(side, fresh, page)):
-                    if not (yield from self._is_trusted(side, fresh, ask, page)):
+                if beyond_it := (yield from self._cut_at(side, fresh, page)):
+                    if not (yield from self._is_trusted(side, beyond_it, ask, page)):
                         yield from self._cut(ask, page)
                         return
                     self.experience.side, self.tested = side, True
@@ -307,13 +307,13 @@ class _TimeWalk:
             yield from self._cut(ask, page)
 
     def _is_trusted(
-        self, cut: Side, fresh: Sequence[Row], ask: Ask, page: Page
+        self, cut: Side, beyond_it: int, ask: Ask, page: Page
     ) -> Generator[Ask | AskSymbols, Answer, bool]:
         """Whether the first block is whole on the side that was not `cut`.
 
         Many new rows prove it. A few may have appeared since the block was read: then that side is asked.
         """
-        if self.tested or len(fresh) > _MAY_BE_LATE:
+        if self.tested or beyond_it > _MAY_BE_LATE:
             return True
         beyond = yield from self._beyond(_sides(cut)[1], ask, page)
         if beyond is None:
@@ -379,20 +379,20 @@ class _TimeWalk:
 
     def _cut_at(
         self, side: Side, fresh: Sequence[Row], page: Page
-    ) -> Generator[Ask | AskSymbols, Answer, bool]:
-        """Tell whether the new rows show that the exchange had left out `side` of the block, and only it.
+    ) -> Generator[Ask | AskSymbols, Answer, int]:
+        """Count the new rows that show that the exchange had left out `side` of the block, and only it.
 
         A new row inside the block refutes blocks; which instant counts may have to be asked first.
         """
         if not fresh:
-            return False
+            return 0
         block = _Block(page.rows)
         if self.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
             yield from self._tell_filter(page)
         counting: set[Instant] = {self.filtered_by} if self.filtered_by else {"created", "updated"}
         if any(block.around(row) & counting for row in fresh):
             raise _Refuted
-        return any(block.is_passed(side, row, counting) for row in fresh)
+        return sum(block.is_passed(side, row, counting) for row in fresh)
 
     def _tell_filter(self, page: Page) -> Step:
         """Ask between the two instants of one known row: it answers only if filtered by `updateTime`."""

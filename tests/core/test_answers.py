@@ -476,3 +476,13 @@ def test_of_a_wait_of_many_digits_the_first_nine_count_without_leading_zeros():
 
 def test_headers_are_looked_up_by_the_names_as_the_exchange_writes_them():
     assert decide("sapi", Response(429, {"Retry-After": "35"}, b"")).until_ms == NOW + 35_000
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(199, NO_USE), (300, REDIRECT_ADVICE), (399, REDIRECT_ADVICE), (499, NO_USE), (600, NO_USE)],
+)
+def test_a_kind_of_status_ends_where_it_is_documented_to(status, advice):
+    verdict = decide("fapi", respond(status))
+    assert (verdict.kind, verdict.advice) == (RequestRejected, advice)
+    assert summary(decide("fapi", respond(299))) == AGAIN

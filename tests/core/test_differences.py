@@ -56,3 +56,7 @@ def test_as_json_an_order_id_is_text_because_numbers_lose_digits():
 def test_keys_are_named_one_by_one_and_a_rest_only_where_there_is_one():
     earlier = told({("A", "1"): b"{1}", ("B", "2"): b"{1}"})
     assert str(compare(earlier, [])) == "missing: 2 (A 1, B 2); added: 0; changed: 0"
+
+
+def test_of_each_kind_a_hundred_keys_are_named():
+    assert MOST_NAMED == 100

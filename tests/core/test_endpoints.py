@@ -247,3 +247,8 @@ def test_a_path_is_written_down_once_in_the_shipped_core(path):
     core = Path(__file__).resolve().parents[2] / "airflow_provider_binance_liq" / "core"
     homes = [file.name for file in core.glob("*.py") if f'"{path}"' in file.read_text(encoding="utf-8")]
     assert homes == ["endpoints.py"]
+
+
+def test_the_longest_span_is_one_millisecond_short_of_a_week(endpoint):
+    assert DAY_MS == 86_400_000
+    assert endpoint.max_span_ms == 604_799_999

@@ -139,6 +139,18 @@ class Growing(ModelExchange):
         return super().answer(ask)
 
 
+def test_a_late_row_beyond_a_tie_is_no_proof_of_what_lies_before_it():
+    orders = [
+        make_order("BTCUSDT", 0, 0),
+        *(make_order("BTCUSDT", n, 1, 1, TYPES[n % 2]) for n in range(1, 91)),
+    ]
+    exchange = Growing(orders, keep="newest", limit=50, equal_bounds=False)
+    exchange.late = [(1, make_order("LATEUSDT", 1, 2))]
+    there = keys(orders)
+    found, _ = drive(plan(BY_TIME, Window(0, WINDOW_MS)), exchange)
+    assert there <= found.keys()
+
+
 @settings(max_examples=100, deadline=None)
 @given(exchanges(), histories(), st.lists(st.integers(1, 12), max_size=8))
 def test_rows_that_appear_late_never_hide_those_that_were_there(exchange, others, after):
@@ -715,8 +727,24 @@ def test_beyond_the_first_block_twenty_five_rows_are_asked_again_at_whatever_pac
     assert exchange.asked[2].last_ms == 75**2
 
 
-def test_a_new_row_on_the_very_edge_of_a_block_refutes_nothing():
-    orders = steady(150) + [make_order("BTCUSDT", 1000 + index, 99_000) for index in range(3)]
-    found, proof = drive(plan(BY_TIME, DAY), ModelExchange(orders))
+@pytest.mark.parametrize(("keep", "edge_ms"), [("oldest", 99_000), ("newest", 50_000)])
+def test_a_new_row_on_the_very_edge_of_a_block_refutes_nothing(keep, edge_ms):
+    orders = steady(150) + [make_order("BTCUSDT", 1000 + index, edge_ms) for index in range(3)]
+    found, proof = drive(plan(BY_TIME, DAY), ModelExchange(orders, keep=keep))
     assert found.keys() == keys(orders)
+    assert proof == "each page proves the one before it"
+
+
+def test_rows_of_the_same_instant_leave_the_order_of_a_page_in_order():
+    exchange = ModelExchange([*steady(150), make_order("BTCUSDT", 1000, 50_000)])
+    drive(plan(BY_TIME, DAY), exchange)
+    assert len(exchange.asked) == 2
+
+
+def test_a_row_on_the_last_millisecond_of_what_was_asked_tells_nothing_of_the_filter():
+    orders = cascade(500, span_ms=20_000, delay_ms=200)
+    last_ms = max(order.row.updated_ms for order in orders)
+    exchange = ModelExchange(orders, keep="newest", filter_by="updated")
+    found, proof = drive(plan(BY_TIME, Window(0, last_ms + 1)), exchange)
+    assert len(found) == 500
     assert proof == "each page proves the one before it"

@@ -278,3 +278,10 @@ def test_the_first_and_the_last_instant_and_the_largest_exact_float_are_still_re
     for fields in ({"updateTime": last + 1}, {"orderId": 2.0**53}):
         with pytest.raises(UnexpectedRow):
             read_page(spell(json.dumps(row_of(BY_TIME, **fields))), BY_TIME)
+
+
+def test_of_a_long_row_the_first_three_hundred_bytes_are_shown():
+    text = json.dumps(row_of(BY_TIME, symbol="", remark="x" * 1000))
+    with pytest.raises(UnexpectedRow) as caught:
+        read_page(spell(text), BY_TIME)
+    assert str(caught.value).endswith(f"(no symbol): {text[:300]}")

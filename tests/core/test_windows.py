@@ -97,7 +97,7 @@ def test_a_window_of_one_millisecond_asks_for_that_millisecond():
 
 @pytest.mark.parametrize(("start", "end"), [(5, 5), (6, 5), (-1, 5)])
 def test_a_window_is_never_empty_reversed_or_before_1970(start, end):
-    with pytest.raises(InvalidInterval):
+    with pytest.raises(InvalidInterval, match=rf"since 1970, not \[{start}, {end}\)"):
         Window(start, end)
 
 
