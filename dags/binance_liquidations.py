@@ -71,7 +71,7 @@ PARAMS = {
 
 
 @task(retries=0)
-def settings(again: bool, params: Any = None, ti: Any = None) -> list[dict[str, Any]]:  # noqa: FBT001 - TaskFlow
+def settings(*, again: bool, params: Any = None, ti: Any = None) -> list[dict[str, Any]]:
     """Read the Variable and the parameters, when the run starts; one element per connection."""
     try:
         variable = Variable.get(VARIABLE, default=None, deserialize_json=True)
@@ -113,7 +113,7 @@ def liquidations(dag_id: str, *, again: bool) -> DAG:
         doc_md=__doc__,
         tags=["binance", "liquidations"],
     ) as dag:
-        connections = settings(again)
+        connections = settings(again=again)
         extracts = [
             LiquidationsToObjectStorageOperator.partial(
                 task_id=f"extract_{name}", endpoint=name, map_index_template="{{ task.binance_conn_id }}"

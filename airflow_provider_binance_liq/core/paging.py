@@ -143,17 +143,17 @@ class _NumberedReading:
         self.found = 0
 
     def run(self) -> Plan:
-        yield from self._prove()
+        yield from self.prove()
         return "all numbered pages were read, and hold as many rows as the stated total"
 
-    def _prove(self) -> Step:
+    def prove(self) -> Step:
         """Read the window, or each piece of it where the exchange refuses its span."""
         try:
             yield from self._read_until_steady()
         except SpanRefused as refusal:
             starts = _starts(self.ask, _shorter(self.ask, refusal))
             for piece in _pieces(self.ask, starts):
-                yield from _NumberedReading(piece)._prove()  # noqa: SLF001 - of its own kind
+                yield from _NumberedReading(piece).prove()
 
     def _read_until_steady(self) -> Step:
         for _ in range(READINGS):

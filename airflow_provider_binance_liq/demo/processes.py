@@ -62,7 +62,8 @@ class Processes:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._guard = subprocess.Popen(  # noqa: S603 - our own module
+        # Nothing of it comes from outside: this interpreter, and a module of our own.
+        self._guard = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", guard.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -153,7 +154,8 @@ class Processes:
         self, command: Sequence[str], environment: Mapping[str, str], log: IO[bytes], owner: Owner | None
     ) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(  # noqa: S603 - commands of our own, as lists
+            # Commands of our own, as lists: no shell reads them.
+            return subprocess.Popen(  # noqa: S603
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

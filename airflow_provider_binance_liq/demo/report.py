@@ -106,7 +106,8 @@ def read_warehouse(path: Path) -> Warehouse:
 
     :raises DemoFailed: when it is none, or lacks its tables.
     """
-    import duckdb  # noqa: PLC0415 - brought by an extra, and slow to import
+    # Brought by an extra, and slow to import.
+    import duckdb  # noqa: PLC0415
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:

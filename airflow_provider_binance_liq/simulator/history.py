@@ -45,6 +45,7 @@ _MINUTE_MS: Final = 60_000
 _EMPTY_SHARE: Final = 0.55
 _EDGE_SHARE: Final = 0.15
 _ADL_SHARE: Final = 0.12
+_EVEN_ODDS: Final = 0.5
 _MOST_QUIET: Final = 4
 _FIRST_DAY: Final = day_of(1_546_300_800_000)
 _MOST_REMEMBERED: Final = 50_000
@@ -296,7 +297,7 @@ class _Day:
         yield from (("reduceOnly", False), ("closePosition", False))
         yield from (("side", rng.choice(("BUY", "SELL"))), ("positionSide", "BOTH"))
         yield from (("stopPrice", Amount("0")), ("workingType", "CONTRACT_PRICE"))
-        yield from (("priceProtect", False), ("origType", "LIMIT"), ("isIsolated", rng.random() < 0.5))  # noqa: PLR2004
+        yield from (("priceProtect", False), ("origType", "LIMIT"), ("isIsolated", rng.random() < _EVEN_ODDS))
         yield from (("time", moment.time_ms), ("updateTime", moment.update_ms))
         yield from (("updatedTime", moment.update_ms), ("goodTillDate", 0))
 

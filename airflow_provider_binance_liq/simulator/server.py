@@ -59,7 +59,7 @@ class Server(ThreadingHTTPServer):
         """Reset new connections for so long."""
         self._refuse_until_s = time.monotonic() + seconds
 
-    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - as inherited
+    def verify_request(self, request: Any, *_: Any) -> bool:
         """Turn connections away while they are refused, or while the server stops."""
         if time.monotonic() >= self._refuse_until_s and not self.stopping.is_set():
             return True

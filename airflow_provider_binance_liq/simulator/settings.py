@@ -107,17 +107,17 @@ class Settings:
 
     def __post_init__(self) -> None:
         _require_choices(self)
-        _require("accounts", bool(self.accounts), "at least one name")
+        _require("accounts", "at least one name", holds=bool(self.accounts))
         for name in ("max_span_hours", "retention_days", "minute_seconds", "ban_seconds"):
             value = getattr(self, name)
-            _require(name, value is None or value > 0, "more than 0")
+            _require(name, "more than 0", holds=value is None or value > 0)
         for name in ("cascade_every", "other_rows", "other_traffic", "tolerated_429s", "latency_ms"):
-            _require(name, getattr(self, name) >= 0, "0 or more")
+            _require(name, "0 or more", holds=getattr(self, name) >= 0)
         known = all(pool.partition(":")[0] in POOLS and limit >= 0 for pool, limit in self.weight_limits)
-        _require("weight_limits", known, f"a weight for one of {', '.join(POOLS)}")
-        _require("late_share", 0 <= self.late_share <= 1, "between 0 and 1")
-        _require("tie_rows", 0 <= self.tie_rows <= _MOST_TIED_IN_ALL, f"0 to {_MOST_TIED_IN_ALL}")
-        _require("cascade_rows", self.cascade_rows >= 1, "1 or more")
+        _require("weight_limits", f"a weight for one of {', '.join(POOLS)}", holds=known)
+        _require("late_share", "between 0 and 1", holds=0 <= self.late_share <= 1)
+        _require("tie_rows", f"0 to {_MOST_TIED_IN_ALL}", holds=0 <= self.tie_rows <= _MOST_TIED_IN_ALL)
+        _require("cascade_rows", "1 or more", holds=self.cascade_rows >= 1)
 
     @property
     def sort_field(self) -> InstantField:
@@ -148,10 +148,10 @@ def _require_choices(settings: Settings) -> None:
         value = getattr(settings, setting.name)
         if setting.name in CHOICES and value is not None:
             choices = CHOICES[setting.name]
-            _require(setting.name, value in choices, f"one of {', '.join(choices)}")
+            _require(setting.name, f"one of {', '.join(choices)}", holds=value in choices)
 
 
-def _require(name: str, holds: bool, expected: str) -> None:  # noqa: FBT001 - reads as a sentence
+def _require(name: str, expected: str, *, holds: bool) -> None:
     if not holds:
         message = f"simulator setting {name} has to be {expected}"
         raise ValueError(message)

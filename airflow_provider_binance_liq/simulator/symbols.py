@@ -16,6 +16,7 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS, Endpoint
 Kind = Literal["um", "cm", "spot"]
 EPOCH: Final = date(1970, 1, 1)
 _QUARTER: Final = 3
+_LAST_MONTH: Final = 12
 _FRIDAY: Final = 4
 _DATED: Final = re.compile(r"^(?P<pair>[^_]+)_\d{6}$")
 #: order ids of whole symbols lie here: past 2^53, where a float or JavaScript loses the last digits
@@ -112,7 +113,7 @@ def delivery_after(day: date) -> date:
         friday = last - timedelta(days=(last.weekday() - _FRIDAY) % 7)
         if friday > day:
             return friday
-        year, month = (year + 1, _QUARTER) if month == 12 else (year, month + _QUARTER)  # noqa: PLR2004
+        year, month = (year + 1, _QUARTER) if month == _LAST_MONTH else (year, month + _QUARTER)
 
 
 def dated(kind: Kind, day: date) -> tuple[Market, ...]:

@@ -18,7 +18,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -261,8 +260,8 @@ class _DuckDBSession:
             found = self._columns(table)
             if not found:
                 self.connection.execute(sql.create_table(table, DIALECT))
-            elif found != _expected(table):
-                raise WarehouseError(_difference(table, found))
+            elif found != sql.expected_columns(table, DIALECT):
+                raise WarehouseError(sql.difference(table, DIALECT, found))
 
     def _columns(self, table: Table) -> dict[str, str]:
         query = (
@@ -308,12 +307,7 @@ class _DuckDBSession:
         query = f"SELECT object_sha256, count(*) FROM {sql.TOLD} GROUP BY object_sha256"
         read = dict(self.connection.execute(query).fetchall())
         objects = {one.loadable.manifest.object.sha256: one.loadable.manifest.object for one in fetched}
-        differing = [
-            f"{stored.uri} has {read.get(sha256, 0)} rows where its manifest says {stored.rows}"
-            for sha256, stored in objects.items()
-            if read.get(sha256, 0) != stored.rows
-        ]
-        return f"{'; '.join(differing)}; nothing was merged"
+        return sql.miscounted((stored, read.get(sha256, 0)) for sha256, stored in objects.items())
 
     def _stage_objects(self, fetched: Sequence[Fetched]) -> None:
         columns: list[tuple[str, str, list[Any]]] = [
@@ -419,20 +413,6 @@ def _micros(instant: datetime) -> int:
 
 def _instant(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
-
-
-def _expected(table: Table) -> dict[str, str]:
-    return {column.name: DIALECT.types[column.kind].replace(", ", ",") for column in table}
-
-
-def _difference(table: Table, found: Mapping[str, str]) -> str:
-    expected = _expected(table)
-    differing = [
-        f"{name} is {found.get(name, 'absent')} where {expected.get(name, 'no column')} belongs"
-        for name in dict.fromkeys(chain(expected, found))
-        if found.get(name) != expected.get(name)
-    ] or ["the columns stand in another order"]
-    return f"the table {table.name} is not as this version makes it: {'; '.join(differing)}"
 
 
 def load_duckdb(given: object, database: str, *, patience: Patience | None = None) -> Summary:

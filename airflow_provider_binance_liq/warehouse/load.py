@@ -123,7 +123,7 @@ def _now() -> datetime:
 
 def _fetch() -> Fetch:
     # Its import brings fsspec along, which a load of objects fetched otherwise does not need.
-    from airflow_provider_binance_liq.landing import fetch_object  # noqa: PLC0415
+    from airflow_provider_binance_liq.landing import fetch_object  # noqa: PLC0415 - as said
 
     return fetch_object
 

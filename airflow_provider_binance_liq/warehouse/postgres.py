@@ -350,8 +350,8 @@ class _PostgresSession:
             self._wait(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
         for table in _TABLES:
             found = self._columns(table)
-            if found != _expected(table):
-                raise self._refusal(_difference(table, found))
+            if found != sql.expected_columns(table, DIALECT):
+                raise self._refusal(sql.difference(table, DIALECT, found))
 
     def _columns(self, table: Table) -> dict[str, str]:
         query = (
@@ -446,12 +446,7 @@ class _PostgresSession:
     def _miscounted(self, fetched: Sequence[Fetched]) -> str:
         read = dict(self._rows(f"SELECT object, count(*) FROM {_LINES} GROUP BY object"))
         stored = [one.loadable.manifest.object for one in fetched]
-        differing = [
-            f"{one.uri} has {read.get(number, 0)} rows where its manifest says {one.rows}"
-            for number, one in enumerate(stored)
-            if read.get(number, 0) != one.rows
-        ]
-        return f"{'; '.join(differing)}; nothing was merged"
+        return sql.miscounted((one, read.get(number, 0)) for number, one in enumerate(stored))
 
     def stage_windows(self, loadables: Sequence[Loadable], loaded_at: datetime) -> None:
         """Put the windows into their staging table."""
@@ -559,20 +554,6 @@ def _fields(line: str) -> str:
     """Take a line apart, once: each field as text, a number as it was written."""
     columns = ", ".join(f'"{field}" text' for field in row_fields())
     return f"json_to_record({line}::json) AS fields({columns})"
-
-
-def _expected(table: Table) -> dict[str, str]:
-    return {column.name: DIALECT.types[column.kind] for column in table}
-
-
-def _difference(table: Table, found: Mapping[str, str]) -> str:
-    expected = _expected(table)
-    differing = [
-        f"{name} is {found.get(name, 'absent')} where {expected.get(name, 'no column')} belongs"
-        for name in dict.fromkeys((*expected, *found))
-        if found.get(name) != expected.get(name)
-    ]
-    return f"the table {table.name} is not as this version makes it: {'; '.join(differing)}"
 
 
 _FUNCTIONS_TEXT: Final = (

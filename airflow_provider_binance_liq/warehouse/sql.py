@@ -26,6 +26,7 @@ from airflow_provider_binance_liq.warehouse.tables import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow_provider_binance_liq.core.manifest import ManifestObject
     from airflow_provider_binance_liq.warehouse.tables import Kind
 
 #: staged rows, typed; one per key
@@ -172,3 +173,29 @@ _RULES: Final[Mapping[str, str]] = {
     "quantity_unit": f"CASE WHEN endpoint IN ({_names(IN_CONTRACTS)}) THEN 'CONTRACT' ELSE 'BASE' END",
     "raw": "raw",
 }
+
+
+def expected_columns(table: Table, dialect: Dialect) -> dict[str, str]:
+    """Return the types of a table's columns, as the warehouses spell them when asked."""
+    return {column.name: dialect.types[column.kind].replace(", ", ",") for column in table}
+
+
+def difference(table: Table, dialect: Dialect, found: Mapping[str, str]) -> str:
+    """Say how the columns `found` differ from those that this version makes."""
+    expected = expected_columns(table, dialect)
+    differing = [
+        f"{name} is {found.get(name, 'absent')} where {expected.get(name, 'no column')} belongs"
+        for name in dict.fromkeys((*expected, *found))
+        if found.get(name) != expected.get(name)
+    ]
+    return f"the table {table.name} is not as this version makes it: {'; '.join(differing)}"
+
+
+def miscounted(read: Iterable[tuple[ManifestObject, int]]) -> str:
+    """Say which objects hold another number of rows than their manifests say."""
+    differing = [
+        f"{stored.uri} has {rows} rows where its manifest says {stored.rows}"
+        for stored, rows in read
+        if rows != stored.rows
+    ]
+    return f"{'; '.join(differing)}; nothing was merged"

@@ -246,7 +246,7 @@ def test_start_and_end_are_templates(operator):
         ("yesterday", "2026-10-11", "ISO 8601"),
         ("2026-10-11", "2026-10-10", "not before"),
         ("2026-10-10", "2026-10-10", "not before"),
-        (datetime(2026, 10, 10), DAY + timedelta(days=1), "time zone"),  # noqa: DTZ001
+        (datetime(2026, 10, 10), DAY + timedelta(days=1), "time zone"),  # noqa: DTZ001 - that is the point
     ],
 )
 def test_a_start_or_end_that_is_none_fails_by_name(operator, start, end, said):
