@@ -26,7 +26,7 @@ from airflow_provider_binance_liq.core.answers import Again, Fail, Hold, Respons
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
 from airflow_provider_binance_liq.core.rows import UnreadableBody, read_page
 from airflow_provider_binance_liq.core.signing import encode_query, sign_query
-from airflow_provider_binance_liq.core.weights import Budget
+from airflow_provider_binance_liq.core.weights import MINUTE_MS, Limit
 from airflow_provider_binance_liq.exceptions import (
     ClockSkew,
     ExchangeUnavailable,
@@ -37,6 +37,8 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
     UnexpectedRow,
 )
+from airflow_provider_binance_liq.ledger import Ledger, find_ledger
+from airflow_provider_binance_liq.pacing import Draw, Pacer, Wait
 from airflow_provider_binance_liq.transport import DEADLINE_FACTOR, PunctualAdapter
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ _HOLDS: Final = 5
 #: times in a row that the clock may be read again for one request
 _RESYNCS: Final = 2
 _BACKOFF_S: Final = 0.2
-_CLOCK_WEIGHT: Final = 1
-_SYMBOLS_WEIGHT: Final = 1
+#: the clocks, ping and exchangeInfo of fapi, dapi and papi, and sapi's clock
+_PUBLIC_WEIGHT: Final = 1
+_INTERVALS_MS: Final = {"SECOND": 1000, "MINUTE": MINUTE_MS, "HOUR": 60 * MINUTE_MS, "DAY": 1440 * MINUTE_MS}
 #: longer answers are no page of 100 rows and no list of symbols
 _LONGEST_BODY: Final = 64 * 1024 * 1024
 #: read at once; with a size given, an answer shorter than announced is an error
@@ -77,6 +80,11 @@ class Settings:
     recv_window_ms: int = 5000
     #: share of the IP address's weight that may be used up before waiting
     weight_share: float = 0.5
+    #: weight per minute by pool (`futures`, `papi`, `sapi`), where the user knows better
+    weight_limits: Mapping[str, int] = field(default_factory=dict)
+    #: whether other tasks ask from the same IP address: what is learnt of it is then shared with those of
+    #: this machine, and nothing heavy is asked before something light has told the used weight
+    coordinate: bool = False
     #: seconds to connect, to wait for the first byte, and three times that for the whole answer
     timeout_s: float = 10.0
     #: longest wait that is slept through here; a longer one raises `Throttled`
@@ -124,6 +132,7 @@ class BinanceClient:
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
         earlier_holds: int = 0,
+        ledger: Ledger | None = None,
     ) -> None:
         self.settings = settings
         #: answers in a row that asked to wait, also before this client; a guessed wait grows with it
@@ -142,8 +151,10 @@ class BinanceClient:
         self._hidden: tuple[str, ...] = (settings.api_key,)
         #: when the last attempt was sent, and its answer received, by the local clock
         self._sent_ms = self._received_ms = 0
-        self._budgets: dict[str, Budget] = {}
-        self._banned_until_ms = 0
+        shared = ledger or find_ledger(settings.origins, coordinate=settings.coordinate)
+        self._pacer = Pacer(shared, settings.weight_share, settings.weight_limits)
+        #: what was asked ahead of a request already, to learn of its pool
+        self._looked_up: set[str] = set()
 
     def close(self) -> None:
         """Close the connections."""
@@ -158,10 +169,8 @@ class BinanceClient:
         """
         weight = endpoint.request_weight(symbol=ask.symbol is not None)
         request = _Request(
-            family=endpoint.family.name,
+            draw=Draw(endpoint.family.name, endpoint.weight_pool, weight),
             path=endpoint.path,
-            pool=endpoint.weight_pool,
-            weight=weight,
             said=f"GET {endpoint.path} ({ask})",
             parameters=tuple(_parameters(endpoint, ask)),
             signed=True,
@@ -174,7 +183,7 @@ class BinanceClient:
             return None
         try:
             return self._get(
-                _public(endpoint.symbols_family, endpoint.symbols_path, _SYMBOLS_WEIGHT), _read_symbols
+                _public(endpoint.symbols_family, endpoint.symbols_path, _PUBLIC_WEIGHT), _read_symbols
             )
         except (RequestRejected, ExchangeUnavailable) as error:
             log.warning("The symbols of %s cannot be listed: %s", endpoint.name, error)
@@ -184,7 +193,7 @@ class BinanceClient:
         """Read the clock that `family` goes by, and keep its offset from the local one."""
         clock_family = FAMILIES[family].clock_family
         path = FAMILIES[family].clock_path
-        server_ms = self._get(_public(clock_family, path, _CLOCK_WEIGHT), _read_time)
+        server_ms = self._get(_public(clock_family, path, _PUBLIC_WEIGHT), _read_time)
         # The server read its clock somewhere between sending and receiving the attempt that was answered.
         self._offsets[clock_family] = server_ms - (self._sent_ms + self._received_ms) // 2
         return server_ms
@@ -199,15 +208,14 @@ class BinanceClient:
 
     # How it is asked.
 
-    def _get(self, request: _Request, read: Callable[[bytes], T]) -> T:
+    def _get(self, request: _Request, read: Callable[[bytes], T], attempts: int | None = None) -> T:
         """Send until there is an answer to use, or an error to raise."""
-        tries = _Tries()
+        tries = _Tries(attempts or self.settings.attempts)
+        if request.signed:
+            self._look_ahead(request)
         while True:
-            if request.signed and FAMILIES[request.family].clock_family not in self._offsets:
-                self.server_time_ms(request.family)
-            self._wait_for_weight(request)
             verdict: Again | Hold | Fail | None
-            answer = self._send(request)
+            answer = self._send(request, self._wait_for_weight(request))
             if isinstance(answer, Response):
                 verdict = self._judge(request, answer)
                 if verdict is None:
@@ -223,52 +231,85 @@ class BinanceClient:
                 verdict = answer
             self._act_on(verdict, request, tries)
 
-    def _wait_for_weight(self, request: _Request) -> None:
-        """Sleep until the request may be sent.
+    def _look_ahead(self, request: _Request) -> None:
+        """Learn what a signed request needs: the time, and what its pool allows and has used up.
+
+        Each is asked for at most once; where it cannot be told, the documented limit and our own count do.
+        """
+        family = FAMILIES[request.family]
+        if family.clock_family not in self._offsets:
+            self.server_time_ms(request.family)
+        now_ms = self.now_ms(request.family)
+        if family.scout_path and self.settings.coordinate and self._pacer.is_blind(request.draw, now_ms):
+            self._look_up(request, family.scout_path, lambda _: None)
+        if family.limits_path and self._pacer.lacks_limit(request.draw, self.now_ms(request.family)):
+            limit = self._look_up(request, family.limits_path, _read_limit)
+            if limit is not None:
+                self._pacer.learn_limit(request.draw, Limit(*limit, self.now_ms(request.family)))
+
+    def _look_up(self, request: _Request, path: str, read: Callable[[bytes], T]) -> T | None:
+        """Ask for something public that helps `request`, once; None where it is not to be had."""
+        if path in self._looked_up:
+            return None
+        self._looked_up.add(path)
+        try:
+            return self._get(_public(request.family, path, _PUBLIC_WEIGHT), read, attempts=1)
+        except (RequestRejected, ExchangeUnavailable) as error:
+            log.info("Going by what is documented: %s", error)
+            return None
+
+    def _wait_for_weight(self, request: _Request) -> str:
+        """Sleep until the request may be sent; return its ticket.
 
         :raises Throttled: when that takes longer than our patience, with the instant to come back at.
         """
-        budget = self._budget(request)
-        if request.weight > budget.allowed:
+        budget = self._pacer.budget(request.draw, self.now_ms(request.family))
+        weight = request.draw.weight
+        if weight > budget.allowed:
             message = (
-                f"{request.said} costs a weight of {request.weight}, but a weight_share of {budget.share:g} "
+                f"{request.said} costs a weight of {weight}, but a weight_share of {budget.share:g} "
                 f"of the limit of {budget.limit} allows {budget.allowed} a minute; raise weight_share"
             )
             raise RequestRejected(message)
-        while (now_ms := self.now_ms(request.family)) < (
-            ready_ms := max(self._banned_until_ms, budget.ready_at(now_ms, request.weight))
+        while isinstance(
+            admitted := self._pacer.admit(request.draw, now_ms := self.now_ms(request.family)), Wait
         ):
-            self._wait_until(ready_ms, now_ms, request)
+            self._wait_until(admitted, now_ms, request)
+        return admitted
 
-    def _wait_until(self, ready_ms: int, now_ms: int, request: _Request) -> None:
-        seconds = (ready_ms - now_ms) / 1000
-        reason = "its IP address is banned" if self._banned_until_ms >= ready_ms else "its weight is used up"
+    def _wait_until(self, wait: Wait, now_ms: int, request: _Request) -> None:
+        seconds = (wait.until_ms - now_ms) / 1000
+        reason = "its IP address is banned" if wait.banned else "its weight is used up"
         if seconds > self.settings.patience_s:
-            kind = IpBanned if self._banned_until_ms >= ready_ms else Throttled
+            kind = IpBanned if wait.banned else Throttled
             message = (
                 f"{request.said} has to wait for {seconds:.0f} s, because {reason}; a retry goes on then"
             )
-            raise kind(message, ready_ms - self.clock_offset_ms(request.family), self._holds)
+            raise kind(message, wait.until_ms - self.clock_offset_ms(request.family), self._holds)
         log.info("%s waits for %.1f s, because %s", request.said, seconds, reason)
         # A little later for everybody, and not at the same moment for all.
         self._sleep(seconds + self._uniform(0.05, 0.5))
 
-    def _send(self, request: _Request) -> Response | Again:
+    def _send(self, request: _Request, ticket: str) -> Response | Again:
         """Send one attempt, with a timestamp and signature of its own."""
         headers = {"Accept": "application/json", "User-Agent": "airflow-provider-binance-liq"}
         target = self.settings.origins[request.family] + request.path
         if request.signed:
             headers["X-MBX-APIKEY"] = self.settings.api_key
             target = f"{target}?{self._signed_query(request)}"
-        self._count(request)
+            self.spent.requests += 1
+            self.spent.weight += request.draw.weight
         self._sent_ms = self._local_ms()
+        used: int | None = None
         try:
             response = self._receive(target, headers)
+            self._received_ms = self._local_ms()
+            used = _used_weight(request, response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Its text may hold the signed URL: only the kind of the error goes on.
             return Again(f"no answer ({type(error).__name__})")
-        self._received_ms = self._local_ms()
-        self._observe(request, response)
+        finally:
+            self._pacer.answer(request.draw, ticket, self.now_ms(request.family), used)
         return response
 
     def _signed_query(self, request: _Request) -> str:
@@ -333,9 +374,8 @@ class BinanceClient:
     def _hold(self, verdict: Hold, request: _Request, tries: _Tries) -> None:
         tries.holds += 1
         self._holds += 1
-        if verdict.banned:
-            self._banned_until_ms = max(self._banned_until_ms, verdict.until_ms)
-        self._budget(request).hold(verdict.until_ms)
+        now_ms = self.now_ms(request.family)
+        self._pacer.hold(request.draw, verdict.until_ms, now_ms, banned=verdict.banned)
         log.warning("%s: %s", request.said, self._redact(verdict.said))
         if tries.holds >= _HOLDS:
             kind = IpBanned if verdict.banned else Throttled
@@ -345,7 +385,7 @@ class BinanceClient:
 
     def _back_off(self, verdict: Again, request: _Request, tries: _Tries) -> None:
         tries.attempts += 1
-        if tries.attempts >= self.settings.attempts:
+        if tries.attempts >= tries.most:
             message = (
                 f"{request.said}: no usable answer in {tries.attempts} attempts, at last {verdict.said}; "
                 "a retry asks again"
@@ -364,26 +404,6 @@ class BinanceClient:
             return verdict.kind(message, verdict.code)
         return verdict.kind(message)
 
-    # Weight and time.
-
-    def _budget(self, request: _Request) -> Budget:
-        if request.pool not in self._budgets:
-            limit = FAMILIES[request.family].weight_limit
-            self._budgets[request.pool] = Budget(limit, self.settings.weight_share)
-        return self._budgets[request.pool]
-
-    def _count(self, request: _Request) -> None:
-        self._budget(request).spend(self.now_ms(request.family), request.weight)
-        if request.signed:
-            self.spent.requests += 1
-            self.spent.weight += request.weight
-
-    def _observe(self, request: _Request, response: Response) -> None:
-        """Take over what the server counts; its answers to the clock of sapi count another limit."""
-        used = response.headers.get(FAMILIES[request.family].used_weight_header, "")
-        if _COUNT.fullmatch(used):
-            self._budget(request).observe(self.now_ms(request.family), int(used))
-
     def _local_ms(self) -> int:
         return int(self._clock() * 1000)
 
@@ -396,17 +416,20 @@ class BinanceClient:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    family: str
+    draw: Draw
     path: str
-    pool: str
-    weight: int
     said: str
     parameters: tuple[tuple[str, str | int], ...] = ()
     signed: bool = False
 
+    @property
+    def family(self) -> str:
+        return self.draw.family
+
 
 @dataclass(slots=True)
 class _Tries:
+    most: int
     attempts: int = 0
     holds: int = 0
     resyncs: int = 0
@@ -437,7 +460,13 @@ def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]
 
 
 def _public(family: str, path: str, weight: int) -> _Request:
-    return _Request(family, path, FAMILIES[family].weight_pool, weight, f"GET {path}")
+    return _Request(Draw(family, FAMILIES[family].weight_pool, weight), path, f"GET {path}")
+
+
+def _used_weight(request: _Request, response: Response) -> int | None:
+    """Read what the server counts; its answers to the clock of sapi count another limit."""
+    used = response.headers.get(FAMILIES[request.family].used_weight_header, "")
+    return int(used) if _COUNT.fullmatch(used) else None
 
 
 class _Time(msgspec.Struct):
@@ -452,12 +481,32 @@ class _ExchangeInfo(msgspec.Struct):
     symbols: list[_Symbol]
 
 
+class _RateLimit(msgspec.Struct):
+    kind: str = msgspec.field(name="rateLimitType")
+    interval: str = ""
+    many: int = msgspec.field(name="intervalNum", default=1)
+    limit: int = 0
+
+
+class _RateLimits(msgspec.Struct):
+    limits: list[_RateLimit] = msgspec.field(name="rateLimits")
+
+
 def _read_time(body: bytes) -> int:
     return _decode(body, _Time).server_time
 
 
 def _read_symbols(body: bytes) -> frozenset[str]:
     return frozenset(symbol.symbol for symbol in _decode(body, _ExchangeInfo).symbols)
+
+
+def _read_limit(body: bytes) -> tuple[int, int] | None:
+    """Read the weight per minute, and the minute's length in ms; None where no such limit is told."""
+    for one in _decode(body, _RateLimits).limits:
+        length_ms = _INTERVALS_MS.get(one.interval, 0) * one.many
+        if one.kind == "REQUEST_WEIGHT" and one.limit > 0 and length_ms > 0:
+            return one.limit, length_ms
+    return None
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

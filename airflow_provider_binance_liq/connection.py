@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
 from airflow_provider_binance_liq.client import Settings, is_loopback
-from airflow_provider_binance_liq.core.endpoints import FAMILIES, Environment
+from airflow_provider_binance_liq.core.endpoints import FAMILIES, POOLS, Environment
 from airflow_provider_binance_liq.core.signing import load_signer
 from airflow_provider_binance_liq.exceptions import InvalidConnection
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
 #: the one extra that is a secret
 _PHRASE: Final = "private_key_passphrase"
+_MOST_WEIGHT: Final = 1_000_000
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -87,6 +88,8 @@ def read_account(fields: Fields) -> Account:
         origins=reader.origins(),
         recv_window_ms=reader.whole("recv_window_ms", default=5000, least=1, most=60_000),
         weight_share=reader.number("weight_share", default=0.5, least=0.01, most=1),
+        weight_limits=reader.weight_limits(),
+        coordinate=reader.coordinate(),
         timeout_s=reader.number("timeout_s", default=10, least=0.1, most=300),
     )
     return Account(reader.label(), settings)
@@ -133,6 +136,25 @@ class _Reader:
         if not float(number).is_integer():
             raise self.fields.invalid(f"{name} is {number!r}; it has to be a whole number")
         return int(number)
+
+    def weight_limits(self) -> dict[str, int]:
+        """Read the limits that the user knows better, by pool."""
+        given = {
+            pool: self.whole(f"{pool}_weight_limit", default=0, least=1, most=_MOST_WEIGHT) for pool in POOLS
+        }
+        return {pool: limit for pool, limit in given.items() if limit}
+
+    def coordinate(self) -> bool:
+        """Whether others ask from this address; on loopback, one simulator is not the exchange of the next."""
+        value = self.extra.get("coordinate")
+        if value is None or value == "":
+            base_url = self.text("base_url")
+            return base_url is None or not is_loopback(base_url.strip())
+        # What comes from a URI is a text.
+        said = str(value).lower() if isinstance(value, bool | str) else None
+        if said not in ("true", "false"):
+            raise self.fields.invalid(f"coordinate is {value!r}; it has to be true or false")
+        return said == "true"
 
     def label(self) -> str:
         given = self.text("account")

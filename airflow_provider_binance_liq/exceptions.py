@@ -53,7 +53,10 @@ class Throttled(RetryableError):
     """No request may be sent before `retry_at_ms` (epoch milliseconds, on this machine's clock).
 
     `holds` counts the answers in a row that asked to wait; whoever goes on later tells the next client.
+    `journal` names what was read until then (`uri`, `sha256`), where that could be kept.
     """
+
+    journal: dict[str, str] | None = None
 
     def __init__(self, message: str, retry_at_ms: int = 0, holds: int = 0) -> None:
         super().__init__(message)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
-from airflow_provider_binance_liq.core.paging import Answer, Ask, Experience, Plan, plan
+from airflow_provider_binance_liq.core.paging import Answer, Ask, Experience, Plan, plan, plan_several
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, RequestRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.paging import Restricted
     from airflow_provider_binance_liq.core.rows import Page
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.spool import Spool
@@ -109,20 +110,23 @@ def extract(
     reader = _Reader(endpoint, filters, exchange, spool)
     try:
         for span in window.split(endpoint.max_span_ms):
-            for symbol in filters.per_request(endpoint):
-                reader.follow(
-                    plan(
-                        endpoint,
-                        span,
-                        symbol=symbol,
-                        auto_close_type=filters.auto_close_type,
-                        experience=reader.experience,
-                    )
-                )
+            for steps in _plans(endpoint, span, filters, reader.experience):
+                reader.follow(steps)
     except LiquidationsError as error:
         error.where = error.where or f"{endpoint.name} {window}"
         raise
     return Reading(reader.pages, "; ".join(sorted(reader.arguments)))
+
+
+def _plans(endpoint: Endpoint, span: Window, filters: Filters, experience: Experience) -> Iterator[Plan]:
+    """Plan how `span` is read: by what weighs the least for the symbols that are wanted."""
+    restricted: Restricted = {"auto_close_type": filters.auto_close_type, "experience": experience}
+    asked = filters.per_request(endpoint)
+    if filters.symbols and asked == (None,) and endpoint.symbol_parameter:
+        yield plan_several(endpoint, span, filters.symbols, **restricted)
+        return
+    for symbol in asked:
+        yield plan(endpoint, span, symbol=symbol, **restricted)
 
 
 class _Reader:

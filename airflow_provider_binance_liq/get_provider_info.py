@@ -76,6 +76,28 @@ _CONN_FIELDS: dict[str, Any] = {
         ),
         "schema": {"type": ["number", "null"], "minimum": 0.01, "maximum": 1},
     },
+    **{
+        f"{pool}_weight_limit": {
+            "label": f"Weight limit, {title}",
+            "description": (
+                f"Weight per minute and IP address, where it is not {what}; the share is taken of it."
+            ),
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000},
+        }
+        for pool, title, what in (
+            ("futures", "futures", "what exchangeInfo says"),
+            ("papi", "portfolio margin", "the documented 6000"),
+            ("sapi", "margin", "the documented 12000"),
+        )
+    },
+    "coordinate": {
+        "label": "Others ask from the same IP address",
+        "description": (
+            "Share what is learnt of the IP address's weight and bans with other tasks. Default: yes, but "
+            "not for a base URL on this machine."
+        ),
+        "schema": {"type": ["boolean", "null"]},
+    },
     "recv_window_ms": {
         "label": "recvWindow (ms)",
         "description": "How long a signed request stays valid. Default: 5000.",

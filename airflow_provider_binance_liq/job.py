@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq import __version__
-from airflow_provider_binance_liq.client import BinanceClient
+from airflow_provider_binance_liq.client import BinanceClient, Spent
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
+from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
 from airflow_provider_binance_liq.extraction import extract
+from airflow_provider_binance_liq.journal import Journal, Part
 from airflow_provider_binance_liq.landing import claim, commit, draft, open_destination, place, publish
 from airflow_provider_binance_liq.second_look import find_proven, look_again
 from airflow_provider_binance_liq.spool import Spool
@@ -24,7 +25,6 @@ from airflow_provider_binance_liq.spool import Spool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_binance_liq.client import Spent
     from airflow_provider_binance_liq.connection import Account
     from airflow_provider_binance_liq.core.differences import MissingRows
     from airflow_provider_binance_liq.core.endpoints import Endpoint
@@ -56,6 +56,8 @@ class Job:
     keep_proven: bool = False
     #: answers in a row that asked to wait, before this job went on
     earlier_holds: int = 0
+    #: what was read before the wait that this job goes on from
+    journal: Part | None = None
 
     def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
         """Extract and land; returns the manifest as it was written.
@@ -92,9 +94,14 @@ class Job:
                 closing(BinanceClient(self.account.settings, clock=clock, earlier_holds=self.earlier_holds))
             )
             spool = open_here.enter_context(Spool())
-            reading = extract(self.endpoint, self.window, self.filters, exchange=own, spool=spool)
+            journal = open_here.enter_context(Journal(own, spool.path))
+            if self.journal is not None:
+                journal.go_on_from(self.journal, int(clock() * 1000))
+            reading = self._read(at, spool, journal, own.spent, clock)
+            spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
             open_here.enter_context(claim(at))
-            manifest = self._land(at, spool, reading, own.spent, extracted_at_ms=int(clock() * 1000))
+            manifest = self._land(at, spool, reading, spent, extracted_at_ms=int(clock() * 1000))
+            journal.remove()
         log.info(
             "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
             self.endpoint.name,
@@ -106,6 +113,17 @@ class Job:
             manifest.proof.method if manifest.proof.complete else f"no, {self.doubt}",
         )
         return manifest
+
+    def _read(
+        self, at: Place, spool: Spool, journal: Journal, spent: Spent, clock: Callable[[], float]
+    ) -> Reading:
+        """Read the window; what a wait would lose is kept, for whoever goes on."""
+        try:
+            return extract(self.endpoint, self.window, self.filters, exchange=journal, spool=spool)
+        except Throttled as error:
+            part = journal.save(at, spent, int(clock() * 1000))
+            error.journal = None if part is None else asdict(part)
+            raise
 
     def _land(
         self, at: Place, spool: Spool, reading: Reading, spent: Spent, *, extracted_at_ms: int

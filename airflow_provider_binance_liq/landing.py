@@ -237,6 +237,46 @@ def _unpack(stored: Path, plain: Path, source: ObjectStoragePath) -> None:
         raise InconsistentManifest(message) from error
 
 
+def publish_part(local: Path, place: Place, name: str) -> str:
+    """Put what is known of an unfinished extraction beside its place, hidden; return its URL.
+
+    :raises StorageError: the destination does not take it.
+    """
+    target = place.directory / f".{place.stem}.{name[:16]}.journal.tmp"
+    with _storing("write", target):
+        if not _uploads_whole(target):
+            place.directory.mkdir(parents=True, exist_ok=True)
+        _put(local, target)
+    return str(target)
+
+
+def fetch_part(uri: str, sha256: str, directory: Path) -> Path:
+    """Copy such a part to a local file, unpacked.
+
+    :raises StorageError: it is not there, or not what was written.
+    """
+    stored, plain = directory / f"{uuid.uuid4().hex}.stored", directory / f"{uuid.uuid4().hex}.ndjson"
+    source = open_destination(uri)
+    with _storing("read", source):
+        source.fs.get_file(_key(source), str(stored))
+        if _sha256(stored) != sha256:
+            message = f"{source} is not what was written to it"
+            raise StorageError(message)
+        _unpack(stored, plain, source)
+        stored.unlink()
+    return plain
+
+
+def remove_part(uri: str) -> None:
+    """Remove such a part.
+
+    :raises StorageError: it cannot be removed.
+    """
+    target = open_destination(uri)
+    with _storing("remove", target):
+        target.unlink(missing_ok=True)
+
+
 def open_destination(destination: str) -> ObjectStoragePath:
     """Resolve a destination's URL, and see that the connection it names is there.
 

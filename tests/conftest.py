@@ -44,6 +44,28 @@ def set_connection(monkeypatch):
     return define
 
 
+@pytest.fixture
+def start(tmp_path):
+    """Begin exchanges of chosen strangeness, each with a client that lives in its time, and a destination."""
+    from contextlib import ExitStack
+
+    from running import NOW_S, Run
+    from scripted import Time
+
+    from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, Simulator
+
+    with ExitStack() as running:
+
+        def begin(rows=None, **knobs):
+            world = Time(NOW_S)
+            history = None if rows is None else ExplicitHistory(rows)
+            settings = Settings(**{"seed": 11, **knobs})
+            exchange = running.enter_context(Simulator(settings, clock=world.clock, history=history))
+            return Run(exchange, world, tmp_path)
+
+        yield begin
+
+
 @pytest.fixture(scope="session")
 def airflow_database():
     """A migrated metadata database, for the tests that run whole DAGs."""

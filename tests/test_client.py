@@ -40,6 +40,7 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
     UnexpectedRow,
 )
+from airflow_provider_binance_liq.ledger import SharedLedger
 from airflow_provider_binance_liq.simulator import Fault, Simulator
 from airflow_provider_binance_liq.simulator import Settings as Knobs
 
@@ -70,10 +71,10 @@ def connect(world):
     """Make clients that live in the test's time."""
     with ExitStack() as closing:
 
-        def make(url, **known):
+        def make(url, ledger=None, **known):
             arguments = {"api_key": KEY, "signer": HmacSigner(SECRET), **known}
             settings = Settings(origins=dict.fromkeys(FAMILIES, url), **arguments)
-            client = BinanceClient(settings, **world.arguments)
+            client = BinanceClient(settings, ledger=ledger, **world.arguments)
             closing.callback(client.close)
             return client
 
@@ -675,7 +676,142 @@ def test_a_share_that_allows_no_single_request_is_an_error_that_says_so(server, 
     client = connect(server.url, weight_share=0.01)
     with pytest.raises(RequestRejected, match="raise weight_share"):
         client.fetch(FUTURES, ask_of(FUTURES))
-    assert server.asked == []
+    assert not any("signature" in request.line for request in server.heard)
+
+
+def listing(limit, interval="MINUTE", many=1):
+    told = {"rateLimitType": "REQUEST_WEIGHT", "interval": interval, "intervalNum": many, "limit": limit}
+    return reply(200, {"rateLimits": [{"rateLimitType": "ORDERS", "limit": 1200}, told], "symbols": []})
+
+
+def spending(limit, clock, **knobs):
+    """An exchange with another limit than the documented one."""
+    return Simulator(Knobs(seed=1, weight_limits=(("futures", limit),), **knobs), clock=clock)
+
+
+@pytest.mark.parametrize("endpoint", [FUTURES, get_endpoint("coinm_futures")], ids=lambda one: one.name)
+@pytest.mark.parametrize("limit", [300, 1000, 2400, 10_000])
+def test_the_limit_that_the_exchange_tells_outranks_the_documented_one(connect, world, endpoint, limit):
+    with spending(limit, world.clock) as exchange:
+        credentials = exchange.credentials()
+        client = connect(exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret))
+        for _ in range(10 * limit // 300):
+            client.fetch(endpoint, ask_of(endpoint))
+        assert 0.4 - 50 / limit < exchange.stats.highest_share <= 0.5
+        assert exchange.stats.throttled == 0
+
+
+def test_a_minute_of_another_length_is_kept_too(connect, world):
+    with spending(300, world.clock, minute_seconds=5.0) as exchange:
+        credentials = exchange.credentials()
+        client = connect(exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret))
+        for _ in range(20):
+            client.fetch(FUTURES, ask_of(FUTURES))
+        assert 0.3 < exchange.stats.highest_share <= 0.5
+        assert sum(world.naps) < 60
+
+
+def test_a_quiet_window_does_not_ask_for_the_limit(server, client):
+    client.fetch(FUTURES, ask_of(FUTURES))
+    assert [request.path for request in server.asked] == [FUTURES.path]
+
+
+def test_the_limit_is_asked_for_once(server, client):
+    server.script = [reply(200, [], X_MBX_USED_WEIGHT_1M="100"), listing(2000)]
+    for _ in range(5):
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert [request.path for request in server.asked].count("/fapi/v1/exchangeInfo") == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [reply(404), reply(500), reply(200, []), reply(200, {"rateLimits": []}), listing(0), listing(9, "AGE")],
+)
+def test_where_the_limit_cannot_be_had_the_documented_one_holds(server, client, world, said):
+    server.script = [reply(200, [], X_MBX_USED_WEIGHT_1M="1100"), said]
+    server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1160")
+    client.fetch(FUTURES, ask_of(FUTURES))
+    client.fetch(FUTURES, ask_of(FUTURES))
+    assert world.naps == []
+    client.fetch(FUTURES, ask_of(FUTURES))
+    assert len(world.naps) == 1
+
+
+def test_a_429_of_the_question_for_the_limit_is_waited_for_too(server, client, world):
+    server.script = [
+        reply(200, [], X_MBX_USED_WEIGHT_1M="200"),
+        refusal(429, -1003, Retry_After="20"),
+        listing(2400),
+    ]
+    client.fetch(FUTURES, ask_of(FUTURES))
+    client.fetch(FUTURES, ask_of(FUTURES))
+    assert sum(world.naps) > 20
+
+
+def test_who_knows_the_limit_better_can_say_so_and_nothing_is_asked(server, connect, world):
+    client = connect(server.url, weight_limits={"futures": 240})
+    server.script = [reply(200, [], X_MBX_USED_WEIGHT_1M="71")]
+    client.fetch(FUTURES, ask_of(FUTURES))
+    client.fetch(FUTURES, ask_of(FUTURES))
+    assert len(world.naps) == 1
+    assert {request.path for request in server.asked} == {FUTURES.path}
+
+
+# --- beside other tasks on the same address -------------------------------------------------------------
+
+
+PAPI = get_endpoint("portfolio_um")
+
+
+def test_beside_others_nothing_heavy_is_asked_before_something_light_has_told_the_used_weight(
+    server, connect, world, tmp_path
+):
+    client = connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True)
+    server.script = [reply(200, {}, X_MBX_USED_WEIGHT_1M="2960"), reply(200, [], X_MBX_USED_WEIGHT_1M="50")]
+    client.fetch(PAPI, ask_of(PAPI))
+    assert [request.path for request in server.asked] == ["/papi/v1/ping", PAPI.path]
+    assert len(world.naps) == 1
+    client.fetch(PAPI, ask_of(PAPI))
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("said", [reply(404), reply(500), reply(200, b"<html>"), HANG_UP])
+def test_an_exchange_that_does_not_tell_the_used_weight_is_asked_all_the_same(
+    server, connect, said, tmp_path
+):
+    client = connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True)
+    server.script = [said]
+    client.fetch(PAPI, ask_of(PAPI))
+    assert [request.path for request in server.asked] == ["/papi/v1/ping", PAPI.path]
+
+
+def test_a_task_knows_what_another_one_of_its_machine_has_used_up(server, connect, world, tmp_path):
+    first, second = (
+        connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True) for _ in range(2)
+    )
+    server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="2990")
+    first.fetch(PAPI, ask_of(PAPI))
+    heard, naps = len(server.asked), len(world.naps)
+    server.otherwise = reply(200, [])
+    second.fetch(PAPI, ask_of(PAPI))
+    assert len(world.naps) == naps + 1
+    assert [request.path for request in server.asked[heard:]] == [PAPI.path]
+
+
+@pytest.mark.parametrize("status", [418, 429])
+def test_what_one_task_was_told_to_wait_holds_the_others_of_its_machine(server, connect, status, tmp_path):
+    first, second = (
+        connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True) for _ in range(2)
+    )
+    second.fetch(FUTURES, ask_of(FUTURES))
+    server.script = [refusal(status, -1003, Retry_After="600")]
+    with pytest.raises(Throttled):
+        first.fetch(FUTURES, ask_of(FUTURES))
+    heard = len(server.heard)
+    with pytest.raises(Throttled) as caught:
+        second.fetch(FUTURES, ask_of(FUTURES))
+    assert isinstance(caught.value, IpBanned) == (status == 418)
+    assert len(server.heard) == heard
 
 
 def test_requests_and_weight_are_counted_with_every_repetition(server, client):

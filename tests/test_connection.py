@@ -32,6 +32,10 @@ EXTRAS = (
     "account",
     "recv_window_ms",
     "weight_share",
+    "futures_weight_limit",
+    "papi_weight_limit",
+    "sapi_weight_limit",
+    "coordinate",
     "timeout_s",
 )
 
@@ -105,6 +109,31 @@ def test_extras_that_nobody_knows_are_passed_over():
 )
 def test_numbers_may_be_texts_and_may_stand_on_their_bounds(name, value, expected):
     assert getattr(read(**{name: value}).settings, name) == expected
+
+
+def test_limits_that_the_user_knows_better_are_by_pool():
+    settings = read(futures_weight_limit=1200, sapi_weight_limit="6000", papi_weight_limit=None).settings
+    assert settings.weight_limits == {"futures": 1200, "sapi": 6000}
+    assert read().settings.weight_limits == {}
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({}, True),
+        ({"base_url": "https://proxy.example"}, True),
+        ({"base_url": "http://127.0.0.1:8080"}, False),
+        ({"base_url": "http://localhost:1"}, False),
+        ({"base_url": "http://127.0.0.1:8080", "coordinate": True}, True),
+        ({"coordinate": False}, False),
+        ({"coordinate": "false"}, False),
+        ({"base_url": "http://127.0.0.1:8080", "coordinate": "True"}, True),
+    ],
+)
+def test_others_are_taken_to_ask_from_the_same_address_but_where_the_exchange_is_this_machine(
+    extra, expected
+):
+    assert read(**extra).settings.coordinate is expected
 
 
 def test_blanks_around_key_and_secret_are_not_part_of_them():
@@ -200,6 +229,11 @@ MISTAKES = {
     "a weight that is no number": ({"weight_share": "nan"}, "weight_share is 'nan'"),
     "an endless timeout": ({"timeout_s": "inf"}, "timeout_s is 'inf'; .* from 0.1 to 300"),
     "a negative timeout": ({"timeout_s": -1}, "timeout_s is -1"),
+    "no limit at all": ({"futures_weight_limit": 0}, "futures_weight_limit is 0; .* from 1 to 1000000"),
+    "half a limit": ({"papi_weight_limit": 0.5}, "papi_weight_limit is 0.5"),
+    "a limit that is a word": ({"sapi_weight_limit": "much"}, "sapi_weight_limit is 'much'"),
+    "a maybe": ({"coordinate": "maybe"}, "coordinate is 'maybe'; it has to be true or false"),
+    "a number for yes": ({"coordinate": 1}, "coordinate is 1; it has to be true or false"),
     "a label with a slash": ({"account": "a/b"}, "account 'a/b' cannot be used"),
     "a label that leads upwards": ({"account": ".."}, r"account '\.\.' cannot be used"),
     "a label with an equals sign": ({"account": "a=b"}, "account 'a=b' cannot be used"),

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import itertools
 import json
-from contextlib import ExitStack
+from collections import Counter
 
 import pytest
-from scripted import Time
+from running import START, WEEK
 
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.client import ATTEMPTS, BinanceClient
-from airflow_provider_binance_liq.client import Settings as Reach
-from airflow_provider_binance_liq.connection import Account
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
-from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
@@ -30,9 +26,8 @@ from airflow_provider_binance_liq.exceptions import (
     UnstablePaging,
 )
 from airflow_provider_binance_liq.extraction import Filters
-from airflow_provider_binance_liq.job import Job
 from airflow_provider_binance_liq.landing import fetch_object, open_destination
-from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator, make_row
+from airflow_provider_binance_liq.simulator import Fault, make_row
 
 BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "time"]
 BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "number"]
@@ -41,70 +36,6 @@ KEEPS, ORDERS, FILTERS = (
     ("ascending", "descending", "shuffled", "order_id"),
     ("time", "updateTime"),
 )
-#: 2026-10-01 … 2026-10-07; one of its days has the cascade
-WEEK = Window(1_790_812_800_000, 1_790_812_800_000 + 7 * DAY_MS)
-START = WEEK.start_ms
-
-
-class Run:
-    """An exchange, a client that lives in its time, and a destination."""
-
-    def __init__(self, exchange, world, directory):
-        self.exchange, self.world, self.directory = exchange, world, directory
-        credentials = exchange.credentials()
-        self.reach = Reach(
-            api_key=credentials.api_key,
-            signer=HmacSigner(credentials.secret),
-            origins=dict.fromkeys(FAMILIES, exchange.url),
-        )
-
-    def job(self, endpoint, window, *, symbols=None, auto_close_type=None, **known):
-        row = get_endpoint(endpoint)
-        return Job(
-            endpoint=row,
-            window=window,
-            filters=Filters.of(row, symbols, auto_close_type),
-            account=Account("desk", known.pop("reach", self.reach)),
-            destination=known.pop("destination", f"file://{self.directory}/lake"),
-            **known,
-        )
-
-    def run(self, endpoint, window, **known):
-        job = self.job(endpoint, window, **known)
-        client = BinanceClient(self.reach, **self.world.arguments)
-        try:
-            return job.run(client=client, clock=self.world.clock)
-        finally:
-            client.close()
-
-    def rows(self, manifest):
-        content = open_destination(manifest.object.uri).read_bytes()
-        if manifest.object.compression:
-            content = gzip.decompress(content)
-        assert content == b"" or content.endswith(b"\n")
-        return content.split(b"\n")[:-1]
-
-    def truth(self, endpoint, window):
-        return self.exchange.truth(endpoint, start_ms=window.start_ms, end_ms=window.end_ms)
-
-    def cascade(self):
-        (day,) = self.exchange.cascade_days(WEEK.start_ms, WEEK.end_ms)
-        start = (day.toordinal() - 719_163) * DAY_MS
-        return Window(start, start + DAY_MS)
-
-
-@pytest.fixture
-def start(tmp_path):
-    with ExitStack() as running:
-
-        def begin(rows=None, **knobs):
-            world = Time((WEEK.end_ms + 5 * DAY_MS) / 1000)
-            history = None if rows is None else ExplicitHistory(rows)
-            settings = Settings(**{"seed": 11, **knobs})
-            exchange = running.enter_context(Simulator(settings, clock=world.clock, history=history))
-            return Run(exchange, world, tmp_path)
-
-        yield begin
 
 
 @pytest.fixture
@@ -333,6 +264,29 @@ def test_few_symbols_are_asked_for_apart_and_many_together_whichever_weighs_less
 
 
 WEEK_PART = Window(START, START + DAY_MS)
+
+
+@pytest.mark.parametrize("count", [3, 10])
+@pytest.mark.parametrize("keep", KEEPS)
+def test_on_the_worst_day_many_symbols_are_asked_for_apart_too(start, count, keep):
+    run = start(keep=keep, tie_rows=0)
+    window = run.cascade()
+    counts = Counter(json.loads(body)["symbol"] for body in run.truth("usdm_futures", window))
+    symbols = sorted(symbol for symbol, _ in counts.most_common(count))
+    manifest = run.run("usdm_futures", window, symbols=symbols)
+    assert manifest.object.rows == sum(counts[symbol] for symbol in symbols)
+    pages = sum(2 + -(-counts[symbol] // 90) for symbol in symbols)
+    assert manifest.proof.weight <= 50 + 20 * pages < 50 * -(-sum(counts.values()) // 100)
+
+
+@pytest.mark.parametrize("max_span_hours", [None, 5.0])
+def test_a_symbol_that_is_no_longer_listed_is_found_among_all(start, max_span_hours):
+    run = start(max_span_hours=max_span_hours)
+    window = run.cascade()
+    known = sorted({json.loads(body)["symbol"] for body in run.truth("usdm_futures", window)})[:2]
+    manifest = run.run("usdm_futures", window, symbols=["GONEUSDT", *known])
+    expected = [b for b in run.truth("usdm_futures", window) if json.loads(b)["symbol"] in known]
+    assert run.rows(manifest) == expected
 
 
 def test_isolated_symbols_are_asked_for_by_their_own_parameter(start):

@@ -46,6 +46,10 @@ class Family:
     weight_pool: str
     #: weight per minute and IP address; for sapi, per endpoint
     weight_limit: int
+    #: the cheapest public path whose answer tells the used weight; None where no request weighs much
+    scout_path: str | None = None
+    #: public path that tells the limit; None where only the documentation does
+    limits_path: str | None = None
     #: each endpoint counts against a limit of its own
     weight_per_endpoint: bool = False
 
@@ -69,6 +73,8 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 used_weight_header="X-MBX-USED-WEIGHT-1M",
                 weight_pool="futures",
                 weight_limit=2400,
+                scout_path="/fapi/v1/time",
+                limits_path="/fapi/v1/exchangeInfo",
             ),
             Family(
                 name="dapi",
@@ -78,6 +84,8 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 used_weight_header="X-MBX-USED-WEIGHT-1M",
                 weight_pool="futures",
                 weight_limit=2400,
+                scout_path="/dapi/v1/time",
+                limits_path="/dapi/v1/exchangeInfo",
             ),
             Family(
                 name="papi",
@@ -87,6 +95,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 used_weight_header="X-MBX-USED-WEIGHT-1M",
                 weight_pool="papi",
                 weight_limit=6000,
+                scout_path="/papi/v1/ping",
             ),
             Family(
                 name="sapi",
@@ -101,6 +110,9 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         )
     }
 )
+
+#: what weight is counted by; `sapi` stands for each of its endpoints
+POOLS: Final = tuple(dict.fromkeys(family.weight_pool for family in FAMILIES.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.rows import Page
@@ -62,6 +62,7 @@ _SLACK_ROWS: Final = 2
 _NEARLY: Final = 10
 #: new rows that may have appeared while a window was read, and so prove nothing of what was read before
 _MAY_BE_LATE: Final = 10
+_PROOF: Final = "each page proves the one before it"
 #: "Invalid symbol."
 _INVALID_SYMBOL: Final = -1121
 
@@ -104,9 +105,18 @@ class Experience:
     """What pages have taught so far; kept by the caller from window to window to save requests."""
 
     #: the side of a block on which rows were left out the last time
-    side: Side = "forward"
+    side: Side | None = None
+    #: the instant that the exchange filters by, once an answer has told
+    filtered_by: Instant | None = None
     #: a page longer than the default has been seen, so `limit` is honoured
     limit_honoured: bool = False
+
+
+class Restricted(TypedDict):
+    """What the plans of one extraction have in common."""
+
+    auto_close_type: AutoCloseType | None
+    experience: Experience
 
 
 Plan: TypeAlias = "Generator[Ask | AskSymbols, Answer, str]"
@@ -133,6 +143,45 @@ def plan(
     if endpoint.paging == "number":
         return _NumberedReading(ask).run()
     return _TimeWalk(endpoint, ask, experience or Experience()).run()
+
+
+def plan_several(
+    endpoint: Endpoint,
+    window: Window,
+    symbols: Sequence[str],
+    *,
+    auto_close_type: AutoCloseType | None = None,
+    experience: Experience | None = None,
+) -> Plan:
+    """Plan the requests that prove `window` for several symbols, which are cheaper to ask for all at once.
+
+    That holds for one short page, as almost every window is. A window of many pages is cheaper symbol by
+    symbol, whatever their share of its rows: a page of one symbol weighs less than a page of all.
+
+    :raises LiquidationsError: as `plan` does.
+    """
+    restricted: Restricted = {
+        "auto_close_type": auto_close_type,
+        "experience": experience or Experience(),
+    }
+    whole = Ask(window.first_ms, window.last_ms, auto_close_type=auto_close_type)
+    walk = _TimeWalk(endpoint, whole, restricted["experience"])
+    try:
+        if (yield from walk.fits_one_page()):
+            return _PROOF
+    except SpanRefused as refusal:
+        for piece in window.split(_shorter(whole, refusal) + 1):
+            yield from plan_several(endpoint, piece, symbols, **restricted)
+        return _PROOF
+    try:
+        for symbol in symbols:
+            yield from plan(endpoint, window, symbol=symbol, **restricted)
+    except RequestRejected as refusal:
+        if refusal.code != _INVALID_SYMBOL:
+            raise
+        # One that is no longer listed may have rows all the same.
+        return (yield from plan(endpoint, window, **restricted))
+    return _PROOF
 
 
 class _NumberedReading:
@@ -197,8 +246,6 @@ class _TimeWalk:
         self.endpoint = endpoint
         self.ask = ask
         self.experience = experience
-        #: the instant that the exchange filters by, once an answer has told
-        self.filtered_by: Instant | None = None
         self.longest_ms: int | None = None
         self.careful = False
         self.split = False
@@ -213,8 +260,13 @@ class _TimeWalk:
         except _Refuted:
             self.careful = True
             yield from self._prove(self.ask)
-        proof = "short pages alone" if self.careful else "each page proves the one before it"
+        proof = "short pages alone" if self.careful else _PROOF
         return f"{proof}; full instants split by autoCloseType and symbol" if self.split else proof
+
+    def fits_one_page(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask for all of it at once; whether the answer proves it."""
+        page = yield from self._send(self.ask)
+        return not self._is_nearly_full(page)
 
     # Asking.
 
@@ -231,9 +283,9 @@ class _TimeWalk:
         if self.split and ask.auto_close_type:
             self.typed.update(row.key for row in rows)
         if any(not ask.first_ms <= row.created_ms <= ask.last_ms for row in rows):
-            self.filtered_by = "updated"
+            self.experience.filtered_by = "updated"
         elif any(not ask.first_ms <= row.updated_ms <= ask.last_ms for row in rows):
-            self.filtered_by = "created"
+            self.experience.filtered_by = "created"
 
     def _is_nearly_full(self, page: Page) -> bool:
         """Whether rows may have been left out, also where the exchange counts to the limit, then filters."""
@@ -282,6 +334,7 @@ class _TimeWalk:
 
     def _walk(self, ask: Ask, page: Page) -> Step:
         """Follow the blocks from `page`, the full answer to `ask`."""
+        self.experience.side = self.experience.side or _likely_side(ask, page)
         yield from self._test_block(ask, page)
         while self._is_full(page):
             for side in _sides(self.experience.side):
@@ -358,10 +411,10 @@ class _TimeWalk:
         if cut_by == hiding:
             # Cut by this instant but filtered by the other one, rows could hide behind any edge.
             yield from self._tell_filter(page)
-            if self.filtered_by != cut_by:
+            if self.experience.filtered_by != cut_by:
                 raise _Refuted
         # The exact instant only where the rows are seen to be cut by it; otherwise the superset.
-        exact = self.filtered_by if self.filtered_by == cut_by else None
+        exact = self.experience.filtered_by if self.experience.filtered_by == cut_by else None
         slack = _slack(side, page.rows, self._slack_rows(cut_by))
         if side == "forward":
             edge = max(map(_INSTANTS[exact or "created"], page.rows)) - slack
@@ -387,9 +440,11 @@ class _TimeWalk:
         if not fresh:
             return 0
         block = _Block(page.rows)
-        if self.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
+        if self.experience.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
             yield from self._tell_filter(page)
-        counting: set[Instant] = {self.filtered_by} if self.filtered_by else {"created", "updated"}
+        counting: set[Instant] = (
+            {self.experience.filtered_by} if self.experience.filtered_by else {"created", "updated"}
+        )
         if any(block.around(row) & counting for row in fresh):
             raise _Refuted
         return sum(block.is_passed(side, row, counting) for row in fresh)
@@ -397,27 +452,30 @@ class _TimeWalk:
     def _tell_filter(self, page: Page) -> Step:
         """Ask between the two instants of one known row: it answers only if filtered by `updateTime`."""
         row = max(page.rows, key=lambda row: row.updated_ms - row.created_ms)
-        if self.filtered_by or row.created_ms == row.updated_ms:
+        if self.experience.filtered_by or row.created_ms == row.updated_ms:
             return
         # No more than two milliseconds: any exchange takes so short a span.
         between = self._askable(max(row.created_ms + 1, row.updated_ms - 1), row.updated_ms)
         if between.first_ms <= row.created_ms:
             return  # at the very end of the window there is nothing between
         found = yield from self._send(between)
-        if self.filtered_by is None and not self._is_full(found):
-            self.filtered_by = "updated" if row in found.rows else "created"
+        if self.experience.filtered_by is None and not self._is_full(found):
+            self.experience.filtered_by = "updated" if row in found.rows else "created"
 
     # Careful: short pages alone.
 
     def _cut(self, ask: Ask, page: Page) -> Step:
-        """Cut `ask`, which `page` filled, around and through the rows of the page."""
+        """Cut `ask`, which `page` filled or nearly so, around and through the rows of the page."""
         if ask.last_ms - ask.first_ms <= 1:
             if self._is_full(page):
                 yield from self._split(ask, page)
             return
         instants = sorted(row.created_ms for row in page.rows)
         end = max(row.updated_ms for row in page.rows) + 1
-        cuts = {instants[0], instants[len(instants) // 2], end}
+        middle = instants[len(instants) // 2]
+        # Without a row left out, or with few, two halves are short enough; but not where many share an instant.
+        halves = not self._is_full(page) and instants[0] < middle < instants[-1]
+        cuts = {middle} if halves else {instants[0], middle, end}
         inside = {cut for cut in cuts if ask.first_ms < cut <= ask.last_ms}
         yield from self._prove_pieces(ask, inside or _starts(ask, (ask.last_ms - ask.first_ms) // 2))
 
@@ -512,8 +570,15 @@ def _median(values: Iterable[int]) -> int:
     return ordered[len(ordered) // 2]
 
 
-def _sides(first: Side) -> tuple[Side, Side]:
-    return ("forward", "backward") if first == "forward" else ("backward", "forward")
+def _sides(first: Side | None) -> tuple[Side, Side]:
+    return ("backward", "forward") if first == "backward" else ("forward", "backward")
+
+
+def _likely_side(ask: Ask, page: Page) -> Side:
+    """Guess on which side of a block rows were left out: on that where the block leaves more time."""
+    before_ms = min(row.created_ms for row in page.rows) - ask.first_ms
+    after_ms = ask.last_ms - max(row.created_ms for row in page.rows)
+    return "backward" if before_ms > after_ms else "forward"
 
 
 def _starts(ask: Ask, longest_ms: int) -> set[int]:

@@ -4,59 +4,148 @@ Binance counts weight per IP address in fixed UTC minutes, everybody on that add
 live trading too. A request is let go only if, after it, no more than our share of the limit is used; until
 then it waits for the next minute. A ban, or a Retry-After, holds everything back until it ends.
 
-Instants are epoch milliseconds on the exchange's clock, and are always passed in.
+What is known of an address stands in a `Book`: requests on their way, what the server last said, holds, a
+ban. One client keeps its own; several on one machine may keep one together, since all of it is plain values
+that can be written down (`ledger`). Instants are epoch milliseconds on the exchange's clock, and are always
+passed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 MINUTE_MS: Final = 60_000
+#: an answer that comes so soon after the minute has begun may still tell the weight of the one before
+_TURN_MS: Final = 2_000
+#: a request of an earlier minute that has no answer for so long was lost, or whoever sent it has died
+_LOST_AFTER_MS: Final = 60_000
+#: a limit that was read is trusted for so long
+_LIMIT_MS: Final = 60 * MINUTE_MS
+#: a use below this part of our share is taken to be within any limit, so that quiet windows need not read it
+_SURELY_WITHIN: Final = 0.1
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """Weight that the exchange allows an IP address in one of its minutes."""
+
+    weight: int
+    #: length of that minute
+    minute_ms: int = MINUTE_MS
+    #: when the exchange said so; 0: by its documentation
+    read_at_ms: int = 0
+
+
+class Usage(msgspec.Struct):
+    """What is known of one pool's use."""
+
+    #: number of the minute that `counted` is of
+    minute: int = -1
+    #: weight that the server said is used, or else what answered requests cost
+    counted: int = 0
+    #: requests without an answer yet: when they were sent, and their weight
+    on_their_way: dict[str, tuple[int, int]] = {}
+    held_until_ms: int = 0
 
 
 @dataclass(slots=True)
 class Budget:
-    """One limit of the exchange: a pool of families, or one endpoint."""
+    """One limit of the exchange, of a pool of families or of one endpoint, and our share of it."""
 
     #: weight per minute that the exchange allows the IP address
     limit: int
     #: share of the limit that may be used up, by us and everybody else on the address, before we wait
     share: float
     minute_ms: int = MINUTE_MS
-    _minute: int = -1
-    _used: int = 0
-    _held_until_ms: int = 0
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def allowed(self) -> int:
         """Weight that may be used in one minute."""
         return int(self.limit * self.share)
 
+    def is_known(self, now_ms: int) -> bool:
+        """Whether an answer has told anything of the minute of `now_ms`."""
+        return self.usage.minute == now_ms // self.minute_ms
+
     def used(self, now_ms: int) -> int:
-        """Return the weight known to be used in the minute of `now_ms`."""
-        return self._used if self._minute == now_ms // self.minute_ms else 0
+        """Return the weight that may be used in the minute of `now_ms`, as far as is known."""
+        minute = now_ms // self.minute_ms
+        coming = sum(
+            weight
+            for sent_ms, weight in self.usage.on_their_way.values()
+            if sent_ms // self.minute_ms == minute or now_ms - sent_ms < _LOST_AFTER_MS
+        )
+        return coming + (self.usage.counted if self.is_known(now_ms) else 0)
 
     def ready_at(self, now_ms: int, weight: int) -> int:
         """When a request of `weight` may be sent: `now_ms`, or the instant to wait for."""
-        at_ms = max(now_ms, self._held_until_ms)
+        at_ms = max(now_ms, self.usage.held_until_ms)
         return at_ms if self.used(at_ms) + weight <= self.allowed else self.next_minute(at_ms)
 
     def next_minute(self, now_ms: int) -> int:
         """When the exchange begins to count anew."""
         return (now_ms // self.minute_ms + 1) * self.minute_ms
 
-    def spend(self, now_ms: int, weight: int) -> None:
-        """Count a request that is being sent, until the server's answer says more."""
-        self._set(now_ms, self.used(now_ms) + weight)
+    def send(self, ticket: str, now_ms: int, weight: int) -> None:
+        """Count a request that is being sent; `ticket` is its name until it is answered."""
+        kept = {
+            name: (sent_ms, known)
+            for name, (sent_ms, known) in self.usage.on_their_way.items()
+            if now_ms - sent_ms < max(_LOST_AFTER_MS, self.minute_ms)
+        }
+        self.usage.on_their_way = {**kept, ticket: (now_ms, weight)}
 
-    def observe(self, now_ms: int, used: int) -> None:
-        """Take over what the server says is used in this minute."""
-        self._set(now_ms, used)
+    def answer(self, ticket: str, now_ms: int, used: int | None = None) -> None:
+        """Take over what the answer says is used in this minute; without an answer, the request may count."""
+        _, weight = self.usage.on_their_way.pop(ticket, (0, 0))
+        if not self.is_known(now_ms):
+            self.usage.minute, self.usage.counted = now_ms // self.minute_ms, 0
+        if used is None:
+            self.usage.counted += weight
+        elif now_ms % self.minute_ms < _TURN_MS:
+            self.usage.counted = used
+        else:
+            # Answers overtake each other, and the exchange's count only grows.
+            self.usage.counted = max(self.usage.counted, used)
 
     def hold(self, until_ms: int) -> None:
         """Let nothing go before `until_ms`; a hold is never shortened."""
-        self._held_until_ms = max(self._held_until_ms, until_ms)
+        self.usage.held_until_ms = max(self.usage.held_until_ms, until_ms)
 
-    def _set(self, now_ms: int, used: int) -> None:
-        self._minute, self._used = now_ms // self.minute_ms, used
+
+class Book(msgspec.Struct):
+    """What is known of one IP address's weight."""
+
+    pools: dict[str, Usage] = {}
+    #: limits that the exchange told
+    limits: dict[str, Limit] = {}
+    banned_until_ms: int = 0
+
+    def budget(self, pool: str, documented: Limit, share: float, now_ms: int) -> Budget:
+        """Return the budget of a pool: by the limit that the exchange told lately, or else `documented`."""
+        limit = self.limits.get(pool, documented)
+        if now_ms - limit.read_at_ms > _LIMIT_MS:
+            limit = documented
+        return Budget(limit.weight, share, limit.minute_ms, self.pools.setdefault(pool, Usage()))
+
+    def lacks_limit(self, pool: str, budget: Budget, weight: int, now_ms: int) -> bool:
+        """Whether the limit should be read before a request of `weight` is sent."""
+        told = self.limits.get(pool)
+        if told is not None and now_ms - told.read_at_ms <= _LIMIT_MS:
+            return False
+        return budget.used(now_ms) + weight > budget.allowed * _SURELY_WITHIN
+
+    def learn(self, pool: str, limit: Limit) -> None:
+        """Keep a limit that the exchange told; what was counted in its minute stays counted."""
+        known, usage = self.limits.get(pool), self.pools.setdefault(pool, Usage())
+        before_ms = known.minute_ms if known else MINUTE_MS
+        if usage.minute == limit.read_at_ms // before_ms:
+            usage.minute = limit.read_at_ms // limit.minute_ms
+        self.limits[pool] = limit
+
+    def ban(self, until_ms: int) -> None:
+        """Let nothing of any pool go before `until_ms`; a ban is never shortened."""
+        self.banned_until_ms = max(self.banned_until_ms, until_ms)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, get_args
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_binance_liq.core.differences import MissingRows
@@ -146,25 +146,32 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window and return its manifest."""
-        return self._execute(context, holds=0)
+        return self._execute(context)
 
-    def resume(self, context: Context, event: Any = None, holds: int = 0) -> dict[str, Any]:
-        """Go on after a deferral; `holds` counts the answers in a row that asked to wait."""
+    def resume(
+        self, context: Context, event: Any = None, holds: int = 0, journal: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Go on after a deferral, from what `journal` has kept of the answers so far.
+
+        :param holds: how many answers in a row asked to wait.
+        """
         self.log.info("Resumed, after waiting until %s", event)
-        return self._execute(context, holds)
+        return self._execute(context, holds, journal)
 
-    def _execute(self, context: Context, holds: int) -> dict[str, Any]:
+    def _execute(
+        self, context: Context, holds: int = 0, journal: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         where = self.endpoint
         try:
             window = self._window(context)
             where = f"{self.endpoint} {window}"
             self._settle(window)
-            return self._extract(window, holds).to_dict()
+            return self._announced(self._extract(window, holds, journal).to_dict(), context)
         except Throttled as error:
             error.where = error.where or where
             if not self.deferrable:
                 raise
-            self._defer_until(error.retry_at_ms, error.holds)
+            self._defer_until(error.retry_at_ms, error.holds, error.journal)
         except PermanentError as error:
             error.where = error.where or where
             message = f"{type(error).__name__}: {error}"
@@ -172,6 +179,13 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         except LiquidationsError as error:
             error.where = error.where or where
             raise
+
+    def _announced(self, manifest: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Put the manifest into the event of each asset that the task has as an outlet."""
+        for outlet in self.outlets:
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra = manifest
+        return manifest
 
     # The window.
 
@@ -208,33 +222,38 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             self.log.info("Waiting %.1f s, until %s", seconds, iso(until_ms))
             time.sleep(seconds)
 
-    def _defer_until(self, until_ms: int, holds: int = 0) -> NoReturn:
+    def _defer_until(self, until_ms: int, holds: int = 0, journal: dict[str, str] | None = None) -> NoReturn:
         """Give the worker slot back until an instant."""
         self.log.info("Waiting until %s without a worker slot", iso(until_ms))
         trigger = DateTimeTrigger(moment=to_datetime(until_ms))
-        self.defer(trigger=trigger, method_name="resume", kwargs={"holds": holds})
+        self.defer(trigger=trigger, method_name="resume", kwargs={"holds": holds, "journal": journal})
 
     # The extraction.
 
-    def _extract(self, window: Window, holds: int) -> Manifest:
+    def _extract(self, window: Window, holds: int, journal: dict[str, str] | None) -> Manifest:
         from airflow_provider_binance_liq.extraction import Filters  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.hooks.bans import heeding_bans  # noqa: PLC0415 - see above
         from airflow_provider_binance_liq.job import Job  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.journal import Part  # noqa: PLC0415 - see above
 
         endpoint = get_endpoint(self.endpoint)
         doubt = self._retention(endpoint, window)
+        account = BinanceHook(self.binance_conn_id).account()
         job = Job(
             endpoint=endpoint,
             window=window,
             filters=Filters.of(endpoint, self.symbols, self.auto_close_type),
-            account=BinanceHook(self.binance_conn_id).account(),
+            account=account,
             destination=self.destination,
             compression=self.compression,
             doubt=doubt,
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
             earlier_holds=holds,
+            journal=Part(**journal) if journal else None,
         )
-        return job.run()
+        with heeding_bans(account.settings, _now_ms(), holds, journal):
+            return job.run()
 
     def _retention(self, endpoint: Endpoint, window: Window) -> str:
         """Tell why the window cannot be claimed complete; empty where it can.

@@ -177,7 +177,8 @@ def minutes_spent(weights, limit, share):
     budget, now = Budget(limit, share), START
     for weight in weights:
         now = budget.ready_at(now, weight)
-        budget.spend(now, weight)
+        budget.send("one", now, weight)
+        budget.answer("one", now)
     return (now - START) // MINUTE_MS + 1
 
 

@@ -235,7 +235,7 @@ def tie(count, *, symbols=1, kinds=1, at=50_000_000):
 def test_a_nearly_full_page_is_proven_by_shorter_ones(count):
     exchange = ModelExchange(cascade(count))
     found, _ = drive(plan(BY_TIME, DAY), exchange)
-    assert (len(found), len(exchange.asked)) == (count, 5)
+    assert (len(found), len(exchange.asked)) == (count, 3)
 
 
 def test_ninety_nine_rows_of_one_millisecond_need_not_be_split():

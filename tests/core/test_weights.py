@@ -7,26 +7,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from airflow_provider_binance_liq.core.weights import MINUTE_MS, Budget
+from airflow_provider_binance_liq.core.weights import MINUTE_MS, Book, Budget, Limit
 
 NOON = 1_791_633_600_000
 
 
+def spend(budget, now, weight, used=None):
+    """Send a request that is answered at once."""
+    budget.send("one", now, weight)
+    budget.answer("one", now, used)
+
+
 def test_a_request_that_fits_our_share_may_go_at_once():
     budget = Budget(2400, 0.5)
-    budget.spend(NOON, 1150)
+    spend(budget, NOON, 1150)
     assert budget.ready_at(NOON, 50) == NOON
 
 
 def test_a_request_that_would_exceed_our_share_waits_for_the_next_minute():
     budget = Budget(2400, 0.5)
-    budget.spend(NOON + 7_000, 1151)
+    spend(budget, NOON + 7_000, 1151)
     assert budget.ready_at(NOON + 7_000, 50) == NOON + MINUTE_MS
 
 
 def test_the_count_begins_anew_with_the_utc_minute():
     budget = Budget(2400, 0.5)
-    budget.observe(NOON, 2400)
+    spend(budget, NOON, 50, used=2400)
     assert budget.used(NOON + MINUTE_MS - 1) == 2400
     assert budget.used(NOON + MINUTE_MS) == 0
     assert budget.ready_at(NOON + MINUTE_MS, 50) == NOON + MINUTE_MS
@@ -35,16 +41,105 @@ def test_the_count_begins_anew_with_the_utc_minute():
 @pytest.mark.parametrize("said", [0, 50, 1200, 2399])
 def test_what_the_server_says_is_used_replaces_what_we_think(said):
     budget = Budget(2400, 0.5)
-    budget.spend(NOON, 700)
-    budget.observe(NOON + 5, said)
+    spend(budget, NOON, 700)
+    spend(budget, NOON + 5, 1, used=said)
     assert budget.used(NOON + 5) == said
 
 
 def test_what_others_on_the_address_use_counts_against_our_share():
     budget = Budget(2400, 0.5)
-    budget.spend(NOON, 50)
-    budget.observe(NOON, 1190)
+    spend(budget, NOON, 50, used=1190)
     assert budget.ready_at(NOON, 20) == NOON + MINUTE_MS
+
+
+def test_a_request_on_its_way_counts_beside_what_the_server_says_of_another():
+    budget = Budget(2400, 0.5)
+    budget.send("slow", NOON + 9_000, 50)
+    spend(budget, NOON + 9_100, 50, used=1100)
+    assert budget.used(NOON + 9_200) == 1150
+    budget.answer("slow", NOON + 9_300, 1150)
+    assert budget.used(NOON + 9_300) == 1150
+
+
+def test_an_answer_that_was_overtaken_does_not_take_back_what_a_later_one_said():
+    budget = Budget(2400, 0.5)
+    budget.send("slow", NOON + 9_000, 50)
+    budget.send("fast", NOON + 9_000, 50)
+    budget.answer("fast", NOON + 9_100, 900)
+    budget.answer("slow", NOON + 9_200, 850)
+    assert budget.used(NOON + 9_200) == 900
+
+
+def test_a_count_of_the_minute_before_is_corrected_by_the_first_one_of_this_minute():
+    budget = Budget(2400, 0.5)
+    spend(budget, NOON + 10, 50, used=1180)
+    spend(budget, NOON + 400, 50, used=50)
+    assert budget.used(NOON + 500) == 50
+
+
+def test_a_request_without_an_answer_counts_until_it_must_be_lost():
+    budget = Budget(2400, 0.5)
+    budget.send("of one who died", NOON + 59_000, 50)
+    assert budget.used(NOON + 61_000) == 50
+    assert budget.used(NOON + 59_000 + MINUTE_MS) == 0
+    budget.send("another", NOON + 3 * MINUTE_MS, 20)
+    assert list(budget.usage.on_their_way) == ["another"]
+
+
+def test_an_answer_nobody_waits_for_changes_nothing_but_what_it_says():
+    budget = Budget(2400, 0.5)
+    budget.answer("unknown", NOON, None)
+    assert budget.used(NOON) == 0
+    budget.answer("unknown", NOON, 70)
+    assert budget.used(NOON) == 70
+
+
+# --- the book of an address -----------------------------------------------------------------------------
+
+
+DOCUMENTED = Limit(2400)
+
+
+def test_a_limit_that_the_exchange_told_holds_for_an_hour():
+    book = Book()
+    book.learn("futures", Limit(1000, MINUTE_MS, NOON))
+    assert book.budget("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS).limit == 1000
+    assert book.budget("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS + 1).limit == 2400
+    assert book.budget("papi", Limit(6000), 0.5, NOON).limit == 6000
+
+
+def test_a_limit_is_lacking_from_where_a_lower_one_could_matter():
+    book = Book()
+    budget = book.budget("futures", DOCUMENTED, 0.5, NOON)
+    assert not book.lacks_limit("futures", budget, 50, NOON)
+    spend(budget, NOON, 50, used=71)
+    assert book.lacks_limit("futures", budget, 50, NOON)
+    book.learn("futures", Limit(2400, MINUTE_MS, NOON))
+    assert not book.lacks_limit("futures", budget, 50, NOON)
+    assert book.lacks_limit("futures", budget, 121, NOON + 61 * MINUTE_MS)
+
+
+@pytest.mark.parametrize("minute_ms", [5_000, MINUTE_MS])
+def test_what_was_counted_stays_counted_when_a_limit_is_learnt(minute_ms):
+    book = Book()
+    spend(book.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 50, used=300)
+    book.learn("futures", Limit(1000, minute_ms, NOON + 3))
+    assert book.budget("futures", DOCUMENTED, 0.5, NOON + 3).used(NOON + 3) == 300
+
+
+def test_a_ban_is_never_shortened():
+    book = Book()
+    book.ban(NOON + 600_000)
+    book.ban(NOON + 1)
+    assert book.banned_until_ms == NOON + 600_000
+
+
+def test_two_books_have_nothing_in_common():
+    spend(Book().budget("futures", DOCUMENTED, 0.5, NOON), NOON, 50)
+    assert Book().pools == {}
+
+
+# --- holds ----------------------------------------------------------------------------------------------
 
 
 def test_a_hold_lets_nothing_go_before_it_ends():
@@ -104,10 +199,8 @@ class Spending(RuleBasedStateMachine):
         while (ready := self.budget.ready_at(self.now, weight)) > self.now:
             self.advance(ready)
         self.sent_during_hold |= self.now < self.held_until
-        self.budget.spend(self.now, weight)
         self.used, self.ours = self.used + weight, self.ours + weight
-        if reads_header:
-            self.budget.observe(self.now, self.used)
+        spend(self.budget, self.now, weight, self.used if reads_header else None)
 
     @rule(weight=st.integers(1, 600))
     def others_spend(self, weight):

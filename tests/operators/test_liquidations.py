@@ -294,6 +294,55 @@ def test_a_ban_is_waited_for_without_a_worker_slot(operator, exchange, now):
     assert exchange.stats.during_ban == 0
 
 
+def test_after_a_ban_it_goes_on_from_what_it_already_has(operator, exchange, now):
+    exchange.add_fault(Fault("http_418", nth=2, seconds=600))
+    two_weeks = interval(DAY - timedelta(days=13), timedelta(days=14))
+    with pytest.raises(TaskDeferred) as deferred:
+        operator().execute(two_weeks)
+    now.move_to(deferred.value.trigger.serialize()[1]["moment"])
+    kwargs = json.loads(json.dumps(deferred.value.kwargs))
+    manifest = operator().resume(two_weeks, None, **kwargs)
+    assert manifest["object"]["rows"] == 3
+    assert manifest["proof"]["pages"] == 3
+    assert sum(request.endpoint == "usdm_futures" for request in exchange.requests) == 4
+
+
+@pytest.fixture
+def banned(exchange, monkeypatch):
+    """Let another task have told of a ban."""
+
+    def tell(until):
+        host = exchange.url.removeprefix("http://")
+        monkeypatch.setenv(f"AIRFLOW_VAR_BINANCE_IP_BANNED_UNTIL:{host}".upper(), until)
+
+    return tell
+
+
+def test_a_task_that_starts_during_a_ban_another_one_met_waits_without_asking(
+    operator, exchange, now, banned
+):
+    banned("2026-10-12T10:05:00Z")
+    task = operator(extra={"coordinate": True}.items())
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(interval(DAY))
+    assert not exchange.requests
+    moment = deferred.value.trigger.serialize()[1]["moment"]
+    assert moment == datetime(2026, 10, 12, 10, 5, tzinfo=UTC)
+    now.move_to(moment)
+    assert task.resume(interval(DAY), moment, **deferred.value.kwargs)["object"]["rows"] == 3
+
+
+@pytest.mark.parametrize("until", ["2026-10-12T09:29:00Z", "soon", ""])
+def test_a_ban_that_has_ended_or_cannot_be_read_holds_nobody(operator, banned, until):
+    banned(until)
+    assert operator(extra={"coordinate": True}.items()).execute(interval(DAY))["object"]["rows"] == 3
+
+
+def test_a_ban_of_an_address_that_is_not_shared_is_nobody_elses(operator, banned):
+    banned("2026-10-12T10:05:00Z")
+    assert operator().execute(interval(DAY))["object"]["rows"] == 3
+
+
 def test_a_ban_that_does_not_say_how_long_is_guessed_longer_each_time(operator, exchange, now):
     exchange.add_fault(Fault("http_418", times=None, seconds=1, until_in_body=False))
     waits, kwargs = [], {}

@@ -1,0 +1,211 @@
+"""The journal: the answers that an extraction has had, so that it goes on elsewhere and pays for none twice.
+
+A wait that is longer than a worker slot should be held ends the process, and with it the rows it has read.
+What is written down are the exchange's answers, in order: a plan of paging that is given the same answers
+asks the same questions, so it comes to where it stopped without a request. Where a question differs, the
+rest of the journal does not count, and the exchange is asked.
+
+A journal lies beside the object's place, hidden and unfinished as any half-written file, until the
+extraction that goes on from it has ended.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import shutil
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from airflow_provider_binance_liq import __version__
+from airflow_provider_binance_liq.core.rows import Page, read_row
+from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, StorageError
+from airflow_provider_binance_liq.landing import fetch_part, publish_part, remove_part
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+    from typing import BinaryIO
+
+    from airflow_provider_binance_liq.client import Spent
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.paging import Ask
+    from airflow_provider_binance_liq.extraction import Exchange
+    from airflow_provider_binance_liq.landing import Place
+
+log = logging.getLogger(__name__)
+
+#: the longest ban is 3 days (the exchange's general information); what is older was waiting for nothing
+_OLDEST_MS: Final = 4 * 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A journal in object storage: where it lies, and the checksum of what was written."""
+
+    uri: str
+    sha256: str
+
+
+class _Header(msgspec.Struct):
+    #: answers mean the same to the version that wrote them, and perhaps to no other
+    provider_version: str = ""
+    saved_at_ms: int = 0
+    #: what the answers cost
+    requests: int = 0
+    weight: int = 0
+
+
+class _Refusal(msgspec.Struct, omit_defaults=True):
+    message: str
+    code: int | None = None
+    longest_ms: int | None = None
+    of_span: bool = False
+
+    @classmethod
+    def of(cls, error: RequestRejected) -> Self:
+        longest_ms = error.longest_ms if isinstance(error, SpanRefused) else None
+        return cls(str(error), error.code, longest_ms, isinstance(error, SpanRefused))
+
+    def to_error(self) -> RequestRejected:
+        if self.of_span:
+            return SpanRefused(self.message, self.code, self.longest_ms)
+        return RequestRejected(self.message, self.code)
+
+
+#: the values of an `Ask`
+_Ask = tuple[int, int, str | None, str | None, int | None]
+
+
+class _Entry(msgspec.Struct, omit_defaults=True):
+    """One answer; without an `ask`, it is the list of symbols."""
+
+    ask: _Ask | None = None
+    rows: list[msgspec.Raw] = []
+    total: int | None = None
+    refused: _Refusal | None = None
+    symbols: list[str] | None = None
+
+
+_read_header: Final = msgspec.json.Decoder(_Header).decode
+_read_entry: Final = msgspec.json.Decoder(_Entry).decode
+
+
+class Journal:
+    """Stands between an extraction and the exchange: repeats earlier answers, then asks; writes all down.
+
+    :param directory: on the local disk, for as long as the extraction lasts.
+    """
+
+    def __init__(self, exchange: Exchange, directory: Path) -> None:
+        self._exchange = exchange
+        self._directory = directory
+        self._written = (directory / "journal.ndjson").open("wb")
+        self._earlier: BinaryIO | None = None
+        self._part: Part | None = None
+        self._answers = 0
+        #: what the repeated answers had cost
+        self.requests = self.weight = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._written.close()
+        self._stop_repeating()
+
+    def go_on_from(self, part: Part, now_ms: int) -> None:
+        """Repeat the answers of an earlier part; where that cannot be read, everything is asked again."""
+        try:
+            path = fetch_part(part.uri, part.sha256, self._directory)
+        except StorageError as error:
+            log.warning("What was read before the wait is asked again: %s", error)
+            return
+        self._part = part
+        self._earlier = path.open("rb")
+        header = _read_header(self._earlier.readline())
+        if header.provider_version != __version__ or now_ms - header.saved_at_ms > _OLDEST_MS:
+            log.info("What was read before the wait is too old, or another version's; it is asked again")
+            self._stop_repeating()
+            return
+        self.requests, self.weight = header.requests, header.weight
+        log.info("Going on from what %d requests had told before the wait", header.requests)
+
+    def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
+        """Answer one question, as an earlier part did or else as the exchange does."""
+        known = self._repeat(ask)
+        if known is None:
+            return self._ask(endpoint, ask)
+        if known.refused is not None:
+            raise known.refused.to_error()
+        return Page(tuple(read_row(bytes(raw), endpoint) for raw in known.rows), known.total)
+
+    def symbols(self, endpoint: Endpoint) -> frozenset[str] | None:
+        """List the symbols there are; None where that cannot be known."""
+        known = self._repeat(None)
+        if known is not None:
+            return None if known.symbols is None else frozenset(known.symbols)
+        found = self._exchange.symbols(endpoint)
+        self._write(_Entry(symbols=None if found is None else sorted(found)))
+        return found
+
+    def save(self, place: Place, spent: Spent, now_ms: int) -> Part | None:
+        """Publish what was answered so far; None where that is nothing, or storage does not take it."""
+        if not self._answers:
+            return None
+        header = _Header(__version__, now_ms, self.requests + spent.requests, self.weight + spent.weight)
+        path = self._directory / "journal.gz"
+        try:
+            self._written.flush()
+            with gzip.open(path, "wb") as packed, (self._directory / "journal.ndjson").open("rb") as entries:
+                packed.write(msgspec.json.encode(header) + b"\n")
+                shutil.copyfileobj(entries, packed)
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            saved = Part(publish_part(path, place, sha256), sha256)
+        except (StorageError, OSError) as error:
+            log.warning("What was read so far cannot be kept, and will be asked again: %s", error)
+            return None
+        self.remove(but=saved)
+        return saved
+
+    def remove(self, but: Part | None = None) -> None:
+        """Remove the part that was gone on from: it is not needed any more."""
+        if self._part is None or self._part == but:
+            return
+        try:
+            remove_part(self._part.uri)
+        except StorageError as error:
+            log.warning("A journal that is not needed any more stays: %s", error)
+
+    def _ask(self, endpoint: Endpoint, ask: Ask) -> Page:
+        try:
+            page = self._exchange.fetch(endpoint, ask)
+        except RequestRejected as refusal:
+            self._write(_Entry(astuple(ask), refused=_Refusal.of(refusal)))
+            raise
+        self._write(_Entry(astuple(ask), [msgspec.Raw(row.body) for row in page.rows], page.total))
+        return page
+
+    def _repeat(self, ask: Ask | None) -> _Entry | None:
+        """Take the next answer of the earlier part, if it is one to this question."""
+        line = self._earlier.readline() if self._earlier else b""
+        entry = _read_entry(line) if line else None
+        if entry is None or entry.ask != (astuple(ask) if ask else None):
+            self._stop_repeating()
+            return None
+        self._write(entry)
+        return entry
+
+    def _write(self, entry: _Entry) -> None:
+        self._answers += 1
+        self._written.write(msgspec.json.encode(entry) + b"\n")
+
+    def _stop_repeating(self) -> None:
+        if self._earlier is not None:
+            self._earlier.close()
+        self._earlier = None

@@ -1,0 +1,140 @@
+"""The book of an IP address: shared by the processes of a machine where it can be, never in the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from scripted import Time
+
+from airflow_provider_binance_liq.core.weights import Book, Limit
+from airflow_provider_binance_liq.ledger import OwnLedger, SharedLedger, find_ledger
+from airflow_provider_binance_liq.pacing import Draw, Pacer, Wait
+
+NOON = 1_791_633_600_000
+FUTURES = Draw("fapi", "futures", 50)
+ORIGINS = {"fapi": "https://fapi.example", "dapi": "https://dapi.example"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "binance-liq" / "book.json"
+
+
+def spend(ledger, weight):
+    with ledger.open() as book:
+        book.budget("futures", Limit(2400), 0.5, NOON).send(os.urandom(4).hex(), NOON, weight)
+
+
+def used(ledger):
+    with ledger.open() as book:
+        return book.budget("futures", Limit(2400), 0.5, NOON).used(NOON)
+
+
+def test_what_one_writes_another_reads(path):
+    spend(SharedLedger(path), 50)
+    assert used(SharedLedger(path)) == 50
+
+
+def test_ledgers_of_their_own_know_nothing_of_each_other():
+    one, other = OwnLedger(), OwnLedger()
+    spend(one, 50)
+    assert (used(one), used(other)) == (50, 0)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"pools": 7}', b"\xff\xfe", b"null"])
+def test_a_book_that_cannot_be_read_is_begun_anew(path, text):
+    path.parent.mkdir(mode=0o700)
+    path.write_bytes(text)
+    ledger = SharedLedger(path)
+    assert used(ledger) == 0
+    spend(ledger, 20)
+    assert used(SharedLedger(path)) == 20
+
+
+def test_a_shorter_book_leaves_nothing_of_a_longer_one(path):
+    ledger = SharedLedger(path)
+    with ledger.open() as book:
+        book.pools.update({f"sapi:{number}": Book().budget("", Limit(1), 1, 0).usage for number in range(99)})
+    with ledger.open() as book:
+        book.pools.clear()
+    assert used(SharedLedger(path)) == 0
+
+
+def test_the_book_is_its_users_alone_and_holds_no_name_of_a_host(path):
+    spend(SharedLedger(path), 50)
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.parent.stat().st_mode & 0o077 == 0
+    assert "example" not in path.read_text()
+
+
+def test_a_directory_that_others_may_write_to_is_not_trusted(path, caplog):
+    path.parent.mkdir()
+    path.parent.chmod(0o777)
+    ledger = SharedLedger(path)
+    spend(ledger, 50)
+    assert used(ledger) == 50, "it goes on with a book of its own"
+    assert not path.exists()
+    assert caplog.text.count("without the other processes") == 1
+
+
+def test_a_link_that_somebody_left_there_is_not_followed(path, tmp_path):
+    path.parent.mkdir(mode=0o700)
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    path.symlink_to(target)
+    spend(SharedLedger(path), 50)
+    assert target.read_text() == "precious"
+
+
+def test_a_process_that_was_stopped_with_the_book_in_its_hands_holds_nobody_up_for_long(path):
+    world = Time()
+    with SharedLedger(path).open():
+        spend(SharedLedger(path, monotonic=world.clock, sleep=world.sleep), 50)
+    assert 1 < sum(world.naps) < 4
+
+
+def test_who_asks_elsewhere_or_through_another_proxy_has_another_book(monkeypatch):
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    here = find_ledger(ORIGINS, coordinate=True).path
+    assert find_ledger(dict(reversed(ORIGINS.items())), coordinate=True).path == here
+    assert find_ledger({"fapi": "https://other.example"}, coordinate=True).path != here
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+    assert find_ledger(ORIGINS, coordinate=True).path != here
+    assert isinstance(find_ledger(ORIGINS, coordinate=False), OwnLedger)
+
+
+# --- many processes -------------------------------------------------------------------------------------
+
+WORKER = """
+    import sys, pathlib
+    from airflow_provider_binance_liq.ledger import SharedLedger
+    from airflow_provider_binance_liq.pacing import Draw, Pacer, Wait
+    pacer = Pacer(SharedLedger(pathlib.Path(sys.argv[1])), 0.5, {})
+    admitted = 0
+    for _ in range(40):
+        if not isinstance(pacer.admit(Draw("fapi", "futures", 50), %d), Wait):
+            admitted += 1
+    print(admitted)
+"""
+
+
+def test_processes_that_ask_at_the_same_time_never_exceed_the_share_together(path):
+    command = [sys.executable, "-c", textwrap.dedent(WORKER % (NOON + 5_000)), str(path)]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    admitted = [int(worker.communicate(timeout=60)[0]) for worker in workers]
+    assert sum(admitted) == 2400 * 0.5 / 50
+    waits = Pacer(SharedLedger(path), 0.5, {}).admit(FUTURES, NOON + 5_000)
+    assert waits == Wait(NOON + 60_000, banned=False)
+
+
+def test_a_share_of_ones_own_is_kept_beside_others_with_a_larger_one(path):
+    greedy, modest = Pacer(SharedLedger(path), 1.0, {}), Pacer(SharedLedger(path), 0.1, {})
+    for _ in range(10):
+        assert isinstance(greedy.admit(FUTURES, NOON), str)
+    assert isinstance(modest.admit(FUTURES, NOON), Wait)
+    assert isinstance(greedy.admit(FUTURES, NOON), str)
