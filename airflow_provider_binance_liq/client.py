@@ -18,15 +18,14 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-import msgspec
 import requests
 import urllib3
 
 from airflow_provider_binance_liq.core.answers import Again, Fail, Hold, Response, judge
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
+from airflow_provider_binance_liq.core.public import read_limit, read_symbols, read_time
 from airflow_provider_binance_liq.core.rows import UnreadableBody, read_page
 from airflow_provider_binance_liq.core.signing import encode_query, sign_query
-from airflow_provider_binance_liq.core.weights import MINUTE_MS, Limit
 from airflow_provider_binance_liq.exceptions import (
     ClockSkew,
     ExchangeUnavailable,
@@ -60,7 +59,6 @@ _RESYNCS: Final = 2
 _BACKOFF_S: Final = 0.2
 #: the clocks, ping and exchangeInfo of fapi, dapi and papi, and sapi's clock
 _PUBLIC_WEIGHT: Final = 1
-_INTERVALS_MS: Final = {"SECOND": 1000, "MINUTE": MINUTE_MS, "HOUR": 60 * MINUTE_MS, "DAY": 1440 * MINUTE_MS}
 #: longer answers are no page of 100 rows and no list of symbols
 _LONGEST_BODY: Final = 64 * 1024 * 1024
 #: read at once; with a size given, an answer shorter than announced is an error
@@ -183,7 +181,7 @@ class BinanceClient:
             return None
         try:
             return self._get(
-                _public(endpoint.symbols_family, endpoint.symbols_path, _PUBLIC_WEIGHT), _read_symbols
+                _public(endpoint.symbols_family, endpoint.symbols_path, _PUBLIC_WEIGHT), read_symbols
             )
         except (RequestRejected, ExchangeUnavailable) as error:
             log.warning("The symbols of %s cannot be listed: %s", endpoint.name, error)
@@ -193,7 +191,7 @@ class BinanceClient:
         """Read the clock that `family` goes by, and keep its offset from the local one."""
         clock_family = FAMILIES[family].clock_family
         path = FAMILIES[family].clock_path
-        server_ms = self._get(_public(clock_family, path, _PUBLIC_WEIGHT), _read_time)
+        server_ms = self._get(_public(clock_family, path, _PUBLIC_WEIGHT), read_time)
         # The server read its clock somewhere between sending and receiving the attempt that was answered.
         self._offsets[clock_family] = server_ms - (self._sent_ms + self._received_ms) // 2
         return server_ms
@@ -243,9 +241,9 @@ class BinanceClient:
         if family.scout_path and self.settings.coordinate and self._pacer.is_blind(request.draw, now_ms):
             self._look_up(request, family.scout_path, lambda _: None)
         if family.limits_path and self._pacer.lacks_limit(request.draw, self.now_ms(request.family)):
-            limit = self._look_up(request, family.limits_path, _read_limit)
+            limit = self._look_up(request, family.limits_path, read_limit)
             if limit is not None:
-                self._pacer.learn_limit(request.draw, Limit(*limit, self.now_ms(request.family)))
+                self._pacer.learn_limit(request.draw, limit, self.now_ms(request.family))
 
     def _look_up(self, request: _Request, path: str, read: Callable[[bytes], T]) -> T | None:
         """Ask for something public that helps `request`, once; None where it is not to be had."""
@@ -467,50 +465,3 @@ def _used_weight(request: _Request, response: Response) -> int | None:
     """Read what the server counts; its answers to the clock of sapi count another limit."""
     used = response.headers.get(FAMILIES[request.family].used_weight_header, "")
     return int(used) if _COUNT.fullmatch(used) else None
-
-
-class _Time(msgspec.Struct):
-    server_time: int = msgspec.field(name="serverTime")
-
-
-class _Symbol(msgspec.Struct):
-    symbol: str
-
-
-class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_Symbol]
-
-
-class _RateLimit(msgspec.Struct):
-    kind: str = msgspec.field(name="rateLimitType")
-    interval: str = ""
-    many: int = msgspec.field(name="intervalNum", default=1)
-    limit: int = 0
-
-
-class _RateLimits(msgspec.Struct):
-    limits: list[_RateLimit] = msgspec.field(name="rateLimits")
-
-
-def _read_time(body: bytes) -> int:
-    return _decode(body, _Time).server_time
-
-
-def _read_symbols(body: bytes) -> frozenset[str]:
-    return frozenset(symbol.symbol for symbol in _decode(body, _ExchangeInfo).symbols)
-
-
-def _read_limit(body: bytes) -> tuple[int, int] | None:
-    """Read the weight per minute, and the minute's length in ms; None where no such limit is told."""
-    for one in _decode(body, _RateLimits).limits:
-        length_ms = _INTERVALS_MS.get(one.interval, 0) * one.many
-        if one.kind == "REQUEST_WEIGHT" and one.limit > 0 and length_ms > 0:
-            return one.limit, length_ms
-    return None
-
-
-def _decode(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableBody(str(error)) from None

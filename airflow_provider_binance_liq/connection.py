@@ -145,7 +145,7 @@ class _Reader:
         return {pool: limit for pool, limit in given.items() if limit}
 
     def coordinate(self) -> bool:
-        """Whether others ask from this address; on loopback, one simulator is not the exchange of the next."""
+        """Whether others ask from this address; on loopback, each simulator is an exchange of its own."""
         value = self.extra.get("coordinate")
         if value is None or value == "":
             base_url = self.text("base_url")

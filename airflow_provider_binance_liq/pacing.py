@@ -68,10 +68,10 @@ class Pacer:
         with self._ledger.open() as book:
             return book.lacks_limit(draw.pool, self._budget(book, draw, now_ms), draw.weight, now_ms)
 
-    def learn_limit(self, draw: Draw, limit: Limit) -> None:
+    def learn_limit(self, draw: Draw, limit: Limit, now_ms: int) -> None:
         """Keep a limit that the exchange told."""
         with self._ledger.open() as book:
-            book.learn(draw.pool, limit)
+            book.learn(draw.pool, limit, now_ms)
 
     def admit(self, draw: Draw, now_ms: int) -> Wait | str:
         """Count the request as sent and return its ticket; or say until when it has to wait."""

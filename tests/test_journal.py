@@ -11,6 +11,7 @@ import pytest
 from running import WEEK
 
 from airflow_provider_binance_liq import journal as journals
+from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.exceptions import IpBanned, Throttled
 from airflow_provider_binance_liq.journal import Part
@@ -112,6 +113,15 @@ def test_used_up_weight_beyond_patience_keeps_what_was_read_as_well(start):
     with pytest.raises(Throttled) as caught:
         run.run("usdm_futures", run.cascade())
     assert caught.value.journal["uri"] == f"file://{journals_in(run)[0]}"
+
+
+def test_a_journal_that_nobody_goes_on_from_is_named_as_a_leftover(left, capsys):
+    run, _, path = left
+    run.run("margin", run.cascade())
+    status = main(["verify", f"file://{run.directory}/lake", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert [(one["kind"], one["path"].endswith(path.name)) for one in report["notes"]] == [("leftover", True)]
+    assert (status, report["problems"]) == (0, [])
 
 
 # --- what must not be trusted ---------------------------------------------------------------------------

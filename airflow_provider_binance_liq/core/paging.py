@@ -473,7 +473,7 @@ class _TimeWalk:
         instants = sorted(row.created_ms for row in page.rows)
         end = max(row.updated_ms for row in page.rows) + 1
         middle = instants[len(instants) // 2]
-        # Without a row left out, or with few, two halves are short enough; but not where many share an instant.
+        # With few rows left out, two halves are short enough; but not where many rows share an instant.
         halves = not self._is_full(page) and instants[0] < middle < instants[-1]
         cuts = {middle} if halves else {instants[0], middle, end}
         inside = {cut for cut in cuts if ask.first_ms < cut <= ask.last_ms}

@@ -34,8 +34,13 @@ class Limit(msgspec.Struct, frozen=True):
     weight: int
     #: length of that minute
     minute_ms: int = MINUTE_MS
-    #: when the exchange said so; 0: by its documentation
-    read_at_ms: int = 0
+
+
+class ToldLimit(msgspec.Struct, frozen=True):
+    """A limit that the exchange told, and when."""
+
+    limit: Limit
+    at_ms: int
 
 
 class Usage(msgspec.Struct):
@@ -120,31 +125,30 @@ class Book(msgspec.Struct):
     """What is known of one IP address's weight."""
 
     pools: dict[str, Usage] = {}
-    #: limits that the exchange told
-    limits: dict[str, Limit] = {}
+    limits: dict[str, ToldLimit] = {}
     banned_until_ms: int = 0
 
     def budget(self, pool: str, documented: Limit, share: float, now_ms: int) -> Budget:
         """Return the budget of a pool: by the limit that the exchange told lately, or else `documented`."""
-        limit = self.limits.get(pool, documented)
-        if now_ms - limit.read_at_ms > _LIMIT_MS:
-            limit = documented
+        limit = self._told(pool, now_ms) or documented
         return Budget(limit.weight, share, limit.minute_ms, self.pools.setdefault(pool, Usage()))
 
     def lacks_limit(self, pool: str, budget: Budget, weight: int, now_ms: int) -> bool:
         """Whether the limit should be read before a request of `weight` is sent."""
-        told = self.limits.get(pool)
-        if told is not None and now_ms - told.read_at_ms <= _LIMIT_MS:
-            return False
-        return budget.used(now_ms) + weight > budget.allowed * _SURELY_WITHIN
+        quiet = budget.used(now_ms) + weight <= budget.allowed * _SURELY_WITHIN
+        return not quiet and self._told(pool, now_ms) is None
 
-    def learn(self, pool: str, limit: Limit) -> None:
+    def learn(self, pool: str, limit: Limit, now_ms: int) -> None:
         """Keep a limit that the exchange told; what was counted in its minute stays counted."""
         known, usage = self.limits.get(pool), self.pools.setdefault(pool, Usage())
-        before_ms = known.minute_ms if known else MINUTE_MS
-        if usage.minute == limit.read_at_ms // before_ms:
-            usage.minute = limit.read_at_ms // limit.minute_ms
-        self.limits[pool] = limit
+        before_ms = known.limit.minute_ms if known else MINUTE_MS
+        if usage.minute == now_ms // before_ms:
+            usage.minute = now_ms // limit.minute_ms
+        self.limits[pool] = ToldLimit(limit, now_ms)
+
+    def _told(self, pool: str, now_ms: int) -> Limit | None:
+        told = self.limits.get(pool)
+        return told.limit if told is not None and now_ms - told.at_ms <= _LIMIT_MS else None
 
     def ban(self, until_ms: int) -> None:
         """Let nothing of any pool go before `until_ms`; a ban is never shortened."""

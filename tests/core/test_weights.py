@@ -102,7 +102,7 @@ DOCUMENTED = Limit(2400)
 
 def test_a_limit_that_the_exchange_told_holds_for_an_hour():
     book = Book()
-    book.learn("futures", Limit(1000, MINUTE_MS, NOON))
+    book.learn("futures", Limit(1000), NOON)
     assert book.budget("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS).limit == 1000
     assert book.budget("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS + 1).limit == 2400
     assert book.budget("papi", Limit(6000), 0.5, NOON).limit == 6000
@@ -114,7 +114,7 @@ def test_a_limit_is_lacking_from_where_a_lower_one_could_matter():
     assert not book.lacks_limit("futures", budget, 50, NOON)
     spend(budget, NOON, 50, used=71)
     assert book.lacks_limit("futures", budget, 50, NOON)
-    book.learn("futures", Limit(2400, MINUTE_MS, NOON))
+    book.learn("futures", Limit(2400), NOON)
     assert not book.lacks_limit("futures", budget, 50, NOON)
     assert book.lacks_limit("futures", budget, 121, NOON + 61 * MINUTE_MS)
 
@@ -123,7 +123,7 @@ def test_a_limit_is_lacking_from_where_a_lower_one_could_matter():
 def test_what_was_counted_stays_counted_when_a_limit_is_learnt(minute_ms):
     book = Book()
     spend(book.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 50, used=300)
-    book.learn("futures", Limit(1000, minute_ms, NOON + 3))
+    book.learn("futures", Limit(1000, minute_ms), NOON + 3)
     assert book.budget("futures", DOCUMENTED, 0.5, NOON + 3).used(NOON + 3) == 300
 
 

@@ -1,0 +1,76 @@
+"""What the exchange tells everybody: its clock, its symbols, and its limits of weight.
+
+Each body is read for one thing alone; whatever else it holds, and whatever appears in it tomorrow, is passed
+over. Source: "Check Server Time" and "Exchange Information" of the USDⓈ-M and COIN-M futures' documentation.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from airflow_provider_binance_liq.core.rows import UnreadableBody
+from airflow_provider_binance_liq.core.weights import MINUTE_MS, Limit
+
+T = TypeVar("T")
+
+_INTERVALS_MS: Final = {"SECOND": 1000, "MINUTE": MINUTE_MS, "HOUR": 60 * MINUTE_MS, "DAY": 1440 * MINUTE_MS}
+
+
+class _Time(msgspec.Struct):
+    server_time: int = msgspec.field(name="serverTime")
+
+
+class _Symbol(msgspec.Struct):
+    symbol: str
+
+
+class _Symbols(msgspec.Struct):
+    symbols: list[_Symbol]
+
+
+class _RateLimit(msgspec.Struct):
+    kind: str = msgspec.field(name="rateLimitType")
+    interval: str = ""
+    many: int = msgspec.field(name="intervalNum", default=1)
+    limit: int = 0
+
+
+class _RateLimits(msgspec.Struct):
+    limits: list[_RateLimit] = msgspec.field(name="rateLimits")
+
+
+def read_time(body: bytes) -> int:
+    """Read the clock, in epoch ms.
+
+    :raises UnreadableBody: it is no answer of a clock.
+    """
+    return _decode(body, _Time).server_time
+
+
+def read_symbols(body: bytes) -> frozenset[str]:
+    """Read the symbols that `exchangeInfo` lists.
+
+    :raises UnreadableBody: it is no such list.
+    """
+    return frozenset(one.symbol for one in _decode(body, _Symbols).symbols)
+
+
+def read_limit(body: bytes) -> Limit | None:
+    """Read the limit of request weight that `exchangeInfo` tells; None where it tells none.
+
+    :raises UnreadableBody: it is no answer of `exchangeInfo`.
+    """
+    for one in _decode(body, _RateLimits).limits:
+        length_ms = _INTERVALS_MS.get(one.interval, 0) * one.many
+        if one.kind == "REQUEST_WEIGHT" and one.limit > 0 and length_ms > 0:
+            return Limit(one.limit, length_ms)
+    return None
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableBody(str(error)) from None
