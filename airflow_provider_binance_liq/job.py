@@ -56,6 +56,8 @@ class Job:
     keep_proven: bool = False
     #: answers in a row that asked to wait, before this job went on
     earlier_holds: int = 0
+    #: whether somebody will go on after a wait, so that what was read until then has to be kept
+    resumable: bool = False
     #: what was read before the wait that this job goes on from
     journal: Part | None = None
 
@@ -121,8 +123,8 @@ class Job:
         try:
             return extract(self.endpoint, self.window, self.filters, exchange=journal, spool=spool)
         except Throttled as error:
-            part = journal.save(at, spent, int(clock() * 1000))
-            error.journal = None if part is None else asdict(part)
+            if self.resumable and (part := journal.save(at, spent, int(clock() * 1000))):
+                error.journal = asdict(part)
             raise
 
     def _land(

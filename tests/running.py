@@ -40,6 +40,7 @@ class Run:
             filters=Filters.of(row, symbols, auto_close_type),
             account=Account("desk", known.pop("reach", self.reach)),
             destination=known.pop("destination", f"file://{self.directory}/lake"),
+            resumable=True,
             **known,
         )
 

@@ -76,6 +76,15 @@ def test_it_may_be_interrupted_at_every_single_page(start, endpoint):
     assert manifest.proof.requests == whole.proof.requests + bans
 
 
+def test_where_nobody_goes_on_after_a_wait_nothing_is_left(start):
+    run = start(cascade_rows=700)
+    run.exchange.add_fault(Fault("http_418", endpoint="usdm_futures", nth=4, seconds=BAN_S))
+    with pytest.raises(IpBanned) as caught:
+        replace(run.job("usdm_futures", run.cascade()), resumable=False).run(clock=run.world.clock)
+    assert caught.value.journal is None
+    assert journals_in(run) == []
+
+
 def test_a_wait_before_the_first_answer_leaves_no_journal(start):
     run = start()
     assert interrupted(run, "usdm_futures", WEEK, nth=1) is None

@@ -250,6 +250,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
             earlier_holds=holds,
+            resumable=self.deferrable,
             journal=Part(**journal) if journal else None,
         )
         with heeding_bans(account.settings, _now_ms(), holds, journal):

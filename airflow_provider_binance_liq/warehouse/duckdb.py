@@ -136,6 +136,10 @@ CREATE OR REPLACE TEMP MACRO has_fraction(line) AS regexp_matches(line, '[:,\[]\
 _STAGED_OBJECTS: Final = "told_objects"
 
 
+class InTheWay(Exception):
+    """Somebody else writes; the transaction is to be repeated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to wait for others who write to the same file."""
@@ -145,6 +149,24 @@ class Patience:
     longest_s: float = 2.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+    def outwait(self, attempt: Callable[[], T], warehouse: str) -> T:
+        """Make the attempt, and again while others are in the way of it.
+
+        :raises InTheWay: they still are, after `wait_s`.
+        """
+        deadline, pause = self.clock() + self.wait_s, self.shortest_s
+        while True:
+            try:
+                return attempt()
+            except InTheWay as busy:
+                left = deadline - self.clock()
+                if left <= 0:
+                    raise
+                log.info("%s is in use; trying again: %s", warehouse, busy)
+                # Jitter keeps those who wait from coming back together.
+                self.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
+                pause = min(2 * pause, self.longest_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,22 +187,17 @@ class DuckDB:
 
         :raises WarehouseBusy: they still are, after `patience.wait_s`.
         """
-        patience = self.patience
-        deadline, pause = patience.clock() + patience.wait_s, patience.shortest_s
-        while True:
-            try:
-                with self._transaction() as session:
-                    return work(session)
-            except _InTheWay as busy:
-                left = deadline - patience.clock()
-                if left <= 0:
-                    raise self._busy(busy) from busy.__cause__
-                log.info("%s is in use; trying again: %s", self.database, busy)
-                # Jitter keeps those who wait from coming back together.
-                patience.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
-                pause = min(2 * pause, patience.longest_s)
 
-    def _busy(self, busy: _InTheWay) -> WarehouseBusy:
+        def once() -> T:
+            with self._transaction() as session:
+                return work(session)
+
+        try:
+            return self.patience.outwait(once, self.database)
+        except InTheWay as busy:
+            raise self._busy(busy) from busy.__cause__
+
+    def _busy(self, busy: InTheWay) -> WarehouseBusy:
         return WarehouseBusy(
             f"{self.database} was in use by others for {self.patience.wait_s:g} s ({busy}); DuckDB takes one "
             "writer at a time, and none while another program holds the file open. Nothing was merged; a "
@@ -197,18 +214,14 @@ class DuckDB:
         try:
             connection = duckdb.connect(self.database)
             connection.begin()
-            yield _DuckDBSession(connection)
+            yield DuckDBSession(connection)
             connection.commit()
         except duckdb.Error as error:
-            raise _translate(error, self.database) from error
+            raise translate(error, self.database) from error
         finally:
             if connection is not None:
                 # Closing rolls back what was not committed.
                 connection.close()
-
-
-class _InTheWay(Exception):
-    """Somebody else writes; the transaction is to be repeated."""
 
 
 def _make_room(path: Path) -> None:
@@ -219,13 +232,13 @@ def _make_room(path: Path) -> None:
         raise StorageError(message) from error
 
 
-def _translate(error: Exception, database: str) -> Exception:
+def translate(error: Exception, database: str) -> Exception:
     """Say what a retry should do about an error of DuckDB's."""
     import duckdb  # noqa: PLC0415 - see above
 
     text = str(error)
     if _is_in_the_way(error, text):
-        return _InTheWay(text.splitlines()[0])
+        return InTheWay(text.splitlines()[0])
     if isinstance(error, duckdb.IOException) and "not a valid DuckDB database" not in text:
         return StorageError(f"{database} cannot be read or written: {text}. Nothing was merged")
     if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException | duckdb.FatalException):
@@ -248,7 +261,7 @@ def _is_in_the_way(error: Exception, text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _DuckDBSession:
+class DuckDBSession:
     """One transaction."""
 
     connection: DuckDBPyConnection

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.manifests import Known, Loadable, WindowKey, collect
 
@@ -33,7 +34,7 @@ T = TypeVar("T")
 class Summary:
     """What a load did."""
 
-    #: manifests given
+    #: manifests given; one that was replaced since is the one that replaced it
     windows: int = 0
     #: of them, those whose very object was in the warehouse already
     windows_skipped: int = 0
@@ -99,7 +100,11 @@ def load(
 ) -> Summary:
     """Load the objects of the manifests `given`: one, or any nesting of lists of them, None left out.
 
-    :raises InconsistentManifest: an object is not what its manifest says; nothing was merged.
+    Where a window was extracted again since, so that its object is not what the given manifest says, the
+    manifest that stands beside it now is loaded instead.
+
+    :raises InconsistentManifest: an object is not what its manifest says, nor what a newer one says that
+        stands beside it; nothing was merged.
     :raises WarehouseError: rows do not fit the table; nothing was merged.
     :raises RetryableError: storage or the warehouse could not be had in time; nothing was merged.
     """
@@ -110,8 +115,10 @@ def load(
     loaded_at = (now or _now)()
     with tempfile.TemporaryDirectory(prefix="binance-liq-load-") as directory:
         known = engine.run(lambda session: _known(session, loadables))
+        there = [one for one in loadables if _has(known, one)]
         fresh = [one for one in loadables if not _has(known, one)]
-        fetched = [Fetched(one, (fetch or _fetch())(one.manifest, Path(directory))) for one in fresh]
+        fetched = _fetch_all(fresh, fetch or _fetch(), Path(directory))
+        loadables = (*there, *(one.loadable for one in fetched))
         if not fetched and not any(one.outranks(known.get(one.key)) for one in loadables):
             return Summary(windows=len(loadables), windows_skipped=len(loadables))
         return engine.run(lambda session: _merge(session, loadables, fetched, loaded_at))
@@ -126,6 +133,56 @@ def _fetch() -> Fetch:
     from airflow_provider_binance_liq.landing import fetch_object  # noqa: PLC0415 - as said
 
     return fetch_object
+
+
+def _fetch_all(fresh: Iterable[Loadable], fetch: Fetch, directory: Path) -> list[Fetched]:
+    """Fetch the objects, each once; where one was replaced since its manifest was given, what replaced it."""
+    fetched: dict[str, Fetched] = {}
+    for given in fresh:
+        if given.manifest.to_json() in fetched:
+            continue
+        current, path = _fetch_current(given, fetch, directory)
+        fetched.setdefault(current.manifest.to_json(), Fetched(current, path))
+    return list(fetched.values())
+
+
+def _fetch_current(given: Loadable, fetch: Fetch, directory: Path) -> tuple[Loadable, Path]:
+    try:
+        return given, fetch(given.manifest, directory)
+    except (InconsistentManifest, StorageError) as error:
+        # Gone, it may have been replaced by one of another compression.
+        if isinstance(error, StorageError) and not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        newer = _replacing(given)
+        if newer is None:
+            raise
+    log.info(
+        "%s was replaced since %s; what was extracted at %s is loaded instead",
+        given.manifest.object.uri,
+        given.manifest.extracted_at,
+        newer.manifest.extracted_at,
+    )
+    return newer, fetch(newer.manifest, directory)
+
+
+def _replacing(given: Loadable) -> Loadable | None:
+    """Return the manifest that stands where `given` stood, if it is of the same window, and newer.
+
+    The window may have been extracted again between the extraction that returned `given` and its load.
+    """
+    from airflow_provider_binance_liq.landing import (  # noqa: PLC0415 - as in `_fetch`
+        Place,
+        find_manifest,
+        open_destination,
+    )
+
+    path = open_destination(given.manifest.object.uri)
+    stem, _, _ = path.name.rpartition(".ndjson")
+    found = find_manifest(Place(path.parent, stem))
+    newer = None if found is None else Loadable.of(found)
+    if newer is None or newer.key != given.key or newer.extracted_at <= given.extracted_at:
+        return None
+    return newer
 
 
 def _known(session: Session, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:

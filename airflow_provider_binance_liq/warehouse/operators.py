@@ -120,3 +120,51 @@ class ObjectStorageToPostgresOperator(LoadOperator):
             message = f"schema is {self.schema!r}; give the name of a schema, or None for the search path's"
             raise InvalidRequest(message)
         return Postgres(self.postgres_conn_id, self.schema, self.wait_s)
+
+
+class ObjectStorageToIcebergOperator(LoadOperator):
+    """Load into Apache Iceberg tables, by any catalog that PyIceberg has.
+
+    Loads may run at once: whoever commits second does its work again, up to `wait_s`, and is then retried as
+    Airflow was told to; readers are never held up. Rows are committed before their windows.
+
+    :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param catalog: the catalog's name, by which PyIceberg's own configuration knows it.
+    :param namespace: namespace of the tables, made if it is not there; levels are joined by points.
+    :param iceberg_conn_id: the connection to the catalog; without it, PyIceberg's configuration alone counts.
+    :param wait_s: how many seconds to repeat a load that others overtake.
+    """
+
+    template_fields: Sequence[str] = ("manifests", "catalog", "namespace", "iceberg_conn_id")
+
+    def __init__(
+        self,
+        *,
+        catalog: str = "default",
+        namespace: str = "binance",
+        iceberg_conn_id: str | None = None,
+        wait_s: float = 300.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.catalog = catalog
+        self.namespace = namespace
+        self.iceberg_conn_id = iceberg_conn_id
+        self.wait_s = wait_s
+
+    def engine(self) -> Engine:
+        """Return the tables' catalog and namespace."""
+        from airflow_provider_binance_liq.warehouse.duckdb import Patience  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.warehouse.iceberg import (  # noqa: PLC0415 - see above
+            Iceberg,
+            read_connection,
+        )
+
+        conn_id = self.iceberg_conn_id
+        if conn_id is not None and (not isinstance(conn_id, str) or not conn_id.strip()):
+            message = (
+                f"iceberg_conn_id is {conn_id!r}; give the id of a connection, or None for no connection"
+            )
+            raise InvalidRequest(message)
+        properties = {} if conn_id is None else read_connection(conn_id)
+        return Iceberg(self.catalog, self.namespace, properties, Patience(wait_s=self.wait_s))

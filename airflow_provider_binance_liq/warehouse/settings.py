@@ -20,6 +20,8 @@ MEMBERS: Final = (
     "endpoints",
     "destination",
     "database",
+    "postgres_conn_id",
+    "schema",
     "compression",
     "beyond_retention",
     "second_look_days",
@@ -44,12 +46,22 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Warehouse:
+    """Where to load: a DuckDB database, or else PostgreSQL by its connection."""
+
+    database: str | None = None
+    postgres_conn_id: str | None = None
+    #: of the tables in PostgreSQL; without it, the user's search path decides
+    schema: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a run of the DAG has to know."""
 
     connections: tuple[Chosen, ...]
     destination: str
-    database: str
+    warehouse: Warehouse
     compression: str | None
     beyond_retention: str
     #: how far back a second look looks; the only documented retention is 90 days
@@ -82,18 +94,48 @@ def read_settings(variable: object, parameters: Mapping[str, Any], home: str | N
     """
     given = _mapping("the settings", variable or {}, MEMBERS)
     over = {name: parameters.get(name) for name in MEMBERS if parameters.get(name) not in (None, "", [])}
-    merged = {name: value for name, value in given.items() if value is not None} | over
+    merged = _merge({name: value for name, value in given.items() if value is not None}, over)
     base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
     return Settings(
         connections=_connections(
             merged, _endpoints("endpoints", over["endpoints"]) if "endpoints" in over else None
         ),
         destination=_destination(merged.get("destination", f"file://{base / 'lake'}")),
-        database=_database(merged.get("database", str(base / "warehouse.duckdb"))),
+        warehouse=_warehouse(merged, default=str(base / "warehouse.duckdb")),
         compression=_choice("compression", merged),
         beyond_retention=_choice("beyond_retention", merged) or "fail",
         second_look_days=_days("second_look_days", merged.get("second_look_days", 80)),
     )
+
+
+def _merge(given: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Let `over` outrank `given`; whoever names a warehouse does not mean the other one as well."""
+    outranked = {"database"} if "postgres_conn_id" in over else set()
+    if "database" in over:
+        outranked = {"postgres_conn_id", "schema"}
+    return {name: value for name, value in given.items() if name not in outranked} | dict(over)
+
+
+def _warehouse(merged: Mapping[str, Any], default: str) -> Warehouse:
+    if "postgres_conn_id" not in merged:
+        if "schema" in merged:
+            raise InvalidRequest("schema is given without postgres_conn_id; DuckDB takes no schema")
+        return Warehouse(database=_database(merged.get("database", default)))
+    if "database" in merged:
+        raise InvalidRequest(
+            "database and postgres_conn_id are both given, but a run loads into one of them: keep DuckDB's "
+            "database or the connection to PostgreSQL"
+        )
+    schema = _text("schema", merged["schema"], "the name of a schema") if "schema" in merged else None
+    conn_id = _text("postgres_conn_id", merged["postgres_conn_id"], "the id of a connection")
+    return Warehouse(postgres_conn_id=conn_id, schema=schema)
+
+
+def _text(name: str, value: object, what: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        message = f"{name} is {value!r}; it takes {what}"
+        raise InvalidRequest(message)
+    return value
 
 
 def _connections(merged: Mapping[str, Any], only: tuple[str, ...] | None) -> tuple[Chosen, ...]:

@@ -69,13 +69,13 @@ def create_table(table: Table, dialect: Dialect) -> str:
         for column in table
     ]
     key = f"    PRIMARY KEY ({', '.join(table.key)})"
-    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{_lines([*lines, key])}\n)"
+    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{lines_of([*lines, key])}\n)"
 
 
 def told_rows(dialect: Dialect) -> str:
     """Type the parsed rows: every column of the table, and whether their object is its window's newest."""
     values = [f"    {_value(column, dialect)} AS {column.name}" for column in LIQUIDATIONS]
-    return f"SELECT\n{_lines([*values, '    is_newer'])}\nFROM {PARSED}"
+    return f"SELECT\n{lines_of([*values, '    is_newer'])}\nFROM {PARSED}"
 
 
 def newest_of_each() -> str:
@@ -94,7 +94,7 @@ def count_changes() -> str:
     """Count the rows whose content the merge will replace, and those that it will only confirm."""
     return (
         f"SELECT count(*) FILTER (WHERE {REPLACES}), count(*) FILTER (WHERE {CONFIRMS})\n"
-        f"FROM {LIQUIDATIONS.name} AS known JOIN {TOLD} AS told ON {_same_key(LIQUIDATIONS)}"
+        f"FROM {LIQUIDATIONS.name} AS known JOIN {TOLD} AS told ON {same_key(LIQUIDATIONS)}"
     )
 
 
@@ -121,13 +121,13 @@ def merge_windows() -> str:
 def _merge(table: Table, source: str, updates: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
     whens = [
         f"WHEN MATCHED AND {condition} THEN UPDATE SET\n"
-        + _lines(f"    {name} = told.{name}" for name in names)
+        + lines_of(f"    {name} = told.{name}" for name in names)
         for condition, names in updates
     ]
     return "\n".join(
         [
             f"MERGE INTO {table.name} AS known USING {source} AS told",
-            f"ON {_same_key(table)}",
+            f"ON {same_key(table)}",
             *whens,
             f"WHEN NOT MATCHED THEN INSERT ({', '.join(table.names)})",
             f"VALUES ({', '.join(f'told.{name}' for name in table.names)})",
@@ -135,15 +135,16 @@ def _merge(table: Table, source: str, updates: tuple[tuple[str, tuple[str, ...]]
     )
 
 
-def _same_key(table: Table) -> str:
-    return " AND ".join(f"told.{name} = known.{name}" for name in table.key)
+def same_key(table: Table, told: str = "told", known: str = "known") -> str:
+    """Match what is told with what is known, by the natural key."""
+    return " AND ".join(f"{told}.{name} = {known}.{name}" for name in table.key)
 
 
 def _value(column: Column, dialect: Dialect) -> str:
     if column.origin in ("manifest", "load"):
         return column.name
     if column.origin == "rule":
-        return _RULES[column.name]
+        return rules('"clientOrderId"')[column.name]
     where = f"'{' or '.join(column.fields)}', object_uri, raw"
     value = f"{dialect.functions[column.kind]}({_first(column.fields)}, {where})"
     return f"{dialect.required}({value}, {where})" if column.required else value
@@ -160,19 +161,22 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def _lines(parts: Iterable[str]) -> str:
+def lines_of(parts: Iterable[str]) -> str:
+    """Put parts on lines of their own, with commas between them."""
     return ",\n".join(parts)
 
 
-_RULES: Final[Mapping[str, str]] = {
-    "close_type": (
-        f"CASE WHEN endpoint IN ({_names(RECORDS)}) THEN 'LIQUIDATION' "
-        "WHEN \"clientOrderId\" LIKE 'autoclose-%' THEN 'LIQUIDATION' "
-        "WHEN \"clientOrderId\" LIKE 'adl@_autoclose%' ESCAPE '@' THEN 'ADL' ELSE 'OTHER' END"
-    ),
-    "quantity_unit": f"CASE WHEN endpoint IN ({_names(IN_CONTRACTS)}) THEN 'CONTRACT' ELSE 'BASE' END",
-    "raw": "raw",
-}
+def rules(client_order_id: str) -> Mapping[str, str]:
+    """Return the columns that are computed; by functions, since not every dialect can escape in LIKE."""
+    return {
+        "close_type": (
+            f"CASE WHEN endpoint IN ({_names(RECORDS)}) THEN 'LIQUIDATION' "
+            f"WHEN substr({client_order_id}, 1, 10) = 'autoclose-' THEN 'LIQUIDATION' "
+            f"WHEN substr({client_order_id}, 1, 13) = 'adl_autoclose' THEN 'ADL' ELSE 'OTHER' END"
+        ),
+        "quantity_unit": f"CASE WHEN endpoint IN ({_names(IN_CONTRACTS)}) THEN 'CONTRACT' ELSE 'BASE' END",
+        "raw": "raw",
+    }
 
 
 def expected_columns(table: Table, dialect: Dialect) -> dict[str, str]:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sample_dags import configure, connect, in_state, read_dag, recent_day, states
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
 
 DAY_MS = 86_400_000
+EXTRACTS = [f"extract_{name}" for name in ENDPOINTS]
+LOADS = ["load_into_duckdb", "load_into_postgres"]
 
 
 @pytest.fixture
-def bag(airflow_database):
-    """Read anew for each test: `dag.test` leaves a run's own parameters in the DAG."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    return DagBag()
-
-
-@pytest.fixture
-def dag(bag):
-    dag = bag.dags["binance_liquidations"]
-    for task in dag.tasks:
-        task.retries = 0  # a task that fails here would be waited for, minutes long
-    return dag
+def dag(airflow_database):
+    return read_dag("binance_liquidations")
 
 
 @pytest.fixture
@@ -37,27 +28,15 @@ def exchange():
 
 
 @pytest.fixture
-def configured(exchange, set_connection, tmp_path, monkeypatch):
-    credentials = exchange.credentials()
-    extra = {"base_url": exchange.url, "account": "demo", "weight_share": 1}
-    set_connection(
-        "binance_demo",
-        conn_type="binance",
-        login=credentials.api_key,
-        password=credentials.secret,
-        extra=extra,
-    )
+def configured(exchange, tmp_path, monkeypatch):
+    connect(monkeypatch, exchange, "binance_demo")
+    database = tmp_path / "warehouse.duckdb"
 
-    def configure(**members):
-        settings = {
-            "connections": ["binance_demo"],
-            "destination": f"file://{tmp_path / 'lake'}",
-            "database": str(tmp_path / "warehouse.duckdb"),
-        } | members
-        monkeypatch.setenv("AIRFLOW_VAR_BINANCE_LIQUIDATIONS", json.dumps(settings))
-        return tmp_path / "warehouse.duckdb"
+    def set_variable(**members):
+        configure(monkeypatch, tmp_path, **({"database": str(database)} | members))
+        return database
 
-    return configure
+    return set_variable
 
 
 def read(database, sql):
@@ -67,24 +46,18 @@ def read(database, sql):
         return connection.execute(sql).fetchall()
 
 
-def recent_day(days_ago=3):
-    """Each test takes a day of its own: `dag.test` goes on with the run that a day already has."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
+def test_the_dags_are_read_without_errors_or_warnings(airflow_database):
+    from airflow.dag_processing.dagbag import DagBag
 
-
-def states(run):
-    return {(ti.task_id, ti.map_index): str(ti.state) for ti in run.get_task_instances()}
-
-
-def test_the_dag_is_read_without_errors_or_warnings(bag):
+    bag = DagBag()
     assert bag.import_errors == {}
     assert bag.captured_warnings == {}
 
 
 def test_every_endpoint_of_the_table_has_an_extracting_task(dag):
-    assert dag.task_ids == ["settings", *(f"extract_{name}" for name in ENDPOINTS), "load"]
-    assert dag.get_task("load").upstream_task_ids == {*(f"extract_{name}" for name in ENDPOINTS), "settings"}
-    assert all(dag.get_task(f"extract_{name}").upstream_task_ids == {"settings"} for name in ENDPOINTS)
+    assert dag.task_ids == ["settings", "plan", *EXTRACTS, *LOADS, "watcher"]
+    assert all(dag.get_task(load).upstream_task_ids == {*EXTRACTS, "settings"} for load in LOADS)
+    assert all(dag.get_task(extract).upstream_task_ids == {"plan"} for extract in EXTRACTS)
 
 
 def test_the_dag_has_data_intervals_and_does_not_catch_up_unasked(dag):
@@ -116,21 +89,56 @@ def test_what_a_connection_does_not_have_is_skipped_and_the_rest_is_loaded(dag, 
     database = configured(endpoints=["margin", "usdm_futures"])
     run = dag.test(logical_date=recent_day(4), run_conf={"endpoints": ["margin"]})
     assert str(run.state) == "success", states(run)
-    extracted = {task for (task, _), state in states(run).items() if state == "success"}
-    assert extracted == {"settings", "extract_margin", "load"}
+    assert in_state(run, "success") == {"settings", "plan", "extract_margin[0]", "load_into_duckdb"}
     assert read(database, "SELECT endpoint FROM binance_liquidation_windows") == [("margin",)]
 
 
+def test_a_run_logs_what_it_costs_at_the_least(dag, configured, caplog):
+    configured(endpoints=["margin", "usdm_futures"])
+    dag.test(logical_date=recent_day(10))
+    assert "At least 2 requests of a weight of 51, in 1 minute" in caplog.text
+
+
 def test_an_unknown_endpoint_fails_in_the_first_task(dag, configured):
-    configured(endpoints=["spot"])
+    database = configured(endpoints=["spot"])
     run = dag.test(logical_date=recent_day(5))
-    assert states(run)["settings", -1] == "failed"
+    assert str(run.state) == "failed"
+    assert in_state(run, "failed") == {"settings", "watcher"}
+    assert in_state(run, "skipped") == set(LOADS)
+    assert not database.exists()
 
 
-def test_the_second_look_is_the_same_dag_some_days_back(bag, configured, tmp_path):
-    second = bag.dags["binance_liquidations_second_look"]
-    for task in second.tasks:
-        task.retries = 0
+@pytest.fixture
+def two_accounts(configured, exchange, monkeypatch):
+    """One account whose key is right, and one whose key the exchange refuses."""
+    connect(monkeypatch, exchange, "binance_revoked", login="k" * 64, extra={"account": "revoked"})
+    return configured(endpoints=["margin", "usdm_futures"], connections=["binance_revoked", "binance_demo"])
+
+
+def test_a_key_that_is_refused_fails_its_own_tasks_and_the_run_but_what_others_extracted_is_loaded(
+    dag, two_accounts
+):
+    run = dag.test(logical_date=recent_day(8))
+    assert in_state(run, "failed") == {"extract_margin[0]", "extract_usdm_futures[0]", "watcher"}
+    assert in_state(run, "success") == {
+        *("settings", "plan", "load_into_duckdb"),
+        *("extract_margin[1]", "extract_usdm_futures[1]"),
+    }
+    assert str(run.state) == "failed"
+    windows = "SELECT account, endpoint FROM binance_liquidation_windows"
+    assert sorted(read(two_accounts, windows)) == [("demo", "margin"), ("demo", "usdm_futures")]
+    assert read(two_accounts, "SELECT DISTINCT account FROM binance_liquidations") == [("demo",)]
+
+
+def test_where_every_key_is_refused_nothing_is_loaded_and_the_run_fails(dag, two_accounts):
+    run = dag.test(logical_date=recent_day(9), run_conf={"connections": ["binance_revoked"]})
+    assert str(run.state) == "failed"
+    assert in_state(run, "skipped") >= set(LOADS)
+    assert not two_accounts.exists()
+
+
+def test_the_second_look_is_the_same_dag_some_days_back(airflow_database, configured, tmp_path):
+    second = read_dag("binance_liquidations_second_look")
     database = configured(endpoints=["margin"], second_look_days=10)
     day = recent_day()
     run = second.test(logical_date=day)
@@ -138,3 +146,59 @@ def test_the_second_look_is_the_same_dag_some_days_back(bag, configured, tmp_pat
     looked_at = (day - timedelta(days=11)).date().isoformat()
     assert [path.parent.name for path in tmp_path.rglob("*.ndjson")] == [f"date={looked_at}"]
     assert read(database, "SELECT count(*) FROM binance_liquidation_windows") == [(1,)]
+
+
+# --- extracted by one DAG, loaded by another -------------------------------------------------------------
+
+
+def announced():
+    """Every event of the endpoints' assets, in order: its asset's name, and its extra."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        events = session.scalars(select(AssetEvent).order_by(AssetEvent.id))
+        return [(event.asset.name, event.extra) for event in events]
+
+
+def returned(run, task_id, map_index):
+    (instance,) = [
+        one for one in run.get_task_instances() if (one.task_id, one.map_index) == (task_id, map_index)
+    ]
+    return instance.xcom_pull(task_ids=task_id, map_indexes=map_index)
+
+
+def test_each_extraction_announces_its_manifest_and_what_fails_or_is_skipped_announces_nothing(
+    airflow_database, two_accounts
+):
+    before = len(announced())
+    run = read_dag("binance_liquidations_extract").test(logical_date=recent_day(11))
+    assert str(run.state) == "failed"
+    assert sorted(announced()[before:], key=lambda event: event[0]) == [
+        ("binance_liquidations_margin", returned(run, "extract_margin", 1)),
+        ("binance_liquidations_usdm_futures", returned(run, "extract_usdm_futures", 1)),
+    ]
+    assert not two_accounts.exists()
+
+
+def test_what_was_announced_since_an_instant_can_be_loaded_by_hand(airflow_database, configured):
+    since = datetime.now(UTC).isoformat()
+    database = configured(endpoints=["margin"])
+    for days_ago in (12, 13):
+        run = read_dag("binance_liquidations_extract").test(logical_date=recent_day(days_ago))
+        assert str(run.state) == "success", states(run)
+    load = read_dag("binance_liquidations_load").test(run_conf={"since": since})
+    assert str(load.state) == "success", states(load)
+    assert in_state(load, "skipped") == {"load_into_postgres"}
+    assert read(database, "SELECT count(*) FROM binance_liquidation_windows") == [(2,)]
+
+
+def test_the_loading_dag_runs_for_any_endpoint_and_not_only_when_all_were_extracted(airflow_database):
+    from airflow.sdk import AssetAny
+
+    schedule = read_dag("binance_liquidations_load").schedule
+    assert isinstance(schedule, AssetAny)
+    assert [asset.name for asset in schedule.objects] == [
+        f"binance_liquidations_{name}" for name in ENDPOINTS
+    ]

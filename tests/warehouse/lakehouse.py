@@ -61,6 +61,33 @@ class Lake:
         )
 
 
+@dataclass
+class Spot:
+    """One window's place in the lake: its object, and the manifest beside it."""
+
+    lake: Lake
+
+    def object(self, compression: str | None = None) -> Path:
+        return self.lake.directory / f"window.ndjson{'.gz' if compression else ''}"
+
+    @property
+    def manifest(self) -> Path:
+        return self.lake.directory / "window.manifest.json"
+
+    def extract(
+        self, rows: list[str], extracted_at: str, compression: str | None = None, **other: Any
+    ) -> Manifest:
+        """Replace what stands there, as another extraction of the window does."""
+        laid = self.lake.lay(rows, extracted_at=extracted_at, compression=compression, **other)
+        for form in (None, "gzip"):
+            self.object(form).unlink(missing_ok=True)
+        path = self.object(compression)
+        (self.lake.directory / laid.object.uri.rpartition("/")[2]).rename(path)
+        manifest = replace(laid, object=replace(laid.object, uri=f"file://{path}"))
+        self.manifest.write_text(manifest.to_json(), encoding="utf-8")
+        return manifest
+
+
 def tampered(manifest: Manifest) -> Manifest:
     """Give the manifest a checksum that its object does not have."""
     return replace(manifest, object=replace(manifest.object, sha256="0" * 64))

@@ -1,13 +1,15 @@
 """Loads in a process of its own: `loading.py <database> <manifests.json> <wait_s> <one by one?> [killed at]`.
 
 It says `ready` and waits for a line, so that several begin at once. `killed at` is a step of the transaction
-after which the process kills itself as the kernel would: without a word, a rollback or a close.
+after which the process kills itself as the kernel would: without a word, a rollback or a close. Where the
+environment has FILE_BYTES, no file of the process may grow beyond so many, as on a disk that fills.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -67,12 +69,16 @@ def main(database: str, manifests: str, wait_s: str, one_by_one: str, killed_at:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
+    if size := os.environ.get("FILE_BYTES"):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), resource.RLIM_INFINITY))
     try:
         done = [
             load(engine, one, fetch=copy).to_dict() for one in (given if one_by_one == "yes" else [given])
         ]
     except LiquidationsError as error:
         done = [f"{type(error).__name__}: {error}"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     sys.stdout.write(json.dumps(done) + "\n")
 
 

@@ -27,6 +27,12 @@ def cut_short(manifest):
     return manifest
 
 
+def changed_by_hand(manifest):
+    path = path_of(manifest)
+    path.write_bytes(path.read_bytes().replace(b"BTC", b"ETH"))
+    return manifest
+
+
 def miscounted(manifest):
     return replace(manifest, object=replace(manifest.object, rows=manifest.object.rows + 1))
 
@@ -38,6 +44,7 @@ def not_gzip(manifest):
 #: what is wrong with an object that was sound → the error
 WRONGS = {
     tampered: InconsistentManifest,
+    changed_by_hand: InconsistentManifest,
     cut_short: InconsistentManifest,
     miscounted: InconsistentManifest,
     without_object: StorageError,

@@ -9,6 +9,8 @@ import pytest
 from lakehouse import LOADED_AT, row
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
+from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+from airflow_provider_binance_liq.warehouse.load import load
 
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
 MS = 1791590400000
@@ -36,6 +38,18 @@ def test_what_is_known_already_is_not_even_read(lake, warehouse):
     for file in lake.directory.iterdir():
         file.unlink()
     assert counted(warehouse.load(manifest)) == {"windows": 1, "windows_skipped": 1}
+
+
+def test_where_nothing_changed_no_object_is_fetched_and_the_database_is_not_written(lake, warehouse):
+    manifests = [lake.lay([row(day)], day=day) for day in range(10, 20)]
+    warehouse.load(manifests)
+    fetched = []
+    before = warehouse.path.read_bytes(), warehouse.path.stat().st_mtime_ns
+    summary = load(DuckDB(str(warehouse.path)), manifests, fetch=lambda one, _: fetched.append(one))
+    assert (summary.windows, summary.windows_skipped) == (10, 10)
+    assert fetched == []
+    assert (warehouse.path.read_bytes(), warehouse.path.stat().st_mtime_ns) == before
+    assert [path.name for path in warehouse.path.parent.iterdir()] == [warehouse.path.name]
 
 
 def test_one_manifest_given_twice_counts_once(lake, warehouse):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.settings import MEMBERS, Chosen, Settings, read_settings
+from airflow_provider_binance_liq.warehouse.settings import (
+    MEMBERS,
+    Chosen,
+    Settings,
+    Warehouse,
+    read_settings,
+)
 
 HOME = "/opt/airflow"
 CLASSIC = ("usdm_futures", "coinm_futures", "margin")
 DEFAULTS = Settings(
     connections=(Chosen("binance_default", CLASSIC),),
     destination="file:///opt/airflow/binance_liquidations/lake",
-    database="/opt/airflow/binance_liquidations/warehouse.duckdb",
+    warehouse=Warehouse(database="/opt/airflow/binance_liquidations/warehouse.duckdb"),
     compression=None,
     beyond_retention="fail",
     second_look_days=80,
@@ -26,6 +32,7 @@ EVERYTHING = {
     "beyond_retention": "extract",
     "second_look_days": 30,
 }
+POSTGRES = {"postgres_conn_id": "desk_db", "schema": "binance"}
 
 
 def read(variable=None, **parameters):
@@ -41,15 +48,20 @@ def test_everything_is_optional(variable):
 
 
 def test_every_member_is_taken():
-    assert set(EVERYTHING) == set(MEMBERS)
+    assert set(EVERYTHING | POSTGRES) == set(MEMBERS)
     assert read(EVERYTHING) == Settings(
         connections=(Chosen("desk", ("usdm_futures", "margin")), Chosen("fund", ("portfolio_um",))),
         destination="s3://aws_default@bucket/lake",
-        database="md:liquidations",
+        warehouse=Warehouse(database="md:liquidations"),
         compression="gzip",
         beyond_retention="extract",
         second_look_days=30,
     )
+
+
+def test_postgresql_is_a_connection_and_may_be_a_schema():
+    assert read(POSTGRES).warehouse == Warehouse(postgres_conn_id="desk_db", schema="binance")
+    assert read({"postgres_conn_id": "desk_db"}).warehouse == Warehouse(postgres_conn_id="desk_db")
 
 
 @pytest.mark.parametrize(("again", "days"), [(False, 0), (True, 30)])
@@ -68,7 +80,7 @@ def test_what_is_extracted_is_said_per_connection_in_the_operators_own_terms(aga
 
 def test_airflows_home_is_where_things_go_that_are_not_told(monkeypatch):
     monkeypatch.setenv("AIRFLOW_HOME", "/srv/airflow")
-    assert read_settings(None, {}).database == "/srv/airflow/binance_liquidations/warehouse.duckdb"
+    assert read_settings(None, {}).warehouse.database == "/srv/airflow/binance_liquidations/warehouse.duckdb"
     monkeypatch.delenv("AIRFLOW_HOME")
     monkeypatch.setenv("HOME", "/home/someone")
     assert read_settings(None, {}).destination == "file:///home/someone/airflow/binance_liquidations/lake"
@@ -82,7 +94,7 @@ def test_endpoints_stand_in_one_order_and_once():
 
 @pytest.mark.parametrize("database", ["/data/x.duckdb", "md:liquidations", "motherduck:liquidations"])
 def test_a_database_is_an_absolute_path_or_motherduck(database):
-    assert read({"database": database}).database == database
+    assert read({"database": database}).warehouse.database == database
 
 
 @pytest.mark.parametrize("destination", ["file:///lake", "/lake", "s3://bucket", "gs://conn@bucket/lake"])
@@ -127,6 +139,12 @@ def test_a_destination_is_a_url_or_an_absolute_path(destination):
         ({"database": ":memory:"}, "database is ':memory:'"),
         ({"database": ""}, "database is ''"),
         ({"database": 5}, "database is 5"),
+        (POSTGRES | {"database": "/x.duckdb"}, "database and postgres_conn_id are both given"),
+        ({"schema": "binance"}, "schema is given without postgres_conn_id"),
+        ({"postgres_conn_id": 5}, "postgres_conn_id is 5; it takes the id of a connection"),
+        ({"postgres_conn_id": " "}, "postgres_conn_id is ' '"),
+        (POSTGRES | {"schema": ""}, "schema is ''; it takes the name of a schema"),
+        (POSTGRES | {"schema": ["binance"]}, r"schema is \['binance'\]"),
         ({"compression": "zstd"}, "compression is 'zstd'; it takes None, gzip"),
         ({"compression": ["gzip"]}, r"compression is \['gzip'\]"),
         ({"compression": True}, "compression is True"),
@@ -167,13 +185,29 @@ def test_parameters_are_checked_as_the_variable_is(parameters, said):
     ("member", "value"),
     [
         ("destination", "file:///elsewhere"),
-        ("database", "/elsewhere.duckdb"),
         ("beyond_retention", "skip"),
         ("second_look_days", 7),
     ],
 )
 def test_a_parameter_outranks_the_variable(member, value):
     assert getattr(read(EVERYTHING, **{member: value}), member) == value
+
+
+@pytest.mark.parametrize("variable", [None, EVERYTHING, POSTGRES])
+def test_a_warehouse_among_the_parameters_outranks_whichever_the_variable_has(variable):
+    assert read(variable, database="/elsewhere.duckdb").warehouse == Warehouse("/elsewhere.duckdb")
+    other = read(variable, postgres_conn_id="other", schema="desk").warehouse
+    assert other == Warehouse(postgres_conn_id="other", schema="desk")
+
+
+def test_a_parameters_database_and_connection_to_postgresql_are_refused_together():
+    with pytest.raises(InvalidRequest, match="both given"):
+        read(None, database="/elsewhere.duckdb", postgres_conn_id="other")
+
+
+def test_a_parameters_schema_is_of_the_variables_database_in_postgresql():
+    assert read(POSTGRES, schema="desk").warehouse == Warehouse(postgres_conn_id="desk_db", schema="desk")
+    assert read(POSTGRES, postgres_conn_id="other").warehouse.schema == "binance"
 
 
 def test_a_parameters_compression_outranks_the_default():

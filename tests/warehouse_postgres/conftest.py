@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,19 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
+    with _serving() as server:
+        yield server
+
+
+@pytest.fixture
+def small_disk() -> Iterator[PostgresWarehouse]:
+    """A server of its own, none of whose files may grow far beyond 16 MiB, as a segment of its log has."""
+    with _serving(most_bytes=17_000_000) as server:
+        yield PostgresWarehouse(server, "postgres")
+
+
+@contextmanager
+def _serving(most_bytes: int | None = None) -> Iterator[Server]:
     owner = programs._unprivileged() if os.geteuid() == 0 else None
     root = programs._new_directory(owner)
     user = {"user": owner.user, "group": owner.group, "extra_groups": []} if owner else {}
@@ -74,6 +88,9 @@ def server() -> Iterator[Server]:
         settings = SETTINGS | {"unix_socket_directories": str(root)}
         command = [found / "postgres", "-D", root / "data"]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        if most_bytes:
+            # In blocks of 512 bytes. PostgreSQL takes the refusal for that of a disk.
+            command = ["/bin/sh", "-c", f'ulimit -f {most_bytes // 512}; exec "$@"', "sh", *command]
         with (root / "log").open("wb") as log:
             process = subprocess.Popen(
                 command, env=environment, cwd=root, stdout=log, stderr=log, start_new_session=True, **user
@@ -182,6 +199,11 @@ def postgres(database: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch) -> Po
 @pytest.fixture
 def lake(tmp_path: Path) -> Any:
     return lakehouse.Lake(tmp_path / "lake of [objects]")
+
+
+@pytest.fixture
+def spot(lake: Any) -> Any:
+    return lakehouse.Spot(lake)
 
 
 @pytest.fixture

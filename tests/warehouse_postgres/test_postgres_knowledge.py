@@ -24,6 +24,33 @@ def test_loading_again_changes_nothing(postgres, lake, row):
     assert postgres.dump() == before
 
 
+def test_where_nothing_changed_no_object_is_fetched_and_nothing_is_written(postgres, lake, row):
+    from airflow_provider_binance_liq.warehouse.load import load
+
+    manifests = [lake.lay([row(day)], day=day) for day in range(10, 20)]
+    postgres.load(manifests)
+    fetched = []
+    # Only a transaction that writes is given a number.
+    next_number = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+    before = postgres.query(next_number)
+    summary = load(postgres.engine(), manifests, fetch=lambda one, _: fetched.append(one))
+    assert (summary.windows, summary.windows_skipped) == (10, 10)
+    assert fetched == []
+    assert postgres.query(next_number) == before
+    postgres.load(lake.lay([row(1)], day=9))
+    assert postgres.query(next_number) != before
+
+
+def test_what_was_extracted_again_since_is_loaded_instead(postgres, spot, row):
+    given = spot.extract([row(1)], "2026-11-11T00:00:00Z")
+    now = spot.extract([row(2)], NEWER)
+
+    assert postgres.load(given).inserted == 1
+    assert postgres.query("SELECT order_id, object_sha256 FROM binance_liquidations") == [
+        (2, now.object.sha256)
+    ]
+
+
 def test_the_same_rows_from_a_later_extraction_keep_when_they_came(postgres, duckdb, lake, row):
     for one in (postgres, duckdb):
         one.load(lake.lay([row(1)]))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from airflow_provider_binance_liq.exceptions import InconsistentManifest, PermanentError, WarehouseError
+from airflow_provider_binance_liq.exceptions import (
+    InconsistentManifest,
+    PermanentError,
+    StorageError,
+    WarehouseError,
+)
 
 REFUSED = {
     "a 19th decimal": (
@@ -116,6 +122,37 @@ def test_an_object_that_is_not_what_its_manifest_says_stops_the_whole_load(postg
         postgres.load(lake.lay([row(1)], day=9), tampered(lake.lay([row(2)])))
 
     assert postgres.dump() == [[], []]
+
+
+def without_object(path):
+    path.unlink()
+
+
+def changed_by_hand(path):
+    path.write_bytes(path.read_bytes().replace(b"BTC", b"ETH"))
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize(
+    ("harm", "kind"),
+    [
+        (without_object, StorageError),
+        (changed_by_hand, InconsistentManifest),
+        (cut_short, InconsistentManifest),
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_one_bad_object_and_nothing_is_merged(postgres, lake, row, harm, kind):
+    postgres.load(lake.lay([row(1)]))
+    before = postgres.dump()
+    sound, bad = lake.lay([row(2)], day=11), lake.lay([row(3)], day=12)
+    harm(Path(bad.object.uri.removeprefix("file://")))
+    with pytest.raises(kind, match=re.escape(Path(bad.object.uri).name)):
+        postgres.load(sound, bad)
+    assert postgres.dump() == before
 
 
 def test_rows_that_nobody_counted_stop_the_whole_load(postgres, lake, row, tmp_path):

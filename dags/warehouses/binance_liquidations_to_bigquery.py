@@ -1,0 +1,48 @@
+"""## Every account's liquidations, day by day, in BigQuery.
+
+Every day, each account's own liquidations of the day before: extracted, proven complete, landed as NDJSON on
+GCS, and merged in one transaction. `check` fails by name where anything does not fit, before the tables are
+touched.
+
+**What has to be there:** the provider `apache-airflow-providers-google` with gcsfs, a connection to Google
+Cloud that may run jobs, read the destination and write to the dataset, and the dataset.
+
+**What to set:** `LOCATION` in this file, where the dataset is, since its operator takes no template for that.
+And the Airflow Variable `binance_liquidations_to_bigquery`, as JSON:
+
+| member | meaning | default |
+|---|---|---|
+| `destination` | URL on GCS, such as `gs://google_cloud_default@bucket/lake` | has to be there |
+| `project`, `dataset` | where the tables are | have to be there |
+| `conn_id` | the connection to Google Cloud | `google_cloud_default` |
+| `connections` | ids of the connections to Binance, one per account | `["binance_default"]` |
+| `endpoints` | what to extract with each of them | all of a classic account |
+| `compression` | `gzip` or null | null |
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from airflow.providers.google.cloud.operators.bigquery import BigQueryInsertJobOperator
+
+from airflow_provider_binance_liq.warehouse.clouds.dag import daily, extract_and_prepare
+
+NAME = "binance_liquidations_to_bigquery"
+LOCATION = "EU"
+
+with daily(NAME, __doc__):
+    settings, load = extract_and_prepare("bigquery", NAME)
+    conn_id, project, dataset = (settings.output[name] for name in ("conn_id", "project", "dataset"))
+    query = {"useLegacySql": False, "defaultDataset": {"projectId": project, "datasetId": dataset}}
+    run = partial(BigQueryInsertJobOperator, gcp_conn_id=conn_id, project_id=project, location=LOCATION)
+    stage = run(task_id="stage", configuration={"query": query | {"query": load.output["stage"]}})
+    check = run(task_id="check", configuration={"query": query | {"query": load.output["check"]}}, retries=0)
+    # Loads wait for one another, whatever number of runs there is.
+    merge = run(
+        task_id="merge",
+        configuration={"query": query | {"query": load.output["merge"]}},
+        max_active_tis_per_dag=1,
+    )
+    clean = run(task_id="clean", configuration={"query": query | {"query": load.output["clean"]}})
+    stage >> check >> merge >> clean

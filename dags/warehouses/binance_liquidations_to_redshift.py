@@ -1,0 +1,43 @@
+"""## Every account's liquidations, day by day, in Redshift.
+
+Every day, each account's own liquidations of the day before: extracted, proven complete, landed as NDJSON on
+S3, and merged in one transaction. `check` fails by name where anything does not fit, before the
+tables are touched.
+
+**What has to be there:** the provider `apache-airflow-providers-amazon`, a connection of the type Amazon
+Redshift, whose user finds the tables on its search path, and a role that the cluster may assume and that may
+read the destination.
+
+**What to set:** the Airflow Variable `binance_liquidations_to_redshift`, as JSON:
+
+| member | meaning | default |
+|---|---|---|
+| `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | has to be there |
+| `via` | the ARN of the role | has to be there |
+| `conn_id` | the connection to Redshift | `redshift_default` |
+| `connections` | ids of the connections to Binance, one per account | `["binance_default"]` |
+| `endpoints` | what to extract with each of them | all of a classic account |
+| `compression` | `gzip` or null | null |
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from airflow.providers.common.sql.operators.sql import SQLCheckOperator, SQLExecuteQueryOperator
+
+from airflow_provider_binance_liq.warehouse.clouds.dag import daily, extract_and_prepare
+
+NAME = "binance_liquidations_to_redshift"
+
+with daily(NAME, __doc__):
+    settings, load = extract_and_prepare("redshift", NAME)
+    conn_id = settings.output["conn_id"]
+    # The statements begin and commit for themselves.
+    run = partial(SQLExecuteQueryOperator, conn_id=conn_id, autocommit=True, handler=None)
+    stage = run(task_id="stage", sql=load.output["stage"])
+    check = SQLCheckOperator(task_id="check", sql=load.output["check"], conn_id=conn_id, retries=0)
+    # Loads wait for one another, whatever number of runs there is.
+    merge = run(task_id="merge", sql=load.output["merge"], max_active_tis_per_dag=1)
+    clean = run(task_id="clean", sql=load.output["clean"])
+    stage >> check >> merge >> clean

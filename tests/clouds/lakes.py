@@ -1,0 +1,64 @@
+"""Objects laid down as an extraction does: with a suffix for gzip, on a disk or on an S3 API."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+REPOSITORY = Path(__file__).parents[2]
+# The objects to load are those of DuckDB's tests.
+sys.path.append(f"{REPOSITORY}/tests/warehouse")
+import lakehouse  # noqa: E402 - found by the line above
+
+if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.manifest import Manifest
+
+
+def module_of_postgres(name: str) -> Any:
+    """Import a module of PostgreSQL's own tests, whose fixtures and cases are taken from there."""
+    path = REPOSITORY / f"tests/warehouse_postgres/{name}.py"
+    spec = importlib.util.spec_from_file_location(f"postgres_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass
+class DiskLake(lakehouse.Lake):
+    """Lays objects down in a directory."""
+
+    @property
+    def destination(self) -> str:
+        return f"file://{self.directory}"
+
+    def lay(self, rows: list[str], **more: Any) -> Manifest:
+        manifest = super().lay(rows, **more)
+        name = manifest.object.uri.rpartition("/")[2]
+        if manifest.object.compression:
+            shutil.move(self.directory / name, self.directory / f"{name}.gz")
+            name += ".gz"
+        return replace(manifest, object=replace(manifest.object, uri=self.publish(name)))
+
+    def publish(self, name: str) -> str:
+        return f"{self.destination}/{name}"
+
+
+@dataclass
+class BucketLake(DiskLake):
+    """Lays objects down in a bucket, by way of a directory."""
+
+    bucket: str = ""
+    client: Any = None
+
+    @property
+    def destination(self) -> str:
+        return f"s3://aws_default@{self.bucket}/lake"
+
+    def publish(self, name: str) -> str:
+        self.client.upload_file(str(self.directory / name), self.bucket, f"lake/{name}")
+        return super().publish(name)

@@ -1,0 +1,185 @@
+"""Preparing a load: what is checked before a warehouse is asked, and what is written for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engines import BigQueryOnDisk
+from lakes import DiskLake, lakehouse
+
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
+from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES, get_warehouse, prepare
+from airflow_provider_binance_liq.warehouse.clouds.settings import read_settings
+from airflow_provider_binance_liq.warehouse.tables import WINDOWS
+
+row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return DiskLake(tmp_path / "lake")
+
+
+def prepared(lake, *given, run="a run", at=LOADED_AT):
+    return prepare(list(given), BigQueryOnDisk(), lake.destination, run=run, now=lambda: at)
+
+
+def written(lake):
+    return sorted(lake.directory.glob("_loads/*"))
+
+
+def test_the_manifests_are_written_below_the_destination_every_value_as_text(lake):
+    load = prepared(lake, lake.lay([row(1)]), lake.lay([], day=11))
+    (path,) = written(lake)
+    assert path.name == f"{load['load']}.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [list(line) for line in lines] == [["object", *WINDOWS.names]] * 2
+    assert all(isinstance(value, str) for line in lines for value in line.values())
+    assert [line["window_start"] for line in lines] == ["1791590400000", "1791676800000"]
+    assert (load["windows"], load["rows"]) == (2, 1)
+
+
+def test_an_object_that_is_not_what_its_manifest_says_is_refused_and_nothing_is_written(lake):
+    with pytest.raises(InconsistentManifest):
+        prepared(lake, lake.lay([row(1)]), lakehouse.tampered(lake.lay([row(2)], day=11)))
+    assert written(lake) == []
+
+
+def test_an_object_somewhere_else_is_refused(lake, tmp_path):
+    elsewhere = DiskLake(tmp_path / "lake of others").lay([row(1)])
+    with pytest.raises(InvalidRequest, match="is not below the destination"):
+        prepared(lake, elsewhere)
+
+
+@pytest.mark.parametrize("name", WAREHOUSES)
+def test_a_store_that_the_warehouse_cannot_read_is_refused(lake, name):
+    via = {"snowflake": "lake", "clickhouse": "lake", "redshift": "arn:aws:iam::123456789012:role/r"}
+    with pytest.raises(InvalidRequest, match=f"{name} cannot read file:"):
+        prepare([lake.lay([row(1)])], WAREHOUSES[name], lake.destination, via=via.get(name, ""))
+
+
+def test_a_retry_prepares_the_same_load_and_another_run_one_of_its_own(lake):
+    manifest = lake.lay([row(1)])
+    first = prepared(lake, manifest)
+    assert prepared(lake, manifest, at=LOADED_AT + timedelta(hours=1))["load"] == first["load"]
+    assert prepared(lake, manifest, run="another")["load"] != first["load"]
+
+
+def test_of_two_manifests_of_the_same_bytes_the_proof_outranks_the_newer(lake):
+    proven = lake.lay([row(1)])
+    doubted = replace(
+        proven, extracted_at="2026-11-12T00:00:00Z", proof=replace(proven.proof, complete=False)
+    )
+    assert prepared(lake, doubted, proven)["windows"] == 1
+    assert json.loads(written(lake)[0].read_text())["complete"] == "true"
+
+
+def test_no_connection_and_no_value_of_a_manifest_stands_in_a_statement(lake, monkeypatch):
+    said = "'; DROP TABLE x; --"
+    manifest = lake.lay([row(1)])
+    told = replace(manifest, proof=replace(manifest.proof, caveats=(said,), method=said), account="it's")
+    load = prepare(
+        [replace(told, object=replace(told.object, uri="s3://aws_default@bucket/lake/a.ndjson"))],
+        get_warehouse("snowflake"),
+        "s3://aws_default@bucket/lake",
+        via="lake",
+        fetch=lambda *_: None,
+        write=lambda *_: None,
+    )
+    text = json.dumps(load)
+    assert "aws_default" not in text
+    assert "DROP TABLE x" not in text
+    assert "it's" not in text
+
+
+def test_without_manifests_there_is_no_load(lake):
+    assert prepared(lake, None, []) is None
+    assert written(lake) == []
+
+
+def test_the_operator_skips_where_there_is_nothing_to_load():
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
+
+    operator = PrepareLoadOperator(
+        task_id="prepare", manifests=[None], warehouse="snowflake", destination="s3://b/lake", via="lake"
+    )
+    with pytest.raises(AirflowSkipException, match="no manifest"):
+        operator.execute({})
+
+
+def test_the_operator_fails_at_once_where_no_retry_can_mend_it(lake):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
+
+    operator = PrepareLoadOperator(
+        task_id="prepare",
+        manifests=[lake.lay([row(1)]).to_dict()],
+        warehouse="snowflake",
+        destination=lake.destination,
+        via="lake",
+    )
+    with pytest.raises(AirflowFailException, match="InvalidRequest: snowflake cannot read file:"):
+        operator.execute({})
+
+
+def test_a_warehouse_that_there_is_not_is_refused_when_the_dag_is_read():
+    from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
+
+    with pytest.raises(InvalidRequest, match="warehouse is 'oracle'; there are bigquery, clickhouse"):
+        PrepareLoadOperator(task_id="prepare", manifests=[], warehouse="oracle", destination="s3://b/lake")
+
+
+def settings(name="snowflake", **members):
+    return read_settings(get_warehouse(name), {"destination": "s3://b/lake", "via": "lake"} | members)
+
+
+def test_settings_have_an_extraction_per_connection_and_endpoint():
+    found = settings(connections=["one", "other"], endpoints=["margin", "usdm_futures"], compression="gzip")
+    assert [(one["binance_conn_id"], one["endpoint"]) for one in found.extractions] == [
+        ("one", "margin"),
+        ("one", "usdm_futures"),
+        ("other", "margin"),
+        ("other", "usdm_futures"),
+    ]
+    assert {(one["destination"], one["compression"]) for one in found.extractions} == {
+        ("s3://b/lake", "gzip")
+    }
+    assert found.values == {"destination": "s3://b/lake", "via": "lake", "conn_id": "snowflake_default"}
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"destination": "file:///lake"}, "destination is 'file:///lake'; snowflake reads s3, gs"),
+        ({"destination": None}, "destination is None; it takes a text, and has to be there"),
+        ({"via": "@lake"}, "via is '@lake'"),
+        ({"endpoint": "margin"}, "there is no member endpoint; there are connections"),
+        ({"endpoints": "margin"}, "endpoints is 'margin'; it takes a list"),
+        ({"endpoints": ["spot"]}, "spot"),
+        ({"connections": []}, "connections is []; it takes a list of texts that is not empty"),
+        ({"compression": "zip"}, "compression is 'zip'; it takes gzip or null"),
+        ({"dataset": "binance"}, "there is no member dataset"),
+    ],
+)
+def test_a_member_that_is_not_what_it_has_to_be_is_refused_by_name(members, said):
+    with pytest.raises(InvalidRequest) as refused:
+        settings(**members)
+    assert said in str(refused.value)
+
+
+def test_bigquery_is_told_where_its_tables_are():
+    told = {"destination": "gs://b/lake", "via": "", "project": "desk", "dataset": "binance"}
+    assert settings("bigquery", **told).values["dataset"] == "binance"
+    with pytest.raises(InvalidRequest, match="dataset is None"):
+        settings("bigquery", **(told | {"dataset": None}))
+
+
+def test_a_variable_that_is_not_there_is_refused():
+    with pytest.raises(InvalidRequest, match="it has to be a JSON object with connections"):
+        read_settings(get_warehouse("snowflake"), None)

@@ -1,0 +1,344 @@
+"""What a cloud's warehouse holds after a load is what DuckDB holds after it, value for value."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engines import plain
+from lakes import lakehouse, module_of_postgres
+
+from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
+
+row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
+AT, LATER = 1791590400000, 1791590400001
+TAKEN = module_of_postgres("test_same_as_duckdb").TAKEN
+#: what DuckDB and PostgreSQL take, and no exchange sends: refused by name here
+UNUSUAL = {
+    "an exponent": "price is 1.5e-3, which is no decimal of 20 digits before the point and 18 after it",
+    "signs and bare points": "price is +5, which is no decimal",
+    "the least id": "orderId is -9223372036854775808, which is no 64-bit integer",
+    "an id with a point": "orderId is 12.0, which is no 64-bit integer",
+    "an instant before 1970": "updateTime or updatedTime or time is -1, which is no instant in milliseconds",
+    "an instant far off": "time is -62135596800000, which is no instant in milliseconds",
+}
+#: what Redshift alone refuses, since it is not documented how it reads such a number
+FRACTIONS = (
+    "18 decimals as a number",
+    "numbers where strings are documented",
+    "what looks like a number in a string",
+    "fields that nobody knows",
+)
+MISFITS = {
+    "19 decimals": {"price": '"0.1234567890123456789"'},
+    "21 digits before the point": {"price": '"123456789012345678901"'},
+    "no number": {"price": '"abc"'},
+    "white space": {"price": '" 1"'},
+    "an underscore": {"price": '"1_000"'},
+    "not a number": {"price": '"NaN"'},
+    "hexadecimal": {"price": '"0x1F"'},
+    "an id past 2^63": {"orderId": "9223372036854775808"},
+    "an id of 20 digits": {"orderId": "12345678901234567890"},
+    "an id that is a word": {"orderId": '"one"'},
+    "a boolean that is a word": {"reduceOnly": '"yes"'},
+    "an instant of 14 digits": {"updateTime": "17915904000000"},
+    "an instant that is a date": {"updateTime": '"2026-10-10"'},
+    "no symbol": {"symbol": "null"},
+    "an empty symbol": {"symbol": '""'},
+    "no id": {"orderId": "null"},
+    "no instant": {"time": "null", "updateTime": '""'},
+}
+
+
+def load_both(engine, duckdb, *manifests, at=LOADED_AT):
+    engine.load(*manifests, at=at)
+    duckdb.load(*manifests, at=at)
+
+
+def dump(duckdb):
+    return [
+        sorted(tuple(map(plain, found)) for found in duckdb.query(f"SELECT * FROM {table.name}"))
+        for table in (LIQUIDATIONS, WINDOWS)
+    ]
+
+
+def refused(engine):
+    return {*UNUSUAL, *(FRACTIONS if engine.warehouse.name == "redshift" else ())}
+
+
+def test_every_documented_row_is_the_same(engine, lake, duckdb):
+    manifests = [
+        lake.lay([record.body.decode() for record in records], endpoint=endpoint)
+        for endpoint, records in DOCUMENTED.items()
+    ]
+
+    load_both(engine, duckdb, *manifests)
+
+    rows, windows = engine.dump()
+    assert [rows, windows] == dump(duckdb)
+    assert (len(rows), len(windows)) == (sum(map(len, DOCUMENTED.values())), len(DOCUMENTED))
+
+
+@pytest.mark.slow
+def test_every_value_that_is_taken_is_the_same(engine, lake, duckdb):
+    taken = [case for case in TAKEN if case not in refused(engine)]
+    manifests = [
+        lake.lay([row(**TAKEN[case])], endpoint=endpoint, account=re.sub(r"\W", "-", case))
+        for case in taken
+        for endpoint in ("usdm_futures", "coinm_futures", "margin")
+    ]
+
+    load_both(engine, duckdb, *manifests)
+
+    assert engine.dump() == dump(duckdb)
+    assert len(engine.rows(LIQUIDATIONS)) == len(manifests)
+
+
+def test_what_is_unusual_is_refused_by_name(engine, lake):
+    engine.load(lake.lay([row(7)]), at=LOADED_AT)
+    before = engine.dump()
+    for case in refused(engine):
+        manifest = lake.lay([row(**TAKEN[case])], day=11)
+        with pytest.raises(Exception, match=r"a row of|misfit") as caught:
+            engine.load(manifest, at=LOADED_AT)
+        fraction = "a number with a fraction stands outside of quotes"
+        assert UNUSUAL.get(case, fraction) in str(caught.value) or fraction in str(caught.value), case
+        assert f"a row of {manifest.object.uri}" in str(caught.value)
+    assert engine.dump() == before
+
+
+def test_what_does_not_fit_is_refused_by_name(engine, lake):
+    engine.load(lake.lay([row(7)]), at=LOADED_AT)
+    before = engine.dump()
+    for case, fields in MISFITS.items():
+        manifest = lake.lay([row(8), row(9, **fields)], day=11)
+        with pytest.raises(Exception, match="a row ") as caught:
+            engine.load(manifest, at=LOADED_AT)
+        name, text = next(iter(fields.items()))
+        said = "has no" if case.startswith(("no ", "an empty ")) and case != "no number" else "which is no"
+        assert said in str(caught.value), case
+        assert name in str(caught.value), case
+        assert text.strip('"') in str(caught.value) or said == "has no", case
+        assert manifest.object.uri in str(caught.value)
+    assert engine.dump() == before
+
+
+def test_a_row_is_kept_as_it_was_sent_and_so_are_fields_that_nobody_knows(engine, lake):
+    lines = [
+        row(1, status='"a\\\\tb\\u00e9\\"\\\\"', price='  "1.50" ', remark='\t"币"', legs="[ 10 ]"),
+        row(2, remark='"\\"price\\":7, it\'s %s 100% $1 :x {} ; -- \\\\N"', text='"\\"orderId\\": 9"'),
+        row(3, remark='""', feeTier='{"vip":[1,2.50]}', huge="123456789012345678901234567890.5"),
+    ]
+
+    engine.load(lake.lay(lines), at=LOADED_AT)
+
+    raw, ids = LIQUIDATIONS.names.index("raw"), LIQUIDATIONS.names.index("order_id")
+    assert [(found[ids][1], found[raw][1]) for found in engine.rows(LIQUIDATIONS)] == list(
+        enumerate(lines, 1)
+    )
+
+
+def test_loading_again_changes_nothing(engine, lake, duckdb):
+    manifests = [
+        lake.lay([row(number, AT + number) for number in range(20)], compression="gzip"),
+        lake.lay([], day=11),
+    ]
+    load_both(engine, duckdb, *manifests)
+    before = engine.dump()
+
+    engine.load(*manifests, at=LOADED_AT + timedelta(hours=1))
+
+    assert engine.dump() == before == dump(duckdb)
+
+
+def test_an_older_object_never_goes_back(engine, lake, duckdb):
+    newer = lake.lay(
+        [row(1, LATER, price='"2"'), row(2, AT, price='"2"')], extracted_at="2026-11-12T00:00:00Z"
+    )
+    older = lake.lay([row(1, AT, price='"1"'), row(2, AT, price='"1"'), row(3, AT)])
+    for number, manifest in enumerate((newer, older, newer)):
+        load_both(engine, duckdb, manifest, at=LOADED_AT + timedelta(hours=number))
+
+    assert engine.dump() == dump(duckdb)
+    price = LIQUIDATIONS.names.index("price")
+    assert [str(found[price][1]).rstrip("0.") for found in engine.rows(LIQUIDATIONS)] == ["2", "2", "1.5"]
+
+
+def test_a_proven_window_is_not_replaced_by_one_that_is_not(engine, lake, duckdb):
+    proven = lake.lay([row(1)])
+    doubted = lake.lay([row(1), row(2)], complete=False, extracted_at="2026-11-12T00:00:00Z")
+    load_both(engine, duckdb, proven)
+    load_both(engine, duckdb, doubted, at=LOADED_AT + timedelta(hours=1))
+
+    assert engine.dump() == dump(duckdb)
+    complete = WINDOWS.names.index("complete")
+    assert [found[complete][1] for found in engine.rows(WINDOWS)] == [True]
+
+
+def test_of_two_windows_without_proof_the_older_one_never_replaces(engine, lake, duckdb):
+    newer = lake.lay([row(1), row(2)], complete=False, extracted_at="2026-11-12T00:00:00Z")
+    older = lake.lay([row(1)], complete=False)
+    for hour, manifest in enumerate((newer, older)):
+        load_both(engine, duckdb, manifest, at=LOADED_AT + timedelta(hours=hour))
+
+    assert engine.dump() == dump(duckdb)
+    counted = WINDOWS.names.index("object_rows")
+    assert [int(found[counted][1]) for found in engine.rows(WINDOWS)] == [2]
+
+
+def test_the_same_bytes_of_a_later_extraction_change_their_window_only(engine, lake, duckdb):
+    load_both(engine, duckdb, lake.lay([row(1)]))
+    before = engine.rows(LIQUIDATIONS)
+    again = lake.lay([row(1)], extracted_at="2026-11-12T00:00:00Z")
+    load_both(engine, duckdb, again, at=LOADED_AT + timedelta(hours=1))
+
+    assert engine.dump() == dump(duckdb)
+    assert engine.rows(LIQUIDATIONS) == before
+
+
+@pytest.mark.slow
+def test_any_history_of_loads_ends_as_in_duckdb(engine, lake, duckdb):
+    """Windows overlap, rows change and come back, objects come late, together and again."""
+    chance = random.Random(20261010)
+    laid = [
+        lake.lay(
+            [
+                row(number, AT + chance.randrange(2), price=f'"{chance.randrange(3)}"')
+                for number in chance.sample(range(6), chance.randrange(5))
+            ],
+            day=10 + chance.randrange(2),
+            extracted_at=f"2026-11-{10 + chance.randrange(4):02}T00:00:00Z",
+            complete=chance.random() < 0.7,
+            compression=chance.choice([None, "gzip"]),
+        )
+        for _ in range(12)
+    ]
+    for hour in range(10):
+        given = chance.sample(laid, 1 + chance.randrange(4))
+        load_both(engine, duckdb, *_apart(given), at=LOADED_AT + timedelta(hours=hour))
+        assert engine.dump() == dump(duckdb), hour
+
+
+def _apart(manifests):
+    """Keep one manifest per object: the same bytes may be laid twice, as of two extractions."""
+    return list({manifest.object.uri: manifest for manifest in manifests}.values())
+
+
+def test_rows_of_a_cascade_are_the_same(engine, lake, duckdb):
+    chance = random.Random(7)
+    symbols = ('"BTCUSDT"', '"币安人生USDT"', '"\\u5e01USDT"')
+    lines = [
+        row(
+            2**53 + 1 + number,
+            AT + number // 40,
+            symbol=symbols[number % 3],
+            price=f'"{chance.randrange(10**20)}.{chance.randrange(10**18):018}"',
+            executedQty=f'"{chance.randrange(10**6)}.{chance.randrange(10**8):08}"',
+            clientOrderId='"adl_autoclose"' if number % 5 == 0 else f'"autoclose-{number}"',
+            reduceOnly="true" if number % 2 else "false",
+        )
+        for number in range(2500)
+    ]
+    load_both(engine, duckdb, lake.lay(lines))
+    load_both(engine, duckdb, lake.lay(lines[:100], day=11, compression="gzip"))
+
+    assert engine.dump() == dump(duckdb)
+    assert len(engine.rows(LIQUIDATIONS)) == len(lines)
+
+
+def test_an_object_that_changed_between_check_and_copy_is_refused(engine, lake):
+    manifest = lake.lay([row(1), row(2)])
+    told = replace(manifest, object=replace(manifest.object, rows=3))
+    load = engine.prepare(told, at=LOADED_AT, fetch=lambda *_: None)
+    engine.run(load["stage"])
+    with pytest.raises(Exception, match="has 2 rows where its manifest says 3"):
+        engine.check(load["check"])
+
+
+def test_manifests_that_were_not_copied_whole_are_refused(engine, lake):
+    load = engine.prepare(lake.lay([row(1)]), lake.lay([row(2)], day=11), at=LOADED_AT)
+    lines = next(one for one in load["check"].split() if one.startswith("told_windows_"))
+    engine.run(load["stage"])
+    engine.execute(f"DELETE FROM {lines} WHERE object_rows = 1 AND object LIKE '%-11-%'")
+    with pytest.raises(Exception, match="there are 1 manifests where 2 were written"):
+        engine.check(load["check"])
+
+
+def test_a_load_leaves_none_of_its_own_tables(engine, lake):
+    load = engine.prepare(lake.lay([row(1)]), at=LOADED_AT)
+    for step in ("stage", "merge", "clean"):
+        engine.run(load[step])
+    with pytest.raises(Exception, match=f"(?i)told_fields_{load['load']}"):
+        engine.execute(f"SELECT count(*) FROM told_fields_{load['load']}")
+
+
+def test_a_retry_of_any_step_does_the_same_again(engine, lake, duckdb):
+    manifest = lake.lay([row(1), row(2)])
+    load = engine.prepare(manifest, at=LOADED_AT)
+    for step in ("stage", "stage", "merge", "merge", "clean", "clean"):
+        engine.run(load[step])
+    duckdb.load(manifest, at=LOADED_AT)
+    assert engine.dump() == dump(duckdb)
+
+
+@pytest.mark.parametrize(
+    "engine_and_lake",
+    ["bigquery", "redshift", pytest.param("snowflake", marks=pytest.mark.slow)],
+    indirect=True,
+)
+def test_a_merge_that_fails_halfway_leaves_both_tables_as_they_were(engine, lake, duckdb):
+    engine.load(lake.lay([row(1)]), at=LOADED_AT)
+    before = engine.dump()
+    manifest = lake.lay([row(1, LATER), row(2)], day=11)
+    load = engine.prepare(manifest, at=LOADED_AT)
+    engine.run(load["stage"])
+    statements = engine.split(load["merge"])
+    windows = next(
+        number for number, one in enumerate(statements) if "MERGE INTO binance_liquidation_w" in one
+    )
+    broken = [*statements[:windows], "SELECT nothing FROM nowhere", *statements[windows:]]
+    with pytest.raises(Exception, match=r"(?i)nowhere"):
+        engine.run(engine.join(broken))
+    engine.execute("ROLLBACK")  # what ending the session does
+    assert engine.dump() == before
+    engine.run(load["merge"])
+    duckdb.load(lake.lay([row(1)]), at=LOADED_AT)
+    duckdb.load(manifest, at=LOADED_AT)
+    assert engine.dump() == dump(duckdb)
+
+
+@pytest.mark.slow
+def test_a_load_of_clickhouse_that_ends_halfway_has_rows_without_their_window_until_the_retry(
+    clickhouse, duckdb
+):
+    engine, lake = clickhouse
+    manifest = lake.lay([row(1), row(2)])
+    load = engine.prepare(manifest, at=LOADED_AT)
+    engine.run(load["stage"])
+    engine.run(load["merge"][:1])
+    assert (len(engine.rows(LIQUIDATIONS)), engine.rows(WINDOWS)) == (2, [])
+    engine.run(load["merge"])
+    duckdb.load(manifest, at=LOADED_AT)
+    assert engine.dump() == dump(duckdb)
+
+
+@pytest.mark.slow
+def test_in_clickhouse_the_newest_version_counts_whatever_came_in_last(clickhouse):
+    engine, lake = clickhouse
+    newer = lake.lay([row(1, LATER, price='"2"')], extracted_at="2026-11-12T00:00:00Z")
+    older = lake.lay([row(1, AT, price='"1"')])
+    loads = [engine.prepare(manifest, at=LOADED_AT) for manifest in (newer, older)]
+    for load in loads:
+        engine.run(load["stage"])
+    # Both look before either has come in, as two at once may.
+    engine.execute("CREATE TABLE seen AS binance_liquidation_versions")
+    for load in loads:
+        engine.execute(load["merge"][0].replace("INTO binance_liquidation_versions", "INTO seen"))
+    names = ", ".join(LIQUIDATIONS.names)
+    engine.execute(f"INSERT INTO binance_liquidation_versions ({names}) SELECT {names} FROM seen")
+    price = LIQUIDATIONS.names.index("price")
+    assert [str(found[price][1]).rstrip("0.") for found in engine.rows(LIQUIDATIONS)] == ["2"]

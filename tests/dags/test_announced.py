@@ -1,0 +1,64 @@
+"""What an extracting task announces: its manifest, on each asset among its outlets, deferred or not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sample_dags import connect, recent_day
+
+from airflow_provider_binance_liq.simulator.settings import Settings
+from airflow_provider_binance_liq.simulator.simulator import Simulator
+
+
+@pytest.fixture(autouse=True)
+def exchange(monkeypatch):
+    with Simulator(Settings(seed=7)) as simulator:
+        connect(monkeypatch, simulator, "binance_demo")
+        yield simulator
+
+
+@pytest.fixture
+def extract(tmp_path):
+    """Make an extracting operator, and the context that it runs in."""
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    from airflow_provider_binance_liq.operators.liquidations import MarginLiquidationsOperator
+
+    def make(*outlets):
+        operator = MarginLiquidationsOperator(
+            task_id="extract",
+            destination=f"file://{tmp_path / 'lake'}",
+            binance_conn_id="binance_demo",
+            outlets=list(outlets),
+        )
+        day = recent_day()
+        interval = {"data_interval_start": day, "data_interval_end": day + timedelta(days=1)}
+        return operator, interval | {"outlet_events": OutletEventAccessors()}
+
+    return make
+
+
+@pytest.mark.parametrize("method", ["execute", "resume"])
+def test_the_manifest_is_the_extra_of_the_event_of_every_asset(extract, method):
+    from airflow.sdk import Asset
+
+    assets = [Asset("margin"), Asset("all", uri="x-lake://all")]
+    operator, context = extract(*assets)
+    manifest = getattr(operator, method)(context)
+    assert manifest["endpoint"] == "margin"
+    assert [context["outlet_events"][asset].extra for asset in assets] == [manifest, manifest]
+
+
+def test_an_outlet_that_is_no_asset_of_its_own_is_left_alone(extract):
+    from airflow.sdk import AssetAlias
+
+    operator, context = extract(AssetAlias("whichever"))
+    operator.execute(context)
+    assert len(context["outlet_events"]) == 0
+
+
+def test_without_outlets_nothing_is_needed_of_the_context_but_the_data_interval(extract):
+    operator, context = extract()
+    del context["outlet_events"]
+    assert operator.execute(context)["endpoint"] == "margin"

@@ -1,0 +1,32 @@
+"""The page on loading by asset: its code is a DAG file, and what it names is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+PAGE = (Path(__file__).parents[2] / "docs/assets.md").read_text(encoding="utf-8")
+
+
+def test_the_pages_code_is_a_dag_file_of_an_extraction_and_a_load(tmp_path, airflow_database):
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import Asset
+
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "shown.py").write_text(code, encoding="utf-8")
+    bag = DagBag(dag_folder=str(tmp_path))
+    assert bag.import_errors == {}
+    assert bag.captured_warnings == {}
+    asset = Asset("margin_liquidations")
+    assert bag.dags["extract_margin"].get_task("extract").outlets == [asset]
+    load = bag.dags["load_margin"]
+    assert load.task_ids == ["read", "load", "see_all_told"]
+    assert load.get_task("read").inlets == [asset]
+
+
+def test_the_dags_that_the_page_names_are_among_the_samples(airflow_database):
+    from airflow.dag_processing.dagbag import DagBag
+
+    named = set(re.findall(r"`(binance_liquidations\w*)`", PAGE)) - {"binance_liquidations_usdm_futures"}
+    assert named <= set(DagBag().dags)
+    assert len(named) == 3

@@ -1,0 +1,162 @@
+"""Extracted by one DAG and loaded by another, in a real Airflow: what is announced is loaded.
+
+Airflow gathers the events of a run by their time. Several extractions end at the same moment here, in the
+runs of two backfills and a scheduled one, so events come while a run of the loading DAG is being made.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from airflow_provider_binance_liq.core.manifest import from_json
+from airflow_provider_binance_liq.demo import airflow
+from airflow_provider_binance_liq.demo.days import Days
+from airflow_provider_binance_liq.demo.directory import Directory
+from airflow_provider_binance_liq.demo.environment import Port, airflow_environment
+from airflow_provider_binance_liq.demo.postgres import Postgres
+from airflow_provider_binance_liq.demo.processes import Processes
+from airflow_provider_binance_liq.demo.rest import AirflowApi
+from airflow_provider_binance_liq.simulator import Settings, Simulator
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+EXTRACT, LOAD = "binance_liquidations_extract", "binance_liquidations_load"
+ACCOUNTS = ("desk", "fund")
+ENDPOINTS = ("usdm_futures", "margin")
+UNFINISHED = {"queued", "running"}
+
+
+class RealAirflow:
+    """An Airflow of four processes, a simulated exchange, and what the DAGs write."""
+
+    def __init__(self, stack, place):
+        self.directory = stack.enter_context(Directory.take(place))
+        self.port = Port.take(None)
+        stack.callback(self.port.release)
+        self.processes = Processes(self.directory.path, self.directory.logs, self.directory.lock)
+        postgres = Postgres(self.processes)
+        stack.callback(postgres.remove)
+        stack.enter_context(self.processes)
+        postgres.start()
+        simulator = stack.enter_context(Simulator(Settings(seed=7, accounts=ACCOUNTS), port=0))
+        url = f"http://127.0.0.1:{self.port.number}"
+        environment = self._settings(simulator) | airflow_environment(
+            {},
+            home=self.directory.airflow_home,
+            logs=self.directory.logs,
+            dags=airflow.sample_dags(),
+            database_url=postgres.url,
+            port=self.port.number,
+        )
+        airflow.create_tables(self.processes, environment)
+        airflow.start_components(self.processes, environment | self._settings(simulator))
+        self.api = AirflowApi(url)
+        stack.callback(self.api.close)
+        airflow.wait_until_healthy(self.processes, self.api, lambda _: None)
+        self.api.sign_in()
+        airflow.wait_for_dag(self.processes, self.api, LOAD)
+        airflow.wait_for_dag(self.processes, self.api, EXTRACT)
+
+    def _settings(self, simulator):
+        found = {}
+        for account in ACCOUNTS:
+            credentials = simulator.credentials(account)
+            found[f"AIRFLOW_CONN_{account.upper()}"] = json.dumps(
+                {
+                    "conn_type": "binance",
+                    "login": credentials.api_key,
+                    "password": credentials.secret,
+                    "extra": {"base_url": simulator.url, "weight_share": 1},
+                }
+            )
+        variable = {
+            "connections": list(ACCOUNTS),
+            "endpoints": list(ENDPOINTS),
+            "destination": f"file://{self.directory.lake}",
+            "database": str(self.directory.warehouse),
+        }
+        return found | {"AIRFLOW_VAR_BINANCE_LIQUIDATIONS": json.dumps(variable)}
+
+    def wait_for(self, condition, limit_s=300):
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            self.processes.check()
+            assert time.monotonic() < deadline, (self.states(EXTRACT), self.states(LOAD), self.missing())
+            time.sleep(1)
+
+    def states(self, dag_id):
+        return [run.state for run in self.api.runs(dag_id)]
+
+    def is_idle(self, dag_id, at_least):
+        states = self.states(dag_id)
+        return len(states) >= at_least and not UNFINISHED & set(states)
+
+    def backfills_are_over(self):
+        """Tell whether Airflow takes another backfill; it says so some time after the last run."""
+        path = f"/api/v2/backfills?dag_id={EXTRACT}"
+        return all(one["completed_at"] for one in self.api._call("GET", path)["backfills"])
+
+    def consumed(self, run_id):
+        """The runs whose events a run of the loading DAG was triggered by."""
+        path = f"/api/v2/dags/{LOAD}/dagRuns/{run_id}/upstreamAssetEvents"
+        return [event["source_run_id"] for event in self.api._call("GET", path)["asset_events"]]
+
+    def landed(self):
+        manifests = [from_json(path.read_bytes()) for path in self.directory.lake.rglob("*.manifest.json")]
+        return {(one.account, one.endpoint, one.window.start, one.object.sha256) for one in manifests}
+
+    def loaded(self):
+        if not self.directory.warehouse.exists():
+            return set()
+        query = "SELECT account, endpoint, window_start, object_sha256 FROM binance_liquidation_windows"
+        try:
+            with duckdb.connect(str(self.directory.warehouse), read_only=True) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                rows = connection.execute(query).fetchall()
+        except duckdb.Error:
+            return set()  # a load holds the file
+        return {(one, two, f"{start:%Y-%m-%dT%H:%M:%SZ}", four) for one, two, start, four in rows}
+
+    def missing(self):
+        return self.landed() - self.loaded()
+
+
+@pytest.fixture
+def real(tmp_path):
+    with ExitStack() as stack:
+        yield RealAirflow(stack, tmp_path / "place")
+
+
+def backfill(real, first, last):
+    real.api.create_backfill(EXTRACT, Days(first, last), at_once=4)
+    return (last - first).days + 1
+
+
+def test_all_that_extractions_announce_is_loaded_by_runs_that_their_events_trigger(real):
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    runs = backfill(real, yesterday - timedelta(days=5), yesterday - timedelta(days=3))
+    # Unpaused, the DAG has a scheduled run as well: the one of yesterday.
+    real.api.unpause(EXTRACT)
+    runs += 1
+    real.wait_for(lambda: real.is_idle(EXTRACT, runs) and real.backfills_are_over())
+    assert set(real.states(EXTRACT)) == {"success"}
+    assert real.states(LOAD) == []  # paused: whatever is announced meanwhile waits
+
+    real.api.unpause(LOAD)
+    runs += backfill(real, yesterday - timedelta(days=2), yesterday - timedelta(days=1))
+    real.wait_for(lambda: real.is_idle(EXTRACT, runs) and not real.missing())
+    real.wait_for(lambda: real.is_idle(LOAD, 1))
+
+    assert set(real.states(EXTRACT) + real.states(LOAD)) == {"success"}
+    assert len(real.loaded()) == len(real.landed()) == 6 * len(ACCOUNTS) * len(ENDPOINTS)
+    consumed = [real.consumed(run.run_id) for run in real.api.runs(LOAD)]
+    # One load after several extractions: the first has what was announced while the DAG was paused.
+    assert max(len(set(sources)) for sources in consumed) >= 4
+    assert any("backfill" in source for sources in consumed for source in sources)
+    assert any("scheduled" in source for sources in consumed for source in sources)

@@ -1,0 +1,36 @@
+"""A lake to load from, and the two warehouses to compare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+# The objects to load are those of DuckDB's tests, and so are the tests that hold for every warehouse.
+sys.path.append(str(Path(__file__).parent.parent / "warehouse"))
+import lakehouse
+from icehouse import Icehouse
+
+pytest.register_assert_rewrite("test_idempotence", "test_all_or_nothing")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> lakehouse.Lake:
+    return lakehouse.Lake(tmp_path / "lake of [objects]")
+
+
+@pytest.fixture
+def iceberg(tmp_path: Path) -> Icehouse:
+    return Icehouse(tmp_path / "ice berg")
+
+
+@pytest.fixture
+def warehouse(iceberg: Icehouse) -> Icehouse:
+    """Stand in for DuckDB where its tests run against Iceberg."""
+    return iceberg
+
+
+@pytest.fixture
+def duckdb(tmp_path: Path) -> lakehouse.Warehouse:
+    return lakehouse.Warehouse(tmp_path / "liquidations.duckdb")

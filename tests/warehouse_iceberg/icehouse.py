@@ -1,0 +1,62 @@
+"""Iceberg tables in a catalog of their own, loaded, looked at, and compared with what DuckDB has."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import lakehouse
+from pyiceberg.catalog import load_catalog
+
+from airflow_provider_binance_liq.warehouse.duckdb import Patience
+from airflow_provider_binance_liq.warehouse.iceberg import Iceberg
+from airflow_provider_binance_liq.warehouse.load import Summary, load
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pyiceberg.table import Table
+
+CATALOG, NAMESPACE = "lake", "desk.binance"
+TABLES = (LIQUIDATIONS.name, WINDOWS.name)
+
+
+@dataclass
+class Icehouse(lakehouse.Warehouse):
+    """The two tables below `path`, in a catalog that is a SQLite file; queries are DuckDB's over a scan."""
+
+    properties: dict[str, str] = field(default_factory=dict)
+    fetch: Any = None
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.properties = {
+            "uri": f"sqlite:///{self.path}/catalog.db",
+            "warehouse": f"file://{self.path}/tables",
+        } | self.properties
+
+    def engine(self, **patience: Any) -> Iceberg:
+        return Iceberg(CATALOG, NAMESPACE, self.properties, Patience(**{"wait_s": 40.0} | patience))
+
+    def load(self, *given: Any, at: datetime = lakehouse.LOADED_AT, **patience: Any) -> Summary:
+        return load(self.engine(**patience), list(given), fetch=self.fetch, now=lambda: at)
+
+    def table(self, name: str = LIQUIDATIONS.name) -> Table:
+        with closing(load_catalog(CATALOG, **self.properties)) as catalog:
+            return catalog.load_table(f"{NAMESPACE}.{name}")
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for name in TABLES:
+                connection.register(name, self.table(name).scan().to_arrow())
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def snapshots(self) -> dict[str, list[int]]:
+        return {name: [one.snapshot_id for one in self.table(name).metadata.snapshots] for name in TABLES}
+
+    def files(self, name: str = LIQUIDATIONS.name) -> set[str]:
+        return {task.file.file_path for task in self.table(name).scan().plan_files()}
