@@ -56,6 +56,8 @@ ATTEMPTS: Final = 5
 _HOLDS: Final = 5
 #: times in a row that the clock may be read again for one request
 _RESYNCS: Final = 2
+#: seconds between questions for a ban that others have met
+_HEED_EVERY_S: Final = 10.0
 _BACKOFF_S: Final = 0.2
 #: the clocks, ping and exchangeInfo of fapi, dapi and papi, and sapi's clock
 _PUBLIC_WEIGHT: Final = 1
@@ -86,7 +88,7 @@ class Settings:
     #: seconds to connect, to wait for the first byte, and three times that for the whole answer
     timeout_s: float = 10.0
     #: longest wait that is slept through here; a longer one raises `Throttled`
-    patience_s: float = 90.0
+    patience_s: float = 60.0
     #: attempts at one request while the answers are transient
     attempts: int = ATTEMPTS
 
@@ -131,11 +133,15 @@ class BinanceClient:
         uniform: Callable[[float, float], float] = random.uniform,
         earlier_holds: int = 0,
         ledger: Ledger | None = None,
+        known_ban: Callable[[], int] | None = None,
     ) -> None:
         self.settings = settings
         #: answers in a row that asked to wait, also before this client; a guessed wait grows with it
         self._holds = earlier_holds
         self.spent = Spent()
+        #: tells until when others know of a ban, in epoch ms on this machine's clock, and when to ask again
+        self._known_ban = known_ban
+        self._heed_again = float("-inf")
         self._clock = clock
         self._monotonic = monotonic
         self._sleep = sleep
@@ -193,7 +199,9 @@ class BinanceClient:
         path = FAMILIES[family].clock_path
         server_ms = self._get(_public(clock_family, path, _PUBLIC_WEIGHT), read_time)
         # The server read its clock somewhere between sending and receiving the attempt that was answered.
-        self._offsets[clock_family] = server_ms - (self._sent_ms + self._received_ms) // 2
+        offset_ms = server_ms - (self._sent_ms + self._received_ms) // 2
+        self._offsets[clock_family] = offset_ms
+        self._pacer.learn_clock(clock_family, offset_ms, self._local_ms())
         return server_ms
 
     def clock_offset_ms(self, family: str) -> int:
@@ -235,7 +243,7 @@ class BinanceClient:
         Each is asked for at most once; where it cannot be told, the documented limit and our own count do.
         """
         family = FAMILIES[request.family]
-        if family.clock_family not in self._offsets:
+        if not self._knows_clock(family.clock_family):
             self.server_time_ms(request.family)
         now_ms = self.now_ms(request.family)
         if family.scout_path and self.settings.coordinate and self._pacer.is_blind(request.draw, now_ms):
@@ -244,6 +252,13 @@ class BinanceClient:
             limit = self._look_up(request, family.limits_path, read_limit)
             if limit is not None:
                 self._pacer.learn_limit(request.draw, limit, self.now_ms(request.family))
+
+    def _knows_clock(self, name: str) -> bool:
+        if name not in self._offsets:
+            found = self._pacer.clock(name, self._local_ms())
+            if found is not None:
+                self._offsets[name] = found
+        return name in self._offsets
 
     def _look_up(self, request: _Request, path: str, read: Callable[[bytes], T]) -> T | None:
         """Ask for something public that helps `request`, once; None where it is not to be had."""
@@ -269,11 +284,23 @@ class BinanceClient:
                 f"of the limit of {budget.limit} allows {budget.allowed} a minute; raise weight_share"
             )
             raise RequestRejected(message)
-        while isinstance(
-            admitted := self._pacer.admit(request.draw, now_ms := self.now_ms(request.family)), Wait
-        ):
+        while True:
+            self._heed_ban(request)
+            now_ms = self.now_ms(request.family)
+            admitted = self._pacer.admit(request.draw, now_ms)
+            if not isinstance(admitted, Wait):
+                return admitted
             self._wait_until(admitted, now_ms, request)
-        return admitted
+
+    def _heed_ban(self, request: _Request) -> None:
+        """Take over, now and then, a ban that others have met."""
+        if self._known_ban is None or self._monotonic() < self._heed_again:
+            return
+        self._heed_again = self._monotonic() + _HEED_EVERY_S
+        until_ms = self._known_ban()
+        if until_ms > self._local_ms():
+            until_ms += self.clock_offset_ms(request.family)
+            self._pacer.hold(request.draw, until_ms, self.now_ms(request.family), banned=True)
 
     def _wait_until(self, wait: Wait, now_ms: int, request: _Request) -> None:
         seconds = (wait.until_ms - now_ms) / 1000

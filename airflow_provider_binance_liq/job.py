@@ -56,6 +56,8 @@ class Job:
     keep_proven: bool = False
     #: answers in a row that asked to wait, before this job went on
     earlier_holds: int = 0
+    #: tells until when others know of a ban of this IP address, in epoch ms on this machine's clock
+    known_ban: Callable[[], int] | None = None
     #: whether somebody will go on after a wait, so that what was read until then has to be kept
     resumable: bool = False
     #: what was read before the wait that this job goes on from
@@ -92,9 +94,7 @@ class Job:
             log.info("%s %s is proven already; %s stays", self.endpoint.name, self.window, known.object.uri)
             return known
         with ExitStack() as open_here:
-            own = client or open_here.enter_context(
-                closing(BinanceClient(self.account.settings, clock=clock, earlier_holds=self.earlier_holds))
-            )
+            own = client or open_here.enter_context(closing(self._client(clock)))
             spool = open_here.enter_context(Spool())
             journal = open_here.enter_context(Journal(own, spool.path))
             if self.journal is not None:
@@ -115,6 +115,14 @@ class Job:
             manifest.proof.method if manifest.proof.complete else f"no, {self.doubt}",
         )
         return manifest
+
+    def _client(self, clock: Callable[[], float]) -> BinanceClient:
+        return BinanceClient(
+            self.account.settings,
+            clock=clock,
+            earlier_holds=self.earlier_holds,
+            known_ban=self.known_ban,
+        )
 
     def _read(
         self, at: Place, spool: Spool, journal: Journal, spent: Spent, clock: Callable[[], float]

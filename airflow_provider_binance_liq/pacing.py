@@ -73,6 +73,16 @@ class Pacer:
         with self._ledger.open() as book:
             book.learn(draw.pool, limit, now_ms)
 
+    def clock(self, name: str, local_ms: int) -> int | None:
+        """Tell by how many ms a clock is ahead of this machine's, if that was found lately."""
+        with self._ledger.open() as book:
+            return book.clock(name, local_ms)
+
+    def learn_clock(self, name: str, offset_ms: int, local_ms: int) -> None:
+        """Keep by how many ms a clock is ahead."""
+        with self._ledger.open() as book:
+            book.clocks[name] = (offset_ms, local_ms)
+
     def admit(self, draw: Draw, now_ms: int) -> Wait | str:
         """Count the request as sent and return its ticket; or say until when it has to wait."""
         with self._ledger.open() as book:

@@ -71,10 +71,10 @@ def connect(world):
     """Make clients that live in the test's time."""
     with ExitStack() as closing:
 
-        def make(url, ledger=None, **known):
+        def make(url, ledger=None, known_ban=None, **known):
             arguments = {"api_key": KEY, "signer": HmacSigner(SECRET), **known}
             settings = Settings(origins=dict.fromkeys(FAMILIES, url), **arguments)
-            client = BinanceClient(settings, ledger=ledger, **world.arguments)
+            client = BinanceClient(settings, ledger=ledger, known_ban=known_ban, **world.arguments)
             closing.callback(client.close)
             return client
 
@@ -539,7 +539,7 @@ def test_loopback_is_this_machine_and_nothing_that_looks_like_it(url, expected):
 
 
 @pytest.mark.parametrize("status", [418, 429])
-@pytest.mark.parametrize("seconds", [1, 35, 89])
+@pytest.mark.parametrize("seconds", [1, 35, 59])
 def test_nothing_is_sent_before_retry_after_has_passed(server, client, world, status, seconds):
     told = []
 
@@ -554,7 +554,7 @@ def test_nothing_is_sent_before_retry_after_has_passed(server, client, world, st
 
 
 def test_nothing_is_sent_before_the_ban_in_the_text_has_ended(server, client, world):
-    until_ms = int(world.now_s * 1000) + 71_000
+    until_ms = int(world.now_s * 1000) + 51_000
     text = f"Way too many requests; IP(1.2.3.4) banned until {until_ms}."
     said_at = []
     server.script = [refusal(418, -1003, text), lambda _: said_at.append(world.now_s) or reply(200, [])]
@@ -796,6 +796,56 @@ def test_a_task_knows_what_another_one_of_its_machine_has_used_up(server, connec
     second.fetch(PAPI, ask_of(PAPI))
     assert len(world.naps) == naps + 1
     assert [request.path for request in server.asked[heard:]] == [PAPI.path]
+
+
+def test_a_task_reads_no_clock_that_another_one_of_its_machine_has_just_read(
+    server, connect, world, tmp_path
+):
+    server.clock = lambda: world.now_s + 17
+    first, second = (connect(server.url, ledger=SharedLedger(tmp_path / "book")) for _ in range(2))
+    first.fetch(FUTURES, ask_of(FUTURES))
+    second.fetch(PAPI, ask_of(PAPI))
+    assert [request.path for request in server.heard].count("/fapi/v1/time") == 1
+    assert second.clock_offset_ms("papi") == first.clock_offset_ms("fapi")
+    world.now_s += 700
+    third = connect(server.url, ledger=SharedLedger(tmp_path / "book"))
+    third.fetch(PAPI, ask_of(PAPI))
+    assert [request.path for request in server.heard].count("/fapi/v1/time") == 2
+
+
+def test_a_ban_that_others_have_met_is_heeded_before_anything_is_asked_and_after_every_wait(
+    server, connect, world
+):
+    told = []
+
+    def known_ban():
+        told.append(world.now_s)
+        return until_ms[0]
+
+    until_ms = [int((world.now_s + 600) * 1000)]
+    client = connect(server.url, known_ban=known_ban)
+    with pytest.raises(IpBanned) as caught:
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert server.heard == []
+    assert caught.value.retry_at_ms == until_ms[0]
+    world.now_s += 601
+    server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1180")
+    client.fetch(FUTURES, ask_of(FUTURES))
+    until_ms[0] = int((world.now_s + 300) * 1000)
+    heard = len(server.asked)
+    with pytest.raises(IpBanned):
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert [request.path for request in server.asked[heard:]] in ([], ["/fapi/v1/exchangeInfo"])
+    assert len(told) <= 4
+
+
+def test_others_are_not_asked_for_a_ban_at_every_request(server, connect):
+    told = []
+    client = connect(server.url, known_ban=lambda: told.append(1) or 0)
+    server.otherwise = empty_of(MARGIN)
+    for _ in range(15):
+        client.fetch(MARGIN, ask_of(MARGIN))
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("status", [418, 429])

@@ -24,6 +24,8 @@ _TURN_MS: Final = 2_000
 _LOST_AFTER_MS: Final = 60_000
 #: a limit that was read is trusted for so long
 _LIMIT_MS: Final = 60 * MINUTE_MS
+#: clocks of machines drift by some ms in that time; one that was set anew is told by a refusal (-1021)
+_CLOCK_MS: Final = 10 * MINUTE_MS
 #: a use below this part of our share is taken to be within any limit, so that quiet windows need not read it
 _SURELY_WITHIN: Final = 0.1
 
@@ -126,6 +128,8 @@ class Book(msgspec.Struct):
 
     pools: dict[str, Usage] = {}
     limits: dict[str, ToldLimit] = {}
+    #: ms by which each clock is ahead of this machine's, and when that was found
+    clocks: dict[str, tuple[int, int]] = {}
     banned_until_ms: int = 0
 
     def budget(self, pool: str, documented: Limit, share: float, now_ms: int) -> Budget:
@@ -149,6 +153,11 @@ class Book(msgspec.Struct):
     def _told(self, pool: str, now_ms: int) -> Limit | None:
         told = self.limits.get(pool)
         return told.limit if told is not None and now_ms - told.at_ms <= _LIMIT_MS else None
+
+    def clock(self, name: str, local_ms: int) -> int | None:
+        """Tell by how many ms a clock is ahead of this machine's, if that was found lately."""
+        offset_ms, at_ms = self.clocks.get(name, (0, -_CLOCK_MS - 1))
+        return offset_ms if 0 <= local_ms - at_ms <= _CLOCK_MS else None
 
     def ban(self, until_ms: int) -> None:
         """Let nothing of any pool go before `until_ms`; a ban is never shortened."""

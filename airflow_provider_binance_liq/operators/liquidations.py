@@ -21,6 +21,7 @@ from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
     InvalidRequest,
+    IpBanned,
     LiquidationsError,
     PermanentError,
     Throttled,
@@ -232,13 +233,14 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
 
     def _extract(self, window: Window, holds: int, journal: dict[str, str] | None) -> Manifest:
         from airflow_provider_binance_liq.extraction import Filters  # noqa: PLC0415 - see above
-        from airflow_provider_binance_liq.hooks.bans import heeding_bans  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.hooks.bans import SharedBan  # noqa: PLC0415 - see above
         from airflow_provider_binance_liq.job import Job  # noqa: PLC0415 - see above
         from airflow_provider_binance_liq.journal import Part  # noqa: PLC0415 - see above
 
         endpoint = get_endpoint(self.endpoint)
         doubt = self._retention(endpoint, window)
         account = BinanceHook(self.binance_conn_id).account()
+        ban = SharedBan(account.settings.origins) if account.settings.coordinate else None
         job = Job(
             endpoint=endpoint,
             window=window,
@@ -250,11 +252,16 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
             earlier_holds=holds,
+            known_ban=ban.until_ms if ban else None,
             resumable=self.deferrable,
             journal=Part(**journal) if journal else None,
         )
-        with heeding_bans(account.settings, _now_ms(), holds, journal):
+        try:
             return job.run()
+        except IpBanned as error:
+            if ban:
+                ban.tell(error.retry_at_ms)
+            raise
 
     def _retention(self, endpoint: Endpoint, window: Window) -> str:
         """Tell why the window cannot be claimed complete; empty where it can.
