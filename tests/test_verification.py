@@ -295,6 +295,14 @@ def test_the_same_lake_gives_the_same_words(lake, options):
     assert lake.command(*options)[:2] == lake.command(*options)[:2]
 
 
+def test_what_loads_into_clouds_have_handed_on_is_no_part_of_the_lake(lake, tmp_path):
+    lake.extract()
+    before = lake.report()
+    (tmp_path / "lake" / "_loads").mkdir()
+    (tmp_path / "lake" / "_loads" / "one.jsonl").write_text("{}")
+    assert lake.report() == before
+
+
 def test_a_local_path_may_be_plain_and_relative(lake, monkeypatch, tmp_path):
     lake.extract()
     monkeypatch.chdir(tmp_path)

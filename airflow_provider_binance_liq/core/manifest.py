@@ -15,6 +15,8 @@ import msgspec
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 SCHEMA_VERSION: Final = 1
+#: below a destination, beside the endpoints' directories: what loads hand on, which is no part of the lake
+LOADS: Final = "_loads"
 Compression = Literal["gzip"] | None
 AutoCloseTypeFilter = Literal["LIQUIDATION", "ADL"] | None
 Count = Annotated[int, msgspec.Meta(ge=0)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.verify.findings import Finding, count
 
@@ -75,6 +76,8 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
                     findings.append(Finding.of("foreign", directory, message))
             elif kind == "file":
                 files.append(name)
+            elif name == LOADS:
+                continue
             elif kind != "directory":
                 findings.append(Finding.of("foreign", name, "neither a file nor a directory"))
             elif name.count("/") >= _DEEPEST:

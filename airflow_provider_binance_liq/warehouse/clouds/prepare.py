@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
 from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 WAREHOUSES: Final[Mapping[str, Warehouse]] = {
     one.name: one for one in (BigQuery(), ClickHouse(), Redshift(), Snowflake())
 }
-#: below the destination: what loads have written
-LOADS: Final = "_loads"
 #: an Airflow connection in a URL; the warehouse has rights of its own
 _CONNECTION: Final = re.compile(r"^([a-z0-9+.-]+://)[^/@]*@", re.IGNORECASE)
 
