@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 from pathlib import Path
 
 import pytest
+from generated_pages import check_page
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.warehouse import duckdb, postgres, sql
@@ -104,23 +104,12 @@ PARTS = {
 }
 
 
-def render(text):
-    """Fill in the generated parts between the marks of the page."""
-    for mark, part in PARTS.items():
-        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->\n"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{part()}\n\n{end}{rest.split(end)[1]}"
-    return text
-
-
 def page():
     return PAGE.read_text(encoding="utf-8")
 
 
 def test_the_page_says_what_the_code_does():
-    if os.environ.get("WRITE_DOCS"):
-        PAGE.write_text(render(page()), encoding="utf-8")
-    assert render(page()) == page()
+    check_page(PAGE, PARTS)
 
 
 def test_no_cell_of_a_table_breaks_its_row():

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 
 import pytest
+from generated_pages import check_page
 from lakes import REPOSITORY
 from test_cloud_statements import a_load, steps
 
@@ -55,23 +55,12 @@ def folded(title, step, found):
 PARTS = {"warehouses": warehouses, "statements": statements}
 
 
-def render(text):
-    """Fill in the generated parts between the marks of the page."""
-    for mark, part in PARTS.items():
-        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->\n"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{part()}\n\n{end}{rest.split(end)[1]}"
-    return text
-
-
 def page():
     return PAGE.read_text(encoding="utf-8")
 
 
 def test_the_page_says_what_the_code_does():
-    if os.environ.get("WRITE_DOCS"):
-        PAGE.write_text(render(page()), encoding="utf-8")
-    assert render(page()) == page()
+    check_page(PAGE, PARTS)
 
 
 def parameters_of(operator):
