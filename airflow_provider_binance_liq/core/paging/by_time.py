@@ -1,11 +1,8 @@
-"""Paging: what to ask next, and when a window is proven.
+"""Paging by time: blocks of rows, each proven by the next.
 
-A plan is a generator without any I/O: it yields an `Ask`, is sent the `Answer`, and returns the name of the
-argument that proves the window. Whoever drives it keeps the rows of every page. There are two plans.
-
-**By time** (`_TimeWalk`). A request returns at most 100 rows, and nothing says which: the oldest or the
-newest. Nor is it documented whether `startTime` and `endTime` apply to `time` or to `updateTime`, nor by
-which of the two the rows are cut. What holds is this:
+A request returns at most 100 rows, and nothing says which: the oldest or the newest. Nor is it documented
+whether `startTime` and `endTime` apply to `time` or to `updateTime`, nor by which of the two the rows are
+cut. What holds is this:
 
 * A page shorter than the limit proves its interval; one that falls short by a few rows only is taken for a
   full one, in case that the exchange counted to the limit before it filtered.
@@ -21,39 +18,32 @@ and cuts the interval until it has them. Contradictions are: a new row inside a 
 whole; rows cut by another instant than they are filtered by; an order of rows that fits neither instant,
 unless a test of the block speaks for it. An instant that is full by itself is split by `autoCloseType`, then
 by symbol; what is full after that fails by name.
-
-**By number** (`_NumberedReading`). `total` has to hold still while paging and to equal the rows found;
-otherwise the window is read again, a bounded number of times.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
-from airflow_provider_binance_liq.core.rows import Page
-from airflow_provider_binance_liq.core.windows import Window, iso
-from airflow_provider_binance_liq.exceptions import (
-    RequestRejected,
-    SaturatedInstant,
-    SpanRefused,
-    UnexpectedRow,
-    UnstablePaging,
+from airflow_provider_binance_liq.core.paging.asks import (
+    Ask,
+    AskSymbols,
+    check_rows,
+    pieces,
+    shorter,
+    starts,
 )
+from airflow_provider_binance_liq.exceptions import RequestRejected, SaturatedInstant, SpanRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
-    from airflow_provider_binance_liq.core.rows import Key, Row
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.paging.asks import Answer, Experience, Instant, Plan, Side, Step
+    from airflow_provider_binance_liq.core.rows import Key, Page, Row
 
-Side = Literal["forward", "backward"]
-Instant = Literal["created", "updated"]
-
-#: whole readings of numbered pages before giving up
-READINGS: Final = 5
 #: rows asked again beyond the edge of a window's first block: a row left out among them refutes blocks
 _FIRST_SLACK_ROWS: Final = 25
 #: the same for later blocks, where the order of rows does not tell by which instant they are cut
@@ -62,184 +52,17 @@ _SLACK_ROWS: Final = 2
 _NEARLY: Final = 10
 #: new rows that may have appeared while a window was read, and so prove nothing of what was read before
 _MAY_BE_LATE: Final = 10
-_PROOF: Final = "each page proves the one before it"
 #: "Invalid symbol."
-_INVALID_SYMBOL: Final = -1121
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request in the words of the core: inclusive milliseconds, at most one symbol."""
-
-    first_ms: int
-    last_ms: int
-    symbol: str | None = None
-    auto_close_type: AutoCloseType | None = None
-    #: number of the page, from 1, where the endpoint pages by number
-    number: int | None = None
-
-    def __str__(self) -> str:
-        parts = [f"{iso(self.first_ms)} to {iso(self.last_ms)} inclusive"]
-        parts += [part for part in (self.symbol, self.auto_close_type) if part]
-        return ", ".join(parts + ([f"page {self.number}"] if self.number else []))
-
-
-@dataclass(frozen=True, slots=True)
-class AskSymbols:
-    """A wish for the names of all symbols that the endpoint may have rows of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a plan is sent: a page, or the symbols it wished for."""
-
-    page: Page = field(default=Page(()))
-    #: rows of this page that no earlier page of the extraction held
-    unseen: int = 0
-    #: None where they cannot be listed
-    symbols: frozenset[str] | None = None
-
-
-@dataclass(slots=True)
-class Experience:
-    """What pages have taught so far; kept by the caller from window to window to save requests."""
-
-    #: the side of a block on which rows were left out the last time
-    side: Side | None = None
-    #: the instant that the exchange filters by, once an answer has told
-    filtered_by: Instant | None = None
-    #: a page longer than the default has been seen, so `limit` is honoured
-    limit_honoured: bool = False
-
-
-class Restricted(TypedDict):
-    """What the plans of one extraction have in common."""
-
-    auto_close_type: AutoCloseType | None
-    experience: Experience
-
-
-Plan: TypeAlias = "Generator[Ask | AskSymbols, Answer, str]"
-Step: TypeAlias = "Generator[Ask | AskSymbols, Answer, None]"
-
-
-def plan(
-    endpoint: Endpoint,
-    window: Window,
-    *,
-    symbol: str | None = None,
-    auto_close_type: AutoCloseType | None = None,
-    experience: Experience | None = None,
-) -> Plan:
-    """Plan the requests that prove `window`; the generator returns the argument that proves it.
-
-    A refusal of the exchange is thrown into the generator: it splits a span that is too long.
-
-    :raises SaturatedInstant: one millisecond holds more rows than requests can tell apart.
-    :raises UnstablePaging: numbered pages kept shifting.
-    :raises UnexpectedRow: a row lies outside of what was asked for.
-    """
-    ask = Ask(window.first_ms, window.last_ms, symbol, auto_close_type)
-    if endpoint.paging == "number":
-        return _NumberedReading(ask).run()
-    return _TimeWalk(endpoint, ask, experience or Experience()).run()
-
-
-def plan_several(
-    endpoint: Endpoint,
-    window: Window,
-    symbols: Sequence[str],
-    *,
-    auto_close_type: AutoCloseType | None = None,
-    experience: Experience | None = None,
-) -> Plan:
-    """Plan the requests that prove `window` for several symbols, which are cheaper to ask for all at once.
-
-    That holds for one short page, as almost every window is. A window of many pages is cheaper symbol by
-    symbol, whatever their share of its rows: a page of one symbol weighs less than a page of all.
-
-    :raises LiquidationsError: as `plan` does.
-    """
-    restricted: Restricted = {
-        "auto_close_type": auto_close_type,
-        "experience": experience or Experience(),
-    }
-    whole = Ask(window.first_ms, window.last_ms, auto_close_type=auto_close_type)
-    walk = _TimeWalk(endpoint, whole, restricted["experience"])
-    try:
-        if (yield from walk.fits_one_page()):
-            return _PROOF
-    except SpanRefused as refusal:
-        for piece in window.split(_shorter(whole, refusal) + 1):
-            yield from plan_several(endpoint, piece, symbols, **restricted)
-        return _PROOF
-    try:
-        for symbol in symbols:
-            yield from plan(endpoint, window, symbol=symbol, **restricted)
-    except RequestRejected as refusal:
-        if refusal.code != _INVALID_SYMBOL:
-            raise
-        # One that is no longer listed may have rows all the same.
-        return (yield from plan(endpoint, window, **restricted))
-    return _PROOF
-
-
-class _NumberedReading:
-    """Reads all numbered pages of one window until `total` and the rows found agree."""
-
-    def __init__(self, ask: Ask) -> None:
-        self.ask = ask
-        self.found = 0
-
-    def run(self) -> Plan:
-        yield from self.prove()
-        return "all numbered pages were read, and hold as many rows as the stated total"
-
-    def prove(self) -> Step:
-        """Read the window, or each piece of it where the exchange refuses its span."""
-        try:
-            yield from self._read_until_steady()
-        except SpanRefused as refusal:
-            starts = _starts(self.ask, _shorter(self.ask, refusal))
-            for piece in _pieces(self.ask, starts):
-                yield from _NumberedReading(piece).prove()
-
-    def _read_until_steady(self) -> Step:
-        for _ in range(READINGS):
-            totals = yield from self._read_once()
-            if totals == {self.found}:
-                return
-        stated = ", ".join(str(total) for total in sorted(totals, key=str))
-        message = (
-            f"the numbered pages of {self.ask} kept shifting: after {READINGS} readings there are "
-            f"{self.found} different rows, while the last one stated a total of {stated}. Nothing was "
-            "written; a retry reads again"
-        )
-        raise UnstablePaging(message)
-
-    def _read_once(self) -> Generator[Ask | AskSymbols, Answer, set[int | None]]:
-        """Read every page once; returns the totals that were stated on the way."""
-        totals: set[int | None] = set()
-        read, number, previous = 0, 0, None
-        while True:
-            number += 1
-            answer = yield replace(self.ask, number=number)
-            rows = answer.page.rows
-            _check_rows(rows, self.ask)
-            totals.add(answer.page.total)
-            self.found += answer.unseen
-            read += len(rows)
-            # A page that repeats the one before it would never end.
-            if not rows or rows == previous or read >= max(total or 0 for total in totals):
-                return totals
-            previous = rows
+INVALID_SYMBOL: Final = -1121
+#: the argument of a walk along blocks
+PROOF: Final = "each page proves the one before it"
 
 
 class _Refuted(Exception):
     """The answers contradict the picture of blocks."""
 
 
-class _TimeWalk:
+class TimeWalk:
     """Walks one window under one filter."""
 
     def __init__(self, endpoint: Endpoint, ask: Ask, experience: Experience) -> None:
@@ -255,12 +78,13 @@ class _TimeWalk:
         self.typed: set[Key] = set()
 
     def run(self) -> Plan:
+        """Plan the whole walk: by blocks, and where answers contradict those, by short pages alone."""
         try:
             yield from self._prove(self.ask)
         except _Refuted:
             self.careful = True
             yield from self._prove(self.ask)
-        proof = "short pages alone" if self.careful else _PROOF
+        proof = "short pages alone" if self.careful else PROOF
         return f"{proof}; full instants split by autoCloseType and symbol" if self.split else proof
 
     def fits_one_page(self) -> Generator[Ask | AskSymbols, Answer, bool]:
@@ -272,7 +96,7 @@ class _TimeWalk:
 
     def _send(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, Page]:
         page = (yield ask).page
-        _check_rows(page.rows, ask)
+        check_rows(page.rows, ask)
         self._learn(page.rows, ask)
         return page
 
@@ -303,13 +127,13 @@ class _TimeWalk:
         """Prove the interval of `ask`, in halves where the exchange refuses its span."""
         span = ask.last_ms - ask.first_ms
         if self.longest_ms is not None and span > self.longest_ms:
-            yield from self._prove_pieces(ask, _starts(ask, self.longest_ms))
+            yield from self._prove_pieces(ask, starts(ask, self.longest_ms))
             return
         try:
             page = yield from self._send(ask)
         except SpanRefused as refusal:
-            self.longest_ms = _shorter(ask, refusal)
-            yield from self._prove_pieces(ask, _starts(ask, self.longest_ms))
+            self.longest_ms = shorter(ask, refusal)
+            yield from self._prove_pieces(ask, starts(ask, self.longest_ms))
             return
         if self._is_full(page) and not self.careful:
             yield from self._walk(ask, page)
@@ -318,7 +142,7 @@ class _TimeWalk:
 
     def _prove_pieces(self, ask: Ask, cuts: Iterable[int]) -> Step:
         """Prove the adjacent pieces of `ask` that begin at its start and at each of `cuts`."""
-        for piece in _pieces(ask, cuts):
+        for piece in pieces(ask, cuts):
             yield from self._prove(self._askable(piece.first_ms, piece.last_ms))
 
     def _askable(self, first: int, last: int) -> Ask:
@@ -477,7 +301,7 @@ class _TimeWalk:
         halves = not self._is_full(page) and instants[0] < middle < instants[-1]
         cuts = {middle} if halves else {instants[0], middle, end}
         inside = {cut for cut in cuts if ask.first_ms < cut <= ask.last_ms}
-        yield from self._prove_pieces(ask, inside or _starts(ask, (ask.last_ms - ask.first_ms) // 2))
+        yield from self._prove_pieces(ask, inside or starts(ask, (ask.last_ms - ask.first_ms) // 2))
 
     def _split(self, ask: Ask, page: Page) -> Step:
         """Split an instant (one or two milliseconds) that is full by itself."""
@@ -530,7 +354,7 @@ class _TimeWalk:
             try:
                 page = yield from self._send(single)
             except RequestRejected as refusal:
-                if refusal.code != _INVALID_SYMBOL or symbol in self.symbols_seen:
+                if refusal.code != INVALID_SYMBOL or symbol in self.symbols_seen:
                     raise
                 continue  # listed, but unknown to this endpoint: it has no rows of it
             if self._is_full(page):
@@ -543,21 +367,6 @@ _INSTANTS: Final[dict[Instant, Callable[[Row], int]]] = {
     "created": lambda row: row.created_ms,
     "updated": lambda row: row.updated_ms,
 }
-
-
-def _check_rows(rows: Sequence[Row], ask: Ask) -> None:
-    """Refuse a row outside of what was asked, under both of its instants.
-
-    :raises UnexpectedRow: naming the row; it is a sign that the request was not understood as sent.
-    """
-    for row in rows:
-        inside = any(ask.first_ms <= instant <= ask.last_ms for instant in (row.created_ms, row.updated_ms))
-        if not inside or ask.symbol not in (None, row.symbol):
-            message = (
-                f"asked for {ask}, the exchange sent {row.symbol} order {row.order_id} of "
-                f"{iso(row.created_ms)}, updated {iso(row.updated_ms)}. Nothing was written"
-            )
-            raise UnexpectedRow(message)
 
 
 def _unseen(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
@@ -579,29 +388,6 @@ def _likely_side(ask: Ask, page: Page) -> Side:
     before_ms = min(row.created_ms for row in page.rows) - ask.first_ms
     after_ms = ask.last_ms - max(row.created_ms for row in page.rows)
     return "backward" if before_ms > after_ms else "forward"
-
-
-def _starts(ask: Ask, longest_ms: int) -> set[int]:
-    """Where the pieces of `ask` begin that span at most `longest_ms` between their inclusive bounds."""
-    return {piece.start_ms for piece in Window(ask.first_ms, ask.last_ms + 1).split(longest_ms + 1)}
-
-
-def _pieces(ask: Ask, cuts: Iterable[int]) -> list[Ask]:
-    """Cut `ask` into adjacent pieces, which begin at its start and at each of `cuts`."""
-    starts = sorted({ask.first_ms, *cuts})
-    ends = [start - 1 for start in starts[1:]] + [ask.last_ms]
-    return [replace(ask, first_ms=first, last_ms=last) for first, last in zip(starts, ends, strict=True)]
-
-
-def _shorter(ask: Ask, refusal: SpanRefused) -> int:
-    """Choose the longest span to ask for, between inclusive bounds, after the span of `ask` was refused.
-
-    :raises SpanRefused: there is nothing shorter to ask for.
-    """
-    span = ask.last_ms - ask.first_ms
-    if span <= 1:
-        raise refusal
-    return min(refusal.longest_ms or span // 2, span - 1)
 
 
 def _sorted_by(rows: Sequence[Row]) -> Instant | Literal["either"] | None:
