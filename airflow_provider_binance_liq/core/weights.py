@@ -18,8 +18,6 @@ from typing import Final
 import msgspec
 
 MINUTE_MS: Final = 60_000
-#: an answer that comes so soon after the minute has begun may still tell the weight of the one before
-_TURN_MS: Final = 2_000
 #: a request of an earlier minute that has no answer for so long was lost, or whoever sent it has died
 _LOST_AFTER_MS: Final = 60_000
 #: a limit that was read is trusted for so long
@@ -52,6 +50,8 @@ class Usage(msgspec.Struct):
     minute: int = -1
     #: weight that the server said is used, or else what answered requests cost
     counted: int = 0
+    #: when the last answer came that said so
+    told_ms: int = -1
     #: requests without an answer yet: when they were sent, and their weight
     on_their_way: dict[str, tuple[int, int]] = {}
     held_until_ms: int = 0
@@ -107,16 +107,17 @@ class Budget:
 
     def answer(self, ticket: str, now_ms: int, used: int | None = None) -> None:
         """Take over what the answer says is used in this minute; without an answer, the request may count."""
-        _, weight = self.usage.on_their_way.pop(ticket, (0, 0))
-        if not self.is_known(now_ms):
-            self.usage.minute, self.usage.counted = now_ms // self.minute_ms, 0
-        if used is None:
-            self.usage.counted += weight
-        elif now_ms % self.minute_ms < _TURN_MS:
-            self.usage.counted = used
-        else:
-            # Answers overtake each other, and the exchange's count only grows.
-            self.usage.counted = max(self.usage.counted, used)
+        usage, minute = self.usage, now_ms // self.minute_ms
+        sent_ms, weight = usage.on_their_way.pop(ticket, (now_ms, 0))
+        if usage.minute != minute:
+            usage.minute, usage.counted = minute, 0
+        if used is None or sent_ms // self.minute_ms != minute:
+            # What the answer says may be of the minute before; its request may have come in this one.
+            usage.counted += weight
+            return
+        # The exchange's count only grows, but answers overtake each other.
+        usage.counted = used if sent_ms >= usage.told_ms else max(usage.counted, used)
+        usage.told_ms = now_ms
 
     def hold(self, until_ms: int) -> None:
         """Let nothing go before `until_ms`; a hold is never shortened."""

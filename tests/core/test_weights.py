@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -75,6 +75,13 @@ def test_a_count_of_the_minute_before_is_corrected_by_the_first_one_of_this_minu
     spend(budget, NOON + 10, 50, used=1180)
     spend(budget, NOON + 400, 50, used=50)
     assert budget.used(NOON + 500) == 50
+
+
+def test_an_answer_to_a_request_of_the_minute_before_says_nothing_of_this_one():
+    budget = Budget(2400, 0.5)
+    budget.send("late", NOON - 100, 50)
+    budget.answer("late", NOON + 100, 1180)
+    assert budget.used(NOON + 100) == 50
 
 
 def test_a_request_without_an_answer_counts_until_it_must_be_lost():
@@ -176,6 +183,78 @@ def test_the_next_minute_is_the_first_whole_one_after_now(now_ms, seconds):
     following = budget.next_minute(now_ms)
     assert now_ms < following <= now_ms + seconds * 1000
     assert following % (seconds * 1000) == 0
+
+
+WEIGHTS = st.sampled_from([20, 50])
+
+
+class Several(RuleBasedStateMachine):
+    """Clients with one request each under way, which may take its time both ways, and overtake others."""
+
+    shared = False
+
+    @initialize(share=st.sampled_from([0.05, 0.1]), count=st.integers(1, 6))
+    def begin(self, share, count):
+        self.now = NOON + 59_800
+        one = Book().budget("futures", DOCUMENTED, share, NOON)
+        self.budgets = [one if self.shared else Budget(2400, share) for _ in range(count)]
+        self.coming, self.going = {}, {}
+        self.used = {}
+
+    @property
+    def minute(self):
+        return self.now // MINUTE_MS
+
+    @rule(client=st.integers(0, 5), weight=WEIGHTS)
+    def send(self, client, weight):
+        client %= len(self.budgets)
+        budget = self.budgets[client]
+        if client in self.coming or client in self.going or budget.ready_at(self.now, weight) > self.now:
+            return
+        budget.send(str(client), self.now, weight)
+        self.coming[client] = weight
+
+    @rule(client=st.integers(0, 5))
+    def arrive(self, client):
+        if client in self.coming:
+            self.used[self.minute] = self.used.get(self.minute, 0) + self.coming.pop(client)
+            self.going[client] = self.used[self.minute]
+
+    @rule(client=st.integers(0, 5))
+    def answer(self, client):
+        if client in self.going:
+            self.budgets[client].answer(str(client), self.now, self.going.pop(client))
+
+    @rule(ms=st.integers(1, 30_000))
+    def time_passes(self, ms):
+        # Nothing is under way for longer than a client waits for an answer.
+        for client in range(len(self.budgets)):
+            self.arrive(client)
+            self.answer(client)
+        self.now += ms
+
+    @rule(ms=st.integers(1, 100))
+    def a_moment_passes(self, ms):
+        self.now += ms
+
+    @invariant()
+    def no_minute_sees_more_than_the_bound(self):
+        if hasattr(self, "budgets"):
+            late = 0 if self.shared else len(self.budgets) * 50
+            assert max(self.used.values(), default=0) <= self.budgets[0].allowed + late
+
+
+class OneBook(Several):
+    """The same on one machine, with one book: then the share itself is the bound."""
+
+    shared = True
+
+
+TestSeveral = Several.TestCase
+TestOneBook = OneBook.TestCase
+TestSeveral.settings = TestOneBook.settings = settings(
+    max_examples=150, stateful_step_count=60, deadline=None
+)
 
 
 class Spending(RuleBasedStateMachine):
