@@ -116,7 +116,7 @@ class Budget:
             usage.counted += weight
             return
         # The exchange's count only grows, but answers overtake each other.
-        usage.counted = used if sent_ms >= usage.told_ms else max(usage.counted, used)
+        usage.counted = used if sent_ms > usage.told_ms else max(usage.counted, used)
         usage.told_ms = now_ms
 
     def hold(self, until_ms: int) -> None:
