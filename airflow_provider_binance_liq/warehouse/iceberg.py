@@ -310,6 +310,9 @@ class _IcebergSession:
     def _name(self, table: Table) -> tuple[str, ...]:
         return (*self.namespace.split("."), table.name)
 
+    def hold_tables(self) -> None:
+        """Do nothing: a commit that another one overtook fails."""
+
     def known(self, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:
         """Read what the windows table has between the first and the last of these windows."""
         asked = list(loadables)

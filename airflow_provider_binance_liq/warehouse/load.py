@@ -69,6 +69,9 @@ class Session(Protocol):
     def create_tables(self) -> None:
         """Create the tables that are not there, and check those that are."""
 
+    def hold_tables(self) -> None:
+        """Keep others who write out until the transaction ends, where they would not fail by themselves."""
+
     def known(self, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:
         """Read what the windows table has of these windows."""
 
@@ -198,8 +201,10 @@ def _has(known: Mapping[WindowKey, Known], one: Loadable) -> bool:
 def _merge(
     session: Session, loadables: Sequence[Loadable], fetched: Sequence[Fetched], loaded_at: datetime
 ) -> Summary:
+    session.create_tables()
+    session.hold_tables()
     # Read again: another load may have been faster since the objects were fetched.
-    known = _known(session, loadables)
+    known = session.known(loadables)
     telling = [
         Fetched(one.loadable, one.path, one.loadable.is_newer_than(known.get(one.loadable.key)))
         for one in fetched

@@ -140,6 +140,14 @@ def test_a_table_that_others_hold_is_busy_after_the_time_to_wait(postgres, lake,
     assert postgres.load(lake.lay([row()])).inserted == 1
 
 
+def test_a_load_that_has_nothing_to_do_waits_for_nobody_who_writes(postgres, lake, row):
+    manifest = lake.lay([row()])
+    postgres.load(manifest)
+    with postgres.connect() as other, other.transaction():
+        other.execute("LOCK TABLE binance_liquidations IN ROW EXCLUSIVE MODE")
+        assert postgres.load(manifest, wait_s=0.3).windows_skipped == 1
+
+
 def test_a_load_goes_on_once_others_let_go(postgres, lake, row):
     postgres.load(lake.lay([]))
     with postgres.connect() as other:
