@@ -78,7 +78,7 @@ _MORE = (
     # Waits, named in the text, in the header, in both, in neither.
     Fault("http_418", seconds=60),
     Fault("http_418", seconds=60, retry_after=60),
-    Fault("http_418", seconds=5, retry_after=50, until_in_body=False),
+    Fault("http_418", seconds=3, retry_after=50, until_in_body=False),
     Fault("http_418", retry_after=120, until_in_body=False),
     Fault("http_418", until_in_body=False),
     Fault("http_429", retry_after=30),

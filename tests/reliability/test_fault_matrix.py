@@ -101,7 +101,7 @@ EXPECTED = {
     "clock_jump seconds=-3600": ("complete +2", "ClockSkew +4"),
     "http_418 seconds=60": ("complete +1", "IpBanned +1"),
     "http_418 seconds=60 retry_after=60": ("complete +1", "IpBanned +1"),
-    "http_418 seconds=5 retry_after=50 until_in_body=False": ("complete +1", "IpBanned +4"),
+    "http_418 seconds=3 retry_after=50 until_in_body=False": ("complete +1", "IpBanned +4"),
     "http_429": ("complete +1", "Throttled +1"),
     "http_429 retry_after=30": ("complete +1", "Throttled +4"),
     "limit_ignored": (
