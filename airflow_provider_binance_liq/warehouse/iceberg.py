@@ -156,7 +156,10 @@ class Iceberg:
 
     def _open_catalog(self) -> Catalog:
         from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - see above
-        from pyiceberg.exceptions import NoSuchPropertyException, NotInstalledError  # noqa: PLC0415
+        from pyiceberg.exceptions import (  # noqa: PLC0415 - brought by an extra
+            NoSuchPropertyException,
+            NotInstalledError,
+        )
 
         try:
             return load_catalog(self.catalog, **self.properties)

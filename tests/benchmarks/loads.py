@@ -27,6 +27,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -454,7 +455,7 @@ def compete(task: Report) -> Report:
             if name == "unchanged" and not contender.skips:
                 continue
             manifest = from_dict(plain)
-            figures[name] = meter.measure(lambda manifest=manifest: contender.load(manifest))  # type: ignore[misc]
+            figures[name] = meter.measure(partial(contender.load, manifest))
             if task["check"]:
                 kept[name] = contender.kept()
             contender.settle()
