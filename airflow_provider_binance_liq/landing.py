@@ -284,7 +284,7 @@ def open_destination(destination: str) -> ObjectStoragePath:
 
     :raises InvalidRequest: it is no such URL, or its connection does not exist.
     """
-    from airflow.sdk import ObjectStoragePath  # noqa: PLC0415 - airflow takes seconds to import
+    from airflow.sdk import ObjectStoragePath
 
     text = str(destination or "").strip()
     if not text:
@@ -315,8 +315,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
 
 
 def _see_connection(conn_id: str, destination: str) -> None:
-    from airflow.sdk import BaseHook  # noqa: PLC0415 - airflow takes seconds to import
-    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 - as above
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
         BaseHook.get_connection(conn_id)

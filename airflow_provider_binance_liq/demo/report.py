@@ -107,7 +107,7 @@ def read_warehouse(path: Path) -> Warehouse:
     :raises DemoFailed: when it is none, or lacks its tables.
     """
     # Brought by an extra, and slow to import.
-    import duckdb  # noqa: PLC0415 - brought by an extra
+    import duckdb
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:

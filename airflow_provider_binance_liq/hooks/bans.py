@@ -43,8 +43,8 @@ class SharedBan:
             return epoch_ms(datetime.fromisoformat(Variable.get(self.name, default=None) or ""))
         except (ValueError, LiquidationsError):
             return 0
-        except Exception as error:  # noqa: BLE001 - Airflow's secrets backends raise whatever they like
-            log.info("Whether others have met a ban cannot be read: %s", type(error).__name__)
+        except Exception:  # Airflow's secrets backends raise whatever they like
+            log.info("Whether others have met a ban cannot be read", exc_info=True)
             return 0
 
     def tell(self, until_ms: int) -> None:
@@ -53,5 +53,5 @@ class SharedBan:
             return
         try:
             Variable.set(self.name, iso(until_ms), description=_DESCRIPTION)
-        except Exception as error:  # noqa: BLE001 - as above
-            log.info("The others cannot be told of the ban: %s", type(error).__name__)
+        except Exception:  # as above
+            log.info("The others cannot be told of the ban", exc_info=True)

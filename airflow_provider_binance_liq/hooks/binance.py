@@ -43,13 +43,13 @@ class BinanceHook(BaseHook):
 
         :raises InvalidConnection: naming the field.
         """
-        from airflow_provider_binance_liq.connection import read_account  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.connection import read_account
 
         return read_account(self._fields())
 
     def account_label(self) -> str:
         """Return the account's label in object keys and tables; the connection id, if none is given."""
-        from airflow_provider_binance_liq.connection import read_label  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.connection import read_label
 
         return read_label(self._fields())
 
@@ -58,7 +58,7 @@ class BinanceHook(BaseHook):
 
         :raises InvalidConnection: naming the field.
         """
-        from airflow_provider_binance_liq.client import BinanceClient  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.client import BinanceClient
 
         return BinanceClient(self.account().settings)
 
@@ -67,7 +67,7 @@ class BinanceHook(BaseHook):
 
         It is a success when at least one family can be read: no account has them all.
         """
-        from airflow_provider_binance_liq.client import BinanceClient  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.client import BinanceClient
 
         try:
             settings = self.account().settings
@@ -80,7 +80,7 @@ class BinanceHook(BaseHook):
         return any(readable for readable, _ in results), "; ".join(said for _, said in results)
 
     def _fields(self) -> Fields:
-        from airflow_provider_binance_liq.connection import Fields  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.connection import Fields
 
         connection = self.get_connection(self.binance_conn_id)
         fields = Fields(self.binance_conn_id, connection.login, connection.password, connection.extra)
@@ -98,7 +98,7 @@ def _one_endpoint_a_family(client: BinanceClient) -> list[Endpoint]:
 
 
 def _test_family(client: BinanceClient, endpoint: Endpoint) -> tuple[bool, str]:
-    from airflow_provider_binance_liq.core.paging import Ask  # noqa: PLC0415 - see above
+    from airflow_provider_binance_liq.core.paging import Ask
 
     family = endpoint.family.name
     try:

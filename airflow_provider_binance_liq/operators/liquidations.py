@@ -232,10 +232,10 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
     # The extraction.
 
     def _extract(self, window: Window, holds: int, journal: dict[str, str] | None) -> Manifest:
-        from airflow_provider_binance_liq.extraction import Filters  # noqa: PLC0415 - see above
-        from airflow_provider_binance_liq.hooks.bans import SharedBan  # noqa: PLC0415 - see above
-        from airflow_provider_binance_liq.job import Job  # noqa: PLC0415 - see above
-        from airflow_provider_binance_liq.journal import Part  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.extraction import Filters
+        from airflow_provider_binance_liq.hooks.bans import SharedBan
+        from airflow_provider_binance_liq.job import Job
+        from airflow_provider_binance_liq.journal import Part
 
         endpoint = get_endpoint(self.endpoint)
         doubt = self._retention(endpoint, window)
@@ -299,8 +299,8 @@ def _given(value: str | datetime | None) -> str | datetime | None:
 def _instant(name: str, value: str | datetime) -> datetime:
     if isinstance(value, datetime):
         return value
-    from pendulum import DateTime, parse  # noqa: PLC0415 - see above
-    from pendulum.parsing.exceptions import ParserError  # noqa: PLC0415 - see above
+    from pendulum import DateTime, parse
+    from pendulum.parsing.exceptions import ParserError
 
     try:
         parsed = parse(value)

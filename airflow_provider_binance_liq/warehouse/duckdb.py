@@ -213,7 +213,7 @@ class DuckDB:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        import duckdb  # noqa: PLC0415 - DAG files import this module, and duckdb takes 0.2 s
+        import duckdb
 
         if not self.database.startswith(_MOTHERDUCK):
             _make_room(Path(self.database))
@@ -241,7 +241,7 @@ def _make_room(path: Path) -> None:
 
 def translate(error: Exception, database: str) -> Exception:
     """Say what a retry should do about an error of DuckDB's."""
-    import duckdb  # noqa: PLC0415 - see above
+    import duckdb
 
     text = str(error)
     if _is_in_the_way(error, text):
@@ -255,7 +255,7 @@ def translate(error: Exception, database: str) -> Exception:
 
 
 def _is_in_the_way(error: Exception, text: str) -> bool:
-    import duckdb  # noqa: PLC0415 - see above
+    import duckdb
 
     return (
         # A commit that the disk has no room for is one of these too, and waiting gives no room.
@@ -390,7 +390,7 @@ class DuckDBSession:
 @contextmanager
 def _naming_objects(fetched: Sequence[Fetched]) -> Iterator[None]:
     """Let an error name the object where DuckDB names the local file."""
-    import duckdb  # noqa: PLC0415 - see above
+    import duckdb
 
     try:
         yield

@@ -155,8 +155,8 @@ class Iceberg:
             return result
 
     def _open_catalog(self) -> Catalog:
-        from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - see above
-        from pyiceberg.exceptions import (  # noqa: PLC0415 - brought by an extra
+        from pyiceberg.catalog import load_catalog
+        from pyiceberg.exceptions import (
             NoSuchPropertyException,
             NotInstalledError,
         )
@@ -191,7 +191,7 @@ class Iceberg:
         return text
 
     def _secrets(self) -> list[str]:
-        from pyiceberg.utils.config import Config  # noqa: PLC0415 - see above
+        from pyiceberg.utils.config import Config
 
         known: dict[str, Any] = {**(Config().get_catalog_config(self.catalog) or {}), **self.properties}
         found = {str(value) for name, value in known.items() if _SECRET.search(name)}
@@ -210,7 +210,7 @@ _ROWS_ONLY: Final = (
 @contextmanager
 def _memory() -> Iterator[DuckDBPyConnection]:
     """Open a DuckDB in memory, which may grow onto a disk; by itself it would, in the working directory."""
-    import duckdb  # noqa: PLC0415 - see above
+    import duckdb
 
     with (
         tempfile.TemporaryDirectory(prefix="binance-liq-iceberg-") as directory,
@@ -223,8 +223,8 @@ def _memory() -> Iterator[DuckDBPyConnection]:
 
 def _translate(error: Exception, where: str) -> Exception | None:
     """Say what a retry should do about an error; None where it is none of the warehouse's."""
-    import duckdb  # noqa: PLC0415 - see above
-    from pyiceberg import exceptions as iceberg  # noqa: PLC0415 - see above
+    import duckdb
+    from pyiceberg import exceptions as iceberg
 
     if isinstance(error, duckdb.Error):
         return local.translate(error, where)
@@ -244,7 +244,7 @@ def _translate(error: Exception, where: str) -> Exception | None:
 
 def _is_in_the_way(error: Exception) -> bool:
     """Tell whether somebody else committed first, or may have; the work finds out when it is done again."""
-    from pyiceberg import exceptions as iceberg  # noqa: PLC0415 - see above
+    from pyiceberg import exceptions as iceberg
 
     if isinstance(
         error,
@@ -290,7 +290,7 @@ class _IcebergSession:
             self._do(f"CREATE OR REPLACE TEMP TABLE {_stored(table)} AS FROM {table.name} LIMIT 0")
 
     def _open(self, table: Table) -> IcebergTable:
-        from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415 - see above
+        from pyiceberg.exceptions import NoSuchTableError
 
         name = self._name(table)
         with suppress(NoSuchTableError):
@@ -502,7 +502,7 @@ def _joined(join: Callable[..., BooleanExpression], parts: Sequence[BooleanExpre
 
 def _predicates() -> Any:
     """Return PyIceberg's predicates: they take a name and a value, which their annotations do not say."""
-    from pyiceberg import expressions  # noqa: PLC0415 - see above
+    from pyiceberg import expressions
 
     return expressions
 
@@ -536,8 +536,8 @@ def _changed(table: Table) -> str:
 
 def schema_of(table: Table) -> Schema:
     """Return the Iceberg schema of a table: its columns with what they are, its key as identifier fields."""
-    from pyiceberg.schema import Schema  # noqa: PLC0415 - see above
-    from pyiceberg.types import (  # noqa: PLC0415 - see above
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import (
         BooleanType,
         DecimalType,
         IcebergType,
@@ -563,8 +563,8 @@ def schema_of(table: Table) -> Schema:
 
 
 def _partitions(table: Table, schema: Schema) -> PartitionSpec:
-    from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: PLC0415 - see above
-    from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415 - see above
+    from pyiceberg.partitioning import PartitionField, PartitionSpec
+    from pyiceberg.transforms import IdentityTransform
 
     return PartitionSpec(
         *(
@@ -575,8 +575,8 @@ def _partitions(table: Table, schema: Schema) -> PartitionSpec:
 
 
 def _order(table: Table, schema: Schema) -> SortOrder:
-    from pyiceberg.table.sorting import SortField, SortOrder  # noqa: PLC0415 - see above
-    from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415 - see above
+    from pyiceberg.table.sorting import SortField, SortOrder
+    from pyiceberg.transforms import IdentityTransform
 
     return SortOrder(
         *(SortField(schema.find_field(name).field_id, IdentityTransform()) for name in SORTED_BY[table.name])
@@ -591,9 +591,9 @@ def read_connection(iceberg_conn_id: str) -> dict[str, str]:
 
     :raises InvalidConnection: there is no such connection, or a field is not what it has to be.
     """
-    from airflow.sdk import BaseHook  # noqa: PLC0415 - takes seconds
-    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 - takes seconds
-    from airflow.sdk.log import mask_secret  # noqa: PLC0415 - takes seconds
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+    from airflow.sdk.log import mask_secret
 
     try:
         connection = BaseHook.get_connection(iceberg_conn_id)
@@ -647,7 +647,7 @@ def _credentials(where: str, properties: Mapping[str, str], login: str, password
     if uri.startswith(("http://", "https://")):
         return {"credential": f"{login}:{password}" if login else password}
     if uri.partition("://")[0].partition("+")[0] in _SQL_SCHEMES:
-        from sqlalchemy.engine import make_url  # noqa: PLC0415 - only catalogs in a database need it
+        from sqlalchemy.engine import make_url
 
         user = make_url(uri).set(username=login or None, password=password or None)
         return {"uri": user.render_as_string(hide_password=False)}

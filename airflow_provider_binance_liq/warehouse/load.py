@@ -133,7 +133,7 @@ def _now() -> datetime:
 
 def _fetch() -> Fetch:
     # Its import brings fsspec along, which a load of objects fetched otherwise does not need.
-    from airflow_provider_binance_liq.landing import fetch_object  # noqa: PLC0415 - as said
+    from airflow_provider_binance_liq.landing import fetch_object
 
     return fetch_object
 
@@ -173,7 +173,7 @@ def _replacing(given: Loadable) -> Loadable | None:
 
     The window may have been extracted again between the extraction that returned `given` and its load.
     """
-    from airflow_provider_binance_liq.landing import (  # noqa: PLC0415 - as in `_fetch`
+    from airflow_provider_binance_liq.landing import (
         Place,
         find_manifest,
         open_destination,

@@ -41,7 +41,7 @@ class LoadOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - nothing of it is needed
         """Load, and return what was done."""
-        from airflow_provider_binance_liq.warehouse.load import load  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.warehouse.load import load
 
         try:
             summary = load(self.engine(), self.manifests)
@@ -74,7 +74,7 @@ class ObjectStorageToDuckDBOperator(LoadOperator):
 
     def engine(self) -> Engine:
         """Return the database."""
-        from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience
 
         if not isinstance(self.database, str) or not self.database.strip():
             message = f"database is {self.database!r}; give the path of a DuckDB file, or md:<database>"
@@ -111,7 +111,7 @@ class ObjectStorageToPostgresOperator(LoadOperator):
 
     def engine(self) -> Engine:
         """Return the database."""
-        from airflow_provider_binance_liq.warehouse.postgres import Postgres  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.warehouse.postgres import Postgres
 
         if not isinstance(self.postgres_conn_id, str) or not self.postgres_conn_id.strip():
             message = f"postgres_conn_id is {self.postgres_conn_id!r}; give the id of a connection"
@@ -154,8 +154,8 @@ class ObjectStorageToIcebergOperator(LoadOperator):
 
     def engine(self) -> Engine:
         """Return the tables' catalog and namespace."""
-        from airflow_provider_binance_liq.warehouse.duckdb import Patience  # noqa: PLC0415 - see above
-        from airflow_provider_binance_liq.warehouse.iceberg import (  # noqa: PLC0415 - see above
+        from airflow_provider_binance_liq.warehouse.duckdb import Patience
+        from airflow_provider_binance_liq.warehouse.iceberg import (
             Iceberg,
             read_connection,
         )

@@ -243,7 +243,7 @@ class Postgres:
         :raises WarehouseError: the rows and the tables contradict each other, or the user may not write.
         :raises InvalidConnection: there is no such connection.
         """
-        from airflow.providers.postgres.hooks.postgres import PostgresHook  # noqa: PLC0415 - takes seconds
+        from airflow.providers.postgres.hooks.postgres import PostgresHook
 
         hook = PostgresHook(self.postgres_conn_id)
         errors = _named("Error")
@@ -266,7 +266,7 @@ class Postgres:
         return f"PostgreSQL ({self.postgres_conn_id})"
 
     def _connect(self, hook: Any, errors: tuple[type[Exception], ...]) -> Any:
-        from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 - see above
+        from airflow.sdk.exceptions import AirflowNotFoundException
 
         unfit: tuple[type[Exception], ...] = (TypeError, ValueError, *_named("ProgrammingError"))
         try:
@@ -282,7 +282,7 @@ class Postgres:
         connection.autocommit = False
         # The connection's extra may ask for rows as dictionaries; here they are tuples.
         if hasattr(connection, "row_factory"):
-            from psycopg.rows import tuple_row  # noqa: PLC0415 - the driver that the hook has chosen
+            from psycopg.rows import tuple_row
 
             connection.row_factory = tuple_row
         else:

@@ -127,7 +127,7 @@ def _url(uri: str) -> str:
 
 def _hold_against_manifests(loadables: Iterable[Loadable], fetch: Fetch | None) -> None:
     """Fetch each object, which checks it, and forget it again."""
-    from airflow_provider_binance_liq.landing import fetch_object  # noqa: PLC0415 - it brings fsspec along
+    from airflow_provider_binance_liq.landing import fetch_object
 
     for one in loadables:
         with tempfile.TemporaryDirectory(prefix="binance-liq-check-") as directory:
@@ -162,7 +162,7 @@ def _name(run: str, lines: str) -> str:
 
 
 def _write(uri: str, lines: str) -> None:
-    from airflow_provider_binance_liq.landing import open_destination  # noqa: PLC0415 - it brings fsspec along
+    from airflow_provider_binance_liq.landing import open_destination
 
     target = open_destination(uri)
     try:
