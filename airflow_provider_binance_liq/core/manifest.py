@@ -12,9 +12,11 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from airflow_provider_binance_liq.core.premises import StatedPremise, of_version_1
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+_READABLE: Final = (1, 2)
 #: below a destination, beside the endpoints' directories: what loads hand on, which is no part of the lake
 LOADS: Final = "_loads"
 Compression = Literal["gzip"] | None
@@ -55,7 +57,7 @@ class ManifestObject:
 class Proof:
     """Why the object is complete, or why that cannot be claimed."""
 
-    #: every row of the window is in the object, as far as the exchange can be held to its documentation
+    #: every row of the window is in the object, if the premises hold, none of which is suspected to be false
     complete: bool
     #: pages that hold rows of the window or prove that there are none
     pages: Count
@@ -65,7 +67,11 @@ class Proof:
     weight: Count
     #: which argument proves the window
     method: Name
-    #: what an answer without rows does not prove, or why `complete` is False
+    #: what the proof rests on beyond its argument
+    premises: tuple[StatedPremise, ...] = ()
+    #: codes of the premises because of which `complete` is False; empty where it is True
+    incomplete_reasons: tuple[Name, ...] = ()
+    #: the same in sentences, for people; and what else they should know
     caveats: tuple[str, ...] = ()
 
 
@@ -109,18 +115,52 @@ class Manifest:
 def from_dict(plain: dict[str, Any]) -> Manifest:
     """Read a manifest from its JSON values; members that this version does not know are left out.
 
+    One of schema version 1 is read as what it would claim today.
+
     :raises InconsistentManifest: when it is of another schema version or lacks a member.
     """
     version = plain.get("schema_version")
-    if version != SCHEMA_VERSION:
-        message = f"the manifest has schema_version {version!r}; this version reads {SCHEMA_VERSION}"
+    # 1.0 and True equal 1, and are no versions.
+    if type(version) is not int or version not in _READABLE:
+        readable = " and ".join(map(str, _READABLE))
+        message = f"the manifest has schema_version {version!r}; this version reads {readable}"
         raise InconsistentManifest(message)
     try:
-        _see_members(plain)
-        return msgspec.convert(plain, Manifest)
+        current = _from_version_1(plain) if version == 1 else plain
+        _see_members(current)
+        return _checked(msgspec.convert(current, Manifest))
     except (KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
         message = f"the manifest lacks or misspells a member: {error}"
         raise InconsistentManifest(message) from error
+
+
+def _from_version_1(plain: dict[str, Any]) -> dict[str, Any]:
+    """Give a manifest of schema version 1 the members that it lacks."""
+    proof = plain["proof"]
+    claim = of_version_1(
+        plain["endpoint"],
+        symbols=bool(plain["filters"]["symbols"]),
+        rows=plain["object"]["rows"],
+        complete=proof["complete"] is not False,
+    )
+    added = {
+        "complete": proof["complete"] and claim.complete,
+        "premises": [asdict(premise) for premise in claim.premises],
+        "incomplete_reasons": list(claim.incomplete_reasons),
+    }
+    return {**plain, "schema_version": SCHEMA_VERSION, "proof": {**proof, **added}}
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """Refuse a claim that its own reasons contradict.
+
+    :raises InconsistentManifest: it is complete, and gives a reason why it is not.
+    """
+    proof = manifest.proof
+    if proof.complete and proof.incomplete_reasons:
+        message = f"proof.complete is true in spite of incomplete_reasons {list(proof.incomplete_reasons)}"
+        raise InconsistentManifest(message)
+    return manifest
 
 
 def _see_members(plain: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from airflow_provider_binance_liq.core.manifest import (
     from_json,
     reconcile,
 )
+from airflow_provider_binance_liq.core.premises import PREMISES, StatedPremise
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 MANIFEST = Manifest(
@@ -34,6 +35,10 @@ MANIFEST = Manifest(
         requests=29,
         weight=1450,
         method="each page proves the one before it",
+        premises=(
+            StatedPremise("within_retention", "assumed"),
+            StatedPremise("equal_bounds", "observed", "probe"),
+        ),
         caveats=("something to know",),
     ),
     extracted_at="2026-10-11T00:01:07Z",
@@ -41,7 +46,7 @@ MANIFEST = Manifest(
 )
 #: the shape that others rely on, member by member
 PLAIN = {
-    "schema_version": 1,
+    "schema_version": 2,
     "endpoint": "usdm_futures",
     "account": "desk",
     "window": {"start": "2026-10-10T00:00:00Z", "end": "2026-10-11T00:00:00Z"},
@@ -59,6 +64,11 @@ PLAIN = {
         "requests": 29,
         "weight": 1450,
         "method": "each page proves the one before it",
+        "premises": [
+            {"code": "within_retention", "status": "assumed", "by": None},
+            {"code": "equal_bounds", "status": "observed", "by": "probe"},
+        ],
+        "incomplete_reasons": [],
         "caveats": ["something to know"],
     },
     "extracted_at": "2026-10-11T00:01:07Z",
@@ -70,6 +80,12 @@ texts = st.text(max_size=20)
 names = texts.map(lambda text: f"{text}x")
 counts = st.integers(0, 2**63)
 checksums = st.binary(min_size=32, max_size=32).map(bytes.hex)
+stated = st.builds(
+    StatedPremise,
+    st.sampled_from(list(PREMISES)),
+    st.sampled_from(["documented", "observed", "assumed"]),
+    st.sampled_from([None, "extraction", "probe"]),
+)
 manifests = st.builds(
     Manifest,
     endpoint=names,
@@ -82,7 +98,15 @@ manifests = st.builds(
     ),
     object=st.builds(ManifestObject, names, counts, counts, checksums, st.sampled_from([None, "gzip"])),
     proof=st.builds(
-        Proof, st.booleans(), counts, counts, counts, names, st.lists(texts, max_size=2).map(tuple)
+        Proof,
+        st.just(False),
+        counts,
+        counts,
+        counts,
+        names,
+        st.lists(stated, max_size=3).map(tuple),
+        st.lists(st.sampled_from(list(PREMISES)), max_size=2).map(tuple),
+        st.lists(texts, max_size=2).map(tuple),
     ),
     extracted_at=texts,
     provider_version=names,
@@ -137,7 +161,7 @@ def test_a_manifest_without_one_of_its_members_is_refused(path):
         from_dict(plain)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, 1.5])
+@pytest.mark.parametrize("version", [0, 3, "1", None, 1.5, True, 1.0])
 def test_another_schema_version_is_refused_by_its_number(version):
     with pytest.raises(InconsistentManifest, match=f"schema_version {version!r}; this version reads"):
         from_dict({**PLAIN, "schema_version": version})
@@ -209,8 +233,61 @@ def test_only_an_object_that_matches_in_all_three_passes(rows, stored_bytes, sha
             reconcile(said, rows=rows, stored_bytes=stored_bytes, sha256=sha256)
 
 
-def test_the_schema_version_is_1_until_a_reader_would_be_misled():
-    assert SCHEMA_VERSION == 1
+def test_the_schema_version_is_2_until_a_reader_would_be_misled():
+    assert SCHEMA_VERSION == 2
+
+
+# --- schema version 1 -----------------------------------------------------------------------------------
+
+OLD_PROOF = {
+    name: value for name, value in PLAIN["proof"].items() if name not in ("premises", "incomplete_reasons")
+}
+OLD = {**PLAIN, "schema_version": 1, "proof": OLD_PROOF}
+
+
+def old(endpoint, *, complete=True, symbols=(), rows=5):
+    return from_dict(
+        {
+            **OLD,
+            "endpoint": endpoint,
+            "filters": {"symbols": list(symbols), "auto_close_type": None},
+            "object": {**OLD["object"], "rows": rows},
+            "proof": {**OLD_PROOF, "complete": complete},
+        }
+    ).proof
+
+
+def test_a_manifest_of_version_1_is_read_as_resting_on_every_premise_of_its_endpoint():
+    read = from_dict(OLD)
+    assert read.schema_version == 2
+    assert read.proof.complete
+    assert {premise.code for premise in read.proof.premises} >= {
+        "end_inclusive",
+        "start_inclusive",
+        "two_types",
+    }
+    assert from_json(read.to_json()) == read
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told", "reasons"),
+    [
+        ("usdm_futures", {"complete": False}, ("within_retention",)),
+        ("margin", {}, ("isolated_rows",)),
+        ("margin", {"symbols": ["BTCUSDT"]}, ()),
+        ("portfolio_margin", {"rows": 0}, ("recorded_by_endpoint",)),
+        ("portfolio_margin", {"rows": 1}, ()),
+    ],
+)
+def test_a_claim_of_version_1_says_no_more_than_the_same_one_would_today(endpoint, told, reasons):
+    proof = old(endpoint, **told)
+    assert (proof.complete, proof.incomplete_reasons) == (not reasons, reasons)
+
+
+def test_a_claim_that_its_own_reasons_contradict_is_refused():
+    proof = {**PLAIN["proof"], "incomplete_reasons": ["within_retention"]}
+    with pytest.raises(InconsistentManifest, match="in spite of"):
+        from_dict({**PLAIN, "proof": proof})
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_mapping_that_is_no_manifest_is_refused(given):
 # --- members ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_schema_version_is_refused(manifests, version):
     with pytest.raises(InconsistentManifest, match="schema_version"):
         collect([manifests[0], manifests[1].to_dict() | {"schema_version": version}])
