@@ -208,6 +208,12 @@ class BinanceClient:
         """Milliseconds by which the exchange's clock is ahead of the local one, as last read."""
         return self._offsets.get(FAMILIES[family].clock_family, 0)
 
+    def exchange_now_ms(self, family: str) -> int:
+        """Tell the time on the exchange's clock, which is read first where it is not known yet."""
+        if not self._knows_clock(FAMILIES[family].clock_family):
+            self.server_time_ms(family)
+        return self.now_ms(family)
+
     def now_ms(self, family: str) -> int:
         """Tell the time on the exchange's clock."""
         return self._local_ms() + self.clock_offset_ms(family)

@@ -5,6 +5,7 @@
     │   ├── ExchangeUnavailable    timeouts, 5xx, unreadable answers: asked again, and still so
     │   ├── Throttled              429, or our share of the weight is used up: go on at `retry_at_ms`
     │   │   └── IpBanned           418: every request before `retry_at_ms` lengthens the ban
+    │   ├── NotSettled             by the exchange's clock, rows of the window may still appear
     │   ├── ClockSkew              -1021 although the clock was just read again
     │   ├── UnstablePaging         the numbered pages kept shifting while they were read
     │   ├── StorageError           the object or its manifest could not be written or read
@@ -22,6 +23,7 @@
         ├── SaturatedInstant       more rows in one millisecond than any request can return
         ├── UnexpectedRow          a row outside its window, or without the fields that identify it
         ├── RowsMissing            rows of an earlier extraction are not answered any more
+        ├── InvalidProbeReport     no report of a probe, or of another account or version
         ├── InconsistentManifest   a manifest and its object contradict each other
         └── WarehouseError         staged rows and the warehouse's table contradict each other
 
@@ -66,6 +68,14 @@ class Throttled(RetryableError):
 
 class IpBanned(Throttled):
     """HTTP 418: the IP address is banned, and so is everything else that trades from it."""
+
+
+class NotSettled(RetryableError):
+    """By the exchange's clock, the window is not over, or rows of it may still appear until `retry_at_ms`."""
+
+    def __init__(self, message: str, retry_at_ms: int = 0) -> None:
+        super().__init__(message)
+        self.retry_at_ms = retry_at_ms
 
 
 class ClockSkew(RetryableError):
@@ -142,6 +152,10 @@ class UnexpectedRow(PermanentError):
 
 class RowsMissing(PermanentError):
     """Rows of an earlier extraction of the window are not answered any more; the earlier object stands."""
+
+
+class InvalidProbeReport(PermanentError):
+    """What should be a probe's report is none, or of another account or schema version."""
 
 
 class InconsistentManifest(PermanentError):

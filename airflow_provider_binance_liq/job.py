@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.client import BinanceClient, Spent
+from airflow_provider_binance_liq.core.horizon import Horizon, OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
+from airflow_provider_binance_liq.core.paging import begin_with
+from airflow_provider_binance_liq.core.premises import PREMISES, Claim, Evidence
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
 from airflow_provider_binance_liq.extraction import extract
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.differences import MissingRows
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression
+    from airflow_provider_binance_liq.core.probe_report import ProbeReport
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.extraction import Filters, Reading
     from airflow_provider_binance_liq.landing import Place
@@ -48,8 +52,16 @@ class Job:
     #: URL of the destination
     destination: str
     compression: Compression = None
-    #: why the window cannot be claimed complete, where it cannot
-    doubt: str = ""
+    #: how many days the exchange keeps, where the user knows better
+    retention_days: int | None = None
+    #: what to do with a window that begins before that
+    beyond_retention: OnBeyondRetention = "fail"
+    #: ms after the window's end until late rows are taken to be there
+    settle_ms: int = 0
+    #: codes of the premises that the user vouches for
+    accepted: tuple[str, ...] = ()
+    #: what a probe has found of the exchange with this account's rows
+    probe: ProbeReport | None = None
     #: what to do where the window was extracted before, with rows that are not answered any more
     missing_rows: MissingRows = "fail"
     #: whether a window that is proven already is left as it is, once its object was checked
@@ -99,10 +111,17 @@ class Job:
             journal = open_here.enter_context(Journal(own, spool.path))
             if self.journal is not None:
                 journal.go_on_from(self.journal, int(clock() * 1000))
+            horizon = self._horizon()
+            family = self.endpoint.family.name
+            now_ms = own.exchange_now_ms(family)
+            horizon.check_settled(now_ms, own.clock_offset_ms(family))
+            doubt = horizon.check_kept(now_ms)
             reading = self._read(at, spool, journal, own.spent, clock)
+            # It may have grown too old while it was read.
+            doubt = doubt or horizon.check_kept(own.now_ms(family))
             spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
             open_here.enter_context(claim(at))
-            manifest = self._land(at, spool, reading, spent, extracted_at_ms=int(clock() * 1000))
+            manifest = self._land(at, spool, reading, spent, doubt, extracted_at_ms=int(clock() * 1000))
             journal.remove()
         log.info(
             "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
@@ -112,7 +131,9 @@ class Job:
             manifest.object.uri,
             manifest.proof.requests,
             manifest.proof.weight,
-            manifest.proof.method if manifest.proof.complete else f"no, {self.doubt}",
+            manifest.proof.method
+            if manifest.proof.complete
+            else f"no, because of {', '.join(manifest.proof.incomplete_reasons)}",
         )
         return manifest
 
@@ -129,14 +150,21 @@ class Job:
     ) -> Reading:
         """Read the window; what a wait would lose is kept, for whoever goes on."""
         try:
-            return extract(self.endpoint, self.window, self.filters, exchange=journal, spool=spool)
+            return extract(
+                self.endpoint,
+                self.window,
+                self.filters,
+                exchange=journal,
+                spool=spool,
+                experience=begin_with(self.probe, self.endpoint),
+            )
         except Throttled as error:
             if self.resumable and (part := journal.save(at, spent, int(clock() * 1000))):
                 error.journal = asdict(part)
             raise
 
     def _land(
-        self, at: Place, spool: Spool, reading: Reading, spent: Spent, *, extracted_at_ms: int
+        self, at: Place, spool: Spool, reading: Reading, spent: Spent, doubt: str, *, extracted_at_ms: int
     ) -> Manifest:
         """Write the object, then its manifest; what stood there before is compared first."""
         symbols = self.filters.symbols
@@ -150,7 +178,7 @@ class Job:
             window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
             filters=self.filters.to_manifest(),
             object=publish(local, at),
-            proof=self._prove(reading, spent, look),
+            proof=self._prove(reading, spent, look, doubt),
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
             differences=look.differences,
@@ -158,12 +186,29 @@ class Job:
         commit(manifest, at, spool.path)
         return manifest
 
-    def _prove(self, reading: Reading, spent: Spent, look: SecondLook) -> Proof:
+    def _horizon(self) -> Horizon:
+        retention = Retention.of(self.endpoint, self.retention_days)
+        return Horizon(self.window, retention, self.settle_ms, self.beyond_retention)
+
+    def _prove(self, reading: Reading, spent: Spent, look: SecondLook, doubt: str) -> Proof:
+        """State what may be claimed, what it rests on, and why it is no more."""
+        evidence = Evidence()
+        evidence.merge(reading.evidence)
+        if doubt:
+            evidence.known_false.add("within_retention")
+        probed = self.probe.holds(self.endpoint.name) if self.probe else {}
+        claim = Claim.of(self.endpoint, evidence, probed=probed, accepted=self.accepted)
+        doubts = [
+            doubt if doubt and code == "within_retention" else PREMISES[code].doubt
+            for code in claim.incomplete_reasons
+        ]
         return Proof(
-            complete=not self.doubt,
+            complete=claim.complete,
             pages=reading.pages,
             requests=spent.requests,
             weight=spent.weight,
             method=reading.method,
-            caveats=(*(caveat for caveat in (self.doubt, self.endpoint.caveat) if caveat), *look.caveats),
+            premises=claim.premises,
+            incomplete_reasons=claim.incomplete_reasons,
+            caveats=(*doubts, *([self.endpoint.caveat] if self.endpoint.caveat else []), *look.caveats),
         )

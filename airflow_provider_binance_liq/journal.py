@@ -15,7 +15,7 @@ import gzip
 import hashlib
 import logging
 import shutil
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
@@ -88,6 +88,11 @@ class _Entry(msgspec.Struct, omit_defaults=True):
     total: int | None = None
     refused: _Refusal | None = None
     symbols: list[str] | None = None
+
+
+def _key(ask: Ask) -> _Ask:
+    """Tell two requests apart by what is sent."""
+    return ask.first_ms, ask.last_ms, ask.symbol, ask.auto_close_type, ask.number
 
 
 _read_header: Final = msgspec.json.Decoder(_Header).decode
@@ -186,16 +191,16 @@ class Journal:
         try:
             page = self._exchange.fetch(endpoint, ask)
         except RequestRejected as refusal:
-            self._write(_Entry(astuple(ask), refused=_Refusal.of(refusal)))
+            self._write(_Entry(_key(ask), refused=_Refusal.of(refusal)))
             raise
-        self._write(_Entry(astuple(ask), [msgspec.Raw(row.body) for row in page.rows], page.total))
+        self._write(_Entry(_key(ask), [msgspec.Raw(row.body) for row in page.rows], page.total))
         return page
 
     def _repeat(self, ask: Ask | None) -> _Entry | None:
         """Take the next answer of the earlier part, if it is one to this question."""
         line = self._earlier.readline() if self._earlier else b""
         entry = _read_entry(line) if line else None
-        if entry is None or entry.ask != (astuple(ask) if ask else None):
+        if entry is None or entry.ask != (_key(ask) if ask else None):
             self._stop_repeating()
             return None
         self._write(entry)

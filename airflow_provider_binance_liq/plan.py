@@ -146,9 +146,7 @@ class Part:
         if endpoint.symbol_parameter is None:
             return f"{here}: it has no symbol parameter"
         if not self.asks_apart:
-            return f"{here}; apart they would cost {len(self.filters.symbols) * endpoint.weight_with_symbol}"
-        if endpoint.paging == "time":
-            return f"{apart}; one request for all would cost {endpoint.weight}"
+            return f"{here}: whether a symbol filter comes before the limit is not documented"
         return f"{apart}: whether one request for all holds isolated accounts is not documented"
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from airflow_provider_binance_liq.core.differences import Told
 from airflow_provider_binance_liq.exceptions import StorageError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_binance_liq.core.rows import Row
+    from airflow_provider_binance_liq.core.windows import Window
 
 _TABLE: Final = """
 CREATE TABLE rows (
@@ -98,6 +99,13 @@ class Spool:
             self._database.execute("COMMIT")
         self._count += unseen
         return unseen
+
+    def keep_only(self, window: Window, instant: Literal["created", "updated"]) -> None:
+        """Drop the rows whose `instant` lies outside of `window`: they belong to another one."""
+        outside = f"DELETE FROM rows WHERE {instant}_ms NOT BETWEEN ? AND ?"
+        with _on_disk():
+            dropped = self._database.execute(outside, (window.first_ms, window.last_ms)).rowcount
+        self._count -= dropped
 
     def close(self) -> None:
         """Give the disk space back."""

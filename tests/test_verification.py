@@ -827,9 +827,9 @@ def test_rows_of_windows_that_only_touch_are_not_compared(lake):
 
 @everywhere
 def test_a_window_that_is_not_proven_is_wrong_until_that_is_allowed(either):
-    either.extract(doubt="older than the exchange keeps")
+    either.extract(retention_days=1, beyond_retention="extract")
     assert either.wrong() == {("unproven", f"{DIRECTORY}/{STEM}.manifest.json")}
-    assert "older than the exchange keeps" in either.message("unproven")
+    assert "the exchange keeps 1 days" in either.message("unproven")
     assert either.report("--allow-unproven")["status"] == 0
     assert either.timeline(endpoint="usdm_futures")["unproven"] == [
         {"start": "2026-10-01T00:00:00Z", "end": "2026-10-02T00:00:00Z"}
@@ -837,7 +837,7 @@ def test_a_window_that_is_not_proven_is_wrong_until_that_is_allowed(either):
 
 
 def test_what_is_allowed_allows_nothing_else(lake):
-    lake.extract(window=day(0), doubt="old")
+    lake.extract(window=day(0), retention_days=1, beyond_retention="extract")
     lake.extract(window=day(2))
     assert {kind for kind, _ in lake.wrong("--allow-gaps")} == {"unproven"}
     assert {kind for kind, _ in lake.wrong("--allow-unproven")} == {"gap"}

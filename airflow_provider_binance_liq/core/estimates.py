@@ -149,6 +149,8 @@ def estimate(
         )
         raise InvalidRequest(message)
     pages = -(-expected_rows // endpoint.page_size)
+    if endpoint.paging == "number" and expected_rows and not expected_rows % endpoint.page_size:
+        pages += 1  # a full last page is followed by one that has to be empty
     spans = requests = 0
     for length, many in series.lengths().items():
         pieces = len(Window(0, length).split(endpoint.max_span_ms))

@@ -50,6 +50,11 @@ class Premise:
     #: endpoints whose documentation says so
     documented_for: tuple[str, ...] = ()
 
+    @property
+    def doubt(self) -> str:
+        """Say why a window is not complete where this is suspected to be false."""
+        return f"not claimed complete ({self.code}): it is not certain that this holds: {self.sentence}"
+
     def status(self, endpoint: str) -> Status:
         """Tell what the premise rests on where nothing was observed."""
         return "documented" if endpoint in self.documented_for else "assumed"
@@ -207,14 +212,17 @@ class Evidence:
     needed: set[str] = field(default_factory=set)
     #: codes that the answers have shown to hold
     observed: set[str] = field(default_factory=set)
-    #: codes that are known or suspected to be false for this window
+    #: codes that are suspected to be false for this window, unless they were observed or are vouched for
     suspected: set[str] = field(default_factory=set)
+    #: codes that are known to be false for this window
+    known_false: set[str] = field(default_factory=set)
 
     def merge(self, other: Evidence) -> None:
         """Take over what another part of the same extraction rests on."""
         self.needed |= other.needed
         self.observed |= other.observed
         self.suspected |= other.suspected
+        self.known_false |= other.known_false
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +252,13 @@ class Claim:
         :param probed: what a probe has found: code → whether it holds.
         :param accepted: codes that the user vouches for; they count as assumed, and no more as suspected.
         """
-        suspected = evidence.suspected | {code for code in evidence.needed if probed.get(code) is False}
+        refuted = {code for code in evidence.needed if probed.get(code) is False}
         holds = {code for code, found in probed.items() if found} | evidence.observed
-        # What the answers contradict stays contradicted, whoever vouches for it elsewhere.
-        open_ = {code for code in suspected if code not in holds and code not in accepted}
+        open_ = evidence.known_false | refuted | (evidence.suspected - holds - set(accepted))
         stated = (
             _state(PREMISES[code], endpoint, evidence.observed, probed)
             for code in PREMISES
-            if code in evidence.needed | evidence.suspected
+            if code in evidence.needed | evidence.suspected | evidence.known_false
         )
         return cls(tuple(stated), tuple(code for code in PREMISES if code in open_))
 
@@ -264,6 +271,24 @@ def _state(
     if probed.get(premise.code):
         return StatedPremise(premise.code, "observed", "probe")
     return StatedPremise(premise.code, premise.status(endpoint.name))
+
+
+def weigh_endpoint(endpoint: Endpoint, *, by_symbol: bool, rows: int, isolated_rows: bool) -> Evidence:
+    """Tell what a claim for a window of `endpoint` rests on, however it was read.
+
+    :param by_symbol: the extraction named its symbols.
+    :param rows: rows of the window that were found.
+    :param isolated_rows: a row of an isolated margin account was among the answers.
+    """
+    evidence = Evidence(needed={"within_retention", "rows_settled"})
+    if endpoint.symbol_parameter == "isolatedSymbol" and not by_symbol:
+        evidence.needed.add("isolated_rows")
+        (evidence.observed if isolated_rows else evidence.suspected).add("isolated_rows")
+    if endpoint.caveat:
+        evidence.needed.add("recorded_by_endpoint")
+        if not rows:
+            evidence.suspected.add("recorded_by_endpoint")
+    return evidence
 
 
 def check_codes(codes: Iterable[str]) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ class Row:
     #: epoch ms of the order's last update
     updated_ms: int
     body: bytes
+    #: the row says that it is of an isolated margin account
+    isolated: bool = False
 
     @property
     def key(self) -> Key:
@@ -75,6 +77,7 @@ class _Fields(msgspec.Struct):
     time: Any = None
     update_time: Any = msgspec.field(default=None, name="updateTime")
     updated_time: Any = msgspec.field(default=None, name="updatedTime")
+    is_isolated: Any = msgspec.field(default=None, name="isIsolated")
 
     def instant(self, name: str) -> object:
         """Return the value of the instant that the exchange calls `name`."""
@@ -123,7 +126,8 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
         raise _unexpected(raw, endpoint, "no symbol")
     if not instants:
         raise _unexpected(raw, endpoint, f"none of {', '.join(endpoint.instant_fields)}")
-    return Row(symbol, order_id, instants[0], instants[-1], one_line(raw))
+    isolated = fields.is_isolated in (True, "true", "TRUE")
+    return Row(symbol, order_id, instants[0], instants[-1], one_line(raw), isolated)
 
 
 def _whole(value: object) -> int:

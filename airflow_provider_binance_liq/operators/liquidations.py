@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, get_args
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_binance_liq.core.differences import MissingRows
-from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, DAY_MS, Endpoint, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
+from airflow_provider_binance_liq.core.horizon import OnBeyondRetention
+from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso, to_datetime
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
@@ -24,6 +26,7 @@ from airflow_provider_binance_liq.exceptions import (
     IpBanned,
     LiquidationsError,
     PermanentError,
+    StorageError,
     Throttled,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
@@ -35,9 +38,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_binance_liq.connection import Account
     from airflow_provider_binance_liq.core.manifest import Compression, Manifest
-
-OnBeyondRetention = Literal["fail", "skip", "extract"]
+    from airflow_provider_binance_liq.core.probe_report import ProbeReport
 
 _CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
     "beyond_retention": get_args(OnBeyondRetention),
@@ -45,6 +48,8 @@ _CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
     "compression": (None, "gzip"),
 }
 
+#: a run that starts so long before its interval's end was started by a clock that is ahead
+_EARLY_MS: Final = 10 * 60_000
 #: a wait up to this many seconds is slept through in the worker, a longer one is deferred
 _SHORT_WAIT_S: Final = 60.0
 
@@ -70,6 +75,10 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         more: `fail`, or `keep` them beside what is new. They are never dropped in silence.
     :param keep_proven: leave a window that a manifest proves already as it is, once its object was checked,
         instead of paying for it again. Off: clearing a task means "again".
+    :param probe_report: URL of what `binance-liq probe --report` has written for this account: what it saw of
+        the exchange counts as observed, which saves requests and lets more windows be claimed complete.
+    :param accept_premises: codes of premises that you vouch for, such as `isolated_rows` for an account that
+        has no isolated margin: they are named as assumed, and keep no window from being complete.
     :param compression: `gzip` or None.
     :param deferrable: give the worker slot back during longer waits, bans above all.
 
@@ -84,6 +93,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         "auto_close_type",
         "start",
         "end",
+        "probe_report",
     )
     ui_color = "#fdf1d3"
 
@@ -106,6 +116,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         retention_days: int | None = None,
         missing_rows: MissingRows = "fail",
         keep_proven: bool = False,
+        probe_report: str | None = None,
+        accept_premises: list[str] | None = None,
         compression: Compression = None,
         deferrable: bool = True,
         **kwargs: Any,
@@ -124,6 +136,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         self.retention_days = retention_days
         self.missing_rows = missing_rows
         self.keep_proven = keep_proven
+        self.probe_report = probe_report
+        self.accept_premises = accept_premises
         self.compression = compression
         self.deferrable = deferrable
         self._check_choices()
@@ -131,6 +145,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
     def _check_choices(self) -> None:
         """Refuse what is no template and can be known to be wrong when the DAG file is read."""
         get_endpoint(self.endpoint)
+        if isinstance(self.accept_premises, list | tuple):
+            check_codes(self.accept_premises)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 message = f"{name} is {getattr(self, name)!r}; it takes {' or '.join(map(repr, choices))}"
@@ -204,9 +220,12 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         return Window(first_ms, past_ms)
 
     def _settle(self, window: Window) -> None:
-        """Wait until rows that appear late are there."""
+        """Wait until rows that appear late are there, by this machine's clock; then the exchange's decides.
+
+        A scheduler whose clock is ahead starts a run a little early: that is waited for as well.
+        """
         now_ms = _now_ms()
-        if now_ms < window.end_ms:
+        if now_ms < window.end_ms - _EARLY_MS:
             message = (
                 f"the interval is not over: it ends at {iso(window.end_ms)}, and now it is {iso(now_ms)}; "
                 "rows may still come. Run it after its end: a scheduled run does"
@@ -238,7 +257,6 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         from airflow_provider_binance_liq.journal import Part
 
         endpoint = get_endpoint(self.endpoint)
-        doubt = self._retention(endpoint, window)
         account = BinanceHook(self.binance_conn_id).account()
         ban = SharedBan(account.settings.origins) if account.settings.coordinate else None
         job = Job(
@@ -248,7 +266,11 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             account=account,
             destination=self.destination,
             compression=self.compression,
-            doubt=doubt,
+            retention_days=self.retention_days,
+            beyond_retention=self.beyond_retention,
+            settle_ms=int(self.settle.total_seconds() * 1000),
+            accepted=check_codes(self.accept_premises or ()),
+            probe=self._probe(account),
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
             earlier_holds=holds,
@@ -258,33 +280,29 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         )
         try:
             return job.run()
+        except BeyondRetention as error:
+            if self.beyond_retention != "skip":
+                raise
+            raise AirflowSkipException(str(error)) from None
         except IpBanned as error:
             if ban:
                 ban.tell(error.retry_at_ms)
             raise
 
-    def _retention(self, endpoint: Endpoint, window: Window) -> str:
-        """Tell why the window cannot be claimed complete; empty where it can.
+    def _probe(self, account: Account) -> ProbeReport | None:
+        """Read what a probe has found of the exchange with this account's rows."""
+        from airflow_provider_binance_liq.core.probe_report import read_report
+        from airflow_provider_binance_liq.landing import open_destination
 
-        :raises BeyondRetention: by `beyond_retention`, as `fail` would have it.
-        :raises AirflowSkipException: as `skip` would have it.
-        """
-        days = self.retention_days or endpoint.retention_days or ASSUMED_RETENTION_DAYS
-        oldest_ms = _now_ms() - days * DAY_MS
-        if window.start_ms >= oldest_ms:
-            return ""
-        source = "as documented" if days == endpoint.retention_days else "as assumed: nothing is documented"
-        doubt = (
-            f"the window begins before {iso(oldest_ms)}, and the exchange keeps {days} days ({source}), so "
-            "an answer would not prove that nothing is missing"
-        )
-        if self.beyond_retention == "fail":
-            message = f"{doubt}. Set beyond_retention='extract' to take what is left, or 'skip'"
-            raise BeyondRetention(message)
-        if self.beyond_retention == "skip":
-            message = f"{self.endpoint} {window}: {doubt}"
-            raise AirflowSkipException(message)
-        return doubt
+        if not self.probe_report:
+            return None
+        path = open_destination(self.probe_report)
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            message = f"probe_report {self.probe_report!r} cannot be read: {type(error).__name__}"
+            raise StorageError(message) from error
+        return read_report(text, account=account.label)
 
 
 def _now_ms() -> int:

@@ -36,7 +36,14 @@ class ModelExchange:
     filter_by: str = "created"
     cut_by: str | None = None
     limit: int = 100
-    equal_bounds: bool = True
+    #: startTime == endTime: "works", "refused", or answered without rows ("empty")
+    equal_bounds: str = "works"
+    start_inclusive: bool = True
+    end_inclusive: bool = True
+    #: whether symbol and type are looked at only after rows were counted to the limit
+    filters_late: bool = False
+    #: what numbered pages state: the rows that match ("whole"), those up to 100 ("capped"), or the "page"'s
+    total: str = "whole"
     longest_ms: int | None = None
     says_longest: bool = True
     lists_symbols: bool = True
@@ -53,26 +60,34 @@ class ModelExchange:
             return Answer(symbols=names if self.lists_symbols else None)
         self.asked.append(ask)
         self.refuse(ask)
-        matching = [order.row for order in self.orders if self.matches(order, ask)]
+        if ask.first_ms == ask.last_ms and self.equal_bounds == "empty":
+            return Answer()
+        in_time = [order for order in self.orders if self.is_in_time(order.row, ask)]
         if ask.number:
-            return self.numbered(matching, ask.number)
+            return self.numbered([order.row for order in in_time if self.passes(order, ask)], ask.number)
+        if self.filters_late:
+            passing = {id(order.row) for order in in_time if self.passes(order, ask)}
+            kept = self.cut([order.row for order in in_time])
+            return Answer(Page(tuple(self.arranged([row for row in kept if id(row) in passing]))))
+        matching = [order.row for order in in_time if self.passes(order, ask)]
         return Answer(Page(tuple(self.arranged(self.cut(matching)))))
 
     def refuse(self, ask):
         if ask.first_ms > ask.last_ms:
             raise RequestRejected("Start time is greater than end time.", -1023)
-        if ask.first_ms == ask.last_ms and not self.equal_bounds:
+        if ask.first_ms == ask.last_ms and self.equal_bounds == "refused":
             raise RequestRejected("Mandatory parameter 'endTime' was not sent", -1102)
         if self.longest_ms is not None and ask.last_ms - ask.first_ms > self.longest_ms:
             raise SpanRefused("too long", -4165, self.longest_ms if self.says_longest else None)
 
-    def matches(self, order, ask):
-        instant = getattr(order.row, f"{self.filter_by}_ms")
-        return (
-            ask.first_ms <= instant <= ask.last_ms
-            and ask.symbol in (None, order.row.symbol)
-            and ask.auto_close_type in (None, order.auto_close_type)
-        )
+    def is_in_time(self, row, ask):
+        instant = getattr(row, f"{self.filter_by}_ms")
+        first_ms = ask.first_ms + (not self.start_inclusive)
+        return first_ms <= instant <= ask.last_ms - (not self.end_inclusive)
+
+    @staticmethod
+    def passes(order, ask):
+        return ask.symbol in (None, order.row.symbol) and ask.auto_close_type in (None, order.auto_close_type)
 
     def cut(self, rows):
         """Keep one end of the rows; which of the rows of one instant survive is anybody's guess."""
@@ -99,11 +114,22 @@ class ModelExchange:
 
     def numbered(self, rows, number):
         rows = sorted(rows, key=lambda row: (row.updated_ms, row.key), reverse=True)
-        return Answer(Page(tuple(rows[(number - 1) * self.limit : number * self.limit]), len(rows)))
+        page = rows[(number - 1) * self.limit : number * self.limit]
+        total = {"whole": len(rows), "capped": min(len(rows), 100), "page": len(page)}[self.total]
+        return Answer(Page(tuple(page), total))
 
 
-def drive(plan, exchange, *, most=100_000):
-    """Drive a plan against the model; returns the rows found by key, and the argument of the proof."""
+def is_wanted(row, ask, auto_close_type):
+    if isinstance(ask, AskSymbols) or auto_close_type not in (None, ask.auto_close_type):
+        return False
+    return ask.wanted is None or row.created_ms in ask.wanted or row.updated_ms in ask.wanted
+
+
+def drive(plan, exchange, *, auto_close_type=None, most=100_000):
+    """Drive a plan against the model; returns the rows found by key, and the argument of the proof.
+
+    :param auto_close_type: what the plan was made for; rows count where the request named it.
+    """
     found: dict = {}
     throw, answer = None, None
     for _ in range(most):
@@ -117,7 +143,11 @@ def drive(plan, exchange, *, most=100_000):
         except RequestRejected as refusal:
             throw = refusal
             continue
-        unseen = {row.key: row for row in answer.page.rows if row.key not in found}
+        unseen = {
+            row.key: row
+            for row in answer.page.rows
+            if row.key not in found and is_wanted(row, ask, auto_close_type)
+        }
         found.update(unseen)
         answer = Answer(answer.page, len(unseen), answer.symbols)
     raise AssertionError(f"the plan asked more than {most} times")

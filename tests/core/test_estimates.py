@@ -122,15 +122,12 @@ def test_rows_of_a_long_window_may_lie_in_any_of_its_spans(rows, requests):
     assert estimate(USDM, days(30, 30 * DAY_MS), expected_rows=rows).requests == requests
 
 
-@pytest.mark.parametrize(
-    ("symbols", "requests", "weight"), [(0, 1, 50), (1, 1, 20), (2, 2, 40), (3, 1, 50), (10, 1, 50)]
-)
+@pytest.mark.parametrize("symbols", [0, 1, 2, 10])
 @pytest.mark.parametrize("name", ["usdm_futures", "coinm_futures", "portfolio_um", "portfolio_cm"])
-def test_symbols_are_asked_for_in_the_cheaper_of_both_ways(name, symbols, requests, weight):
+def test_symbols_are_asked_for_all_at_once(name, symbols):
     endpoint = get_endpoint(name)
     cost = estimate(endpoint, days(1), asked=asked_of(endpoint, symbols))
-    assert (cost.requests, cost.weight) == (requests, weight)
-    assert cost.weight == min(50, symbols * 20 or 50)
+    assert (cost.requests, cost.weight) == (1, 50)
 
 
 @pytest.mark.parametrize(

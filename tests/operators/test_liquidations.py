@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
     InvalidRequest,
@@ -381,7 +381,8 @@ def test_what_is_older_than_the_exchange_keeps_fails_by_name(operator, exchange,
     source = "as documented" if endpoint == "coinm_futures" else "nothing is documented"
     assert source in str(caught.value)
     assert "beyond_retention='extract'" in str(caught.value)
-    assert exchange.requests == ()
+    clocks = {family.clock_path for family in FAMILIES.values()}
+    assert {request.path for request in exchange.requests} <= clocks
 
 
 def test_beyond_retention_it_may_be_skipped(operator, tmp_path):
@@ -393,6 +394,7 @@ def test_beyond_retention_it_may_be_skipped(operator, tmp_path):
 def test_what_is_extracted_from_beyond_retention_is_never_claimed_complete(operator):
     manifest = operator(beyond_retention="extract").execute(interval(OLD))
     assert manifest["proof"]["complete"] is False
+    assert manifest["proof"]["incomplete_reasons"] == ["within_retention"]
     assert "keeps 90 days" in manifest["proof"]["caveats"][0]
 
 
@@ -403,7 +405,23 @@ def test_who_knows_that_the_exchange_keeps_longer_can_say_so(operator):
 def test_an_empty_answer_of_portfolio_margin_is_no_proof_and_the_manifest_says_so(operator):
     manifest = operator(endpoint="portfolio_margin").execute(interval(DAY - timedelta(days=1)))
     assert manifest["object"]["rows"] == 0
-    assert "Risk-Based Liquidation Adjustment" in manifest["proof"]["caveats"][0]
+    assert (manifest["proof"]["complete"], manifest["proof"]["incomplete_reasons"]) == (
+        False,
+        ["recorded_by_endpoint"],
+    )
+    assert "Risk-Based Liquidation Adjustment" in manifest["proof"]["caveats"][-1]
+
+
+def test_who_vouches_for_a_premise_gets_a_complete_window_that_names_it_as_assumed(operator):
+    known = {"endpoint": "margin", "accept_premises": ["isolated_rows"]}
+    proof = operator(**known).execute(interval(DAY - timedelta(days=1)))["proof"]
+    assert proof["complete"]
+    assert {"code": "isolated_rows", "status": "assumed", "by": None} in proof["premises"]
+
+
+def test_a_premise_that_there_is_not_cannot_be_vouched_for(operator):
+    with pytest.raises(InvalidRequest, match="there is no premise 'isolated'"):
+        operator(accept_premises=["isolated"])
 
 
 # --- failures -------------------------------------------------------------------------------------------

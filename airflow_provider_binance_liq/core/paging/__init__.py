@@ -1,51 +1,59 @@
 """Paging: what to ask next, and when a window is proven.
 
 A plan is a generator without any I/O: it yields an `Ask`, is sent the `Answer`, and returns the name of the
-argument that proves the window. Whoever drives it keeps the rows of every page. There are two plans, as there
-are two kinds of endpoints: `by_time` and `by_number`.
+argument that proves the window; what that rests on is noted in the `Experience`. Whoever drives it keeps the
+rows of every page. There are two plans, as there are two kinds of endpoints: `by_time` and `by_number`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.core.paging.asks import (
-    Answer,
-    Ask,
-    AskSymbols,
-    Experience,
-    Plan,
-    Restricted,
-    shorter,
-)
+from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Answer, Ask, AskSymbols, Experience, Plan
 from airflow_provider_binance_liq.core.paging.by_number import READINGS, NumberedReading
-from airflow_provider_binance_liq.core.paging.by_time import INVALID_SYMBOL, PROOF, TimeWalk
-from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused
+from airflow_provider_binance_liq.core.paging.by_time import TimeWalk
+from airflow_provider_binance_liq.core.paging.filtered import plan_filtered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.paging.asks import Filter
+    from airflow_provider_binance_liq.core.probe_report import Learnt, ProbeReport
     from airflow_provider_binance_liq.core.windows import Window
 
-__all__ = [
-    "READINGS",
-    "Answer",
-    "Ask",
-    "AskSymbols",
-    "Experience",
-    "Plan",
-    "Restricted",
-    "plan",
-    "plan_several",
-]
+__all__ = ["MARGIN_MS", "READINGS", "Answer", "Ask", "AskSymbols", "Experience", "Plan", "begin_with", "plan"]
+
+
+def begin_with(report: ProbeReport | None, endpoint: Endpoint) -> Experience:
+    """Begin with what a probe has learnt of `endpoint`; with nothing where there was none."""
+    found = report.endpoints.get(endpoint.name) if report else None
+    if found is None:
+        return Experience()
+    learnt = found.learnt
+    stages: dict[Filter, str | None] = {"symbol": learnt.symbol_filter, "auto_close_type": learnt.type_filter}
+    return Experience(
+        side="backward" if learnt.cut_side == "newest" else "forward" if learnt.cut_side else None,
+        filtered_by=learnt.filtered_by,
+        equal_bounds=None if learnt.equal_bounds is None else learnt.equal_bounds == "works",
+        filters_first={kind for kind, stage in stages.items() if stage == "before_limit"},
+        longest_ms=_longest_ms(learnt),
+        careful=learnt.cut_by is not None and learnt.cut_by != learnt.filtered_by,
+    )
+
+
+def _longest_ms(learnt: Learnt) -> int | None:
+    """Choose a span that was answered whole, where a longer one was not."""
+    if learnt.span_answer in (None, "whole"):
+        return None
+    return learnt.longest_span_ms
 
 
 def plan(
     endpoint: Endpoint,
     window: Window,
     *,
-    symbol: str | None = None,
+    symbols: Sequence[str] = (),
     auto_close_type: AutoCloseType | None = None,
     experience: Experience | None = None,
 ) -> Plan:
@@ -53,50 +61,17 @@ def plan(
 
     A refusal of the exchange is thrown into the generator: it splits a span that is too long.
 
+    :param symbols: only these; an endpoint that pages by number takes one.
+
     :raises SaturatedInstant: one millisecond holds more rows than requests can tell apart.
     :raises UnstablePaging: numbered pages kept shifting.
     :raises UnexpectedRow: a row lies outside of what was asked for.
     """
-    ask = Ask(window.first_ms, window.last_ms, symbol, auto_close_type)
+    learnt = experience or Experience()
+    ask = Ask(window.first_ms, window.last_ms, auto_close_type=auto_close_type)
     if endpoint.paging == "number":
-        return NumberedReading(ask).run()
-    return TimeWalk(endpoint, ask, experience or Experience()).run()
-
-
-def plan_several(
-    endpoint: Endpoint,
-    window: Window,
-    symbols: Sequence[str],
-    *,
-    auto_close_type: AutoCloseType | None = None,
-    experience: Experience | None = None,
-) -> Plan:
-    """Plan the requests that prove `window` for several symbols, which are cheaper to ask for all at once.
-
-    That holds for one short page, as almost every window is. A window of many pages is cheaper symbol by
-    symbol, whatever their share of its rows: a page of one symbol weighs less than a page of all.
-
-    :raises LiquidationsError: as `plan` does.
-    """
-    restricted: Restricted = {
-        "auto_close_type": auto_close_type,
-        "experience": experience or Experience(),
-    }
-    whole = Ask(window.first_ms, window.last_ms, auto_close_type=auto_close_type)
-    walk = TimeWalk(endpoint, whole, restricted["experience"])
-    try:
-        if (yield from walk.fits_one_page()):
-            return PROOF
-    except SpanRefused as refusal:
-        for piece in window.split(shorter(whole, refusal) + 1):
-            yield from plan_several(endpoint, piece, symbols, **restricted)
-        return PROOF
-    try:
-        for symbol in symbols:
-            yield from plan(endpoint, window, symbol=symbol, **restricted)
-    except RequestRejected as refusal:
-        if refusal.code != INVALID_SYMBOL:
-            raise
-        # One that is no longer listed may have rows all the same.
-        return (yield from plan(endpoint, window, **restricted))
-    return PROOF
+        symbol = symbols[0] if symbols and endpoint.symbol_parameter else None
+        return NumberedReading(endpoint, Ask(ask.first_ms, ask.last_ms, symbol), learnt).run()
+    if symbols or auto_close_type:
+        return plan_filtered(endpoint, window, symbols, auto_close_type, learnt)
+    return TimeWalk(endpoint, ask, learnt).run()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from airflow_provider_binance_liq.core.premises import Evidence
 from airflow_provider_binance_liq.core.rows import Page
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
@@ -18,11 +19,20 @@ if TYPE_CHECKING:
 
 Side = Literal["forward", "backward"]
 Instant = Literal["created", "updated"]
+#: what a request can be restricted to besides time
+Filter = Literal["symbol", "auto_close_type"]
+
+#: milliseconds that a request asks for more on each side, so that inclusive or exclusive bounds do not matter
+MARGIN_MS = 1
+
+
+class Refuted(Exception):
+    """The answers contradict the picture of blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request in the words of the core: inclusive milliseconds, at most one symbol."""
+    """One request in the words of the core: `startTime` and `endTime` as sent, at most one symbol."""
 
     first_ms: int
     last_ms: int
@@ -30,11 +40,19 @@ class Ask:
     auto_close_type: AutoCloseType | None = None
     #: number of the page, from 1, where the endpoint pages by number
     number: int | None = None
+    #: the part of it that is wanted, where more is asked for; rows outside of it are dropped
+    wanted: Window | None = None
 
     def __str__(self) -> str:
-        parts = [f"{iso(self.first_ms)} to {iso(self.last_ms)} inclusive"]
+        parts = [f"{iso(self.first_ms)} to {iso(self.last_ms)}"]
         parts += [part for part in (self.symbol, self.auto_close_type) if part]
         return ", ".join(parts + ([f"page {self.number}"] if self.number else []))
+
+    @property
+    def filters(self) -> frozenset[Filter]:
+        """What the request is restricted to besides time."""
+        named: dict[Filter, str | None] = {"symbol": self.symbol, "auto_close_type": self.auto_close_type}
+        return frozenset(name for name, value in named.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +65,7 @@ class Answer:
     """What a plan is sent: a page, or the symbols it wished for."""
 
     page: Page = field(default=Page(()))
-    #: rows of this page that no earlier page of the extraction held
+    #: wanted rows of this page that no earlier page of the extraction held
     unseen: int = 0
     #: None where they cannot be listed
     symbols: frozenset[str] | None = None
@@ -55,21 +73,40 @@ class Answer:
 
 @dataclass(slots=True)
 class Experience:
-    """What pages have taught so far; kept by the caller from window to window to save requests."""
+    """What pages have taught so far; kept by the caller from piece to piece and from symbol to symbol."""
 
-    #: the side of a block on which rows were left out the last time
+    #: the side of a block on which rows were left out the last time: only a guess at where to ask first
     side: Side | None = None
     #: the instant that the exchange filters by, once an answer has told
     filtered_by: Instant | None = None
     #: a page longer than the default has been seen, so `limit` is honoured
     limit_honoured: bool = False
+    #: a row at a bound itself has been answered
+    start_inclusive: bool = False
+    end_inclusive: bool = False
+    #: whether `startTime == endTime` answers one millisecond, once that was seen
+    equal_bounds: bool | None = None
+    #: filters that were seen to apply before rows are counted to the limit
+    filters_first: set[Filter] = field(default_factory=set)
+    #: longest span between bounds, once a longer one was refused
+    longest_ms: int | None = None
+    #: the answers contradict the picture of blocks: only short pages prove anything
+    careful: bool = False
+    #: what the proof rests on
+    evidence: Evidence = field(default_factory=Evidence)
 
-
-class Restricted(TypedDict):
-    """What the plans of one extraction have in common."""
-
-    auto_close_type: AutoCloseType | None
-    experience: Experience
+    def sees(self, rows: Iterable[Row], sent: Ask) -> None:
+        """Learn from an answer which instant is filtered by, and whether bounds are inclusive."""
+        for row in rows:
+            instants = {"created": row.created_ms, "updated": row.updated_ms}
+            inside = {name for name, at_ms in instants.items() if sent.first_ms <= at_ms <= sent.last_ms}
+            if inside == {"created"}:
+                self.filtered_by = "created"
+            elif inside == {"updated"}:
+                self.filtered_by = "updated"
+            counting = {instants[self.filtered_by]} if self.filtered_by else set(instants.values())
+            self.start_inclusive |= counting == {sent.first_ms}
+            self.end_inclusive |= counting == {sent.last_ms}
 
 
 Plan: TypeAlias = "Generator[Ask | AskSymbols, Answer, str]"
@@ -91,9 +128,22 @@ def check_rows(rows: Sequence[Row], ask: Ask) -> None:
             raise UnexpectedRow(message)
 
 
+def widened(ask: Ask, *, early_ms: int = MARGIN_MS, late_ms: int = MARGIN_MS) -> Ask:
+    """Ask for some milliseconds more on each side than is wanted, so that bounds may be exclusive.
+
+    `startTime` stays before `endTime`: equal ones have been refused (-1102, pull request 38 of
+    binance/binance-spot-api-docs).
+    """
+    first_ms, last_ms = max(ask.first_ms - early_ms, 0), ask.last_ms + late_ms
+    if first_ms == last_ms:
+        last_ms += 1
+    return replace(ask, first_ms=first_ms, last_ms=last_ms, wanted=Window(ask.first_ms, ask.last_ms + 1))
+
+
 def starts(ask: Ask, longest_ms: int) -> set[int]:
-    """Where the pieces of `ask` begin that span at most `longest_ms` between their inclusive bounds."""
-    return {piece.start_ms for piece in Window(ask.first_ms, ask.last_ms + 1).split(longest_ms + 1)}
+    """Where the pieces of `ask` begin that span at most `longest_ms` between the bounds that are sent."""
+    longest_wanted = max(longest_ms + 1 - 2 * MARGIN_MS, 1)
+    return {piece.start_ms for piece in Window(ask.first_ms, ask.last_ms + 1).split(longest_wanted)}
 
 
 def pieces(ask: Ask, cuts: Iterable[int]) -> list[Ask]:
@@ -103,12 +153,12 @@ def pieces(ask: Ask, cuts: Iterable[int]) -> list[Ask]:
     return [replace(ask, first_ms=first, last_ms=last) for first, last in zip(starts, ends, strict=True)]
 
 
-def shorter(ask: Ask, refusal: SpanRefused) -> int:
-    """Choose the longest span to ask for, between inclusive bounds, after the span of `ask` was refused.
+def shorter(sent: Ask, refusal: SpanRefused) -> int:
+    """Choose the longest span to ask for, between bounds, after the span of `sent` was refused.
 
     :raises SpanRefused: there is nothing shorter to ask for.
     """
-    span = ask.last_ms - ask.first_ms
-    if span <= 1:
+    span = sent.last_ms - sent.first_ms
+    if span <= 2 * MARGIN_MS:
         raise refusal
-    return min(refusal.longest_ms or span // 2, span - 1)
+    return max(min(refusal.longest_ms or span // 2, span - 1), 2 * MARGIN_MS)

@@ -1,71 +1,129 @@
-"""Paging by number: `total` has to hold still while paging, and to equal the rows found.
+"""Paging by number: the rows found have to agree with `total`, or to end with an empty page twice alike.
 
-Otherwise the window is read again, a bounded number of times.
+Where they do not, the window is read again, a bounded number of times. `total` alone proves nothing: it may
+be capped, or be the number of the page's rows. So a full page that seems to be the last one is followed by
+one page more, which has to be empty.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.paging.asks import check_rows, pieces, shorter, starts
+from airflow_provider_binance_liq.core.paging.asks import check_rows, pieces, shorter, starts, widened
 from airflow_provider_binance_liq.exceptions import SpanRefused, UnstablePaging
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Plan, Step
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Plan, Step
+    from airflow_provider_binance_liq.core.rows import Key, Page
 
 #: whole readings of numbered pages before giving up
 READINGS: Final = 5
 
 
-class NumberedReading:
-    """Reads all numbered pages of one window until `total` and the rows found agree."""
+@dataclass(slots=True)
+class _Pass:
+    """What one reading of all pages has seen."""
 
-    def __init__(self, ask: Ask) -> None:
+    rows: int = 0
+    totals: set[int | None] = field(default_factory=set)
+    #: the last page was empty, so there is nothing behind it whatever `total` says
+    ended: bool = False
+
+
+class NumberedReading:
+    """Reads all numbered pages of one window until they agree."""
+
+    def __init__(self, endpoint: Endpoint, ask: Ask, experience: Experience) -> None:
+        self.endpoint = endpoint
         self.ask = ask
+        self.experience = experience
+        #: different wanted rows, of all readings
         self.found = 0
+        #: rows of the milliseconds beside the window, which count in `total`
+        self.beside: set[Key] = set()
+        self.longest_page = 0
 
     def run(self) -> Plan:
         """Plan the whole reading."""
         yield from self.prove()
+        evidence = self.experience.evidence
+        evidence.needed.add("span_refused")
+        if self.ask.filters:
+            evidence.needed.add("filter_before_limit")
         return "all numbered pages were read, and hold as many rows as the stated total"
 
     def prove(self) -> Step:
         """Read the window, or each piece of it where the exchange refuses its span."""
+        sent = widened(self.ask)
+        longest_ms = self.experience.longest_ms
         try:
-            yield from self._read_until_steady()
+            if longest_ms is None or sent.last_ms - sent.first_ms <= longest_ms:
+                yield from self._read_until_steady()
+                return
         except SpanRefused as refusal:
-            for piece in pieces(self.ask, starts(self.ask, shorter(self.ask, refusal))):
-                yield from NumberedReading(piece).prove()
+            longest_ms = self.experience.longest_ms = shorter(sent, refusal)
+        cuts = starts(self.ask, longest_ms) - {self.ask.first_ms}
+        if not cuts:
+            yield from self._read_until_steady()
+        for piece in pieces(self.ask, cuts) if cuts else ():
+            yield from NumberedReading(self.endpoint, piece, self.experience).prove()
 
     def _read_until_steady(self) -> Step:
+        before: _Pass | None = None
         for _ in range(READINGS):
-            totals = yield from self._read_once()
-            if totals == {self.found}:
+            reading = yield from self._read_once()
+            found = self.found + len(self.beside)
+            if reading.totals == {found}:
                 return
-        stated = ", ".join(str(total) for total in sorted(totals, key=str))
+            # Where `total` counts too few, two readings that end alike at an empty page have to do.
+            counts_few = all(total is not None and total <= found for total in reading.totals)
+            if counts_few and reading.ended and reading.rows == found and before == reading:
+                return
+            before = reading
+        stated = ", ".join(str(total) for total in sorted(reading.totals, key=str))
         message = (
             f"the numbered pages of {self.ask} kept shifting: after {READINGS} readings there are "
-            f"{self.found} different rows, while the last one stated a total of {stated}. Nothing was "
+            f"{found} different rows, while the last one stated a total of {stated}. Nothing was "
             "written; a retry reads again"
         )
         raise UnstablePaging(message)
 
-    def _read_once(self) -> Generator[Ask | AskSymbols, Answer, set[int | None]]:
-        """Read every page once; returns the totals that were stated on the way."""
-        totals: set[int | None] = set()
-        read, number, previous = 0, 0, None
+    def _read_once(self) -> Generator[Ask | AskSymbols, Answer, _Pass]:
+        """Read every page once."""
+        reading, number, previous = _Pass(), 0, None
         while True:
             number += 1
-            answer = yield replace(self.ask, number=number)
+            sent = replace(widened(self.ask), number=number)
+            answer = yield sent
             rows = answer.page.rows
-            check_rows(rows, self.ask)
-            totals.add(answer.page.total)
-            self.found += answer.unseen
-            read += len(rows)
+            check_rows(rows, sent)
+            self._count(answer)
+            reading.totals.add(answer.page.total)
+            reading.rows += len(rows)
             # A page that repeats the one before it would never end.
-            if not rows or rows == previous or read >= max(total or 0 for total in totals):
-                return totals
+            if not rows or rows == previous:
+                reading.ended = not rows
+                return reading
+            if self._is_last(reading, answer.page):
+                self.experience.evidence.needed.add("total_is_whole")
+                return reading
             previous = rows
+
+    def _count(self, answer: Answer) -> None:
+        self.found += answer.unseen
+        outside = (
+            row for row in answer.page.rows if not self.ask.first_ms <= row.updated_ms <= self.ask.last_ms
+        )
+        self.beside.update(row.key for row in outside)
+
+    def _is_last(self, reading: _Pass, page: Page) -> bool:
+        """Whether `total` and a page that is not full agree that there is nothing behind it."""
+        count = len(page.rows)
+        full = count in (self.endpoint.page_size, self.endpoint.default_page_size)
+        full = full or 0 < self.longest_page <= count
+        self.longest_page = max(self.longest_page, count)
+        return not full and reading.totals == {reading.rows}

@@ -1,0 +1,99 @@
+"""Asking: every request asks for a little more than is wanted, and every answer teaches something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Refuted, check_rows, widened
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Step
+    from airflow_provider_binance_liq.core.rows import Key, Page, Row
+
+#: rows by which a page may fall short of the limit and still be taken for a full one
+_NEARLY: Final = 10
+#: rows that are kept to judge other answers by
+_SAMPLE_ROWS: Final = 400
+
+
+class Asker:
+    """Asks for intervals of one window; keeps what their answers tell."""
+
+    #: only short pages are trusted
+    careful = False
+
+    def __init__(self, endpoint: Endpoint, ask: Ask, experience: Experience) -> None:
+        self.endpoint = endpoint
+        self.ask = ask
+        self.experience = experience
+        self.symbols_seen: set[str] = set()
+        #: some of the rows that were found, each once, by which other answers can be judged
+        self.sample: list[Row] = []
+        self._sampled: set[Key] = set()
+        #: a row outside of the window under one instant only
+        self.straddling: Row | None = None
+
+    def send(self, ask: Ask, *, exactly: bool = False) -> Generator[Ask | AskSymbols, Answer, Page]:
+        """Ask for an interval, a little more of it than is wanted."""
+        sent = ask if exactly else self._sent(ask)
+        page = (yield sent).page
+        check_rows(page.rows, sent)
+        self._learn(page.rows, sent)
+        return page
+
+    def _sent(self, ask: Ask) -> Ask:
+        """Widen an ask by the milliseconds beside it, on the sides where a bound may be exclusive."""
+        known, evidence = self.experience, self.experience.evidence
+        observed = {"start_inclusive": known.start_inclusive, "end_inclusive": known.end_inclusive}
+        seen = {code for code, holds in observed.items() if holds}
+        evidence.needed |= seen
+        evidence.observed |= seen
+        return widened(
+            ask,
+            early_ms=0 if known.start_inclusive else MARGIN_MS,
+            late_ms=0 if known.end_inclusive else MARGIN_MS,
+        )
+
+    def _learn(self, rows: Sequence[Row], sent: Ask) -> None:
+        self.experience.sees(rows, sent)
+        if len(rows) > self.endpoint.default_page_size:
+            self.experience.limit_honoured = True
+        for row in rows:
+            self._sample(row)
+            self.symbols_seen.add(row.symbol)
+            inside = [self.ask.first_ms <= at <= self.ask.last_ms for at in (row.created_ms, row.updated_ms)]
+            if any(inside) and not all(inside):
+                self.straddling = row
+            if row.updated_ms < row.created_ms and not self.careful:
+                raise Refuted
+
+    def _sample(self, row: Row) -> None:
+        if len(self.sample) < _SAMPLE_ROWS and row.key not in self._sampled:
+            self._sampled.add(row.key)
+            self.sample.append(row)
+
+    def is_nearly_full(self, page: Page) -> bool:
+        """Whether rows may have been left out, also where the exchange counts to the limit, then filters."""
+        return len(page.rows) >= self.endpoint.page_size - _NEARLY or self.is_full(page)
+
+    def is_full(self, page: Page) -> bool:
+        """Whether rows have to be taken as left out; `limit` may be overlooked until it is seen honoured."""
+        count = len(page.rows)
+        overlooked = count == self.endpoint.default_page_size and not self.experience.limit_honoured
+        return count >= self.endpoint.page_size or overlooked
+
+    def tell_filter(self, rows: Sequence[Row]) -> Step:
+        """Ask at the update of one known row, after its creation: it answers only if filtered by that."""
+        row = max(rows, key=lambda row: row.updated_ms - row.created_ms)
+        if self.experience.filtered_by or row.updated_ms - row.created_ms <= MARGIN_MS:
+            return
+        # So short a span that any exchange takes it, and it cannot be full of others.
+        first_ms, last_ms = row.updated_ms - MARGIN_MS, row.updated_ms + MARGIN_MS
+        found = yield from self.send(replace(self.ask, first_ms=first_ms, last_ms=last_ms), exactly=True)
+        if self.experience.filtered_by is None and not self.is_full(found):
+            there = any(one.key == row.key for one in found.rows)
+            self.experience.filtered_by = "updated" if there else "created"

@@ -1,0 +1,123 @@
+"""Blocks: what the rows of one full page tell about the exchange's order and cut, without asking it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal
+
+from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_provider_binance_liq.core.paging.asks import Ask, Instant, Side
+    from airflow_provider_binance_liq.core.rows import Page, Row
+
+INSTANTS: Final[dict[Instant, Callable[[Row], int]]] = {
+    "created": lambda row: row.created_ms,
+    "updated": lambda row: row.updated_ms,
+}
+
+
+class Block:
+    """The extent of a full page, under both instants."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.oldest = {name: min(map(instant, rows)) for name, instant in INSTANTS.items()}
+        self.newest = {name: max(map(instant, rows)) for name, instant in INSTANTS.items()}
+
+    def around(self, row: Row) -> set[Instant]:
+        """Under which instants `row` lies strictly inside."""
+        return {n for n, instant in INSTANTS.items() if self.oldest[n] < instant(row) < self.newest[n]}
+
+    def before_edge(self, side: Side, row: Row) -> set[Instant]:
+        """Under which instants `row` lies on this side of the edge, and not at it."""
+        if side == "forward":
+            return {n for n, instant in INSTANTS.items() if instant(row) < self.newest[n]}
+        return {n for n, instant in INSTANTS.items() if instant(row) > self.oldest[n]}
+
+    def is_passed(self, side: Side, row: Row, counting: Iterable[Instant]) -> bool:
+        """Whether a row found on `side` lies past the far edge, so that the other side was not cut."""
+        if side == "forward":
+            return all(INSTANTS[name](row) > self.oldest[name] for name in counting)
+        return all(INSTANTS[name](row) < self.newest[name] for name in counting)
+
+    def edge(self, side: Side, exact: Instant | None) -> int:
+        """Find the edge on `side`: by the instant that is filtered by, or such that it holds for both."""
+        extent = self.newest if side == "forward" else self.oldest
+        if exact:
+            return extent[exact]
+        return min(extent.values()) if side == "forward" else max(extent.values())
+
+
+def unseen(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
+    """Rows that are not among the known ones."""
+    keys = {row.key for row in known}
+    return [row for row in rows if row.key not in keys]
+
+
+def lacks_known(page: Page, known: Iterable[Row], ask: Ask) -> bool:
+    """Whether an answer to `ask` lacks a known row that lies inside of it under both instants."""
+    keys = {row.key for row in page.rows}
+    return any(
+        ask.first_ms <= min(row.created_ms, row.updated_ms)
+        and max(row.created_ms, row.updated_ms) <= ask.last_ms
+        and row.key not in keys
+        for row in known
+    )
+
+
+def sides(first: Side | None) -> tuple[Side, Side]:
+    """Both sides, in the order to try them."""
+    return ("backward", "forward") if first == "backward" else ("forward", "backward")
+
+
+def likely_side(ask: Ask, page: Page) -> Side:
+    """Guess on which side of a block rows were left out: on that where the block leaves more time."""
+    before_ms = min(row.created_ms for row in page.rows) - ask.first_ms
+    after_ms = ask.last_ms - max(row.created_ms for row in page.rows)
+    return "backward" if before_ms > after_ms else "forward"
+
+
+def sorted_by(rows: Sequence[Row]) -> Instant | Literal["either"] | None:
+    """Tell which instant orders the rows, up or down; None if neither does."""
+    fits = [name for name, instant in INSTANTS.items() if _is_sorted([instant(row) for row in rows])]
+    if len(fits) == len(INSTANTS):
+        return "either"
+    return fits[0] if fits else None
+
+
+def _is_sorted(values: Sequence[int]) -> bool:
+    return all(a <= b for a, b in pairwise(values)) or all(a >= b for a, b in pairwise(values))
+
+
+def slack_ms(side: Side, rows: Sequence[Row], most_rows: int) -> int:
+    """Milliseconds to reach back over an edge, over at most so many rows of the block."""
+    edges = sorted((row.created_ms for row in rows), reverse=True)
+    if side == "backward":
+        edges = sorted(row.updated_ms for row in rows)
+    return abs(edges[0] - edges[min(most_rows, len(edges) - 1)])
+
+
+def halves_to_confirm(ask: Ask, page: Page) -> dict[Side, list[Ask]]:
+    """Two parts of a block each, per side on which rows may have been left out; together they hold it.
+
+    Not its edge, nor so near to it that an answer would hold rows of the edge too.
+    """
+    created = sorted(row.created_ms for row in page.rows)
+    middle = created[len(created) // 2]
+    lowest = min(row.updated_ms for row in page.rows)
+    highest = max(row.created_ms for row in page.rows)
+    bounds: dict[Side, list[tuple[int, int]]] = {
+        "forward": [(ask.first_ms, middle - 1), (middle, highest - 1 - MARGIN_MS)],
+        "backward": [(middle + 1, ask.last_ms), (lowest + 1 + MARGIN_MS, middle)],
+    }
+    return {
+        side: [
+            replace(ask, first_ms=max(first, ask.first_ms), last_ms=min(last, ask.last_ms))
+            for first, last in parts
+            if max(first, ask.first_ms) <= min(last, ask.last_ms)
+        ]
+        for side, parts in bounds.items()
+    }

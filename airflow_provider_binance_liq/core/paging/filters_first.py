@@ -1,0 +1,88 @@
+"""Whether a filter comes before the limit, seen by rows that are known already.
+
+If the exchange counted to the limit first and filtered then, a filtered answer would be short and lack rows
+all the same. A row of a filtered answer that has a whole page of known rows before it and another one after
+it, under both instants, cannot come from 100 rows at one end, whichever end that is, and whatever has
+appeared meanwhile. So it shows that the filter came first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
+from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Ask, Refuted
+from airflow_provider_binance_liq.exceptions import RequestRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.paging.asks import Answer, AskSymbols, Experience, Filter, Step
+    from airflow_provider_binance_liq.core.rows import Page, Row
+
+#: pages of known rows that it takes to see a filter come first
+_SAMPLE_PAGES: Final = 3
+
+
+class Sampled(Protocol):
+    """What is needed of a walk: its rows, and a way to ask."""
+
+    endpoint: Endpoint
+    experience: Experience
+    sample: list[Row]
+
+    def send(self, ask: Ask, *, exactly: bool = False) -> Generator[Ask | AskSymbols, Answer, Page]:
+        """Ask for an interval."""
+
+
+def has_sample(walk: Sampled) -> bool:
+    """Whether a walk has found enough rows to see by them whether a filter comes first."""
+    return len(walk.sample) >= _SAMPLE_PAGES * walk.endpoint.page_size
+
+
+def observe(walk: Sampled, kinds: Iterable[Filter]) -> Step:
+    """Ask for known rows under each filter; note those that are seen to come before the limit."""
+    experience = walk.experience
+    for kind in sorted(set(kinds) - experience.filters_first):
+        known = _close_together(walk.sample, experience.longest_ms)
+        if len(known) < _SAMPLE_PAGES * walk.endpoint.page_size:
+            return
+        for ask in _asks_under(kind, known):
+            try:
+                page = yield from walk.send(ask)
+            except (Refuted, RequestRejected):
+                return
+            if any(_is_amid(row, known, walk.endpoint.page_size) for row in page.rows):
+                experience.filters_first.add(kind)
+                break
+
+
+def _close_together(sample: Sequence[Row], longest_ms: int | None) -> list[Row]:
+    """Choose rows that one request may span, in the order of their creation."""
+    known = sorted(sample, key=lambda row: row.created_ms)
+    if longest_ms is None or not known:
+        return known
+    middle_ms, reach_ms = known[len(known) // 2].created_ms, longest_ms // 2 - MARGIN_MS
+    first_ms, last_ms = middle_ms - reach_ms, middle_ms + reach_ms
+    return [row for row in known if first_ms <= row.created_ms <= last_ms and row.updated_ms <= last_ms]
+
+
+def _asks_under(kind: Filter, known: Sequence[Row]) -> Iterator[Ask]:
+    """Ask for all that is known: of the symbol in its middle, or of each type."""
+    first_ms = min(min(row.created_ms, row.updated_ms) for row in known)
+    last_ms = max(max(row.created_ms, row.updated_ms) for row in known)
+    whole = Ask(first_ms, last_ms)
+    if kind == "symbol":
+        yield replace(whole, symbol=known[len(known) // 2].symbol)
+        return
+    for auto_close_type in AUTO_CLOSE_TYPES:
+        yield replace(whole, auto_close_type=auto_close_type)
+
+
+def _is_amid(row: Row, known: Sequence[Row], page_size: int) -> bool:
+    """Whether a page's worth of known rows lies before `row`, and another after it, under both instants."""
+    before = sum(one.created_ms < row.created_ms and one.updated_ms < row.updated_ms for one in known)
+    after = sum(one.created_ms > row.created_ms and one.updated_ms > row.updated_ms for one in known)
+    return before >= page_size and after >= page_size
