@@ -98,9 +98,9 @@ class Waits:
             return
         message = (
             f"it waited {_duration(self.spent_ms)} so far, and would now wait "
-            f"{_duration(until_ms - now_ms)}, until {iso(until_ms)}, because {reason}; but {bound}. No retry "
-            "follows, since it would wait again. Find out what holds it up (on this IP address: whatever else asks the exchange); then "
-            "clear the task, or raise max_wait"
+            f"{_duration(until_ms - now_ms)}, until {iso(until_ms)}, because {reason}; but {bound}. "
+            "No retry follows, since it would wait again. Find out what holds it up (on this IP address: "
+            "whatever else asks the exchange); then clear the task, or raise max_wait"
         )
         raise WaitTooLong(message)
 
