@@ -13,19 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
-from airflow_provider_binance_liq.client import Settings, is_loopback
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, POOLS, Environment
-from airflow_provider_binance_liq.core.signing import load_signer
+from airflow_provider_binance_liq.core.signing import load_private_key, load_signer
 from airflow_provider_binance_liq.exceptions import InvalidConnection
+from airflow_provider_binance_liq.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_binance_liq.core.signing import Signer
+
+#: what a connection's type may be: unset where it comes from the environment as JSON, `generic` where it was
+#: made before this provider was installed
+_TYPES: Final = ("binance", "generic", "", None)
 #: a part of an object's key, so neither a slash nor `key=value`
 _LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
 #: the one extra that is a secret
 _PHRASE: Final = "private_key_passphrase"
 _MOST_WEIGHT: Final = 1_000_000
+#: a key of 16,384 bits takes 13 KB
+_LONGEST_KEY: Final = 64 * 1024
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -45,6 +52,7 @@ class Fields:
     login: str | None = field(repr=False)
     password: str | None = field(repr=False)
     extra: str | None = field(repr=False)
+    conn_type: str | None = None
 
     def extras(self) -> Mapping[str, Any]:
         """Parse the extra.
@@ -78,13 +86,10 @@ def read_account(fields: Fields) -> Account:
     :raises InvalidConnection: naming the connection, the field, and what it has to be; never its secrets.
     """
     reader = _Reader(fields)
-    try:
-        signer = load_signer(reader.secret(), reader.text(_PHRASE))
-    except InvalidConnection as error:
-        raise fields.invalid(str(error)) from None
+    reader.see_type()
     settings = Settings(
         api_key=reader.api_key(),
-        signer=signer,
+        signer=reader.signer(),
         origins=reader.origins(),
         recv_window_ms=reader.whole("recv_window_ms", default=5000, least=1, most=60_000),
         weight_share=reader.number("weight_share", default=0.5, least=0.01, most=1),
@@ -176,20 +181,41 @@ class _Reader:
             )
         return key
 
-    def secret(self) -> str:
+    def see_type(self) -> None:
+        """Refuse another service's connection: its key and secret are not for Binance."""
+        if self.fields.conn_type not in _TYPES:
+            raise self.fields.invalid(
+                f"its type is {self.fields.conn_type!r}, so its login and password are another service's; "
+                "see that binance_conn_id names the connection you mean, and give that one the type 'binance'"
+            )
+
+    def signer(self) -> Signer:
+        """Load the HMAC secret, or the private key; what is to be a key file is never taken for a secret."""
         path, password = self.text("private_key_path"), (self.fields.password or "").strip()
-        if path is None:
-            return password
-        if password:
+        if path is not None and password:
             raise self.fields.invalid("it has both a password and a private_key_path; keep one of them")
+        phrase = self.text(_PHRASE)
+        key = None if path is None else self.key_file(path)
         try:
-            return Path(path).expanduser().read_text(encoding="ascii")
+            return load_signer(password, phrase) if key is None else load_private_key(key, phrase)
+        except InvalidConnection as error:
+            raise self.fields.invalid(str(error)) from None
+
+    def key_file(self, path: str) -> str:
+        """Read a file that is to hold a PEM private key."""
+        try:
+            with Path(path).expanduser().open("rb") as file:
+                text = file.read(_LONGEST_KEY).decode("ascii")
         except UnicodeDecodeError:
             reason: str | None = "it is no PEM"
         except OSError as error:
             reason = error.strerror
         except (ValueError, RuntimeError):
             reason = "no file can have that name"
+        else:
+            if "-----BEGIN " in text:
+                return text
+            reason = "it is no PEM: it has no line that says BEGIN"
         raise self.fields.invalid(f"private_key_path {path!r} cannot be read: {reason}")
 
     def origins(self) -> dict[str, str]:

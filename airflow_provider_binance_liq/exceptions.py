@@ -19,6 +19,7 @@
         │   └── SpanRefused        ... because it spans too long a time; paging asks for less
         ├── LocationRestricted     451: not from this country
         ├── FirewallBlocked        403: the exchange's firewall, not its interface
+        ├── WaitTooLong            bans and limits held it up for longer than `max_wait`, or would
         ├── BeyondRetention        the window is older than the exchange is known to keep
         ├── SaturatedInstant       more rows in one millisecond than any request can return
         ├── UnexpectedRow          a row outside its window, or without the fields that identify it
@@ -44,7 +45,16 @@ class LiquidationsError(Exception):
 
 
 class RetryableError(LiquidationsError):
-    """The same task may succeed later, unchanged."""
+    """The same task may succeed later, unchanged.
+
+    Where it is known when, `retry_at_ms` says so (epoch milliseconds, on this machine's clock; 0: not known).
+    `holds` counts the answers in a row that asked to wait; whoever goes on later tells the next client.
+    `journal` names what was read until then (`uri`, `sha256`), where that could be kept.
+    """
+
+    retry_at_ms: int = 0
+    holds: int = 0
+    journal: dict[str, str] | None = None
 
 
 class ExchangeUnavailable(RetryableError):
@@ -52,13 +62,7 @@ class ExchangeUnavailable(RetryableError):
 
 
 class Throttled(RetryableError):
-    """No request may be sent before `retry_at_ms` (epoch milliseconds, on this machine's clock).
-
-    `holds` counts the answers in a row that asked to wait; whoever goes on later tells the next client.
-    `journal` names what was read until then (`uri`, `sha256`), where that could be kept.
-    """
-
-    journal: dict[str, str] | None = None
+    """No request may be sent before `retry_at_ms`."""
 
     def __init__(self, message: str, retry_at_ms: int = 0, holds: int = 0) -> None:
         super().__init__(message)
@@ -136,6 +140,13 @@ class LocationRestricted(PermanentError):
 
 class FirewallBlocked(PermanentError):
     """HTTP 403: the exchange's firewall refused the request before it was read."""
+
+
+class WaitTooLong(PermanentError):
+    """Bans, limits or late rows held the task up for longer than `max_wait`, or the next wait would.
+
+    Not retried: a retry would begin another series of waits. A person looks, and clears the task.
+    """
 
 
 class BeyondRetention(PermanentError):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression
     from airflow_provider_binance_liq.core.probe_report import ProbeReport
+    from airflow_provider_binance_liq.core.waits import Waits
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.extraction import Filters, Reading
     from airflow_provider_binance_liq.landing import Place
@@ -70,6 +71,8 @@ class Job:
     earlier_holds: int = 0
     #: tells until when others know of a ban of this IP address, in epoch ms on this machine's clock
     known_ban: Callable[[], int] | None = None
+    #: what may be waited altogether, and was before; None: each wait is bounded by itself alone
+    waits: Waits | None = None
     #: whether somebody will go on after a wait, so that what was read until then has to be kept
     resumable: bool = False
     #: what was read before the wait that this job goes on from
@@ -143,6 +146,7 @@ class Job:
             clock=clock,
             earlier_holds=self.earlier_holds,
             known_ban=self.known_ban,
+            waits=self.waits,
         )
 
     def _read(

@@ -28,6 +28,7 @@ from airflow_provider_binance_liq.core.manifest import (
     from_json,
     reconcile,
 )
+from airflow_provider_binance_liq.core.urls import has_credentials
 from airflow_provider_binance_liq.core.windows import compact, to_datetime
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, StorageError
 
@@ -45,8 +46,6 @@ _MANIFEST_SUFFIX: Final = ".manifest.json"
 _CHUNK: Final = 1024 * 1024
 #: what stands after two slashes would be a host, and is taken as a directory below the current one
 _TWO_SLASHES: Final = re.compile(r"(file|local)://[^/]")
-#: a password in a URL would be in every log and manifest
-_PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://[^/@]*:[^/@]*@", re.IGNORECASE)
 #: stores in which an upload becomes visible whole, at its end
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
@@ -291,9 +290,9 @@ def open_destination(destination: str) -> ObjectStoragePath:
         raise InvalidRequest(
             "destination is empty; give a URL such as file:///lake or s3://aws_default@bucket/prefix"
         )
-    if _PASSWORD.search(text):
+    if has_credentials(text):
         raise InvalidRequest(
-            "destination holds a password; name an Airflow connection instead, as in s3://aws_default@bucket"
+            "destination holds a password or a token; name an Airflow connection instead, as in s3://aws_default@bucket"
         )
     if "://" not in text and not text.startswith("/"):
         message = f"destination {text!r} is relative; give a URL such as file:///lake or s3://aws_default@b"

@@ -8,6 +8,7 @@ where the file cannot be had, each process goes by the headers alone.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
@@ -17,7 +18,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -28,10 +29,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _NAP_S: Final = 0.01
 #: longer than anybody needs to write a few lines; whoever holds it longer was stopped
 _PATIENCE_S: Final = 2.0
+#: no book of some pools is longer; what is, was written by something else
+_LONGEST: Final = 1024 * 1024
+#: room is had by so many bytes
+_ROOM: Final = 4096
 #: what sends requests through another address
 _PROXIES: Final = ("https_proxy", "all_proxy")
 
@@ -56,7 +62,11 @@ class OwnLedger:
 
 
 class SharedLedger:
-    """A book in a file, for the processes of one machine."""
+    """A book in a file, for the processes of one machine.
+
+    A write that fails leaves what the file said: its room is had before anything is overwritten. What could
+    not be written is kept here, and joined to the file's as soon as that can be had again.
+    """
 
     def __init__(
         self,
@@ -68,30 +78,43 @@ class SharedLedger:
         self.path = path
         self._monotonic = monotonic
         self._sleep = sleep
-        #: where the file cannot be had
-        self._own = OwnLedger()
+        #: what is known here alone, because the file could not be had
+        self._own: Book | None = None
         self._warned = False
 
     @contextmanager
     def open(self) -> Iterator[Book]:
         """Give the book; what was changed in it is kept."""
+        descriptor = self._try(self._lock)
         try:
-            descriptor = self._lock()
-        except OSError as error:
-            self._warn(error)
-            with self._own.open() as book:
+            before = None if descriptor is None else self._try(lambda: os.pread(descriptor, _LONGEST, 0))
+            book = self._known(before)
+            try:
                 yield book
-            return
-        try:
-            before = _read(descriptor)
-            book = _decode(before)
-            yield book
-            after = msgspec.json.encode(book)
-            if after != before:
-                os.pwrite(descriptor, after, 0)
-                os.ftruncate(descriptor, len(after))
+            finally:
+                # Also where an error leaves: what was counted until then was sent.
+                if descriptor is None or before is None or not self._write(descriptor, book, before):
+                    self._own = book
+                else:
+                    self._own = None
         finally:
-            os.close(descriptor)  # and with it the lock goes
+            if descriptor is not None:
+                os.close(descriptor)  # and with it the lock goes
+
+    def _known(self, text: bytes | None) -> Book:
+        """Join what the file says, and what is known here alone."""
+        if text is None:
+            return self._own or Book()
+        book = _decode(text)
+        if self._own is not None:
+            book.join(self._own)
+        return book
+
+    def _write(self, descriptor: int, book: Book, before: bytes) -> bool:
+        after = msgspec.json.encode(book)
+        return (
+            after == _stripped(before) or self._try(lambda: _replace(descriptor, after, before)) is not None
+        )
 
     def _lock(self) -> int:
         """Open the file and lock it.
@@ -100,22 +123,34 @@ class SharedLedger:
         """
         _make_private(self.path.parent)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait_for(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _wait_for(self, descriptor: int) -> None:
         deadline = self._monotonic() + _PATIENCE_S
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if self._monotonic() > deadline:
-                    os.close(descriptor)
                     raise
                 self._sleep(_NAP_S)
             else:
-                return descriptor
+                return
 
-    def _warn(self, error: OSError) -> None:
-        if not self._warned:
-            log.warning("Weight is counted without the other processes of this machine: %s", error)
-        self._warned = True
+    def _try(self, step: Callable[[], T]) -> T | None:
+        """Take a step that may fail; None where it does: then each process goes by what it knows itself."""
+        try:
+            return step()
+        except OSError as error:
+            if not self._warned:
+                log.warning("Weight is counted without the other processes of this machine: %s", error)
+            self._warned = True
+            return None
 
 
 def find_ledger(origins: Mapping[str, str], *, coordinate: bool) -> Ledger:
@@ -140,13 +175,30 @@ def _make_private(directory: Path) -> None:
         raise PermissionError(message)
 
 
-def _read(descriptor: int) -> bytes:
-    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+def _replace(descriptor: int, after: bytes, before: bytes) -> bool:
+    """Write the book in one step, padded, so that nothing has to be cut off afterwards.
+
+    :raises OSError: it could not be; the file says what it said.
+    """
+    room = max(len(before), -(-len(after) // _ROOM) * _ROOM)
+    if room > len(before):
+        os.posix_fallocate(descriptor, 0, room)
+    text = after.ljust(room)
+    written = os.pwrite(descriptor, text, 0)
+    if written < len(text):
+        os.pwrite(descriptor, before[:written], 0)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return True
+
+
+def _stripped(text: bytes) -> bytes:
+    """Take off the padding, and what is there of room that was had and not yet written to."""
+    return text.rstrip(b" \0")
 
 
 def _decode(text: bytes) -> Book:
     """Read the book; what cannot be read, as after a crash, is begun anew: the headers will tell."""
     try:
-        return msgspec.json.decode(text, type=Book)
-    except msgspec.DecodeError:
+        return msgspec.json.decode(_stripped(text), type=Book)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return Book()

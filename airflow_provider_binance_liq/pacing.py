@@ -37,6 +37,15 @@ class Wait:
 
     until_ms: int
     banned: bool
+    #: whether an answer asked for it, rather than our own count
+    told: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why it has to wait."""
+        if self.banned:
+            return "its IP address is banned"
+        return "the exchange asked to wait (429)" if self.told else "its weight is used up"
 
 
 class Pacer:
@@ -87,9 +96,10 @@ class Pacer:
         """Count the request as sent and return its ticket; or say until when it has to wait."""
         with self._ledger.open() as book:
             budget = self._budget(book, draw, now_ms)
-            ready_ms = max(book.banned_until_ms, budget.ready_at(now_ms, draw.weight))
+            banned_ms = book.banned_until(now_ms)
+            ready_ms = max(banned_ms, budget.ready_at(now_ms, draw.weight))
             if ready_ms > now_ms:
-                return Wait(ready_ms, book.banned_until_ms >= ready_ms)
+                return Wait(ready_ms, banned_ms >= ready_ms, budget.held_until(now_ms) >= ready_ms)
             self._sent += 1
             ticket = f"{os.getpid()}:{id(self)}:{self._sent}"
             budget.send(ticket, now_ms, draw.weight)
@@ -103,9 +113,13 @@ class Pacer:
     def hold(self, draw: Draw, until_ms: int, now_ms: int, *, banned: bool) -> None:
         """Let nothing of the pool go before `until_ms`; nothing at all, where the address is banned."""
         with self._ledger.open() as book:
+            # What is absurd goes first: it would outlast what is told now, and then be forgotten with it.
+            book.banned_until(now_ms)
             if banned:
                 book.ban(until_ms)
-            self._budget(book, draw, now_ms).hold(until_ms)
+            budget = self._budget(book, draw, now_ms)
+            budget.held_until(now_ms)
+            budget.hold(until_ms)
 
     def _budget(self, book: Book, draw: Draw, now_ms: int) -> Budget:
         family = FAMILIES[draw.family]

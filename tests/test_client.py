@@ -9,7 +9,7 @@ import pickle
 import socket
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from urllib.parse import unquote
 
 import pytest
@@ -27,6 +27,7 @@ from airflow_provider_binance_liq.client import ATTEMPTS, BinanceClient, Setting
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES, get_endpoint
 from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.core.signing import HmacSigner, load_signer
+from airflow_provider_binance_liq.core.waits import Waits
 from airflow_provider_binance_liq.exceptions import (
     ClockSkew,
     ExchangeUnavailable,
@@ -39,6 +40,7 @@ from airflow_provider_binance_liq.exceptions import (
     SpanRefused,
     Throttled,
     UnexpectedRow,
+    WaitTooLong,
 )
 from airflow_provider_binance_liq.ledger import SharedLedger
 from airflow_provider_binance_liq.simulator import Fault, Simulator
@@ -151,6 +153,7 @@ def test_the_close_type_is_named_where_it_is_asked_for(server, client):
 
 
 def test_the_key_is_a_header_of_signed_requests_only(server, client):
+    server.script = [reply(200, []), reply(200, {"symbols": []})]
     client.fetch(FUTURES, ask_of(FUTURES))
     client.symbols(FUTURES)
     keys = {request.path: request.headers.get("x-mbx-apikey") for request in server.heard}
@@ -414,7 +417,7 @@ def test_an_answer_that_trickles_without_end_is_given_up_after_three_timeouts(se
 
 
 def test_an_answer_without_any_end_is_given_up_before_it_fills_the_memory(server, client, monkeypatch):
-    monkeypatch.setattr("airflow_provider_binance_liq.client._LONGEST_BODY", 1_000_000)
+    monkeypatch.setattr("airflow_provider_binance_liq.transport._LONGEST_BODY", 1_000_000)
     endless = gzip.compress(b"[" + b" " * 50_000_000)
     server.script = [reply(200, endless, Content_Encoding="gzip")] * ATTEMPTS
     with pytest.raises(ExchangeUnavailable):
@@ -630,6 +633,60 @@ def test_against_a_strict_exchange_no_request_is_ever_sent_during_a_ban_or_a_hol
         assert exchange.stats.statuses[200] > 8
 
 
+ABSURD = ["999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"]
+
+
+@pytest.mark.parametrize("value", ABSURD)
+@pytest.mark.parametrize("status", [418, 429])
+def test_an_absurd_wait_stops_nobody_for_longer_than_one_of_unstated_length(
+    server, connect, world, status, value, tmp_path
+):
+    first, second = (connect(server.url, ledger=SharedLedger(tmp_path / "book")) for _ in range(2))
+    server.script = [refusal(status, -1003, Retry_After=value)]
+    began = world.now_s
+    with pytest.raises(IpBanned) if status == 418 else nullcontext():
+        first.fetch(FUTURES, ask_of(FUTURES))
+    world.now_s = max(world.now_s, began + 121)
+    second.fetch(FUTURES, ask_of(FUTURES))
+    assert world.now_s - began < 190
+
+
+@pytest.mark.parametrize("until_s", [-5, 10**7, 10**12])
+def test_an_absurd_ban_that_others_tell_of_stops_nobody(server, connect, world, until_s):
+    client = connect(server.url, known_ban=lambda: int((world.now_s + until_s) * 1000))
+    client.fetch(FUTURES, ask_of(FUTURES))
+    assert world.naps == []
+
+
+def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_time(server, connect, world):
+    server.otherwise = refusal(429, -1003, Retry_After="1")
+    waits, holds = [], 0
+    for _ in range(8):
+        settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
+        client = BinanceClient(settings, earlier_holds=holds, **world.arguments)
+        with pytest.raises(Throttled) as caught:
+            client.fetch(FUTURES, ask_of(FUTURES))
+        client.close()
+        holds = caught.value.holds
+        waits.append(round((caught.value.retry_at_ms / 1000 - world.now_s) / 60))
+        world.now_s = caught.value.retry_at_ms / 1000
+    assert waits == [2, 4, 8, 16, 32, 64, 64, 64]
+
+
+def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, world):
+    waits = Waits(most_ms=100_000)
+    settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
+    client = BinanceClient(settings, waits=waits, **world.arguments)
+    server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1190")
+    client.fetch(FUTURES, ask_of(FUTURES))
+    client.fetch(FUTURES, ask_of(FUTURES))
+    with pytest.raises(WaitTooLong, match="because its weight is used up"):
+        client.fetch(FUTURES, ask_of(FUTURES))
+    client.close()
+    assert sum(world.naps) * 1000 <= 100_001
+    assert waits.spent_ms == pytest.approx(sum(world.naps) * 1000, abs=5)
+
+
 # --- our share of the weight ----------------------------------------------------------------------------
 
 
@@ -709,6 +766,23 @@ def test_a_minute_of_another_length_is_kept_too(connect, world):
             client.fetch(FUTURES, ask_of(FUTURES))
         assert 0.3 < exchange.stats.highest_share <= 0.5
         assert sum(world.naps) < 60
+
+
+@pytest.mark.parametrize("said", ["0", "7", "50"])
+def test_against_an_exchange_whose_header_counts_less_the_share_is_kept_by_our_own_count(
+    server, client, world, said
+):
+    sent = {}
+
+    def count(_request):
+        sent[int(world.now_s // 60)] = sent.get(int(world.now_s // 60), 0) + 50
+        return reply(200, [], X_MBX_USED_WEIGHT_1M=said)
+
+    server.script = [count] * 60
+    server.otherwise = reply(200, {"rateLimits": []})
+    while server.script:
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert max(sent.values()) <= 1200
 
 
 def test_a_quiet_window_does_not_ask_for_the_limit(server, client):
@@ -884,10 +958,23 @@ def test_symbols_are_read_from_the_public_list_of_the_endpoints_kind(server, cli
         assert [request.line.split(" ")[1] for request in server.heard] == [endpoint.symbols_path]
 
 
-@pytest.mark.parametrize("said", [reply(404), reply(200, b"null"), reply(200, {"symbols": [{}]}), reply(500)])
-def test_a_list_of_symbols_that_is_not_to_be_had_is_none(server, client, said):
+@pytest.mark.parametrize("said", [reply(404), reply(302), refusal(400, -1121)])
+def test_a_list_of_symbols_that_is_refused_for_good_is_none(server, client, said):
     server.otherwise = said
     assert client.symbols(FUTURES) is None
+
+
+@pytest.mark.parametrize("said", [reply(200, b"null"), reply(200, {"symbols": [{}]}), reply(500), HANG_UP])
+def test_a_list_of_symbols_that_cannot_be_had_now_may_be_had_by_a_retry(server, client, said):
+    server.otherwise = said
+    with pytest.raises(ExchangeUnavailable, match="GET /fapi/v1/exchangeInfo: no usable answer"):
+        client.symbols(FUTURES)
+
+
+def test_a_wait_for_the_list_of_symbols_is_a_wait(server, client):
+    server.otherwise = refusal(429, -1003, Retry_After="900")
+    with pytest.raises(Throttled):
+        client.symbols(FUTURES)
 
 
 # --- secrets --------------------------------------------------------------------------------------------
@@ -931,6 +1018,12 @@ ECHOES = {
     "in a body that is no page": lambda request: reply(200, {"echo": echo(request)}),
     "bare in an error": lambda request: refusal(400, -1022, f"{signature_of(request)} is wrong"),
     "in a row": lambda request: reply(200, [{"echo": signature_of(request)}]),
+    "where an error is cut": lambda _: refusal(400, -1102, "x" * 245 + KEY),
+    "where a row is cut": lambda _: reply(200, [{"echo": "x" * 235 + KEY}]),
+    "in part, as somebody else cut it": lambda _: refusal(400, -1102, f"key {KEY[5:60]} …"),
+    "escaped, in a row": lambda request: reply(
+        200, b'[{"echo":"%s"}]' % signature_of(request).replace("/", "\\/").encode()
+    ),
     "nowhere, the connection ends": HANG_UP,
 }
 SIGNERS = {
@@ -955,7 +1048,8 @@ def test_no_error_and_no_log_holds_a_key_or_a_signature_even_if_an_answer_echoes
     shown = everything_said(caught.value) + caplog.text + repr([vars(r) for r in caplog.records])
     signatures = [request.query.rpartition("signature=")[2] for request in server.asked]
     hidden = [KEY, SECRET, *signatures, *map(unquote, signatures)]
-    assert [text for text in hidden if text in shown] == []
+    pieces = {text[at : at + 12] for text in hidden for at in range(len(text) - 11)}
+    assert [text for text in pieces if text in shown] == []
 
 
 def test_urllib3_still_logs_requests_at_debug_but_no_signature(server, client, caplog):

@@ -300,6 +300,35 @@ def test_a_file_that_is_no_pem_is_told(tmp_path):
         read(password="", private_key_path=str(tmp_path / "key.der"))
 
 
+@pytest.mark.parametrize(
+    "text", ["", "\n", SECRET, f"{SECRET}\n", "ssh-ed25519 AAAA", "-----", "secret-----secret", "x" * 100_000]
+)
+def test_a_file_that_is_no_pem_never_becomes_a_secret(tmp_path, text):
+    (tmp_path / "key.pem").write_text(text)
+    with pytest.raises(InvalidConnection, match=r"key.pem' cannot be read: it is no PEM") as caught:
+        read(password="", private_key_path=str(tmp_path / "key.pem"))
+    assert SECRET not in str(caught.value)
+
+
+def test_half_a_pem_in_a_file_is_told_as_that(tmp_path):
+    (tmp_path / "key.pem").write_text(pem(ED25519_KEY)[:60])
+    with pytest.raises(InvalidConnection, match="no whole BEGIN … END block"):
+        read(password="", private_key_path=str(tmp_path / "key.pem"))
+
+
+@pytest.mark.parametrize("kind", ["binance", "generic", "", None])
+def test_a_connection_may_be_of_this_type_or_of_none(kind):
+    assert read_account(Fields("c", KEY, SECRET, None, kind)).settings.api_key == KEY
+
+
+@pytest.mark.parametrize("kind", ["aws", "http", "https", "postgres", "Binance", "binance_spot"])
+def test_a_connection_of_another_type_is_refused_and_its_password_goes_nowhere(kind):
+    with pytest.raises(InvalidConnection, match=f"connection 'c': its type is '{kind}'") as caught:
+        read_account(Fields("c", KEY, SECRET, None, kind))
+    assert "give that one the type 'binance'" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
 def test_mistakes_differ_in_their_messages():
     messages = set()
     for known, _ in MISTAKES.values():

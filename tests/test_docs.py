@@ -185,9 +185,10 @@ def test_every_command_is_documented():
     assert [name for name in COMMANDS if f"binance-liq {name}" not in text] == []
 
 
-def test_the_changelog_begins_with_this_version():
+def test_the_changelog_begins_with_what_is_not_released_yet_or_with_this_version():
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings[0] == __version__
+    assert next(heading for heading in headings if heading != "Unreleased") == __version__
+    assert "Unreleased" not in headings[1:]
 
 
 def knob_table():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from scripted import Time
@@ -45,7 +48,22 @@ def test_ledgers_of_their_own_know_nothing_of_each_other():
     assert (used(one), used(other)) == (50, 0)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"pools": 7}', b"\xff\xfe", b"null"])
+UNREADABLE = {
+    "nothing": b"",
+    "half of one": b"{",
+    "a list": b"[]",
+    "pools that are none": b'{"pools": 7}',
+    "no text at all": b"\xff\xfe",
+    "a name that is no UTF-8": b'{"pools": {"\xff": {}}}',
+    "null": b"null",
+    "a limit of nothing": b'{"limits": {"futures": {"limit": {"weight": 0}, "at_ms": 1}}}',
+    "a minute of no length": b'{"limits": {"futures": {"limit": {"weight": 1, "minute_ms": 0}, "at_ms": 1}}}',
+    "nesting without end": b'{"pools":' + b"[" * 100_000,
+    "megabytes": b" " * 5_000_000,
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
 def test_a_book_that_cannot_be_read_is_begun_anew(path, text):
     path.parent.mkdir(mode=0o700)
     path.write_bytes(text)
@@ -95,6 +113,119 @@ def test_a_process_that_was_stopped_with_the_book_in_its_hands_holds_nobody_up_f
     with SharedLedger(path).open():
         spend(SharedLedger(path, monotonic=world.clock, sleep=world.sleep), 50)
     assert 1 < sum(world.naps) < 4
+
+
+# --- where the file cannot be had -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk on which what a test names fails, with the error that it names."""
+    failing = {}
+
+    def fail_sometimes(module, name):
+        real = getattr(module, name)
+
+        def call(*arguments, **known):
+            if name in failing:
+                raise OSError(failing[name], os.strerror(failing[name]))
+            return real(*arguments, **known)
+
+        monkeypatch.setattr(module, name, call)
+
+    fail_sometimes(fcntl, "flock")
+    for name in ("pread", "pwrite", "posix_fallocate"):
+        fail_sometimes(os, name)
+    return failing
+
+
+def banned_until(ledger):
+    with ledger.open() as book:
+        return book.banned_until_ms
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+FAULTS = [("flock", errno.ENOLCK), ("pread", errno.EIO), ("pwrite", errno.ENOSPC)]
+
+
+@pytest.mark.parametrize(("step", "code"), FAULTS)
+def test_whatever_fails_it_goes_on_with_a_book_of_its_own_and_leaks_no_descriptor(
+    path, disk, step, code, caplog
+):
+    shared = SharedLedger(path)
+    spend(shared, 50)
+    disk[step] = code
+    before = descriptors()
+    for _ in range(20):
+        spend(shared, 1)
+    assert descriptors() == before
+    assert used(shared) >= 20
+    assert caplog.text.count("without the other processes") == 1
+    assert os.strerror(code) in caplog.text
+
+
+@pytest.mark.parametrize(("step", "code"), FAULTS)
+def test_a_ban_that_is_known_survives_a_disk_that_takes_no_more(path, disk, step, code):
+    first, second = SharedLedger(path), SharedLedger(path)
+    with first.open() as book:
+        book.ban(NOON + 600_000)
+    disk[step] = code
+    spend(first, 50)
+    if step == "pwrite":
+        assert banned_until(second) == NOON + 600_000
+    disk.clear()
+    assert banned_until(first) == banned_until(second) == NOON + 600_000
+    assert used(second) == 50, "what could not be written then is written now"
+
+
+def test_a_book_for_which_there_is_no_room_from_the_first_is_kept_here(path, disk):
+    disk["posix_fallocate"] = errno.ENOSPC
+    shared = SharedLedger(path)
+    spend(shared, 50)
+    spend(shared, 20)
+    assert used(shared) == 70
+    assert path.read_bytes() == b""
+    disk.clear()
+    spend(shared, 1)
+    assert used(SharedLedger(path)) == 71
+
+
+def test_a_book_whose_writer_died_after_it_had_room_is_read(path):
+    with SharedLedger(path).open() as book:
+        book.ban(NOON + 600_000)
+    path.write_bytes(path.read_bytes().rstrip() + bytes(5000))
+    assert banned_until(SharedLedger(path)) == NOON + 600_000
+
+
+def test_a_disk_that_is_really_full_loses_nothing(path, tmp_path):
+    shared = SharedLedger(path)
+    with shared.open() as book:
+        book.ban(NOON + 600_000)
+    script = f"""
+        import pathlib, resource, signal
+        from airflow_provider_binance_liq.ledger import SharedLedger
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
+        with SharedLedger(pathlib.Path({str(path)!r})).open() as book:
+            print(book.banned_until_ms)
+            book.ban({NOON + 700_000})
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == str(NOON + 600_000)
+    assert "without the other processes" in done.stderr
+    assert banned_until(shared) == NOON + 600_000
+
+
+def test_an_error_in_between_is_not_taken_for_one_of_the_disk(path):
+    shared = SharedLedger(path)
+    with pytest.raises(OSError, match="of the caller"), shared.open() as book:  # noqa: PT012 - it is what raises
+        book.ban(NOON)
+        raise OSError("of the caller")
+    assert banned_until(shared) == NOON
 
 
 def test_who_asks_elsewhere_or_through_another_proxy_has_another_book(monkeypatch):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from airflow_provider_binance_liq.core.waits import LONGEST_BAN_MS, SHORTEST_BAN_MS, wait_until
 from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
@@ -26,7 +27,7 @@ from airflow_provider_binance_liq.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _OK: Final = 200
 _SUCCESSES: Final = range(200, 300)
@@ -54,14 +55,9 @@ _SPAN_CODES: Final = {
 _RETENTION_CODE: Final = -4166
 
 _SECONDS: Final = re.compile(r"[0-9]+")
-_BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})")
-_LONGEST: Final = re.compile(r"(\d+)\s*(hour|day)", re.IGNORECASE)
+_BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})(?!\d)")
+_LONGEST: Final = re.compile(r"(?<!\d)(\d{1,6})\s*(hour|day)", re.IGNORECASE)
 _UNIT_MS: Final = {"hour": 3_600_000, "day": 86_400_000}
-#: bans last "from 2 minutes to 3 days"
-_SHORTEST_BAN_MS: Final = 2 * 60_000
-_LONGEST_BAN_MS: Final = 3 * 86_400_000
-#: a wait that is over already would be no wait
-_SHORTEST_HOLD_MS: Final = 1000
 _SHOWN: Final = 300
 
 
@@ -116,41 +112,49 @@ class _Said:
 
     status: int
     code: int | None
+    #: as it came, to be read by a program
     text: str
+    #: without secrets, cut to a length that a person reads
+    shown: str
 
     def __str__(self) -> str:
         code = "" if self.code is None else f", code {self.code}"
-        return f"HTTP {self.status}{code}: {self.text}"
+        return f"HTTP {self.status}{code}: {self.shown}"
 
 
 def judge(
-    family: str, response: Response, *, now_ms: int, earlier_holds: int = 0
+    family: str,
+    response: Response,
+    *,
+    now_ms: int,
+    earlier_holds: int = 0,
+    redact: Callable[[str], str] = str,
 ) -> Again | Hold | Fail | None:
     """Decide over one answer; None means that its body can be used.
 
     :param earlier_holds: how many answers in a row asked to wait; a wait of unstated length grows with it.
+    :param redact: takes secrets out of a text; what is cut first could keep most of one.
     """
     status, headers = response.status, response.headers
-    said = _read(status, response.body)
+    said = _read(status, response.body, redact)
     if status == _OK and said.code is None:
         return None
     if status == _BANNED:
-        default = min(_SHORTEST_BAN_MS << min(earlier_holds, 12), _LONGEST_BAN_MS)
-        return Hold(_hold_until(headers, said, now_ms, now_ms + default), str(said), banned=True)
+        default_ms = now_ms + min(SHORTEST_BAN_MS << min(earlier_holds, 12), LONGEST_BAN_MS)
+        return Hold(_hold_until(headers, said, now_ms, default_ms, banned=True), str(said), banned=True)
     if status == _TOO_MANY or said.code in _TOO_MANY_CODES:
-        banned = "banned until" in said.text
-        return Hold(
-            _hold_until(headers, said, now_ms, _later_minute(now_ms, earlier_holds)), str(said), banned
-        )
+        banned, default_ms = "banned until" in said.text, _later_minute(now_ms, earlier_holds)
+        return Hold(_hold_until(headers, said, now_ms, default_ms, banned=banned), str(said), banned)
     return _by_code(family, said) or _by_status(said)
 
 
-def _read(status: int, body: bytes) -> _Said:
+def _read(status: int, body: bytes, redact: Callable[[str], str]) -> _Said:
     try:
         refusal = _refusal_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Said(status, None, _describe(body) if status != _OK else "")
-    return _Said(status, refusal.code, refusal.msg[:_SHOWN])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = _describe(body) if status != _OK else ""
+        return _Said(status, None, text, text)
+    return _Said(status, refusal.code, refusal.msg, redact(refusal.msg)[:_SHOWN])
 
 
 def _describe(body: bytes) -> str:
@@ -203,20 +207,22 @@ def _by_status(said: _Said) -> Again | Fail:
     return Fail(RequestRejected, str(said), "the same request would be refused again", said.code)
 
 
-def _hold_until(headers: Mapping[str, str], said: _Said, now_ms: int, default_ms: int) -> int:
-    """Take the latest instant that the answer names, or the default where it names none."""
-    named = [instant for instant in (_retry_after_ms(headers, now_ms), _banned_until_ms(said)) if instant]
-    return max([*named, now_ms + _SHORTEST_HOLD_MS]) if named else default_ms
+def _hold_until(
+    headers: Mapping[str, str], said: _Said, now_ms: int, default_ms: int, *, banned: bool
+) -> int:
+    """Take the latest credible instant that the answer names, or the default where it names none."""
+    named = (_retry_after_ms(headers, now_ms), _banned_until_ms(said))
+    return wait_until(named, now_ms, default_ms, banned=banned)
 
 
 def _retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
     value = (headers.get("Retry-After") or "").strip()
     if _SECONDS.fullmatch(value):
-        # Nine digits are 31 years; what is longer is no instant that a calendar has.
+        # Nine digits are 31 years, which nobody waits for; longer ones are not worth reading.
         return now_ms + int(value.lstrip("0")[:9] or "0") * 1000
     try:
         return epoch_ms(parsedate_to_datetime(value))
-    except (ValueError, LiquidationsError):
+    except (ValueError, OverflowError, LiquidationsError):
         return None
 
 

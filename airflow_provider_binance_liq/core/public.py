@@ -15,6 +15,11 @@ from airflow_provider_binance_liq.core.weights import MINUTE_MS, Limit
 
 T = TypeVar("T")
 
+#: from here to there, a clock tells the time; 2015 and 2100
+_CLOCK_MS: Final = range(1_420_070_400_000, 4_102_444_800_000)
+#: a minute that is longer, or a limit that is larger, is a mistake that would stop or unleash everything
+_LONGEST_MS: Final = 60 * MINUTE_MS
+_MOST_WEIGHT: Final = 1_000_000
 _INTERVALS_MS: Final = {"SECOND": 1000, "MINUTE": MINUTE_MS, "HOUR": 60 * MINUTE_MS, "DAY": 1440 * MINUTE_MS}
 
 
@@ -46,7 +51,10 @@ def read_time(body: bytes) -> int:
 
     :raises UnreadableBody: it is no answer of a clock.
     """
-    return _decode(body, _Time).server_time
+    told_ms = _decode(body, _Time).server_time
+    if told_ms not in _CLOCK_MS:
+        raise UnreadableBody("a clock that tells no time of this century")
+    return told_ms
 
 
 def read_symbols(body: bytes) -> frozenset[str]:
@@ -58,13 +66,14 @@ def read_symbols(body: bytes) -> frozenset[str]:
 
 
 def read_limit(body: bytes) -> Limit | None:
-    """Read the limit of request weight that `exchangeInfo` tells; None where it tells none.
+    """Read the limit of request weight that `exchangeInfo` tells; None where it tells no credible one.
 
     :raises UnreadableBody: it is no answer of `exchangeInfo`.
     """
     for one in _decode(body, _RateLimits).limits:
         length_ms = _INTERVALS_MS.get(one.interval, 0) * one.many
-        if one.kind == "REQUEST_WEIGHT" and one.limit > 0 and length_ms > 0:
+        credible = 0 < one.limit <= _MOST_WEIGHT and 0 < length_ms <= _LONGEST_MS
+        if one.kind == "REQUEST_WEIGHT" and credible:
             return Limit(one.limit, length_ms)
     return None
 
@@ -72,5 +81,5 @@ def read_limit(body: bytes) -> Limit | None:
 def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableBody(str(error)) from None

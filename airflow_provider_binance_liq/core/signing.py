@@ -98,8 +98,14 @@ def load_signer(secret: str, passphrase: str | None = None) -> Signer:
     text = secret.strip()
     if not text:
         raise InvalidConnection("the connection has no password: the HMAC secret or the PEM private key")
-    if "-----" not in text:
-        return _hmac_signer(text)
+    return load_private_key(text, passphrase) if "-----" in text else _hmac_signer(text)
+
+
+def load_private_key(text: str, passphrase: str | None = None) -> Signer:
+    """Make the signer of a PEM private key; what is no PEM never becomes a secret.
+
+    :raises InvalidConnection: it cannot be read, or is of another kind; it is never shown.
+    """
     key = _load_key(_restore_pem(text), passphrase)
     if isinstance(key, RSAPrivateKey):
         return RsaSigner(key)

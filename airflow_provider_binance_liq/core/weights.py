@@ -1,8 +1,10 @@
-"""The weight budget: what the server says is used outranks what we think we used.
+"""The weight budget: of what the server says is used, and what we sent ourselves, the greater counts.
 
 Binance counts weight per IP address in fixed UTC minutes, everybody on that address included: the desk's
-live trading too. A request is let go only if, after it, no more than our share of the limit is used; until
-then it waits for the next minute. A ban, or a Retry-After, holds everything back until it ends.
+live trading too. So the server's count comes first; but one that is less than our own requests of that
+minute is wrong, or of something else. A request is let go only if, after it, no more than our share of the
+limit is used; until then it waits for the next minute. A ban, or a Retry-After, holds everything back until
+it ends.
 
 What is known of an address stands in a `Book`: requests on their way, what the server last said, holds, a
 ban. One client keeps its own; several on one machine may keep one together, since all of it is plain values
@@ -13,9 +15,11 @@ passed in.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+
+from airflow_provider_binance_liq.core.waits import credible
 
 MINUTE_MS: Final = 60_000
 #: a request of an earlier minute that has no answer for so long was lost, or whoever sent it has died
@@ -31,9 +35,9 @@ _SURELY_WITHIN: Final = 0.1
 class Limit(msgspec.Struct, frozen=True):
     """Weight that the exchange allows an IP address in one of its minutes."""
 
-    weight: int
+    weight: Annotated[int, msgspec.Meta(ge=1)]
     #: length of that minute
-    minute_ms: int = MINUTE_MS
+    minute_ms: Annotated[int, msgspec.Meta(ge=1, le=60 * MINUTE_MS)] = MINUTE_MS
 
 
 class ToldLimit(msgspec.Struct, frozen=True):
@@ -46,10 +50,12 @@ class ToldLimit(msgspec.Struct, frozen=True):
 class Usage(msgspec.Struct):
     """What is known of one pool's use."""
 
-    #: number of the minute that `counted` is of
+    #: number of the minute that `counted` and `ours` are of
     minute: int = -1
     #: weight that the server said is used, or else what answered requests cost
     counted: int = 0
+    #: documented weight of our own requests that were answered, whatever the server said
+    ours: int = 0
     #: when the last answer came that said so
     told_ms: int = -1
     #: requests without an answer yet: when they were sent, and their weight
@@ -83,14 +89,19 @@ class Budget:
         coming = sum(
             weight
             for sent_ms, weight in self.usage.on_their_way.values()
-            if sent_ms // self.minute_ms == minute or now_ms - sent_ms < _LOST_AFTER_MS
+            if sent_ms // self.minute_ms == minute or abs(now_ms - sent_ms) < _LOST_AFTER_MS
         )
-        return coming + (self.usage.counted if self.is_known(now_ms) else 0)
+        return coming + (max(self.usage.counted, self.usage.ours) if self.is_known(now_ms) else 0)
 
     def ready_at(self, now_ms: int, weight: int) -> int:
         """When a request of `weight` may be sent: `now_ms`, or the instant to wait for."""
-        at_ms = max(now_ms, self.usage.held_until_ms)
+        at_ms = max(now_ms, self.held_until(now_ms))
         return at_ms if self.used(at_ms) + weight <= self.allowed else self.next_minute(at_ms)
+
+    def held_until(self, now_ms: int) -> int:
+        """Until when nothing may go; 0 where there is no hold. What none can be is forgotten."""
+        self.usage.held_until_ms = credible(self.usage.held_until_ms, now_ms, banned=True)
+        return self.usage.held_until_ms
 
     def next_minute(self, now_ms: int) -> int:
         """When the exchange begins to count anew."""
@@ -101,7 +112,7 @@ class Budget:
         kept = {
             name: (sent_ms, known)
             for name, (sent_ms, known) in self.usage.on_their_way.items()
-            if now_ms - sent_ms < max(_LOST_AFTER_MS, self.minute_ms)
+            if abs(now_ms - sent_ms) < max(_LOST_AFTER_MS, self.minute_ms)
         }
         self.usage.on_their_way = {**kept, ticket: (now_ms, weight)}
 
@@ -110,7 +121,8 @@ class Budget:
         usage, minute = self.usage, now_ms // self.minute_ms
         sent_ms, weight = usage.on_their_way.pop(ticket, (now_ms, 0))
         if usage.minute != minute:
-            usage.minute, usage.counted = minute, 0
+            usage.minute, usage.counted, usage.ours = minute, 0, 0
+        usage.ours += weight
         if used is None or sent_ms // self.minute_ms != minute:
             # What the answer says may be of the minute before; its request may have come in this one.
             usage.counted += weight
@@ -153,7 +165,7 @@ class Book(msgspec.Struct):
 
     def _told(self, pool: str, now_ms: int) -> Limit | None:
         told = self.limits.get(pool)
-        return told.limit if told is not None and now_ms - told.at_ms <= _LIMIT_MS else None
+        return told.limit if told is not None and abs(now_ms - told.at_ms) <= _LIMIT_MS else None
 
     def clock(self, name: str, local_ms: int) -> int | None:
         """Tell by how many ms a clock is ahead of this machine's, if that was found lately."""
@@ -163,3 +175,33 @@ class Book(msgspec.Struct):
     def ban(self, until_ms: int) -> None:
         """Let nothing of any pool go before `until_ms`; a ban is never shortened."""
         self.banned_until_ms = max(self.banned_until_ms, until_ms)
+
+    def banned_until(self, now_ms: int) -> int:
+        """Until when the address is banned; 0 where it is not. What no ban can be is forgotten."""
+        self.banned_until_ms = credible(self.banned_until_ms, now_ms, banned=True)
+        return self.banned_until_ms
+
+    def join(self, other: Book) -> None:
+        """Take over what another book of the same address knows: of each, what asks for more caution."""
+        for pool, told in other.pools.items():
+            self.pools[pool] = _joined(self.pools.get(pool, Usage()), told)
+        for pool, limit in other.limits.items():
+            if pool not in self.limits or self.limits[pool].at_ms < limit.at_ms:
+                self.limits[pool] = limit
+        for name, clock in other.clocks.items():
+            self.clocks[name] = max(self.clocks.get(name, clock), clock, key=lambda told: told[1])
+        self.ban(other.banned_until_ms)
+
+
+def _joined(one: Usage, other: Usage) -> Usage:
+    """Join two counts of one pool; of different minutes, the later one counts."""
+    minute = max(one.minute, other.minute)
+    now = [usage for usage in (one, other) if usage.minute == minute]
+    return Usage(
+        minute=minute,
+        counted=max(usage.counted for usage in now),
+        ours=max(usage.ours for usage in now),
+        told_ms=max(usage.told_ms for usage in now),
+        on_their_way={**one.on_their_way, **other.on_their_way},
+        held_until_ms=max(one.held_until_ms, other.held_until_ms),
+    )

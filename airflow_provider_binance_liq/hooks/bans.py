@@ -8,17 +8,19 @@ who sees why tasks wait, and may delete it where the workers have got another IP
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from airflow.sdk import Variable
 
+from airflow_provider_binance_liq.core.waits import credible
 from airflow_provider_binance_liq.core.windows import epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +34,23 @@ class SharedBan:
     Where Airflow does not let it be read or written, that is logged: the exchange tells it as well.
     """
 
-    def __init__(self, origins: Mapping[str, str]) -> None:
+    def __init__(self, origins: Mapping[str, str], *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         hosts = sorted(urlsplit(origin).netloc for origin in origins.values())
         #: name of the Variable: after the host that is asked, since a ban there says nothing of others
         self.name = f"{_PREFIX}:{hosts[0]}"
 
     def until_ms(self) -> int:
-        """When the ban ends that was told last; 0 where none is known."""
+        """When the ban ends that was told last; 0 where none is known that a ban can be."""
         try:
-            return epoch_ms(datetime.fromisoformat(Variable.get(self.name, default=None) or ""))
-        except (ValueError, LiquidationsError):
+            told_ms = epoch_ms(datetime.fromisoformat(Variable.get(self.name, default=None) or ""))
+        except (ValueError, OverflowError, LiquidationsError):
             return 0
-        except Exception:  # Airflow's secrets backends raise whatever they like
-            log.info("Whether others have met a ban cannot be read", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - Airflow's secrets backends raise whatever they like
+            # Their texts may hold addresses and tokens.
+            log.info("Whether others have met a ban cannot be read (%s)", type(error).__name__)
             return 0
+        return credible(told_ms, int(self._clock() * 1000), banned=True)
 
     def tell(self, until_ms: int) -> None:
         """Tell the others; a longer ban that they know of stays."""
@@ -53,5 +58,5 @@ class SharedBan:
             return
         try:
             Variable.set(self.name, iso(until_ms), description=_DESCRIPTION)
-        except Exception:  # as above
-            log.info("The others cannot be told of the ban", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - as above
+            log.info("The others cannot be told of the ban (%s)", type(error).__name__)

@@ -83,7 +83,13 @@ class BinanceHook(BaseHook):
         from airflow_provider_binance_liq.connection import Fields
 
         connection = self.get_connection(self.binance_conn_id)
-        fields = Fields(self.binance_conn_id, connection.login, connection.password, connection.extra)
+        fields = Fields(
+            self.binance_conn_id,
+            connection.login,
+            connection.password,
+            connection.extra,
+            connection.conn_type,
+        )
         for secret in fields.secrets():
             mask_secret(secret)
         return fields

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
-from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk import Asset, BaseOperator
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_binance_liq.core.differences import MissingRows
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
-from airflow_provider_binance_liq.core.horizon import OnBeyondRetention
+from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
-from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso, to_datetime
+from airflow_provider_binance_liq.core.waits import Waits
+from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
@@ -26,10 +26,11 @@ from airflow_provider_binance_liq.exceptions import (
     IpBanned,
     LiquidationsError,
     PermanentError,
+    RetryableError,
     StorageError,
-    Throttled,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
+from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, WaitingOperator
 
 # What takes time to import (requests, cryptography, fsspec) is imported in the worker, where it is used: DAG
 # files import this module, and Airflow imports DAG files again and again.
@@ -50,11 +51,9 @@ _CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
 
 #: a run that starts so long before its interval's end was started by a clock that is ahead
 _EARLY_MS: Final = 10 * 60_000
-#: a wait up to this many seconds is slept through in the worker, a longer one is deferred
-_SHORT_WAIT_S: Final = 60.0
 
 
-class LiquidationsToObjectStorageOperator(BaseOperator):
+class LiquidationsToObjectStorageOperator(WaitingOperator):
     """Extract one endpoint's liquidations over the data interval, and write them as NDJSON.
 
     The XCom is the manifest, as plain JSON values; never rows.
@@ -81,6 +80,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         has no isolated margin: they are named as assumed, and keep no window from being complete.
     :param compression: `gzip` or None.
     :param deferrable: give the worker slot back during longer waits, bans above all.
+    :param max_wait: how long one try of the task may wait altogether, for bans, limits of the exchange and
+        late rows; a wait that would end later fails the task instead, without a retry.
 
     :raises AirflowFailException: no retry can mend it; the message names endpoint and window.
     :raises RetryableError: a retry may succeed, unchanged.
@@ -120,6 +121,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         accept_premises: list[str] | None = None,
         compression: Compression = None,
         deferrable: bool = True,
+        max_wait: timedelta = DEFAULT_MAX_WAIT,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -140,6 +142,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         self.accept_premises = accept_premises
         self.compression = compression
         self.deferrable = deferrable
+        self.max_wait = max_wait
         self._check_choices()
 
     def _check_choices(self) -> None:
@@ -154,6 +157,9 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         if not isinstance(self.settle, timedelta) or self.settle < timedelta(0):
             message = f"settle is {self.settle!r}; it takes a timedelta that is not negative"
             raise InvalidRequest(message)
+        if not isinstance(self.max_wait, timedelta) or self.max_wait <= self.settle:
+            message = f"max_wait is {self.max_wait!r}; it takes a timedelta that is longer than settle"
+            raise InvalidRequest(message)
         if self.look_back_days < 0:
             message = f"look_back_days is {self.look_back_days!r}; it takes a number of days from 0"
             raise InvalidRequest(message)
@@ -166,36 +172,55 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         return self._execute(context)
 
     def resume(
-        self, context: Context, event: Any = None, holds: int = 0, journal: dict[str, str] | None = None
+        self,
+        context: Context,
+        event: Any = None,
+        holds: int = 0,
+        journal: dict[str, str] | None = None,
+        waited_ms: int = 0,
     ) -> dict[str, Any]:
         """Go on after a deferral, from what `journal` has kept of the answers so far.
 
         :param holds: how many answers in a row asked to wait.
+        :param waited_ms: how long this try of the task has waited so far.
         """
         self.log.info("Resumed, after waiting until %s", event)
-        return self._execute(context, holds, journal)
+        return self._execute(context, holds, journal, waited_ms)
 
     def _execute(
-        self, context: Context, holds: int = 0, journal: dict[str, str] | None = None
+        self,
+        context: Context,
+        holds: int = 0,
+        journal: dict[str, str] | None = None,
+        waited_ms: int = 0,
     ) -> dict[str, Any]:
-        where = self.endpoint
+        self._waits = Waits(int(self.max_wait.total_seconds() * 1000), waited_ms)
+        self._where = self.endpoint
         try:
-            window = self._window(context)
-            where = f"{self.endpoint} {window}"
-            self._settle(window)
-            return self._announced(self._extract(window, holds, journal).to_dict(), context)
-        except Throttled as error:
-            error.where = error.where or where
-            if not self.deferrable:
-                raise
-            self._defer_until(error.retry_at_ms, error.holds, error.journal)
+            return self._extract_in_time(context, holds, journal)
         except PermanentError as error:
-            error.where = error.where or where
+            error.where = error.where or self._where
             message = f"{type(error).__name__}: {error}"
             raise AirflowFailException(message) from error
         except LiquidationsError as error:
-            error.where = error.where or where
+            error.where = error.where or self._where
             raise
+
+    def _extract_in_time(
+        self, context: Context, holds: int, journal: dict[str, str] | None
+    ) -> dict[str, Any]:
+        """Extract; where an error says when it can be gone on, wait until then and go on."""
+        while True:
+            try:
+                window = self._window(context)
+                self._where = f"{self.endpoint} {window}"
+                self._waits.lost_ms = self._lost_ms(window)
+                self._settle(window)
+                return self._announced(self._extract(window, holds, journal).to_dict(), context)
+            except RetryableError as error:
+                error.where = error.where or self._where
+                self._wait_out(error)
+                holds, journal = error.holds, error.journal
 
     def _announced(self, manifest: dict[str, Any], context: Context) -> dict[str, Any]:
         """Put the manifest into the event of each asset that the task has as an outlet."""
@@ -233,20 +258,11 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             raise InvalidInterval(message)
         self._wait(window.end_ms + int(self.settle.total_seconds() * 1000))
 
-    def _wait(self, until_ms: int) -> None:
-        """Wait until an instant: in the worker if it is short or may not be deferred, else without one."""
-        seconds = (until_ms - _now_ms()) / 1000
-        if self.deferrable and seconds > _SHORT_WAIT_S:
-            self._defer_until(until_ms)
-        if seconds > 0:
-            self.log.info("Waiting %.1f s, until %s", seconds, iso(until_ms))
-            time.sleep(seconds)
-
-    def _defer_until(self, until_ms: int, holds: int = 0, journal: dict[str, str] | None = None) -> NoReturn:
-        """Give the worker slot back until an instant."""
-        self.log.info("Waiting until %s without a worker slot", iso(until_ms))
-        trigger = DateTimeTrigger(moment=to_datetime(until_ms))
-        self.defer(trigger=trigger, method_name="resume", kwargs={"holds": holds, "journal": journal})
+    def _lost_ms(self, window: Window) -> int:
+        """When the exchange may begin to forget the window; 0 where whoever asks accepts that."""
+        if self.beyond_retention != "fail":
+            return 0
+        return window.start_ms + Retention.of(get_endpoint(self.endpoint), self.retention_days).days * DAY_MS
 
     # The extraction.
 
@@ -275,6 +291,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             keep_proven=self.keep_proven,
             earlier_holds=holds,
             known_ban=ban.until_ms if ban else None,
+            waits=self._waits,
             resumable=self.deferrable,
             journal=Part(**journal) if journal else None,
         )

@@ -291,8 +291,11 @@ def test_a_ban_lasts_until_the_instant_in_its_text(status, text, until_ms):
     assert verdict == Hold(until_ms, f"HTTP {status}, code -1003: {text}", banned=True)
 
 
-@pytest.mark.parametrize("seconds", [35, 179, 360, 437, 720, 259_200])
-@pytest.mark.parametrize("status", [418, 429])
+@pytest.mark.parametrize(
+    ("status", "seconds"),
+    [(status, seconds) for status in (418, 429) for seconds in (35, 179, 360, 437, 720, 86_400)]
+    + [(418, 259_200)],
+)
 def test_retry_after_is_obeyed_to_the_second(status, seconds):
     verdict = decide("sapi", refuse(-1003, "Too many requests queued.", status, Retry_After=str(seconds)))
     assert verdict.until_ms == NOW + seconds * 1000
@@ -382,7 +385,7 @@ def test_a_wait_without_end_is_still_an_instant_that_can_be_waited_for(value):
 def test_every_answer_is_judged(family, status, body, earlier_holds):
     verdict = judge(family, respond(status, body), now_ms=NOW, earlier_holds=earlier_holds)
     if isinstance(verdict, Hold):
-        assert NOW < verdict.until_ms <= NOW + 3 * DAY
+        assert NOW < verdict.until_ms <= NOW + (3 * DAY if verdict.banned else DAY)
     elif isinstance(verdict, Fail):
         assert issubclass(verdict.kind, PermanentError)
     else:
@@ -463,15 +466,60 @@ def test_waits_without_an_instant_double_with_each_that_was_not_enough_up_to_64_
     assert {wait % MINUTE for wait in waits} == {0}
 
 
-def test_a_wait_that_is_over_already_lasts_one_second():
-    assert decide("sapi", respond(429, b"", Retry_After="0")).until_ms == NOW + 1000
-    past = format_datetime(datetime(2021, 1, 1, tzinfo=UTC), usegmt=True)
-    assert decide("sapi", respond(418, b"", Retry_After=past)).until_ms == NOW + 1000
+PAST = format_datetime(datetime(2021, 1, 1, tzinfo=UTC), usegmt=True)
+ABSURD = {
+    "31 years": {"Retry_After": "999999999"},
+    "a number of 400 digits": {"Retry_After": "9" * 400},
+    "the year 9999": {"Retry_After": "Fri, 31 Dec 9999 23:59:59 GMT"},
+    "a week": {"Retry_After": "604800"},
+    "no time at all": {"Retry_After": "0"},
+    "a day that is over": {"Retry_After": PAST},
+    "the year 2286, in the text": {"msg": "Way too many requests; IP banned until 9999999999999."},
+    "an instant in microseconds": {"msg": "Way too many requests; IP banned until 1615183669840000."},
+    "an instant that is over": {"msg": "Way too many requests; IP(1.2.3.4) banned until 1515183669840."},
+}
 
 
-def test_of_a_wait_of_many_digits_the_first_nine_count_without_leading_zeros():
+@pytest.mark.parametrize("known", ABSURD.values(), ids=ABSURD)
+@pytest.mark.parametrize("holds", [0, 3])
+def test_a_ban_until_an_absurd_instant_is_one_of_unstated_length(known, holds):
+    verdict = decide("fapi", refuse(-1003, status=418, **known), earlier_holds=holds)
+    assert (verdict.until_ms, verdict.banned) == (NOW + (2 * MINUTE << holds), True)
+
+
+@pytest.mark.parametrize("value", [known["Retry_After"] for known in ABSURD.values() if "msg" not in known])
+def test_a_429_until_an_absurd_instant_waits_for_the_next_minute(value):
+    verdict = decide("fapi", refuse(-1003, status=429, Retry_After=value))
+    assert verdict.until_ms == (NOW // MINUTE + 1) * MINUTE
+
+
+def test_beside_an_absurd_instant_a_credible_one_counts():
+    text = "Way too many requests; IP banned until 9999999999999."
+    assert decide("fapi", refuse(-1003, text, 418, Retry_After="600")).until_ms == NOW + 600_000
+
+
+def test_leading_zeros_of_a_wait_are_none_of_its_digits():
     assert decide("sapi", respond(429, b"", Retry_After="000000000000035")).until_ms == NOW + 35_000
-    assert decide("sapi", respond(429, b"", Retry_After="1234567890")).until_ms == NOW + 123_456_789_000
+
+
+def test_what_an_answer_echoes_is_redacted_before_it_is_cut():
+    verdict = decide(
+        "fapi",
+        refuse(-1130, "x" * 250 + "0123456789" * 10),
+        redact=lambda text: text.replace("0123456789", "*"),
+    )
+    assert verdict.said.endswith("x" + "*" * 10)
+
+
+def test_a_ban_is_read_from_the_text_as_it_came_however_it_is_shown():
+    text = "x" * 295 + "IP banned until 1615183669840."
+    verdict = decide("fapi", refuse(-1003, text, status=418), redact=lambda _: "nothing")
+    assert (verdict.until_ms, verdict.said) == (1615183669840, "HTTP 418, code -1003: nothing")
+
+
+@pytest.mark.parametrize("text", ["9" * 5000 + " days", "1234567 hours"])
+def test_a_span_of_absurdly_many_digits_is_none(text):
+    assert decide("fapi", refuse(-1127, text)).longest_ms is None
 
 
 def test_headers_are_looked_up_by_the_names_as_the_exchange_writes_them():

@@ -101,6 +101,17 @@ def test_a_connection_may_come_as_a_uri(monkeypatch):
     assert account.settings.signer.secret == "se/cr=et"
 
 
+def test_a_connection_of_another_service_is_refused(set_connection):
+    set_connection("aws_default", conn_type="aws", login="AKIA", password="its secret")
+    with pytest.raises(InvalidConnection, match="connection 'aws_default': its type is 'aws'"):
+        BinanceHook("aws_default").get_conn()
+
+
+def test_a_connection_in_the_environment_needs_no_type(set_connection):
+    set_connection("binance_desk", login="key", password="secret")
+    assert BinanceHook("binance_desk").account().settings.api_key == "key"
+
+
 # --- test_connection ------------------------------------------------------------------------------------
 
 

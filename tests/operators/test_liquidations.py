@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 
 import pendulum
@@ -12,10 +13,12 @@ import pytest
 import time_machine
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from airflow_provider_binance_liq.client import BinanceClient
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
     InvalidRequest,
+    RetryableError,
     StorageError,
     Throttled,
 )
@@ -288,7 +291,7 @@ def test_a_ban_is_waited_for_without_a_worker_slot(operator, exchange, now):
     with pytest.raises(TaskDeferred) as deferred:
         operator().execute(interval(DAY))
     moment = deferred.value.trigger.serialize()[1]["moment"]
-    assert timedelta(0) <= moment - (NOW + timedelta(seconds=600)) < timedelta(seconds=5)
+    assert timedelta(0) <= moment - (NOW + timedelta(seconds=600)) < timedelta(minutes=2)
     now.move_to(moment)
     assert operator().resume(interval(DAY), moment)["object"]["rows"] == 3
     assert exchange.stats.during_ban == 0
@@ -327,7 +330,7 @@ def test_a_task_that_starts_during_a_ban_another_one_met_waits_without_asking(
         task.execute(interval(DAY))
     assert not exchange.requests
     moment = deferred.value.trigger.serialize()[1]["moment"]
-    assert moment == datetime(2026, 10, 12, 10, 5, tzinfo=UTC)
+    assert timedelta(0) <= moment - datetime(2026, 10, 12, 10, 5, tzinfo=UTC) < timedelta(minutes=2)
     now.move_to(moment)
     assert task.resume(interval(DAY), moment, **deferred.value.kwargs)["object"]["rows"] == 3
 
@@ -343,7 +346,8 @@ def test_a_ban_of_an_address_that_is_not_shared_is_nobody_elses(operator, banned
     assert operator().execute(interval(DAY))["object"]["rows"] == 3
 
 
-def test_a_ban_that_does_not_say_how_long_is_guessed_longer_each_time(operator, exchange, now):
+def test_a_ban_that_does_not_say_how_long_is_guessed_longer_each_time(operator, exchange, now, monkeypatch):
+    monkeypatch.setattr(LiquidationsToObjectStorageOperator, "_chance", lambda _: 0.0)
     exchange.add_fault(Fault("http_418", times=None, seconds=1, until_in_body=False))
     waits, kwargs = [], {}
     for _ in range(4):
@@ -367,6 +371,169 @@ def test_without_deferral_a_ban_is_an_error_that_a_retry_mends(operator, exchang
     exchange.add_fault(Fault("http_418", seconds=600))
     with pytest.raises(Throttled, match=r"^usdm_futures \[2026-10-10T00:00:00Z, .*banned"):
         operator(deferrable=False).execute(interval(DAY))
+
+
+# --- every wait ends ------------------------------------------------------------------------------------
+
+
+def follow(task, context, now, kwargs=None):
+    """Resume a task as Airflow does, for as long as it defers; returns how often, and its error."""
+    deferrals, kwargs = 0, kwargs or {}
+    while True:
+        try:
+            task.resume(context, **kwargs)
+        except TaskDeferred as deferred:
+            deferrals += 1
+            kwargs = json.loads(json.dumps(deferred.kwargs))
+            now.move_to(deferred.trigger.serialize()[1]["moment"])
+        except AirflowFailException as error:
+            return deferrals, error
+
+
+@pytest.fixture
+def sleeping(now, monkeypatch):
+    """Let sleeping move the clock."""
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        now.shift(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setitem(BinanceClient.__init__.__kwdefaults__, "sleep", sleep)
+    return slept
+
+
+LASTING = {
+    "a ban of unstated length": (Fault("http_418", times=None, seconds=1, until_in_body=False), "banned"),
+    "a ban that is lengthened each time": (Fault("http_418", times=None, seconds=3600), "banned"),
+    "429 without an instant": (Fault("http_429", times=None), "429"),
+    "429 with a second to wait": (Fault("http_429", times=None, retry_after=1), "429"),
+    "429 with ten minutes to wait": (Fault("http_429", times=None, retry_after=600), "429"),
+}
+
+
+@pytest.mark.parametrize(("fault", "why"), LASTING.values(), ids=LASTING)
+def test_what_lasts_fails_the_task_within_max_wait_and_long_before_the_rows_are_lost(
+    operator, exchange, now, sleeping, fault, why
+):
+    exchange.add_fault(fault)
+    task = operator(max_wait=timedelta(hours=12))
+    deferrals, error = follow(task, interval(DAY), now)
+    assert str(error).startswith(
+        "WaitTooLong: usdm_futures [2026-10-10T00:00:00Z, 2026-10-11T00:00:00Z): it waited "
+    )
+    assert why in str(error)
+    assert "max_wait allows 12 h 0 min in all" in str(error)
+    assert "clear the task, or raise max_wait" in str(error)
+    assert datetime.now(UTC) <= NOW + timedelta(hours=12, minutes=5)
+    assert deferrals < 80
+
+
+def test_a_ban_that_ends_after_max_wait_fails_at_once_instead_of_waiting_for_nothing(operator, exchange):
+    exchange.add_fault(Fault("http_418", seconds=2 * 86_400))
+    with pytest.raises(
+        AirflowFailException, match=r"WaitTooLong: .*it waited 0 s so far, and would now wait 2 d 0 h"
+    ):
+        operator().execute(interval(DAY))
+
+
+def test_what_was_waited_before_a_deferral_counts_after_it(operator, exchange):
+    exchange.add_fault(Fault("http_418", seconds=7200))
+    waited_ms = 23 * 3_600_000
+    with pytest.raises(
+        AirflowFailException, match="it waited 23 h 0 min so far, and would now wait 2 h 0 min"
+    ):
+        operator().resume(interval(DAY), waited_ms=waited_ms)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator(max_wait=timedelta(hours=26)).resume(interval(DAY), waited_ms=waited_ms)
+    assert 25 * 3_600_000 <= deferred.value.kwargs["waited_ms"] <= 25 * 3_600_000 + 125_000
+
+
+def test_a_try_begins_with_nothing_waited(operator, exchange):
+    exchange.add_fault(Fault("http_418", times=2, seconds=600))
+    for _ in range(2):
+        with pytest.raises(TaskDeferred) as deferred:
+            operator().execute(interval(DAY))
+        assert deferred.value.kwargs["waited_ms"] < 750_000
+
+
+def test_a_wait_that_ends_when_the_exchange_forgets_the_window_is_not_begun(operator, exchange):
+    exchange.add_fault(Fault("http_418", times=None, seconds=7200))
+    old = interval(NOW - timedelta(days=89, hours=23), timedelta(hours=1))
+    with pytest.raises(
+        AirflowFailException, match=r"WaitTooLong: .*may have forgotten the window's first rows"
+    ):
+        operator().execute(old)
+
+
+def test_who_extracts_beyond_retention_anyway_waits(operator, exchange):
+    exchange.add_fault(Fault("http_418", times=None, seconds=7200))
+    old = interval(NOW - timedelta(days=89, hours=23), timedelta(hours=1))
+    with pytest.raises(TaskDeferred):
+        operator(beyond_retention="extract").execute(old)
+
+
+def test_settling_counts_as_waiting(operator, now):
+    recent = interval(datetime(2026, 10, 12, 8, tzinfo=UTC), timedelta(hours=1))
+    with pytest.raises(TaskDeferred) as deferred:
+        operator(settle=timedelta(hours=2)).execute(recent)
+    assert deferred.value.kwargs["waited_ms"] == 90 * 60_000
+
+
+def test_tasks_that_one_ban_deferred_come_back_spread_over_two_minutes_and_none_before_its_end(
+    operator, banned, monkeypatch
+):
+    banned("2026-10-12T10:30:00Z")
+    moments = []
+    for number in range(20):
+        monkeypatch.setattr(LiquidationsToObjectStorageOperator, "_chance", lambda _, n=number: n / 20)
+        with pytest.raises(TaskDeferred) as deferred:
+            operator(extra={"coordinate": True}.items()).execute(interval(DAY))
+        moments.append(deferred.value.trigger.serialize()[1]["moment"])
+    assert len(set(moments)) == 20
+    assert min(moments) == NOW + timedelta(hours=1)
+    assert max(moments) - min(moments) <= timedelta(minutes=2)
+
+
+class _NotYet(RetryableError):
+    """What says when it can be gone on, without being a ban."""
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_error_that_says_when_to_come_back_in_a_moment_is_waited_out_in_the_worker(
+    operator, now, sleeping, monkeypatch, deferrable
+):
+    task = operator(deferrable=deferrable)
+    real, asked = task._extract, []
+
+    def extract(window, *rest):
+        asked.append(window)
+        if len(asked) < 3:
+            error = _NotYet("the exchange's clock is a little behind")
+            error.retry_at_ms = int(datetime.now(UTC).timestamp() * 1000) + 3000
+            raise error
+        return real(window, *rest)
+
+    monkeypatch.setattr(task, "_extract", extract)
+    assert task.execute(interval(DAY))["object"]["rows"] == 3
+    assert sleeping[:2] == [3.0, 3.0]
+
+
+def test_such_an_error_without_end_ends_too(operator, now, sleeping, monkeypatch):
+    task = operator(max_wait=timedelta(minutes=10))
+
+    def extract(*_):
+        error = _NotYet("the exchange's clock stands still")
+        error.retry_at_ms = 1
+        raise error
+
+    monkeypatch.setattr(task, "_extract", extract)
+    with pytest.raises(
+        AirflowFailException, match=r"WaitTooLong: .*because the exchange's clock stands still; but"
+    ):
+        task.execute(interval(DAY))
+    assert sum(sleeping) <= 600
 
 
 # --- beyond retention -----------------------------------------------------------------------------------
@@ -487,6 +654,9 @@ def test_a_connection_with_a_wrong_field_fails_the_task_by_the_fields_name(opera
         {"compression": "zip"},
         {"settle": timedelta(seconds=-1)},
         {"settle": 60},
+        {"max_wait": timedelta(0)},
+        {"max_wait": timedelta(hours=1), "settle": timedelta(hours=1)},
+        {"max_wait": 3600},
         {"retention_days": 0},
         {"look_back_days": -1},
         {"missing_rows": "drop"},

@@ -1,0 +1,45 @@
+"""Whether a URL carries a secret: it would be in every log, manifest and error that names the URL.
+
+Written for what people paste, not for what the standard allows: an access key's secret may hold slashes, so
+what stands before the `@` may look like a host, a port and a path.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+_AUTHORITY: Final = re.compile(r"[a-z0-9+.-]+:/{2}([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+#: `name=value` of a query, of a fragment, or of a list of settings; the name says what the value is
+_PARAMETER: Final = re.compile(
+    r"(?:^|[?&;#\s])[\w.-]*(?:token|passwd|password|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*"
+    r"\s*=\s*[^&;#\s]",
+    re.IGNORECASE,
+)
+#: a host with its port, in small letters as hosts are written and access keys are not
+_HOST_PORT: Final = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_SHORT_PARAMETER: Final = re.compile(r"[?&;](?:sig|key|pass|auth)=[^&;#\s]", re.IGNORECASE)
+
+
+def has_credentials(url: str) -> bool:
+    """Whether `url` holds a user's password, a secret key or a token.
+
+    `name@bucket`, a connection's id without a colon, is none.
+    """
+    plain = unquote(url.strip())
+    if _PARAMETER.search(plain) or _SHORT_PARAMETER.search(plain):
+        return True
+    return any(_has_password(text) for text in (url.strip(), plain))
+
+
+def _has_password(url: str) -> bool:
+    found = _AUTHORITY.match(url)
+    if not found:
+        return False
+    authority, rest = found.groups()
+    before, at, _ = authority.rpartition("@")
+    if at:
+        return ":" in before
+    # With a slash in the secret, its `@` is in what looks like the path, and the colon is in the authority.
+    return ":" in authority and "@" in rest and not _HOST_PORT.fullmatch(authority)

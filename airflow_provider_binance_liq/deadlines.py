@@ -1,0 +1,198 @@
+"""One deadline for all that an attempt does on the network; at its end, the connection is hung up.
+
+One thread for the whole process watches, and ends when there is nothing to watch: no thread for each
+request. It holds a duplicate of the socket's descriptor, because TLS takes the socket over from who made it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from contextvars import ContextVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+#: what a socket takes to be made, and to connect
+_Address = tuple[tuple[int, int, int], Any]
+
+_current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+_NEVER: Final = float("inf")
+
+
+def current_deadline() -> Deadline | None:
+    """Return the deadline of the attempt that is being made here."""
+    return _current.get()
+
+
+class Deadline:
+    """Holds within a `with` block; whatever the block has on the network is hung up when it is over."""
+
+    def __init__(self, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self.ends_at = monotonic() + seconds
+        self.is_over = False
+        self._line: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._token = _current.set(self)
+        _watchdog.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _watchdog.remove(self)
+        _current.reset(self._token)
+        with self._lock:
+            self._let_go()
+
+    def left(self) -> float:
+        """Return the seconds that are left.
+
+        :raises TimeoutError: there are none.
+        """
+        seconds = self.ends_at - self._monotonic()
+        if seconds <= 0:
+            self.is_over = True
+            raise TimeoutError
+        return seconds
+
+    def watch(self, connection: socket.socket) -> None:
+        """Hang this connection up when it is over; another one is not watched any more."""
+        line = socket.socket(
+            connection.family, connection.type, connection.proto, fileno=os.dup(connection.fileno())
+        )
+        with self._lock:
+            self._let_go()
+            self._line = line
+            if self.is_over:
+                self._shut_down()
+
+    def hang_up(self) -> None:
+        """End the connection under its reader, who then finds its end."""
+        with self._lock:
+            self.is_over = True
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        if self._line is not None:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def _let_go(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+
+class _Watchdog:
+    """Hangs up what is over."""
+
+    def __init__(self) -> None:
+        self._begin()
+        # A thread does not live on in a forked process, and a lock may be held in it by nobody.
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._changed = threading.Condition()
+        self._watched: set[Deadline] = set()
+        self._wakes_at = _NEVER
+        self._thread: threading.Thread | None = None
+
+    def add(self, deadline: Deadline) -> None:
+        with self._changed:
+            self._watched.add(deadline)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            elif deadline.ends_at < self._wakes_at:
+                self._changed.notify()
+
+    def remove(self, deadline: Deadline) -> None:
+        # Who watches is not woken: it finds out when it wakes, which costs less than a wake for each request.
+        with self._changed:
+            self._watched.discard(deadline)
+
+    def _run(self) -> None:
+        with self._changed:
+            while self._watched:
+                now = time.monotonic()
+                for deadline in [one for one in self._watched if one.ends_at <= now]:
+                    self._watched.discard(deadline)
+                    deadline.hang_up()
+                self._wakes_at = min((one.ends_at for one in self._watched), default=now)
+                self._changed.wait(self._wakes_at - now)
+            self._thread = None
+
+
+_watchdog: Final = _Watchdog()
+
+
+def connect(
+    deadline: Deadline, host: str, port: int, timeout_s: float | None, options: Iterable[Any]
+) -> socket.socket:
+    """Connect to one of the host's addresses, watched from the first moment.
+
+    :raises TimeoutError: not within the deadline, or `timeout_s` for each step.
+    :raises OSError: none of them takes the connection, or there are none.
+    """
+    failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
+    for kind, address in _resolve(host.strip("[]"), port, _least(deadline, timeout_s)):
+        try:
+            connection = socket.socket(*kind)
+        except OSError as error:  # as for an address of IPv6 where the system has none
+            failure = error
+            continue
+        try:
+            for option in options:
+                connection.setsockopt(*option)
+            connection.settimeout(_least(deadline, timeout_s))
+            connection.connect(address)
+            deadline.watch(connection)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure
+
+
+def _least(deadline: Deadline, timeout_s: float | None) -> float:
+    return min(deadline.left(), timeout_s or _NEVER)
+
+
+def _resolve(host: str, port: int, seconds: float) -> list[_Address]:
+    """Look for the host's addresses; the system's own look has no timeout that could be given.
+
+    :raises OSError: there are none, or they were not found in time.
+    """
+    with suppress(OSError, UnicodeError):
+        return _look(host, port, socket.AI_NUMERICHOST)
+    found: SimpleQueue[list[_Address] | OSError] = SimpleQueue()
+
+    def look() -> None:
+        try:
+            found.put(_look(host, port))
+        except OSError as error:
+            found.put(error)
+        except UnicodeError:
+            found.put(socket.gaierror(socket.EAI_NONAME, "no host name"))
+
+    threading.Thread(target=look, name="look for an address", daemon=True).start()
+    try:
+        told = found.get(timeout=seconds)
+    except Empty:
+        raise socket.gaierror(socket.EAI_AGAIN, "not in time") from None
+    if isinstance(told, OSError):
+        raise told
+    return told
+
+
+def _look(host: str, port: int, flags: int = 0) -> list[_Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return [((family, kind, protocol), address) for family, kind, protocol, _, address in found]

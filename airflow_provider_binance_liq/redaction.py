@@ -1,0 +1,86 @@
+"""No text that leaves the client holds its key, a signature or a signed URL, whatever an answer echoes.
+
+A text is redacted before it is cut: what is cut first may keep most of a key, and no longer looks like one.
+And since others cut too, pieces of a secret are taken out as well as the whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Final
+from urllib.parse import unquote
+
+#: in texts about other things, no so many characters in a row are those of a secret by chance
+_PIECE: Final = 8
+_MASK: Final = "***"
+_SIGNATURE: Final = re.compile(r"(signature=)[^&\s'\"]+")
+#: what an error shows of an answer is shorter by far; of a longer one, the rest is dropped
+_LONGEST: Final = 64 * 1024
+
+
+class Redactor:
+    """Takes one client's secrets out of texts."""
+
+    def __init__(self, api_key: str) -> None:
+        self._key = api_key
+        self._secrets: tuple[str, ...] = (api_key,)
+        self._pieces: frozenset[str] | None = None
+
+    def hide_signature(self, encoded: str) -> None:
+        """Hide the signature of the attempt that is being made, as it is and as it is sent."""
+        self._secrets = (self._key, encoded, unquote(encoded))
+        self._pieces = None
+
+    def __call__(self, text: str) -> str:
+        """Return the text without secrets."""
+        text = text[:_LONGEST]
+        for secret in self._secrets:
+            text = text.replace(secret, _MASK)
+        return _SIGNATURE.sub(rf"\1{_MASK}", self._without_pieces(text))
+
+    def _without_pieces(self, text: str) -> str:
+        if self._pieces is None:
+            # Of a short secret, a piece could be a word.
+            self._pieces = frozenset(
+                secret[at : at + _PIECE]
+                for secret in self._secrets
+                if len(secret) >= 2 * _PIECE
+                for at in range(len(secret) - _PIECE + 1)
+            )
+        kept, at = [], 0
+        while at < len(text):
+            end = self._end_of_piece(text, at)
+            kept.append(_MASK if end > at else text[at])
+            at = max(end, at + 1)
+        return "".join(kept)
+
+    def _end_of_piece(self, text: str, at: int) -> int:
+        """Return where a run of a secret's characters that begins at `at` ends; `at` where there is none."""
+        pieces = self._pieces or frozenset()
+        if text[at : at + _PIECE] not in pieces:
+            return at
+        end = at + _PIECE
+        while text[end - _PIECE + 1 : end + 1] in pieces:
+            end += 1
+        return end
+
+
+class _HideSignatures(logging.Filter):
+    """urllib3 logs targets: of every request at DEBUG, of broken headers as a warning with what was sent."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "signature=" in (said := record.getMessage()):
+            # What a header holds that cannot be read may be an echo; the traceback repeats it.
+            record.msg = _SIGNATURE.sub(rf"\1{_MASK}", said.partition(", unparsed data")[0])
+            record.args = record.exc_info = record.exc_text = None
+        return True
+
+
+_hide_signatures: Final = _HideSignatures()
+
+
+def hide_in_logs() -> None:
+    """Keep signatures out of urllib3's logs."""
+    for name in ("connection", "connectionpool", "poolmanager", "util.retry"):
+        logging.getLogger(f"urllib3.{name}").addFilter(_hide_signatures)

@@ -1,0 +1,71 @@
+"""A URL with a password in it is known as one, however it is written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.urls import has_credentials
+
+SECRETS = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=%-_.~!$&", min_size=1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI@bucket/prefix",
+        "s3://AKIAIOSFODNN7EXAMPLE:wJal/rXUtn/FEMI@bucket/prefix",
+        "s3://AKIAIOSFODNN7EXAMPLE:12/34@bucket",
+        "s3://KEY:sec/ret@bucket",
+        "s3://KEY:sec?ret@bucket",
+        "s3://KEY:sec#ret@bucket",
+        "s3://KEY%3Asec%2Fret@bucket",
+        "s3://KEY:a@b@bucket",
+        "s3://:secret@bucket",
+        " S3://KEY:secret@bucket",
+        "postgresql://loader:geheim@db:5432/lake",
+        "postgresql://db/lake?user=loader&password=geheim",
+        "host=db user=loader password=geheim",
+        "https://host/lake?token=geheim",
+        "https://host/lake?X-Amz-Signature=geheim",
+        "https://account.blob.core.windows.net/lake?sv=1&sig=geheim",
+        "abfss://lake/x?sas_token=geheim",
+        "md:lake?motherduck_token=geheim",
+        "md:lake?MOTHERDUCK_TOKEN=geheim",
+        "s3://bucket?aws_secret_access_key=geheim",
+        "https://host/lake#access_token=geheim",
+    ],
+)
+def test_a_url_with_a_password_or_a_token_is_one(url):
+    assert has_credentials(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "lake",
+        "/lake",
+        "file:///lake",
+        "file:///lake/a:b@c",
+        "s3://bucket/prefix",
+        "s3://aws_default@bucket/prefix",
+        "s3://aws_default@bucket/a:b",
+        "s3://bucket/user@example.com/lake",
+        "s3://aws_default@storage.example:9000/bucket",
+        "webhdfs://namenode.example:9870/user/loader@EXAMPLE/lake",
+        "webhdfs://[::1]:9870/user/loader@EXAMPLE",
+        "postgresql://db:5432/lake?sslmode=require",
+        "https://host/tokens/secret/password",
+        "https://host/lake?token=",
+        "md:lake",
+    ],
+)
+def test_a_url_without_one_is_not(url):
+    assert not has_credentials(url)
+
+
+@given(SECRETS)
+def test_whatever_the_secret_of_an_access_key_holds_it_is_seen(secret):
+    assert has_credentials(f"s3://AKIAIOSFODNN7EXAMPLE:{secret}@bucket/prefix")

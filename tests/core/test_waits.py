@@ -1,0 +1,114 @@
+"""Every wait ends: absurd instants are not believed, and what one task waits adds up to a bound."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.waits import (
+    DAY_MS,
+    LONGEST_BAN_MS,
+    MINUTE_MS,
+    Waits,
+    after_holds,
+    credible,
+    spread,
+    wait_until,
+)
+from airflow_provider_binance_liq.exceptions import PermanentError, WaitTooLong
+
+NOON = 1_791_633_600_000
+INSTANTS = st.integers(-(10**20), 10**20) | st.integers(NOON - 9 * DAY_MS, NOON + 9 * DAY_MS)
+
+
+@given(INSTANTS, st.booleans())
+def test_no_instant_is_believed_beyond_the_longest_documented_wait(until, banned):
+    found = credible(until, NOON, banned=banned)
+    assert found == 0 or NOON < found <= NOON + (LONGEST_BAN_MS if banned else DAY_MS)
+
+
+@given(INSTANTS, st.booleans())
+def test_an_instant_within_it_is_believed_to_the_millisecond(until, banned):
+    if NOON < until <= NOON + (LONGEST_BAN_MS if banned else DAY_MS):
+        assert credible(until, NOON, banned=banned) == until
+
+
+def test_a_ban_that_is_told_by_a_clock_ahead_of_ours_is_cut_and_not_thrown_away():
+    assert credible(NOON + LONGEST_BAN_MS + 1, NOON, banned=True) == NOON + LONGEST_BAN_MS
+
+
+@given(st.lists(INSTANTS | st.none()), st.booleans())
+def test_the_latest_credible_instant_counts_and_without_one_the_default(named, banned):
+    sane = [found for at in named if at is not None and (found := credible(at, NOON, banned=banned))]
+    assert wait_until(named, NOON, NOON + 7, banned=banned) == (max(sane) if sane else NOON + 7)
+
+
+@given(st.integers(0, 4 * DAY_MS), st.floats(0, 1))
+def test_wake_ups_are_spread_after_the_instant_and_never_before_it(wait_ms, chance):
+    assert NOON + wait_ms <= spread(NOON + wait_ms, NOON, chance) <= NOON + wait_ms + 2 * MINUTE_MS
+
+
+def test_a_hundred_tasks_of_one_ban_do_not_come_back_in_the_same_second():
+    seconds = {spread(NOON + 600_000, NOON, number / 100) // 1000 for number in range(100)}
+    assert len(seconds) > 90
+
+
+def test_who_is_told_to_wait_again_and_again_comes_back_later_each_time():
+    waits = [after_holds(NOON, count) - NOON for count in (5, 10, 15, 20, 99, 10**6)]
+    assert waits == [2 * MINUTE_MS, 4 * MINUTE_MS, 8 * MINUTE_MS, 16 * MINUTE_MS, *[64 * MINUTE_MS] * 2]
+
+
+# --- what one task may wait -----------------------------------------------------------------------------
+
+
+@given(st.integers(0, DAY_MS), st.lists(st.integers(-MINUTE_MS, DAY_MS)))
+def test_the_waits_of_a_task_never_add_up_to_more_than_it_was_given(most, asked):
+    waits, now, waited = Waits(most), NOON, 0
+    for length in asked:
+        try:
+            waits.take(now + length, now, "its IP address is banned")
+        except WaitTooLong:
+            break
+        now += max(length, 0)
+        waited += max(length, 0)
+    assert waited == waits.spent_ms <= most
+
+
+def test_a_wait_that_ends_beyond_the_bound_is_not_begun():
+    waits = Waits(DAY_MS, spent_ms=DAY_MS - MINUTE_MS)
+    with pytest.raises(WaitTooLong):
+        waits.take(NOON + MINUTE_MS + 1, NOON, "its IP address is banned")
+    assert waits.spent_ms == DAY_MS - MINUTE_MS
+    waits.take(NOON + MINUTE_MS, NOON, "its IP address is banned")
+
+
+def test_a_wait_that_ends_when_the_rows_may_be_lost_is_not_begun():
+    waits = Waits(DAY_MS, lost_ms=NOON + 5 * MINUTE_MS)
+    waits.take(NOON + 4 * MINUTE_MS, NOON, "its weight is used up")
+    with pytest.raises(WaitTooLong, match=r"by 2026-10-10T12:05:00Z the exchange may have forgotten"):
+        waits.take(NOON + 6 * MINUTE_MS, NOON, "its weight is used up")
+    waits.take(NOON + 16 * MINUTE_MS, NOON + 10 * MINUTE_MS, "what is lost already is another matter")
+
+
+def test_the_error_says_what_was_waited_for_how_long_until_when_and_what_to_do():
+    waits = Waits(DAY_MS, spent_ms=23 * 3_600_000 + 50_000)
+    with pytest.raises(WaitTooLong) as caught:
+        waits.take(NOON + 2 * 3_600_000, NOON, "its IP address is banned")
+    said = str(caught.value)
+    assert "it waited 23 h 0 min so far, and would now wait 2 h 0 min, until 2026-10-10T14:00:00Z" in said
+    assert "because its IP address is banned; but max_wait allows 1 d 0 h in all" in said
+    assert "clear the task, or raise max_wait" in said
+
+
+def test_no_retry_begins_another_series_of_waits():
+    assert issubclass(WaitTooLong, PermanentError)
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [(1, "1 s"), (90_000, "1 min 30 s"), (3_600_000, "1 h 0 min"), (100 * 3_600_000, "4 d 4 h")],
+)
+def test_lengths_of_time_are_told_in_words(ms, said):
+    with pytest.raises(WaitTooLong, match=f"would now wait {said}, until"):
+        Waits(0).take(NOON + ms, NOON, "of a test")
