@@ -17,10 +17,18 @@ from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow,
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
 from airflow_provider_binance_liq.extraction import extract
-from airflow_provider_binance_liq.journal import Journal, Part
-from airflow_provider_binance_liq.landing import claim, commit, draft, open_destination, place, publish
-from airflow_provider_binance_liq.second_look import find_proven, look_again
-from airflow_provider_binance_liq.spool import Spool
+from airflow_provider_binance_liq.journal import Journal, Owner, Part
+from airflow_provider_binance_liq.landing import (
+    claim,
+    commit,
+    draft,
+    open_destination,
+    place,
+    publish,
+    sweep,
+)
+from airflow_provider_binance_liq.second_look import find_proven, finish_earlier, look_again
+from airflow_provider_binance_liq.spool import Spool, sweep_spools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,20 +98,22 @@ class Job:
             self.filters.to_manifest(),
             self.compression,
         )
+        finish_earlier(at)
         if self.keep_proven and (known := find_proven(at)):
             log.info("%s %s is proven already; %s stays", self.endpoint.name, self.window, known.object.uri)
             return known
+        sweep_spools()
         with ExitStack() as open_here:
             own = client or open_here.enter_context(closing(self._client(clock)))
             spool = open_here.enter_context(Spool())
-            journal = open_here.enter_context(Journal(own, spool.path))
+            journal = open_here.enter_context(Journal(own, spool.path, at, self._owner()))
             if self.journal is not None:
                 journal.go_on_from(self.journal, int(clock() * 1000))
-            reading = self._read(at, spool, journal, own.spent, clock)
+            reading = self._read(spool, journal, own.spent, clock)
             spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
             open_here.enter_context(claim(at))
             manifest = self._land(at, spool, reading, spent, extracted_at_ms=int(clock() * 1000))
-            journal.remove()
+            sweep(at, clock())
         log.info(
             "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
             self.endpoint.name,
@@ -112,9 +122,21 @@ class Job:
             manifest.object.uri,
             manifest.proof.requests,
             manifest.proof.weight,
-            manifest.proof.method if manifest.proof.complete else f"no, {self.doubt}",
+            manifest.proof.method if manifest.proof.complete else f"no, {'; '.join(manifest.proof.caveats)}",
         )
         return manifest
+
+    def _owner(self) -> Owner:
+        """Say whose answers a journal holds; those of anybody else are not gone on from."""
+        settings = self.account.settings
+        return Owner(
+            endpoint=self.endpoint,
+            account=self.account.label,
+            origin=settings.origins[self.endpoint.family.name],
+            api_key=settings.api_key,
+            window=self.window,
+            filters=self.filters.to_manifest(),
+        )
 
     def _client(self, clock: Callable[[], float]) -> BinanceClient:
         return BinanceClient(
@@ -124,14 +146,12 @@ class Job:
             known_ban=self.known_ban,
         )
 
-    def _read(
-        self, at: Place, spool: Spool, journal: Journal, spent: Spent, clock: Callable[[], float]
-    ) -> Reading:
+    def _read(self, spool: Spool, journal: Journal, spent: Spent, clock: Callable[[], float]) -> Reading:
         """Read the window; what a wait would lose is kept, for whoever goes on."""
         try:
             return extract(self.endpoint, self.window, self.filters, exchange=journal, spool=spool)
         except Throttled as error:
-            if self.resumable and (part := journal.save(at, spent, int(clock() * 1000))):
+            if self.resumable and (part := journal.save(spent, int(clock() * 1000))):
                 error.journal = asdict(part)
             raise
 
@@ -142,25 +162,32 @@ class Job:
         symbols = self.filters.symbols
         local = draft(spool.bodies(symbols), spool.path, self.compression)
         look = look_again(local, at, spool, self.endpoint, symbols, self.missing_rows)
-        if look.kept:
+        proof = self._prove(reading, spent, look)
+        if look.merged:
             local = draft(spool.bodies(symbols), spool.path, self.compression)
+        if proven := look.earlier_proof_stands(complete=proof.complete):
+            log.info("The same rows were proven on %s; that proof stands", proven.extracted_at)
+            if look.same_bytes:  # which says nothing of what became of the earlier object
+                publish(local, at)
+                commit(proven, at, spool.path, seen=look.earlier)
+            return proven
         manifest = Manifest(
             endpoint=self.endpoint.name,
             account=self.account.label,
             window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
             filters=self.filters.to_manifest(),
             object=publish(local, at),
-            proof=self._prove(reading, spent, look),
+            proof=proof,
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
             differences=look.differences,
         )
-        commit(manifest, at, spool.path)
+        commit(manifest, at, spool.path, seen=look.earlier)
         return manifest
 
     def _prove(self, reading: Reading, spent: Spent, look: SecondLook) -> Proof:
         return Proof(
-            complete=not self.doubt,
+            complete=not self.doubt and not look.is_union_of_unproven,
             pages=reading.pages,
             requests=spent.requests,
             weight=spent.weight,

@@ -58,7 +58,7 @@ def land(destination, numbers, minute=0):
         spool.keep([read_row(body(number), USDM) for number in numbers])
         local = draft(spool.bodies(), spool.path)
         look = look_again(local, at(destination), spool, USDM, (), "keep")
-        if look.kept:
+        if look.merged:
             local = draft(spool.bodies(), spool.path)
         manifest = Manifest(
             endpoint="usdm_futures",

@@ -117,10 +117,12 @@ def from_dict(plain: dict[str, Any]) -> Manifest:
         raise InconsistentManifest(message)
     try:
         _see_members(plain)
-        return msgspec.convert(plain, Manifest)
-    except (KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
+        manifest = msgspec.convert(plain, Manifest)
+        manifest.to_dict()  # what is nested too deep to be written again is none
+    except (KeyError, TypeError, AttributeError, RecursionError, msgspec.ValidationError) as error:
         message = f"the manifest lacks or misspells a member: {error}"
         raise InconsistentManifest(message) from error
+    return manifest
 
 
 def _see_members(plain: dict[str, Any]) -> None:
@@ -139,7 +141,7 @@ def from_json(text: str | bytes) -> Manifest:
     """
     try:
         plain = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"the manifest is not JSON: {error}"
         raise InconsistentManifest(message) from error
     if not isinstance(plain, dict):

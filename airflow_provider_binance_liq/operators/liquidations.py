@@ -7,8 +7,9 @@ and a backfill over the same interval write the same key and the same bytes.
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, get_args
+from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Asset, BaseOperator
@@ -16,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_binance_liq.core.differences import MissingRows
 from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, DAY_MS, Endpoint, get_endpoint
-from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso, to_datetime
+from airflow_provider_binance_liq.core.windows import Window, days_earlier, epoch_ms, iso, to_datetime
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
@@ -45,6 +46,8 @@ _CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
     "compression": (None, "gzip"),
 }
 
+#: the exit code of a process that SIGTERM ends
+_TERMINATED: Final = 128 + 15
 #: a wait up to this many seconds is slept through in the worker, a longer one is deferred
 _SHORT_WAIT_S: Final = 60.0
 
@@ -61,7 +64,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
     :param auto_close_type: `LIQUIDATION` or `ADL` only, where the endpoint has that filter. None: both.
     :param start: with `end`, instead of the data interval: an ISO 8601 instant (UTC where it names no zone).
     :param end: see `start`; exclusive.
-    :param look_back_days: take the window that lies this many days before the data interval: a second look.
+    :param look_back_days: take the window that lies this many calendar days before the data interval, in the
+        timetable's time zone: a second look.
     :param settle: wait until the interval's end is this long past, so that late rows are there.
     :param beyond_retention: what to do with a window older than the exchange is known to keep: `fail`,
         `skip`, or `extract` what is still there without claiming that it is complete.
@@ -126,6 +130,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         self.keep_proven = keep_proven
         self.compression = compression
         self.deferrable = deferrable
+        self._is_running = False
         self._check_choices()
 
     def _check_choices(self) -> None:
@@ -163,6 +168,7 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         self, context: Context, holds: int = 0, journal: dict[str, str] | None = None
     ) -> dict[str, Any]:
         where = self.endpoint
+        self._is_running = True
         try:
             window = self._window(context)
             where = f"{self.endpoint} {window}"
@@ -180,6 +186,19 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         except LiquidationsError as error:
             error.where = error.where or where
             raise
+        finally:
+            self._is_running = False
+
+    def on_kill(self) -> None:
+        """Stop at once, by the way of an error: whatever is open here takes its temporary files with it.
+
+        Airflow calls this in the handler of SIGTERM, so the extraction is interrupted where it stands; after
+        a timeout it calls it too, when nothing runs any more. Airflow retries what ends by `SystemExit`.
+        """
+        if self._is_running:
+            self._is_running = False
+            self.log.warning("Stopping: the task was told to end. What stood at the destination stands")
+            raise SystemExit(_TERMINATED)
 
     def _announced(self, manifest: dict[str, Any], context: Context) -> dict[str, Any]:
         """Put the manifest into the event of each asset that the task has as an outlet."""
@@ -194,7 +213,8 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
         """Take the window from `start` and `end`, or else from the data interval."""
         start, end = _given(self.start), _given(self.end)
         if start is None and end is None:
-            return _data_interval(context).earlier(self.look_back_days * DAY_MS)
+            start, end = _data_interval(context)
+            return days_earlier(start, end, self.look_back_days, self._zone(start))
         if start is None or end is None:
             raise InvalidInterval("of start and end, only one is given; give both, or neither")
         first_ms, past_ms = epoch_ms(_instant("start", start)), epoch_ms(_instant("end", end))
@@ -202,6 +222,17 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             message = f"start {iso(first_ms)} is not before end {iso(past_ms)}"
             raise InvalidInterval(message)
         return Window(first_ms, past_ms)
+
+    def _zone(self, start: datetime) -> tzinfo | None:
+        """Return the time zone that the schedule counts days in.
+
+        A run's own instants are in UTC, whatever the timetable's time zone; without one, they decide.
+        """
+        timetable = getattr(self.get_dag(), "timetable", None)
+        zone = getattr(getattr(timetable, "timetable", timetable), "timezone", None)
+        if isinstance(zone, str):
+            return ZoneInfo(zone)
+        return zone if isinstance(zone, tzinfo) else start.tzinfo
 
     def _settle(self, window: Window) -> None:
         """Wait until rows that appear late are there."""
@@ -303,8 +334,9 @@ def _instant(name: str, value: str | datetime) -> datetime:
     from pendulum.parsing.exceptions import ParserError
 
     try:
-        parsed = parse(value)
-    except (ParserError, ValueError):
+        # A date is no instant: whether it means the day's beginning or its end, nobody said.
+        parsed = parse(value) if isinstance(value, str) else None
+    except (ParserError, ValueError, OverflowError):
         parsed = None
     if not isinstance(parsed, DateTime):
         message = f"{name} is {value!r}; it has to be an ISO 8601 instant such as 2026-10-10T00:00:00Z"
@@ -312,7 +344,7 @@ def _instant(name: str, value: str | datetime) -> datetime:
     return parsed
 
 
-def _data_interval(context: Context) -> Window:
+def _data_interval(context: Context) -> tuple[datetime, datetime]:
     """Take the data interval of the run.
 
     :raises InvalidInterval: it has none, or an empty one; the message says which schedule has one.
@@ -331,7 +363,7 @@ def _data_interval(context: Context) -> Window:
             f'strings such as "@daily" and timedeltas have no data interval; {advice}'
         )
         raise InvalidInterval(message)
-    return Window.between(start, end)
+    return start, end
 
 
 class UsdmFuturesLiquidationsOperator(LiquidationsToObjectStorageOperator):

@@ -7,7 +7,7 @@ match is looked at a second time before it is called wrong.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
@@ -123,9 +123,8 @@ class _Examiner:
         self, path: str, claim: Claim, stretches: Sequence[Window], updates: Spool, versions: Spool
     ) -> Iterator[Finding]:
         self._tick(f"comparing overlapping windows: {path}")
-        stored = replace(claim.manifest.object, uri=str(self._beside(path, claim).object))
         try:
-            file = fetch_object(replace(claim.manifest, object=stored), updates.path)
+            file = fetch_object(claim.manifest, updates.path, at=self._beside(path, claim).object)
         except (StorageError, InconsistentManifest) as error:
             yield Finding.of("unreadable", path, explain(error))
             return
@@ -193,10 +192,9 @@ class _Examiner:
 
     def _check_object(self, claim: Claim, at: Place, progress: str) -> list[tuple[str, str]]:
         """Fetch an object, and hold it against its manifest."""
-        stored = replace(claim.manifest.object, uri=str(at.object))
         with Spool() as spool:
             try:
-                file = fetch_object(replace(claim.manifest, object=stored), spool.path)
+                file = fetch_object(claim.manifest, spool.path, at=at.object)
             except InconsistentManifest as error:
                 return [("mismatch", str(error))]
             except StorageError as error:
