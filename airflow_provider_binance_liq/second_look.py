@@ -110,14 +110,14 @@ def look_again(
     there = standing(place)
     if there.manifest is None:
         if there.unreadable:
-            log.warning("What lies at %s does not count, and is replaced: %s", place.manifest, there.unreadable)
+            log.warning("%s does not count, and is replaced: %s", place.manifest, there.unreadable)
         return SecondLook(uncompared=there.unreadable)
     earlier = there.manifest
     if (earlier.object.sha256, earlier.object.compression) == (draft.sha256, place.compression):
         return SecondLook(earlier, same_bytes=True)
     path, reason = _fetch_any_form(earlier, place, spool.path)
     if path is None:
-        log.warning("What was extracted on %s does not count, and is replaced: %s", earlier.extracted_at, reason)
+        log.warning("The look of %s does not count, and is replaced: %s", earlier.extracted_at, reason)
         return SecondLook(earlier, uncompared=reason)
     try:
         return _compare(path, earlier, spool, endpoint, symbols, missing_rows)

@@ -108,7 +108,7 @@ def test_a_database_that_is_none_fails_at_once(lake, failed, database, said):
 
 def test_the_manifests_and_the_database_are_templates():
     task = operator(manifests="{{ params.manifests }}", database="/data/{{ ds }}.duckdb")
-    assert set(task.template_fields) == {"manifests", "database"}
+    assert set(task.template_fields) == {"manifests", "destination", "database"}
     task.render_template_fields({"ds": "2026-10-10", "params": {"manifests": "[]"}})
     assert (task.manifests, task.database) == ("[]", "/data/2026-10-10.duckdb")
 
