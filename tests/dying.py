@@ -52,6 +52,20 @@ def body(number):
     )
 
 
+def describe(stored, minute, **known):
+    return Manifest(
+        endpoint="usdm_futures",
+        account="desk",
+        window=ManifestWindow(iso(DAY.start_ms), iso(DAY.end_ms)),
+        filters=ManifestFilters(),
+        object=stored,
+        proof=Proof(complete=True, pages=1, requests=1, weight=50, method="short"),
+        extracted_at=f"2026-10-12T00:{minute:02}:00Z",
+        provider_version="0",
+        **known,
+    )
+
+
 def land(destination, numbers, minute=0, compression=None):
     """What a job does once it has its rows."""
     here = at(destination, compression)
@@ -61,17 +75,7 @@ def land(destination, numbers, minute=0, compression=None):
         look = look_again(local, here, spool, USDM, (), "keep")
         if look.merged:
             local = draft(spool.bodies(), spool.path, compression)
-        manifest = Manifest(
-            endpoint="usdm_futures",
-            account="desk",
-            window=ManifestWindow(iso(DAY.start_ms), iso(DAY.end_ms)),
-            filters=ManifestFilters(),
-            object=publish(local, here),
-            proof=Proof(complete=True, pages=1, requests=1, weight=50, method="short"),
-            extracted_at=f"2026-10-12T00:{minute:02}:00Z",
-            provider_version="0",
-            differences=look.differences,
-        )
+        manifest = describe(publish(local, here), minute, differences=look.differences)
         commit(manifest, here, spool.path, seen=look.earlier)
     return manifest
 
