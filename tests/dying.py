@@ -34,7 +34,7 @@ def start_server():
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), before]))
     try:
-        context.set_forkserver_preload(["dying", "s3fs", "airflow.providers.amazon.aws.fs.s3"])
+        context.set_forkserver_preload(["dying_warm", "s3fs", "airflow.providers.amazon.aws.fs.s3"])
         forkserver.ensure_running()
     finally:
         del os.environ["PYTHONPATH"]

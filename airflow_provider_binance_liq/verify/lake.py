@@ -24,6 +24,7 @@ from airflow_provider_binance_liq.verify.listing import (
     explain,
     is_manifest,
     is_object,
+    is_pending,
     is_temporary,
     list_lake,
 )
@@ -218,7 +219,7 @@ def _why_not(error: StorageError) -> tuple[str, str]:
 
 
 def _check_uri(path: str, relative: str, claim: Claim, uri: str) -> Iterator[Finding]:
-    """Hold where the manifest says that its object is against where it is: readers follow what it says."""
+    """Hold where the manifest says that its object is against where it is."""
     said = claim.manifest.object.uri
     if same_key(said, uri):
         return
@@ -234,6 +235,11 @@ def _without_manifest(listing: Listing, examined: Iterable[Examined]) -> Iterato
             continue
         if is_object(name):
             yield Finding.of("leftover", name, "an object without a manifest, so readers never see it")
+        elif is_pending(name):
+            message = (
+                "a landing that was committed and cut off; extracting the window again brings it to its end"
+            )
+            yield Finding.of("leftover", name, message)
         elif is_temporary(name):
             yield Finding.of("leftover", name, "a temporary file of a run that was cut off")
         else:

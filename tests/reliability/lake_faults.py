@@ -51,7 +51,8 @@ def strike(url, how, before, after):
         (directory / "worker").mkdir()
         while True:
             step += 1
-            destination = f"{url or f'file://{directory}'}/lake-{step}"
+            mark = f"{how}-{before}-{after}".replace(" ", "-")
+            destination = f"{url or f'file://{directory}'}/{mark}/lake-{step}"
             if not _strike_once(outcome, destination, directory, (how, step), (before, after)):
                 return outcome
             assert step < _MOST_STEPS
@@ -101,3 +102,36 @@ def _hidden(destination):
     directory = dying.at(destination).directory
     directory.fs.invalidate_cache()
     return sum(name.endswith(".pending.tmp") for name in directory.fs.find(str(directory.path)))
+
+
+def render(text, s3_url):
+    """Fill in what was measured of every kind of fault on every store."""
+    begin, end = "<!-- lake -->\n", "<!-- end of lake -->\n"
+    before, rest = text.split(begin)
+    stores = {"a disk": (None, LOCAL), "S3": (s3_url, S3)}
+    rows = [
+        _row(store, kind, url, how) for store, (url, kinds) in stores.items() for kind, how in kinds.items()
+    ]
+    return f"{before}{begin}\n" + "\n".join([*_HEAD, *rows]) + f"\n\n{end}{rest.split(end)[1]}"
+
+
+_COLUMNS = (
+    "store",
+    "at each step, once",
+    "rows lost",
+    "manifests that lie",
+    "retries that failed",
+    "what a reader finds before the retry",
+)
+_HEAD = (f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|")
+
+
+def _row(store, kind, url, how):
+    outcomes = [strike(url, how, before, after) for before, after in FORMS]
+    told = [sum(getattr(one, name) for one in outcomes) for name in ("lost", "lies", "retries_failed")]
+    *some, last = sorted(set().union(*(one.seen for one in outcomes)), key=_SEEN.index)
+    seen = f"{', '.join(some)} or {last}" if some else last
+    return f"| {store} | {kind} | {' | '.join(map(str, told))} | {seen} |"
+
+
+_SEEN = ("nothing", "the first look", "the second look")
