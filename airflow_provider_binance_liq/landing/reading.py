@@ -143,7 +143,7 @@ def _bare(uri: str) -> str:
     return f"file://{bare.removeprefix('local://')}" if bare.startswith("local://") else bare
 
 
-def fetch_object(manifest: Manifest, directory: Path, *, at: ObjectStoragePath | None = None) -> Path:
+def fetch_object(manifest: Manifest, directory: Path, at: ObjectStoragePath | None = None) -> Path:
     """Copy the object of `manifest` to a local file, unpacked NDJSON, after holding it against the manifest.
 
     :param at: where the object is; by default, where the manifest says that it is (see `locate`).
@@ -154,7 +154,7 @@ def fetch_object(manifest: Manifest, directory: Path, *, at: ObjectStoragePath |
     manifest = replace(manifest, object=replace(manifest.object, uri=str(source)))
     said = manifest.object
     stored, plain = _scratch(directory)
-    _download(source, stored, said.bytes)
+    _download(source, stored, said.bytes + CHUNK)
     with storing("read", source):
         stored_bytes, checksum = stored.stat().st_size, sha256_of(stored)
     # The checksum first: what does not match is not worth unpacking, and may not be possible to unpack.
@@ -215,7 +215,7 @@ def _scratch(directory: Path) -> tuple[Path, Path]:
 
 
 def _download(source: ObjectStoragePath, stored: Path, most: int) -> None:
-    """Copy an object, but none that is larger than it may be."""
+    """Copy an object, but none that is far larger than it may be; what is little larger is told more of."""
     with storing("read", source):
         if is_local(source):
             _see_size(source, source.stat().st_size, most)
@@ -227,7 +227,7 @@ def _download(source: ObjectStoragePath, stored: Path, most: int) -> None:
 def _see_size(source: ObjectStoragePath, size: int, most: int) -> None:
     if size > most:
         message = (
-            f"{source} does not match its manifest (bytes: the manifest says {most}, the object has {size})"
+            f"{source} does not match its manifest: the object has {size} bytes, and {most} were the most"
         )
         raise InconsistentManifest(message)
 
@@ -301,10 +301,8 @@ class _Lines:
         self._begun = longest if first < 0 else len(chunk) - chunk.rfind(b"\n") - 1
         if self.count > self._bounds.lines:
             self._refuse(f"more than the {self._bounds.lines} rows that its manifest says")
-        if longest > self._bounds.longest or (self._begun and self.count >= self._bounds.lines):
-            self._refuse(
-                f"a line of more than {self._bounds.longest} bytes, or one more than its manifest says"
-            )
+        if longest > self._bounds.longest:
+            self._refuse(f"a line of more than {self._bounds.longest} bytes")
 
     def _refuse(self, what: str) -> None:
         message = f"{self._name} does not match its manifest: it holds {what}; the rest was not read"

@@ -125,7 +125,7 @@ class _Examiner:
     ) -> Iterator[Finding]:
         self._tick(f"comparing overlapping windows: {path}")
         try:
-            file = fetch_object(claim.manifest, updates.path, at=self._beside(path, claim).object)
+            file = fetch_object(claim.manifest, updates.path, self._beside(path, claim).object)
         except (StorageError, InconsistentManifest) as error:
             yield Finding.of("unreadable", path, explain(error))
             return
@@ -195,7 +195,7 @@ class _Examiner:
         """Fetch an object, and hold it against its manifest."""
         with Spool() as spool:
             try:
-                file = fetch_object(claim.manifest, spool.path, at=at.object)
+                file = fetch_object(claim.manifest, spool.path, at.object)
             except InconsistentManifest as error:
                 return [("mismatch", str(error))]
             except StorageError as error:
