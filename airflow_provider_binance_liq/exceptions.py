@@ -9,6 +9,7 @@
     │   ├── ClockSkew              -1021 although the clock was just read again
     │   ├── UnstablePaging         the numbered pages kept shifting while they were read
     │   ├── StorageError           the object or its manifest could not be written or read
+    │   │   └── DestinationLocked  another process held the directory for as long as it was waited for
     │   └── WarehouseBusy          others wrote to the warehouse for as long as it was waited for
     └── PermanentError             no retry mends it; a person has to change something
         ├── InvalidConnection      a field of the Airflow connection
@@ -92,6 +93,10 @@ class UnstablePaging(RetryableError):
 
 class StorageError(RetryableError):
     """The destination could not be written or read; nothing half-written is visible."""
+
+
+class DestinationLocked(StorageError):
+    """Another process held a local lake's directory for as long as it was waited for; nothing was written."""
 
 
 class WarehouseBusy(RetryableError):

@@ -20,10 +20,18 @@ from airflow_provider_binance_liq.core.premises import PREMISES, Claim, Evidence
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
 from airflow_provider_binance_liq.extraction import extract
-from airflow_provider_binance_liq.journal import Journal, Part
-from airflow_provider_binance_liq.landing import claim, commit, draft, open_destination, place, publish
-from airflow_provider_binance_liq.second_look import find_proven, look_again
-from airflow_provider_binance_liq.spool import Spool
+from airflow_provider_binance_liq.journal import Journal, Owner, Part
+from airflow_provider_binance_liq.landing import (
+    claim,
+    commit,
+    draft,
+    open_destination,
+    place,
+    publish,
+    sweep,
+)
+from airflow_provider_binance_liq.second_look import find_proven, finish_earlier, look_again
+from airflow_provider_binance_liq.spool import Spool, sweep_spools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,27 +113,22 @@ class Job:
             self.filters.to_manifest(),
             self.compression,
         )
+        finish_earlier(at)
         if self.keep_proven and (known := find_proven(at)):
             log.info("%s %s is proven already; %s stays", self.endpoint.name, self.window, known.object.uri)
             return known
+        sweep_spools()
         with ExitStack() as open_here:
             own = client or open_here.enter_context(closing(self._client(clock)))
             spool = open_here.enter_context(Spool())
-            journal = open_here.enter_context(Journal(own, spool.path))
+            journal = open_here.enter_context(Journal(own, spool.path, at, self._owner()))
             if self.journal is not None:
                 journal.go_on_from(self.journal, int(clock() * 1000))
-            horizon = self._horizon()
-            family = self.endpoint.family.name
-            now_ms = own.exchange_now_ms(family)
-            horizon.check_settled(now_ms, own.clock_offset_ms(family))
-            doubt = horizon.check_kept(now_ms)
-            reading = self._read(at, spool, journal, own.spent, clock)
-            # It may have grown too old while it was read.
-            doubt = doubt or horizon.check_kept(own.now_ms(family))
+            reading, doubt = self._read(own, spool, journal, clock)
             spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
             open_here.enter_context(claim(at))
             manifest = self._land(at, spool, reading, spent, doubt, extracted_at_ms=int(clock() * 1000))
-            journal.remove()
+            sweep(at, clock())
         log.info(
             "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
             self.endpoint.name,
@@ -140,6 +143,18 @@ class Job:
         )
         return manifest
 
+    def _owner(self) -> Owner:
+        """Say whose answers a journal holds; those of anybody else are not gone on from."""
+        settings = self.account.settings
+        return Owner(
+            endpoint=self.endpoint,
+            account=self.account.label,
+            origin=settings.origins[self.endpoint.family.name],
+            api_key=settings.api_key,
+            window=self.window,
+            filters=self.filters.to_manifest(),
+        )
+
     def _client(self, clock: Callable[[], float]) -> BinanceClient:
         return BinanceClient(
             self.account.settings,
@@ -150,11 +165,18 @@ class Job:
         )
 
     def _read(
-        self, at: Place, spool: Spool, journal: Journal, spent: Spent, clock: Callable[[], float]
-    ) -> Reading:
-        """Read the window; what a wait would lose is kept, for whoever goes on."""
+        self, client: BinanceClient, spool: Spool, journal: Journal, clock: Callable[[], float]
+    ) -> tuple[Reading, str]:
+        """Read the window; what a wait would lose is kept, for whoever goes on.
+
+        :returns: what was read, and why it cannot be claimed complete for its age.
+        """
+        horizon, family = self._horizon(), self.endpoint.family.name
         try:
-            return extract(
+            now_ms = client.exchange_now_ms(family)
+            horizon.check_settled(now_ms, client.clock_offset_ms(family))
+            doubt = horizon.check_kept(now_ms)
+            reading = extract(
                 self.endpoint,
                 self.window,
                 self.filters,
@@ -163,9 +185,11 @@ class Job:
                 experience=begin_with(self.probe, self.endpoint),
             )
         except Throttled as error:
-            if self.resumable and (part := journal.save(at, spent, int(clock() * 1000))):
+            if self.resumable and (part := journal.save(client.spent, int(clock() * 1000))):
                 error.journal = asdict(part)
             raise
+        # It may have grown too old while it was read.
+        return reading, doubt or horizon.check_kept(client.now_ms(family))
 
     def _land(
         self, at: Place, spool: Spool, reading: Reading, spent: Spent, doubt: str, *, extracted_at_ms: int
@@ -174,20 +198,27 @@ class Job:
         symbols = self.filters.symbols
         local = draft(spool.bodies(symbols), spool.path, self.compression)
         look = look_again(local, at, spool, self.endpoint, symbols, self.missing_rows)
-        if look.kept:
+        proof = self._prove(reading, spent, look, doubt)
+        if look.merged:
             local = draft(spool.bodies(symbols), spool.path, self.compression)
+        if proven := look.earlier_proof_stands(complete=proof.complete):
+            log.info("The same rows were proven on %s; that proof stands", proven.extracted_at)
+            if look.same_bytes:  # which says nothing of what became of the earlier object
+                publish(local, at)
+                commit(proven, at, spool.path, seen=look.earlier)
+            return proven
         manifest = Manifest(
             endpoint=self.endpoint.name,
             account=self.account.label,
             window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
             filters=self.filters.to_manifest(),
             object=publish(local, at),
-            proof=self._prove(reading, spent, look, doubt),
+            proof=proof,
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
             differences=look.differences,
         )
-        commit(manifest, at, spool.path)
+        commit(manifest, at, spool.path, seen=look.earlier)
         return manifest
 
     def _horizon(self) -> Horizon:
@@ -200,6 +231,9 @@ class Job:
         evidence.merge(reading.evidence)
         if doubt:
             evidence.known_false.add("within_retention")
+        if look.is_union_of_unproven and look.earlier:
+            # What kept that look from being complete keeps the union from it, too.
+            evidence.known_false.update(look.earlier.proof.incomplete_reasons or ("within_retention",))
         probed = self.probe.holds(self.endpoint.name) if self.probe else {}
         claim = Claim.of(self.endpoint, evidence, probed=probed, accepted=self.accepted)
         doubts = [

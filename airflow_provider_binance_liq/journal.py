@@ -6,33 +6,39 @@ asks the same questions, so it comes to where it stopped without a request. Wher
 rest of the journal does not count, and the exchange is asked.
 
 A journal lies beside the object's place, hidden and unfinished as any half-written file, until the
-extraction that goes on from it has ended.
+extraction that goes on from it has ended, however it ends: a retry begins anew. It says whose answers it
+holds, because connections change while a task waits: nobody goes on from those of another account.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import hmac
 import logging
+import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.core.rows import Page, read_row
-from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, StorageError
+from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, StorageError, Throttled
 from airflow_provider_binance_liq.landing import fetch_part, publish_part, remove_part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
     from typing import BinaryIO
 
     from airflow_provider_binance_liq.client import Spent
     from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.manifest import ManifestFilters
     from airflow_provider_binance_liq.core.paging import Ask
+    from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.extraction import Exchange
     from airflow_provider_binance_liq.landing import Place
 
@@ -40,6 +46,57 @@ log = logging.getLogger(__name__)
 
 #: the longest ban is 3 days (the exchange's general information); what is older was waiting for nothing
 _OLDEST_MS: Final = 4 * 24 * 60 * 60 * 1000
+
+
+#: keeps the fingerprint of a key apart from whatever else may be hashed of it
+_DOMAIN: Final = b"airflow-provider-binance-liq journal owner\0"
+_SALT_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose answers a journal holds, and to which questions."""
+
+    endpoint: Endpoint
+    account: str
+    #: where the answers come from: the production and the demo exchange tell different histories
+    origin: str
+    api_key: str = field(repr=False)
+    window: Window
+    filters: ManifestFilters
+
+    def sealed(self, salt: str) -> _Seal:
+        """Return what is written down; of the key, nothing that would be recognised elsewhere."""
+        return _Seal(
+            endpoint=self.endpoint.name,
+            account=self.account,
+            origin=self.origin,
+            salt=salt,
+            key=hmac.new(bytes.fromhex(salt), _DOMAIN + self.api_key.encode(), hashlib.sha256).hexdigest(),
+            window=(self.window.start_ms, self.window.end_ms),
+            symbols=list(self.filters.symbols),
+            auto_close_type=self.filters.auto_close_type,
+        )
+
+
+class _Seal(msgspec.Struct):
+    endpoint: str = ""
+    account: str = ""
+    origin: str = ""
+    #: of this journal alone, so that two journals of one key cannot be told to be of one key
+    salt: str = ""
+    key: str = ""
+    window: tuple[int, int] = (0, 0)
+    symbols: list[str] = []
+    auto_close_type: str | None = None
+
+    def differs_from(self, owner: Owner) -> list[str]:
+        """Name what is another's; nothing where all is the owner's."""
+        try:
+            mine = owner.sealed(self.salt)
+        except ValueError:
+            return ["salt"]
+        return [name for name in self.__struct_fields__ if getattr(self, name) != getattr(mine, name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +114,8 @@ class _Header(msgspec.Struct):
     #: what the answers cost
     requests: int = 0
     weight: int = 0
+    #: whose answers they are
+    owner: _Seal = msgspec.field(default_factory=_Seal)
 
 
 class _Refusal(msgspec.Struct, omit_defaults=True):
@@ -103,11 +162,24 @@ class Journal:
     """Stands between an extraction and the exchange: repeats earlier answers, then asks; writes all down.
 
     :param directory: on the local disk, for as long as the extraction lasts.
+    :param place: beside which it is kept during a wait.
+    :param salt: makes the salt of the key's fingerprint.
     """
 
-    def __init__(self, exchange: Exchange, directory: Path) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        directory: Path,
+        place: Place,
+        owner: Owner,
+        *,
+        salt: Callable[[int], bytes] = os.urandom,
+    ) -> None:
         self._exchange = exchange
         self._directory = directory
+        self._place = place
+        self._owner = owner
+        self._salt = salt
         self._written = (directory / "journal.ndjson").open("wb")
         self._earlier: BinaryIO | None = None
         self._part: Part | None = None
@@ -123,23 +195,36 @@ class Journal:
     ) -> None:
         self._written.close()
         self._stop_repeating()
+        if not (isinstance(error, Throttled) and error.journal):
+            self.remove()
 
     def go_on_from(self, part: Part, now_ms: int) -> None:
         """Repeat the answers of an earlier part; where that cannot be read, everything is asked again."""
+        self._part = part
         try:
-            path = fetch_part(part.uri, part.sha256, self._directory)
+            path = fetch_part(self._place, part.sha256, self._directory)
         except StorageError as error:
             log.warning("What was read before the wait is asked again: %s", error)
             return
-        self._part = part
         self._earlier = path.open("rb")
-        header = _read_header(self._earlier.readline())
-        if header.provider_version != __version__ or now_ms - header.saved_at_ms > _OLDEST_MS:
-            log.info("What was read before the wait is too old, or another version's; it is asked again")
+        try:
+            header = _read_header(self._earlier.readline())
+            reason = self._unfit(header, now_ms)
+        except (msgspec.DecodeError, RecursionError):
+            reason = "is no journal"
+        if reason:
+            log.warning("What was read before the wait %s; it is asked again", reason)
             self._stop_repeating()
             return
         self.requests, self.weight = header.requests, header.weight
         log.info("Going on from what %d requests had told before the wait", header.requests)
+
+    def _unfit(self, header: _Header, now_ms: int) -> str:
+        """Say why a journal is not to be gone on from; nothing where it is."""
+        if header.provider_version != __version__ or now_ms - header.saved_at_ms > _OLDEST_MS:
+            return "is too old, or another version's"
+        differing = header.owner.differs_from(self._owner)
+        return f"is of another {', '.join(differing)}" if differing else ""
 
     def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
         """Answer one question, as an earlier part did or else as the exchange does."""
@@ -159,11 +244,17 @@ class Journal:
         self._write(_Entry(symbols=None if found is None else sorted(found)))
         return found
 
-    def save(self, place: Place, spent: Spent, now_ms: int) -> Part | None:
-        """Publish what was answered so far; None where that is nothing, or storage does not take it."""
+    def save(self, spent: Spent, now_ms: int) -> Part | None:
+        """Publish what was answered so far; the earlier part, or None, where storage does not take it."""
         if not self._answers:
-            return None
-        header = _Header(__version__, now_ms, self.requests + spent.requests, self.weight + spent.weight)
+            return self._part
+        header = _Header(
+            __version__,
+            now_ms,
+            self.requests + spent.requests,
+            self.weight + spent.weight,
+            self._owner.sealed(self._salt(_SALT_BYTES).hex()),
+        )
         path = self._directory / "journal.gz"
         try:
             self._written.flush()
@@ -171,10 +262,10 @@ class Journal:
                 packed.write(msgspec.json.encode(header) + b"\n")
                 shutil.copyfileobj(entries, packed)
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            saved = Part(publish_part(path, place, sha256), sha256)
+            saved = Part(publish_part(path, self._place, sha256), sha256)
         except (StorageError, OSError) as error:
             log.warning("What was read so far cannot be kept, and will be asked again: %s", error)
-            return None
+            return self._part
         self.remove(but=saved)
         return saved
 
@@ -183,7 +274,8 @@ class Journal:
         if self._part is None or self._part == but:
             return
         try:
-            remove_part(self._part.uri)
+            remove_part(self._place, self._part.sha256)
+            self._part = None
         except StorageError as error:
             log.warning("A journal that is not needed any more stays: %s", error)
 
@@ -199,7 +291,10 @@ class Journal:
     def _repeat(self, ask: Ask | None) -> _Entry | None:
         """Take the next answer of the earlier part, if it is one to this question."""
         line = self._earlier.readline() if self._earlier else b""
-        entry = _read_entry(line) if line else None
+        try:
+            entry = _read_entry(line) if line else None
+        except (msgspec.DecodeError, RecursionError):
+            entry = None
         if entry is None or entry.ask != (_key(ask) if ask else None):
             self._stop_repeating()
             return None

@@ -2,7 +2,8 @@
 
 The exchange forgets, and rows may appear late. So whoever extracts a window again, before the exchange's
 retention ends, gets the differences from the earlier look by key; and rows that are not answered any more
-are never dropped: the extraction fails by name, or keeps them.
+are never dropped: the extraction fails with a specific error, or keeps them. Law of knowledge: what an
+earlier look proved is not unlearnt from a later one that proves less about the same rows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ from airflow_provider_binance_liq.core.differences import Differences, compare
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestDifferences
 from airflow_provider_binance_liq.core.rows import read_row
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, RowsMissing, StorageError
-from airflow_provider_binance_liq.landing import fetch_object, find_manifest
+from airflow_provider_binance_liq.landing import (
+    claim,
+    fetch_object,
+    fetch_other_form,
+    find_manifest,
+    finish,
+    has_pending,
+    standing,
+)
 from airflow_provider_binance_liq.spool import Spool
 
 if TYPE_CHECKING:
@@ -37,17 +46,48 @@ _BATCH: Final = 1000
 class SecondLook:
     """What came of comparing a draft with the object that stood there before."""
 
+    #: the manifest that stood there, read or not; None where none did, or none that can be read as one
+    earlier: Manifest | None = None
     differences: ManifestDifferences | None = None
     #: rows of the earlier look that were added to the spool, because the exchange has them no more
     kept: int = 0
+    #: whether rows of the earlier look went into the spool, so that the draft has to be written again
+    merged: bool = False
+    #: whether the draft is the earlier object, byte for byte
+    same_bytes: bool = False
+    #: why it could not be compared with what stood there; empty where it was, or nothing did
+    uncompared: str = ""
+
+    @property
+    def is_union_of_unproven(self) -> bool:
+        """Tell whether rows were kept of a look that was not complete: then the union is not, either."""
+        return bool(self.kept and self.earlier and not self.earlier.proof.complete)
+
+    @property
+    def adds_or_changes(self) -> bool:
+        """Tell whether this look knows rows, or states of rows, that the earlier one did not."""
+        if self.earlier is None or self.uncompared:
+            return True
+        found = self.differences
+        return found is not None and bool(found.added["count"] or found.changed["count"])
+
+    def earlier_proof_stands(self, *, complete: bool) -> Manifest | None:
+        """Return the earlier manifest where it proves the same rows, and this look is no proof of them."""
+        if complete or self.earlier is None or not self.earlier.proof.complete or self.adds_or_changes:
+            return None
+        return self.earlier
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What the proof has to say about rows that were kept."""
-        if not self.kept or self.differences is None:
-            return ()
-        since = self.differences.since
-        return (f"{self.kept} rows are kept from the extraction of {since}: they are not answered any more",)
+        """What the proof has to say about rows that were kept, or could not be compared with."""
+        said = []
+        if self.kept and self.differences is not None:
+            kept = f"{self.kept} rows are kept from the extraction of {self.differences.since}"
+            unproven = "; that was not complete, so neither is this" if self.is_union_of_unproven else ""
+            said.append(f"{kept}: they are not answered any more{unproven}")
+        if self.uncompared:
+            said.append(f"an earlier extraction of this window could not be compared with: {self.uncompared}")
+        return tuple(said)
 
 
 def look_again(
@@ -60,46 +100,86 @@ def look_again(
 ) -> SecondLook:
     """Compare the rows in `spool`, written to `draft`, with what stands at `place`.
 
-    Where rows are kept, they are in the spool afterwards, and the draft has to be written again.
+    Where rows were merged, they are in the spool afterwards, and the draft has to be written again.
 
     :raises RowsMissing: rows of the earlier look are missing, and are not to be kept.
+    :raises InconsistentManifest: what stands there is of another extraction.
     :raises StorageError: the earlier object cannot be read.
     """
-    earlier = find_manifest(place)
-    if earlier is None or earlier.object.sha256 == draft.sha256:
-        return SecondLook()
-    path = _fetch(earlier, spool.path)
+    finish(place)
+    there = standing(place)
+    if there.manifest is None:
+        if there.unreadable:
+            log.warning("%s does not count, and is replaced: %s", place.manifest, there.unreadable)
+        return SecondLook(uncompared=there.unreadable)
+    earlier = there.manifest
+    if (earlier.object.sha256, earlier.object.compression) == (draft.sha256, place.compression):
+        return SecondLook(earlier, same_bytes=True)
+    path, reason = _fetch_any_form(earlier, place, spool.path)
     if path is None:
-        return SecondLook()
+        log.warning("The look of %s does not count, and is replaced: %s", earlier.extracted_at, reason)
+        return SecondLook(earlier, uncompared=reason)
     try:
         return _compare(path, earlier, spool, endpoint, symbols, missing_rows)
     finally:
         path.unlink()
 
 
+def finish_earlier(place: Place) -> None:
+    """Bring a landing to its end that was committed and then cut off, before anything else may fail.
+
+    :raises StorageError: the destination does not take it, or is held by another process.
+    """
+    if has_pending(place):
+        with claim(place):
+            finish(place)
+
+
 def find_proven(place: Place) -> Manifest | None:
     """Return the manifest at `place` if it proves its window, and its object is what it says.
 
     :raises StorageError: it cannot be told.
+    :raises InconsistentManifest: it is of another extraction.
     """
     known = find_manifest(place)
     if known is None or not known.proof.complete:
         return None
     with tempfile.TemporaryDirectory(prefix="binance-liq-") as directory:
-        return known if _fetch(known, Path(directory)) else None
+        path, reason = _fetch(known, place, Path(directory))
+    if path is None:
+        log.warning("What was extracted on %s is no proof any more: %s", known.extracted_at, reason)
+        return None
+    return known
 
 
-def _fetch(manifest: Manifest, directory: Path) -> Path | None:
-    """Fetch an object; None where it is gone or not what its manifest says: then it does not exist."""
+def _fetch_any_form(earlier: Manifest, place: Place, directory: Path) -> tuple[Path | None, str]:
+    """Fetch the earlier object, or the same rows in the other compression; else say why it cannot be."""
+    path, reason = _fetch(earlier, place, directory)
+    if path is not None:
+        return path, ""
+    path = fetch_other_form(earlier, place, directory)
+    if path is not None:
+        log.warning("%s. The same rows lie beside it in another compression, and were compared with", reason)
+        return path, ""
+    if find_manifest(place) != earlier:
+        message = (
+            f"another run of the same window is landing at {place.object}; running again compares with it"
+        )
+        raise StorageError(message)
+    return None, reason
+
+
+def _fetch(manifest: Manifest, place: Place, directory: Path) -> tuple[Path | None, str]:
+    """Fetch an object from beside its manifest; says why where it is gone or not what its manifest says."""
+    beside = place.in_form(manifest.object.compression).object
     try:
-        return fetch_object(manifest, directory)
+        return fetch_object(manifest, directory, at=beside), ""
     except InconsistentManifest as error:
-        log.warning("What is there does not count, and is replaced: %s", error)
+        return None, str(error)
     except StorageError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
-        log.warning("What is there does not count, and is replaced: %s has no object", manifest.object.uri)
-    return None
+        return None, f"its object is not at {beside}"
 
 
 def _compare(
@@ -115,14 +195,16 @@ def _compare(
             before.keep(rows)
         found = compare(before.told(), spool.told(symbols))
     if not found:
-        return SecondLook()
+        return SecondLook(earlier)
     log.warning("This look differs from that of %s: %s", earlier.extracted_at, found)
     if found.missing.count and missing_rows == "fail":
         raise RowsMissing(_say_missing(found, earlier))
-    kept = 0
-    if found.missing.count:
+    kept, merged = 0, bool(found.missing.count or found.changed.count)
+    if merged:
+        # Also where a row only changed: of its two states, the one that was updated later is kept.
         kept = sum(spool.keep(rows) for rows in _batches(path, endpoint))
-    return SecondLook(ManifestDifferences(since=earlier.extracted_at, **found.to_dict()), kept)
+    differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict())
+    return SecondLook(earlier, differences, kept, merged)
 
 
 def _say_missing(found: Differences, earlier: Manifest) -> str:

@@ -1,14 +1,20 @@
 """The spool: rows on disk while a window is read, each kept once, handed out in the object's order.
 
 A window may hold a million rows, and pages may repeat them in any order; memory should not notice. SQLite
-does both: its key keeps rows apart, its index sorts them.
+does both: its key keeps rows apart, its index sorts them. A process that is killed outright leaves its
+directory behind; the next one on the machine takes it away once nobody can be using it.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import shutil
 import sqlite3
+import stat
 import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
@@ -21,6 +27,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.rows import Row
     from airflow_provider_binance_liq.core.windows import Window
+
+log = logging.getLogger(__name__)
+
+_PREFIX: Final = "binance-liq-rows-"
+_DATABASE: Final = "rows.sqlite"
+#: an extraction writes every minute or gives its worker back; what nobody wrote to for so long is nobody's
+_OLDEST_S: Final = 24 * 60 * 60.0
 
 _TABLE: Final = """
 CREATE TABLE rows (
@@ -51,9 +64,9 @@ class Spool:
 
     def __init__(self) -> None:
         with _on_disk():
-            self._directory = tempfile.TemporaryDirectory(prefix="binance-liq-")
+            self._directory = tempfile.TemporaryDirectory(prefix=_PREFIX)
             self.path = Path(self._directory.name)
-            self._database = sqlite3.connect(self.path / "rows.sqlite", isolation_level=None)
+            self._database = sqlite3.connect(self.path / _DATABASE, isolation_level=None)
             # Nothing here outlives the process, so nothing has to survive a crash.
             self._database.execute("PRAGMA journal_mode = OFF")
             self._database.execute("PRAGMA synchronous = OFF")
@@ -111,6 +124,34 @@ class Spool:
         """Give the disk space back."""
         self._database.close()
         self._directory.cleanup()
+
+
+def sweep_spools(now_s: float | None = None) -> int:
+    """Remove the directories of this user's processes that were killed; returns how many.
+
+    It never fails: what cannot be removed is not in anybody's way.
+    """
+    now_s = time.time() if now_s is None else now_s
+    removed = 0
+    with suppress(OSError):
+        for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            if _is_left(path, now_s):
+                shutil.rmtree(path, ignore_errors=True)
+                removed += 1
+    if removed:
+        log.info("Removed the rows of %d processes that were killed", removed)
+    return removed
+
+
+def _is_left(path: Path, now_s: float) -> bool:
+    try:
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            return False
+        written = [found.st_mtime, *(one.lstat().st_mtime for one in path.iterdir())]
+    except OSError:
+        return False
+    return now_s - max(written) > _OLDEST_S
 
 
 @contextmanager

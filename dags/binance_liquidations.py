@@ -124,7 +124,8 @@ def settings(*, again: bool, params: Any = None) -> dict[str, Any]:
     except (InvalidRequest, ValueError) as error:
         message = f"the Variable {VARIABLE!r} or the run's parameters: {error}"
         raise AirflowFailException(message) from error
-    return {"connections": found.extractions(again=again)} | asdict(found.warehouse)
+    extractions = found.extractions(again=again)
+    return {"connections": extractions, "destination": found.destination} | asdict(found.warehouse)
 
 
 @task
@@ -231,6 +232,7 @@ def load(manifests: Any, chosen: Any, **options: Any) -> list[Any]:
         ObjectStorageToDuckDBOperator(
             task_id="load_into_duckdb",
             manifests=manifests,
+            destination=chosen["destination"],
             database=chosen["database"],
             pre_execute=only_with("database"),
             **options,
@@ -238,6 +240,7 @@ def load(manifests: Any, chosen: Any, **options: Any) -> list[Any]:
         ObjectStorageToPostgresOperator(
             task_id="load_into_postgres",
             manifests=manifests,
+            destination=chosen["destination"],
             postgres_conn_id=chosen["postgres_conn_id"],
             schema=chosen["schema"],
             pre_execute=only_with("postgres_conn_id"),

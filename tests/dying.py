@@ -34,7 +34,7 @@ def start_server():
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), before]))
     try:
-        context.set_forkserver_preload(["dying", "s3fs", "airflow.providers.amazon.aws.fs.s3"])
+        context.set_forkserver_preload(["dying_warm", "s3fs", "airflow.providers.amazon.aws.fs.s3"])
         forkserver.ensure_running()
     finally:
         del os.environ["PYTHONPATH"]
@@ -42,8 +42,8 @@ def start_server():
             os.environ["PYTHONPATH"] = before
 
 
-def at(destination):
-    return place(open_destination(destination), USDM, "desk", DAY, ManifestFilters())
+def at(destination, compression=None):
+    return place(open_destination(destination), USDM, "desk", DAY, ManifestFilters(), compression)
 
 
 def body(number):
@@ -52,41 +52,54 @@ def body(number):
     )
 
 
-def land(destination, numbers, minute=0):
+def describe(stored, minute, **known):
+    return Manifest(
+        endpoint="usdm_futures",
+        account="desk",
+        window=ManifestWindow(iso(DAY.start_ms), iso(DAY.end_ms)),
+        filters=ManifestFilters(),
+        object=stored,
+        proof=Proof(complete=True, pages=1, requests=1, weight=50, method="short"),
+        extracted_at=f"2026-10-12T00:{minute:02}:00Z",
+        provider_version="0",
+        **known,
+    )
+
+
+def land(destination, numbers, minute=0, compression=None):
     """What a job does once it has its rows."""
-    with Spool() as spool, claim(at(destination)):
+    here = at(destination, compression)
+    with Spool() as spool, claim(here):
         spool.keep([read_row(body(number), USDM) for number in numbers])
-        local = draft(spool.bodies(), spool.path)
-        look = look_again(local, at(destination), spool, USDM, (), "keep")
-        if look.kept:
-            local = draft(spool.bodies(), spool.path)
-        manifest = Manifest(
-            endpoint="usdm_futures",
-            account="desk",
-            window=ManifestWindow(iso(DAY.start_ms), iso(DAY.end_ms)),
-            filters=ManifestFilters(),
-            object=publish(local, at(destination)),
-            proof=Proof(complete=True, pages=1, requests=1, weight=50, method="short"),
-            extracted_at=f"2026-10-12T00:{minute:02}:00Z",
-            provider_version="0",
-            differences=look.differences,
-        )
-        commit(manifest, at(destination), spool.path)
+        local = draft(spool.bodies(), spool.path, compression)
+        look = look_again(local, here, spool, USDM, (), "keep")
+        if look.merged:
+            local = draft(spool.bodies(), spool.path, compression)
+        manifest = describe(publish(local, here), minute, differences=look.differences)
+        commit(manifest, here, spool.path, seen=look.earlier)
     return manifest
 
 
-def _die_before_step(number, only_in):
-    """SIGKILL this process just before the nth thing that it does to a file."""
+def _die_before_step(number, only_in, error=None):
+    """SIGKILL this process just before the nth thing that it does to a file, or let that fail."""
     steps = 0
 
     def audit(event, arguments):
         nonlocal steps
         if event.startswith(_STEPS) and any(only_in in str(argument) for argument in arguments):
             steps += 1
+            if steps == number and error:
+                _tell_struck()
+                raise error
             if steps == number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(audit)
+
+
+def _tell_struck():
+    """Leave word that the fault came to pass: not everything that fails is told of."""
+    Path(tempfile.gettempdir(), "struck").touch()
 
 
 def _die_at_call(number, *, after, error=None):
@@ -100,6 +113,7 @@ def _die_at_call(number, *, after, error=None):
         calls += 1
         mine = calls
         if mine == number and error:
+            _tell_struck()
             raise error
         if mine == number and not after:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -112,12 +126,12 @@ def _die_at_call(number, *, after, error=None):
     S3FileSystem._call_s3 = counted
 
 
-def _dying(destination, numbers, how, environment, done):
+def _dying(destination, numbers, how, environment, done, compression):
     os.environ.update(environment)
     tempfile.tempdir = environment["TMPDIR"]
     kind, number, *rest = how
-    if kind == "step":
-        _die_before_step(number, rest[0])
+    if kind in ("step", "step fails"):
+        _die_before_step(number, rest[0], OSError(5, "Input/output error") if kind == "step fails" else None)
     elif kind == "full":
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (number, resource.RLIM_INFINITY))
@@ -125,19 +139,21 @@ def _dying(destination, numbers, how, environment, done):
         _die_at_call(number, after=kind == "after", error=OSError("no answer") if kind == "fails" else None)
     said = "done"
     try:
-        land(destination, numbers)
+        land(destination, numbers, 1, compression)
     except LiquidationsError as error:
         said = f"{type(error).__name__}: {error}"
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     Path(done).write_text(said)
 
 
-def run_until_death(destination, numbers, how, directory, environment):
+def run_until_death(destination, numbers, how, directory, environment, compression=None):
     """Land in a process that is to die; returns its exit code and what it could still say."""
     said = directory / "said"
     said.unlink(missing_ok=True)
+    (directory / "struck").unlink(missing_ok=True)
     environment = {**environment, "TMPDIR": str(directory)}
-    process = context.Process(target=_dying, args=(destination, numbers, how, environment, str(said)))
+    arguments = (destination, numbers, how, environment, str(said), compression)
+    process = context.Process(target=_dying, args=arguments)
     process.start()
     process.join(60)
     if process.is_alive():

@@ -12,8 +12,9 @@ from running import WEEK
 
 from airflow_provider_binance_liq import journal as journals
 from airflow_provider_binance_liq.cli import main
+from airflow_provider_binance_liq.client import BinanceClient
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.exceptions import IpBanned, Throttled
+from airflow_provider_binance_liq.exceptions import IpBanned, LiquidationsError, Throttled
 from airflow_provider_binance_liq.journal import Part
 from airflow_provider_binance_liq.simulator import Fault
 
@@ -153,7 +154,10 @@ def left(start):
 
 
 def resealed(part, path):
-    return replace(part, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    """Let a journal that was changed pass for one that was written so; it is found by its checksum."""
+    sealed = replace(part, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    path.rename(path.with_name(path.name.replace(part.sha256[:16], sealed.sha256[:16])))
+    return sealed
 
 
 def check_asked_anew(run, part):
@@ -225,3 +229,109 @@ def test_another_ban_before_the_first_new_answer_keeps_the_journal(start):
     manifest = run.run("usdm_futures", run.cascade(), journal=Part(**caught.value.journal))
     assert run.rows(manifest) == run.truth("usdm_futures", run.cascade())
     assert journals_in(run) == []
+
+
+# --- whose answers they are -----------------------------------------------------------------------------
+
+
+def as_another(run, what):
+    """The same job, as it would be after one thing of it had changed while the task waited."""
+    job = run.job("usdm_futures", run.cascade())
+    reach = job.account.settings
+    if what == "account":
+        return replace(job, account=replace(job.account, label="other"))
+    if what == "key":
+        return replace(job, account=replace(job.account, settings=replace(reach, api_key="k" * 64)))
+    if what == "origin":
+        origins = dict.fromkeys(reach.origins, reach.origins["fapi"].replace("127.0.0.1", "localhost"))
+        return replace(job, account=replace(job.account, settings=replace(reach, origins=origins)))
+    if what == "window":
+        return replace(job, window=replace(job.window, end_ms=job.window.end_ms - 1))
+    if what == "endpoint":
+        return replace(job, endpoint=ENDPOINTS["coinm_futures"])
+    return replace(job, filters=replace(job.filters, auto_close_type="ADL"))
+
+
+def repeated(job, part, path, directory):
+    """Ask a journal of a job for its first answer, where nothing else can be asked."""
+    from airflow_provider_binance_liq.landing import open_destination, place
+
+    owner = job._owner()
+    at = place(open_destination(job.destination), owner.endpoint, owner.account, owner.window, owner.filters)
+    at.directory.mkdir(parents=True, exist_ok=True)
+    at.journal(part.sha256).write_bytes(path.read_bytes())
+    with journals.Journal(None, directory, at, owner) as journal:
+        journal.go_on_from(part, job_now_ms(path))
+        return journal.requests
+
+
+def job_now_ms(path):
+    return json.loads(gzip.decompress(path.read_bytes()).splitlines()[0])["saved_at_ms"]
+
+
+@pytest.mark.parametrize("what", ["account", "key", "origin", "window", "endpoint", "filters"])
+def test_a_journal_of_another_is_not_gone_on_from_and_the_log_says_why(left, tmp_path, what, caplog):
+    run, part, path = left
+    assert repeated(as_another(run, what), part, path, tmp_path) == 0
+    named = {"filters": "auto_close_type"}.get(what, what)
+    assert f"is of another {named}" in caplog.text.replace("account, ", "")
+
+
+def test_a_journal_of_the_very_same_is_gone_on_from(left, tmp_path):
+    run, part, path = left
+    copy = tmp_path / "copy"
+    copy.write_bytes(path.read_bytes())
+    assert repeated(run.job("usdm_futures", run.cascade()), part, copy, tmp_path) > 0
+
+
+def test_resumed_under_another_key_everything_is_asked_anew(left):
+    run, part, path = left
+    rewrite(path, lambda header: header["owner"].update(key="0" * 64))
+    check_asked_anew(run, resealed(part, path))
+
+
+def test_two_journals_of_one_key_have_nothing_in_common_that_tells_it(left):
+    run, _, _ = left
+    owner = run.job("usdm_futures", run.cascade())._owner()
+    one, other = owner.sealed("00" * 16), owner.sealed("01" * 16)
+    assert one.key != other.key
+    assert owner.api_key not in repr(owner)
+    assert hashlib.sha256(owner.api_key.encode()).hexdigest() not in (one.key, other.key)
+
+
+@pytest.mark.parametrize("salt", ["", "no hexadecimal"])
+def test_a_seal_that_is_none_is_of_another(left, salt):
+    run, _, _ = left
+    owner = run.job("usdm_futures", run.cascade())._owner()
+    assert journals._Seal(salt=salt).differs_from(owner)
+
+
+def test_a_header_that_is_none_is_no_journal(left):
+    run, part, path = left
+    path.write_bytes(gzip.compress(b"no header\n"))
+    check_asked_anew(run, resealed(part, path))
+
+
+# --- what nobody will go on from ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["http_401_2015", "http_503_unavailable"])
+def test_a_journal_goes_with_the_run_that_failed_because_a_retry_begins_anew(left, fault):
+    run, part, _ = left
+    run.exchange.add_fault(Fault(fault, endpoint="usdm_futures", times=None))
+    with pytest.raises(LiquidationsError):
+        run.run("usdm_futures", run.cascade(), journal=part)
+    assert journals_in(run) == []
+
+
+def test_a_journal_goes_with_the_run_that_is_told_to_end(left, monkeypatch):
+    run, part, _ = left
+
+    def end(*_):
+        raise SystemExit(143)
+
+    monkeypatch.setattr(BinanceClient, "fetch", end)
+    with pytest.raises(SystemExit):
+        run.run("usdm_futures", run.cascade(), journal=part)
+    assert journals_in(run) == []
+    assert [path for path in run.directory.rglob(".*") if path.is_file()] == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
+from contextlib import suppress
 
 import pytest
 from scripted import Time
@@ -15,10 +17,10 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS, FAMILIES, get_en
 from airflow_provider_binance_liq.core.manifest import from_dict
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.exceptions import RowsMissing, StorageError
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, RowsMissing, StorageError
 from airflow_provider_binance_liq.extraction import Filters
 from airflow_provider_binance_liq.job import Job
-from airflow_provider_binance_liq.landing import open_destination
+from airflow_provider_binance_liq.landing import open_destination, publication
 from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, Simulator, make_row
 
 START = 1_790_812_800_000
@@ -63,7 +65,8 @@ def look(tmp_path):
 
 
 def ids(manifest):
-    lines = open_destination(manifest.object.uri).read_bytes().splitlines()
+    content = open_destination(manifest.object.uri).read_bytes()
+    lines = (gzip.decompress(content) if manifest.object.compression else content).splitlines()
     return [json.loads(line)["orderId"] for line in lines]
 
 
@@ -203,3 +206,169 @@ def test_a_proof_is_kept_only_with_its_object(look, damage):
 def test_a_proof_of_one_filter_is_none_of_another(look):
     look([row(1), row(2, symbol="ETHUSDT")], symbols=["ETHUSDT"])
     assert look([row(1), row(2, symbol="ETHUSDT")], keep_proven=True).object.rows == 2
+
+
+# --- a lake that was moved, or harmed -------------------------------------------------------------------
+
+
+def manifest_path(tmp_path):
+    (path,) = (tmp_path / "lake").rglob("*.manifest.json")
+    return path
+
+
+def rewrite(path, **members):
+    """Change members of a stored manifest, as somebody might; `object__uri` stands for one of a part."""
+    plain = json.loads(path.read_bytes())
+    for name, value in members.items():
+        *outer, inner = name.split("__")
+        part = plain
+        for one in outer:
+            part = part[one]
+        part[inner] = value
+    path.write_text(json.dumps(plain))
+
+
+@pytest.mark.parametrize("uri", ["s3://renamed@old/lake/x.ndjson", "file:///old/lake/x.ndjson", "nosuch:x"])
+def test_the_earlier_object_is_read_from_beside_its_manifest_wherever_the_manifest_says_it_is(
+    look, tmp_path, uri
+):
+    look([row(number) for number in range(1, 6)])
+    rewrite(manifest_path(tmp_path), object__uri=uri)
+    second = look([row(4), row(5), row(6)], missing_rows="keep")
+    assert ids(second) == [1, 2, 3, 4, 5, 6]
+    assert second.differences.missing["count"] == 3
+
+
+def test_a_proof_in_a_lake_that_was_moved_is_kept_and_says_where_its_object_is_now(look, tmp_path):
+    first = look([row(1)])
+    rewrite(manifest_path(tmp_path), object__uri="s3://renamed@old/lake/x.ndjson")
+    assert look([row(1), row(2)], keep_proven=True) == first
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_rows_that_lie_there_in_another_compression_are_not_lost(look, tmp_path, compression, caplog):
+    first = look([row(1), row(2)], compression=compression)
+    path = open_destination(first.object.uri)
+    stored = path.read_bytes()
+    other = gzip.decompress(stored) if compression else gzip.compress(stored)
+    name = path.name.removesuffix(".gz") if compression else f"{path.name}.gz"
+    (path.parent / name).write_bytes(other)
+    path.unlink()
+    second = look([row(2), row(3)], missing_rows="keep", compression=compression)
+    assert ids(second) == [1, 2, 3]
+    assert "in another compression" in caplog.text
+    assert len([one for one in (tmp_path / "lake").rglob("*") if one.is_file()]) == 2
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"half of")])
+def test_an_earlier_object_that_cannot_be_compared_with_is_told_of_in_the_proof(look, harm):
+    first = look([row(1), row(2)])
+    harm(open_destination(first.object.uri))
+    second = look([row(2)])
+    assert ids(second) == [2]
+    (said,) = second.proof.caveats
+    assert said.startswith("an earlier extraction of this window could not be compared with: ")
+
+
+def test_a_manifest_that_is_none_is_told_of_in_the_proof_and_replaced(look, tmp_path):
+    look([row(1)])
+    manifest_path(tmp_path).write_text("not json")
+    second = look([row(1)])
+    assert "could not be compared with: the manifest is not JSON" in second.proof.caveats[0]
+
+
+ANOTHERS = [
+    {"account": "other"},
+    {"endpoint": "coinm_futures"},
+    {"window__start": "2025-10-01T00:00:00Z"},
+    {"window__end": "2026-10-03T00:00:00Z"},
+    {"filters__symbols": ["BTCUSDT"]},
+    {"filters__auto_close_type": "ADL"},
+    {"schema_version": 99},
+]
+
+
+@pytest.mark.parametrize("members", ANOTHERS, ids=str)
+@pytest.mark.parametrize("known", [{"keep_proven": True}, {"missing_rows": "keep"}, {"compression": "gzip"}])
+def test_a_manifest_of_something_else_is_refused_and_nothing_is_overwritten(look, tmp_path, members, known):
+    look([row(1), row(2)])
+    rewrite(manifest_path(tmp_path), **members)
+    before = {path: path.read_bytes() for path in (tmp_path / "lake").rglob("*.*")}
+    with pytest.raises(InconsistentManifest, match=r"was not (used|overwritten)"):
+        look([row(2), row(3)], **known)
+    assert {path: path.read_bytes() for path in (tmp_path / "lake").rglob("*.*")} == before
+
+
+# --- knowledge never goes back --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_a_weaker_look_at_the_same_rows_does_not_unlearn_the_proof(look, tmp_path, compression):
+    first = look([row(1), row(2)])
+    stored = manifest_path(tmp_path).read_bytes()
+    assert look([row(1), row(2)], doubt="too old to be sure", compression=compression) == first
+    assert manifest_path(tmp_path).read_bytes() == stored
+    assert ids(first) == [1, 2]
+
+
+def test_a_weaker_look_that_is_answered_less_does_not_unlearn_it_either(look):
+    first = look([row(1), row(2)])
+    assert look([row(2)], doubt="too old to be sure", missing_rows="keep") == first
+
+
+def test_a_proof_that_stands_gets_its_object_back(look):
+    first = look([row(1), row(2)])
+    open_destination(first.object.uri).unlink()
+    assert look([row(1), row(2)], doubt="too old to be sure") == first
+    assert ids(first) == [1, 2]
+
+
+def test_a_later_look_that_adds_a_row_decides_what_is_proven(look):
+    look([row(1)])
+    second = look([row(1), row(2)], doubt="too old to be sure")
+    assert (ids(second), second.proof.complete) == ([1, 2], False)
+
+
+def test_a_later_proof_replaces_none(look):
+    look([row(1)], doubt="too old to be sure")
+    assert look([row(1)]).proof.complete
+
+
+def test_rows_kept_of_a_look_that_was_not_complete_make_no_complete_union(look):
+    first = look([row(1), row(2)], doubt="too old to be sure")
+    second = look([row(2), row(3)], missing_rows="keep")
+    assert (ids(second), second.proof.complete) == ([1, 2, 3], False)
+    assert f"1 rows are kept from the extraction of {first.extracted_at}" in second.proof.caveats[0]
+    assert "was not complete, so neither is this" in second.proof.caveats[0]
+
+
+def test_of_two_states_of_a_row_the_later_one_stays_whichever_look_tells_it(look):
+    look([row(1, status="FILLED", updateTime=START + 50)])
+    second = look([row(1, status="NEW", updateTime=START + 20), row(2)])
+    content = open_destination(second.object.uri).read_bytes()
+    assert b"FILLED" in content
+    assert b"NEW" not in content
+    assert second.differences.changed["count"] == 1
+
+
+@pytest.mark.parametrize("step", ["put", "move"])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize(("before", "after"), [(None, None), (None, "gzip"), ("gzip", "gzip")])
+def test_one_storage_error_and_a_retry_that_is_answered_less_lose_no_row(
+    look, monkeypatch, step, nth, before, after
+):
+    look([row(number) for number in range(1, 7)], compression=before)
+    real, calls = getattr(publication, step), []
+
+    def failing(*given):
+        calls.append(given)
+        if len(calls) == nth:
+            raise OSError(5, "Input/output error")
+        return real(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publication, step, failing)
+        with suppress(StorageError):
+            look([row(number) for number in range(3, 8)], missing_rows="keep", compression=after)
+    third = look([row(6)], missing_rows="keep", compression=after)
+    assert set(ids(third)) >= {1, 2, 3, 4, 5, 6}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.rows import Row
 from airflow_provider_binance_liq.exceptions import StorageError
-from airflow_provider_binance_liq.spool import Spool
+from airflow_provider_binance_liq.spool import Spool, sweep_spools
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "币安人生USDT", "1000PEPEUSDT", "btc"]
 
@@ -141,3 +142,58 @@ def test_a_database_that_is_gone_is_a_storage_error_by_name():
         spool.keep([make()])
     with pytest.raises(sqlite3.ProgrammingError):
         spool._database.execute("SELECT 1")
+
+
+# --- what killed processes leave ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def leave(directory, name, age_s):
+    """Make a directory as a process leaves it that is killed outright."""
+    path = directory / name
+    path.mkdir()
+    (path / "rows.sqlite").write_bytes(b"rows")
+    for one in (path / "rows.sqlite", path):
+        os.utime(one, (NOW_S - age_s, NOW_S - age_s))
+    return path
+
+
+NOW_S = 1_800_000_000
+DAY_S = 86_400
+
+
+def test_the_rows_of_a_process_that_was_killed_long_ago_are_removed(temporary):
+    old, young = leave(temporary, "binance-liq-rows-a", 2 * DAY_S), leave(temporary, "binance-liq-rows-b", 60)
+    assert sweep_spools(NOW_S) == 1
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_what_is_still_written_to_is_somebodys_however_old_it_is(temporary):
+    path = leave(temporary, "binance-liq-rows-a", 2 * DAY_S)
+    os.utime(path / "rows.sqlite", (NOW_S - 60, NOW_S - 60))
+    assert sweep_spools(NOW_S) == 0
+
+
+@pytest.mark.parametrize("name", ["binance-liq-tests-a", "binance-liq-load-a", "rows"])
+def test_only_names_that_are_the_spools_are_touched(temporary, name):
+    leave(temporary, name, 30 * DAY_S)
+    assert sweep_spools(NOW_S) == 0
+
+
+def test_a_link_is_not_followed(temporary):
+    target = leave(temporary, "elsewhere", 30 * DAY_S)
+    (temporary / "binance-liq-rows-a").symlink_to(target)
+    assert sweep_spools(NOW_S) == 0
+    assert (target / "rows.sqlite").exists()
+
+
+def test_a_running_spool_is_never_swept(temporary):
+    with Spool() as spool:
+        spool.keep([make()])
+        assert sweep_spools() == 0
+        assert list(spool.bodies())

@@ -128,10 +128,12 @@ def from_dict(plain: dict[str, Any]) -> Manifest:
     try:
         current = _from_version_1(plain) if version == 1 else plain
         _see_members(current)
-        return _checked(msgspec.convert(current, Manifest))
-    except (KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
+        manifest = _checked(msgspec.convert(current, Manifest))
+        manifest.to_dict()  # what is nested too deep to be written again is none
+    except (KeyError, TypeError, AttributeError, RecursionError, msgspec.ValidationError) as error:
         message = f"the manifest lacks or misspells a member: {error}"
         raise InconsistentManifest(message) from error
+    return manifest
 
 
 def _from_version_1(plain: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +181,7 @@ def from_json(text: str | bytes) -> Manifest:
     """
     try:
         plain = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"the manifest is not JSON: {error}"
         raise InconsistentManifest(message) from error
     if not isinstance(plain, dict):

@@ -102,7 +102,7 @@ def read_page(body: bytes, endpoint: Endpoint) -> Page:
             raw_rows, total = numbered.rows, int(numbered.total)
         else:
             raw_rows = _rows_decoder.decode(body)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         message = f"not what {endpoint.path} answers: {error}"
         raise UnreadableBody(message) from None
     return Page(tuple(read_row(bytes(raw), endpoint) for raw in raw_rows), total)
@@ -120,7 +120,7 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
         ]
         order_id = _whole(fields.order_id)
         symbol = fields.symbol
-    except (msgspec.DecodeError, ValueError, TypeError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         raise _unexpected(raw, endpoint, str(error)) from None
     if not isinstance(symbol, str) or not symbol:
         raise _unexpected(raw, endpoint, "no symbol")

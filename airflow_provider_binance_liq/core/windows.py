@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from calendar import timegm
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, Self
 
@@ -17,6 +17,10 @@ from airflow_provider_binance_liq.exceptions import InvalidInterval
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_HOUR_MS: Final = 60 * 60 * 1000
+_DAY_MS: Final = 24 * _HOUR_MS
+#: the last millisecond that a calendar of four-digit years can name
+_LAST_MS: Final = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,13 +81,44 @@ def epoch_ms(instant: datetime) -> int:
     Rounding up both ends of a half-open interval keeps the law of partition for neighbours that share an
     instant between two milliseconds.
 
-    :raises InvalidInterval: when `instant` has no time zone.
+    :raises InvalidInterval: when `instant` has no time zone, or is none in UTC.
     """
     if instant.tzinfo is None:
         message = f"{instant.isoformat()} has no time zone, so it names no instant; write it with one"
         raise InvalidInterval(message)
-    # Not by subtraction: between pendulum's datetimes it gives no timedelta that could be divided by one.
-    return timegm(instant.utctimetuple()) * 1000 - (-instant.microsecond // 1000)
+    try:
+        # Not by subtraction: between pendulum's datetimes it gives no timedelta that could be divided by one.
+        found_ms = timegm(instant.utctimetuple()) * 1000 - (-instant.microsecond // 1000)
+    except OverflowError:
+        found_ms = _LAST_MS + 1
+    if found_ms > _LAST_MS:
+        message = f"{instant.isoformat()} lies outside the calendar in UTC; there is no such instant"
+        raise InvalidInterval(message)
+    return found_ms
+
+
+def days_earlier(start: datetime, end: datetime, days: int, zone: tzinfo | None) -> Window:
+    """Return the window that was looked at `days` calendar days before `[start, end)`, in `zone`.
+
+    A schedule counts days by its own clock: from midnight to midnight there are 23 or 25 hours where daylight
+    saving begins or ends, and the window of 80 days ago began at midnight too. Periods of an hour or less
+    follow one another alike on every day, so these move by days of 24 hours.
+
+    :raises InvalidInterval: there is no such window.
+    """
+    window = Window.between(start, end)
+    if not days or zone is None or window.end_ms - window.start_ms <= _HOUR_MS:
+        return window.earlier(days * _DAY_MS)
+    try:
+        return Window.between(_earlier(start, days, zone), _earlier(end, days, zone))
+    except OverflowError:
+        message = f"{days} days before {window} there is no calendar"
+        raise InvalidInterval(message) from None
+
+
+def _earlier(instant: datetime, days: int, zone: tzinfo) -> datetime:
+    local = instant.astimezone(zone)
+    return datetime.combine(local.date() - timedelta(days=days), local.time(), zone)
 
 
 def to_datetime(instant_ms: int) -> datetime:

@@ -7,8 +7,9 @@ and a backfill over the same interval write the same key and the same bytes.
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -18,7 +19,7 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.waits import Waits
-from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
+from airflow_provider_binance_liq.core.windows import Window, days_earlier, epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
@@ -51,6 +52,8 @@ _CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
 
 #: a run that starts so long before its interval's end was started by a clock that is ahead
 _EARLY_MS: Final = 10 * 60_000
+#: the exit code of a process that SIGTERM ends
+_TERMINATED: Final = 128 + 15
 
 
 class LiquidationsToObjectStorageOperator(WaitingOperator):
@@ -65,7 +68,8 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     :param auto_close_type: `LIQUIDATION` or `ADL` only, where the endpoint has that filter. None: both.
     :param start: with `end`, instead of the data interval: an ISO 8601 instant (UTC where it names no zone).
     :param end: see `start`; exclusive.
-    :param look_back_days: take the window that lies this many days before the data interval: a second look.
+    :param look_back_days: take the window that lies this many calendar days before the data interval, in the
+        timetable's time zone: a second look.
     :param settle: wait until the interval's end is this long past, so that late rows are there.
     :param beyond_retention: what to do with a window older than the exchange is known to keep: `fail`,
         `skip`, or `extract` what is still there without claiming that it is complete.
@@ -143,6 +147,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self.compression = compression
         self.deferrable = deferrable
         self.max_wait = max_wait
+        self._is_running = False
         self._check_choices()
 
     def _check_choices(self) -> None:
@@ -196,6 +201,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     ) -> dict[str, Any]:
         self._waits = Waits(int(self.max_wait.total_seconds() * 1000), waited_ms)
         self._where = self.endpoint
+        self._is_running = True
         try:
             return self._extract_in_time(context, holds, journal)
         except PermanentError as error:
@@ -205,6 +211,19 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         except LiquidationsError as error:
             error.where = error.where or self._where
             raise
+        finally:
+            self._is_running = False
+
+    def on_kill(self) -> None:
+        """Stop at once, by the way of an error: whatever is open here takes its temporary files with it.
+
+        Airflow calls this in the handler of SIGTERM, so the extraction is interrupted where it stands; after
+        a timeout it calls it too, when nothing runs any more. Airflow retries what ends by `SystemExit`.
+        """
+        if self._is_running:
+            self._is_running = False
+            self.log.warning("Stopping: the task was told to end. What stood at the destination stands")
+            raise SystemExit(_TERMINATED)
 
     def _extract_in_time(
         self, context: Context, holds: int, journal: dict[str, str] | None
@@ -235,7 +254,8 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         """Take the window from `start` and `end`, or else from the data interval."""
         start, end = _given(self.start), _given(self.end)
         if start is None and end is None:
-            return _data_interval(context).earlier(self.look_back_days * DAY_MS)
+            start, end = _data_interval(context)
+            return days_earlier(start, end, self.look_back_days, self._zone(start))
         if start is None or end is None:
             raise InvalidInterval("of start and end, only one is given; give both, or neither")
         first_ms, past_ms = epoch_ms(_instant("start", start)), epoch_ms(_instant("end", end))
@@ -243,6 +263,17 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             message = f"start {iso(first_ms)} is not before end {iso(past_ms)}"
             raise InvalidInterval(message)
         return Window(first_ms, past_ms)
+
+    def _zone(self, start: datetime) -> tzinfo | None:
+        """Return the time zone that the schedule counts days in.
+
+        A run's own instants are in UTC, whatever the timetable's time zone; without one, they decide.
+        """
+        timetable = getattr(self.get_dag(), "timetable", None)
+        zone = getattr(getattr(timetable, "timetable", timetable), "timezone", None)
+        if isinstance(zone, str):
+            return ZoneInfo(zone)
+        return zone if isinstance(zone, tzinfo) else start.tzinfo
 
     def _settle(self, window: Window) -> None:
         """Wait until rows that appear late are there, by this machine's clock; then the exchange's decides.
@@ -338,8 +369,9 @@ def _instant(name: str, value: str | datetime) -> datetime:
     from pendulum.parsing.exceptions import ParserError
 
     try:
-        parsed = parse(value)
-    except (ParserError, ValueError):
+        # A date is no instant: whether it means the day's beginning or its end, nobody said.
+        parsed = parse(value) if isinstance(value, str) else None
+    except (ParserError, ValueError, OverflowError):
         parsed = None
     if not isinstance(parsed, DateTime):
         message = f"{name} is {value!r}; it has to be an ISO 8601 instant such as 2026-10-10T00:00:00Z"
@@ -347,7 +379,7 @@ def _instant(name: str, value: str | datetime) -> datetime:
     return parsed
 
 
-def _data_interval(context: Context) -> Window:
+def _data_interval(context: Context) -> tuple[datetime, datetime]:
     """Take the data interval of the run.
 
     :raises InvalidInterval: it has none, or an empty one; the message says which schedule has one.
@@ -366,7 +398,7 @@ def _data_interval(context: Context) -> Window:
             f'strings such as "@daily" and timedeltas have no data interval; {advice}'
         )
         raise InvalidInterval(message)
-    return Window.between(start, end)
+    return start, end
 
 
 class UsdmFuturesLiquidationsOperator(LiquidationsToObjectStorageOperator):

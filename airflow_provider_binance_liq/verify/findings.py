@@ -20,7 +20,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "invalid-manifest": "a manifest is cut off, is no manifest of this version, or has impossible values",
     "unknown-endpoint": "an endpoint that this version does not know: bytes are checked, rows cannot be",
     "misplaced": "a manifest lies, or says that its object lies, where its own words do not belong",
-    "moved": "the destination was copied or moved as a whole: readers follow `object.uri` to the old one",
+    "moved": "the destination was copied or moved as a whole: `object.uri` names the old one",
     "duplicate": "several manifests claim the same window",
     "missing-object": "a manifest without its object",
     "mismatch": "an object whose bytes, checksum or number of rows are not those of its manifest",

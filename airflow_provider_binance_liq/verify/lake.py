@@ -7,7 +7,7 @@ match is looked at a second time before it is called wrong.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
@@ -24,6 +24,7 @@ from airflow_provider_binance_liq.verify.listing import (
     explain,
     is_manifest,
     is_object,
+    is_pending,
     is_temporary,
     list_lake,
 )
@@ -123,9 +124,8 @@ class _Examiner:
         self, path: str, claim: Claim, stretches: Sequence[Window], updates: Spool, versions: Spool
     ) -> Iterator[Finding]:
         self._tick(f"comparing overlapping windows: {path}")
-        stored = replace(claim.manifest.object, uri=str(self._beside(path, claim).object))
         try:
-            file = fetch_object(replace(claim.manifest, object=stored), updates.path)
+            file = fetch_object(claim.manifest, updates.path, self._beside(path, claim).object)
         except (StorageError, InconsistentManifest) as error:
             yield Finding.of("unreadable", path, explain(error))
             return
@@ -193,10 +193,9 @@ class _Examiner:
 
     def _check_object(self, claim: Claim, at: Place, progress: str) -> list[tuple[str, str]]:
         """Fetch an object, and hold it against its manifest."""
-        stored = replace(claim.manifest.object, uri=str(at.object))
         with Spool() as spool:
             try:
-                file = fetch_object(replace(claim.manifest, object=stored), spool.path)
+                file = fetch_object(claim.manifest, spool.path, at.object)
             except InconsistentManifest as error:
                 return [("mismatch", str(error))]
             except StorageError as error:
@@ -220,7 +219,7 @@ def _why_not(error: StorageError) -> tuple[str, str]:
 
 
 def _check_uri(path: str, relative: str, claim: Claim, uri: str) -> Iterator[Finding]:
-    """Hold where the manifest says that its object is against where it is: readers follow what it says."""
+    """Hold where the manifest says that its object is against where it is."""
     said = claim.manifest.object.uri
     if same_key(said, uri):
         return
@@ -236,6 +235,11 @@ def _without_manifest(listing: Listing, examined: Iterable[Examined]) -> Iterato
             continue
         if is_object(name):
             yield Finding.of("leftover", name, "an object without a manifest, so readers never see it")
+        elif is_pending(name):
+            message = (
+                "a landing that was committed and cut off; extracting the window again brings it to its end"
+            )
+            yield Finding.of("leftover", name, message)
         elif is_temporary(name):
             yield Finding.of("leftover", name, "a temporary file of a run that was cut off")
         else:

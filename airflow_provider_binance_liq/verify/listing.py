@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MANIFEST_SUFFIX: Final = ".manifest.json"
 OBJECT_SUFFIXES: Final = (".ndjson", ".ndjson.gz")
 _TEMPORARY_SUFFIX: Final = ".tmp"
+_PENDING_SUFFIX: Final = ".pending.tmp"
 #: the layout has three levels of directories; a link that leads back would have no end
 _DEEPEST: Final = 8
 
@@ -51,6 +52,11 @@ def is_object(name: str) -> bool:
 def is_temporary(name: str) -> bool:
     """Tell whether a path is that of a write that was not finished."""
     return name.endswith(_TEMPORARY_SUFFIX) and _is_hidden(name)
+
+
+def is_pending(name: str) -> bool:
+    """Tell whether a path is that of a note that a landing is to be brought to its end."""
+    return name.endswith(_PENDING_SUFFIX) and _is_hidden(name)
 
 
 def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Listing:

@@ -22,6 +22,8 @@ from airflow_provider_binance_liq.warehouse.manifests import Known, Loadable, Wi
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from airflow.sdk import ObjectStoragePath
+
     from airflow_provider_binance_liq.core.manifest import Manifest
 
     Fetch = Callable[[Manifest, Path], Path]
@@ -99,13 +101,20 @@ class Engine(Protocol):
 
 
 def load(
-    engine: Engine, given: object, *, fetch: Fetch | None = None, now: Callable[[], datetime] | None = None
+    engine: Engine,
+    given: object,
+    *,
+    destination: str | None = None,
+    fetch: Fetch | None = None,
+    now: Callable[[], datetime] | None = None,
 ) -> Summary:
     """Load the objects of the manifests `given`: one, or any nesting of lists of them, None left out.
 
     Where a window was extracted again since, so that its object is not what the given manifest says, the
     manifest that stands beside it now is loaded instead.
 
+    :param destination: URL below which every object has to lie, read by this URL's own connection; without
+        it, whoever gives the manifests is trusted with where their objects are.
     :raises InconsistentManifest: an object is not what its manifest says, nor what a newer one says that
         stands beside it; nothing was merged.
     :raises WarehouseError: rows do not fit the table; nothing was merged.
@@ -120,7 +129,7 @@ def load(
         known = engine.run(lambda session: _known(session, loadables))
         there = [one for one in loadables if _has(known, one)]
         fresh = [one for one in loadables if not _has(known, one)]
-        fetched = _fetch_all(fresh, fetch or _fetch(), Path(directory))
+        fetched = _fetch_all(fresh, _Source(destination, fetch), Path(directory))
         loadables = (*there, *(one.loadable for one in fetched))
         if not fetched and not any(one.outranks(known.get(one.key)) for one in loadables):
             return Summary(windows=len(loadables), windows_skipped=len(loadables))
@@ -131,32 +140,47 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _fetch() -> Fetch:
-    # Its import brings fsspec along, which a load of objects fetched otherwise does not need.
-    from airflow_provider_binance_liq.landing import fetch_object
+class _Source:
+    """Where objects may be read."""
 
-    return fetch_object
+    def __init__(self, destination: str | None, fetch: Fetch | None) -> None:
+        self._destination = destination
+        self._fetch = fetch
+
+    def fetch(self, manifest: Manifest, directory: Path) -> Path:
+        """Fetch an object, held against its manifest."""
+        from airflow_provider_binance_liq.landing import fetch_object
+
+        if self._fetch or self._destination is None:
+            return (self._fetch or fetch_object)(manifest, directory)
+        return fetch_object(manifest, directory, at=self.locate(manifest))
+
+    def locate(self, manifest: Manifest) -> ObjectStoragePath:
+        """Find an object, where it is allowed to be."""
+        from airflow_provider_binance_liq.landing import locate
+
+        return locate(manifest, self._destination)
 
 
-def _fetch_all(fresh: Iterable[Loadable], fetch: Fetch, directory: Path) -> list[Fetched]:
+def _fetch_all(fresh: Iterable[Loadable], source: _Source, directory: Path) -> list[Fetched]:
     """Fetch the objects, each once; where one was replaced since its manifest was given, what replaced it."""
     fetched: dict[str, Fetched] = {}
     for given in fresh:
         if given.manifest.to_json() in fetched:
             continue
-        current, path = _fetch_current(given, fetch, directory)
+        current, path = _fetch_current(given, source, directory)
         fetched.setdefault(current.manifest.to_json(), Fetched(current, path))
     return list(fetched.values())
 
 
-def _fetch_current(given: Loadable, fetch: Fetch, directory: Path) -> tuple[Loadable, Path]:
+def _fetch_current(given: Loadable, source: _Source, directory: Path) -> tuple[Loadable, Path]:
     try:
-        return given, fetch(given.manifest, directory)
+        return given, source.fetch(given.manifest, directory)
     except (InconsistentManifest, StorageError) as error:
         # Gone, it may have been replaced by one of another compression.
         if isinstance(error, StorageError) and not isinstance(error.__cause__, FileNotFoundError):
             raise
-        newer = _replacing(given)
+        newer = _replacing(given, source)
         if newer is None:
             raise
     log.info(
@@ -165,21 +189,17 @@ def _fetch_current(given: Loadable, fetch: Fetch, directory: Path) -> tuple[Load
         given.manifest.extracted_at,
         newer.manifest.extracted_at,
     )
-    return newer, fetch(newer.manifest, directory)
+    return newer, source.fetch(newer.manifest, directory)
 
 
-def _replacing(given: Loadable) -> Loadable | None:
+def _replacing(given: Loadable, source: _Source) -> Loadable | None:
     """Return the manifest that stands where `given` stood, if it is of the same window, and newer.
 
     The window may have been extracted again between the extraction that returned `given` and its load.
     """
-    from airflow_provider_binance_liq.landing import (
-        Place,
-        find_manifest,
-        open_destination,
-    )
+    from airflow_provider_binance_liq.landing import Place, find_manifest
 
-    path = open_destination(given.manifest.object.uri)
+    path = source.locate(given.manifest)
     stem, _, _ = path.name.rpartition(".ndjson")
     found = find_manifest(Place(path.parent, stem))
     newer = None if found is None else Loadable.of(found)

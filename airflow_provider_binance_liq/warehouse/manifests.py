@@ -135,7 +135,7 @@ def _flatten(given: object) -> Iterator[Manifest]:
 def _from_text(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"the text {text[:80]!r} is no manifest: {error}"
         raise InconsistentManifest(message) from error
 
@@ -149,4 +149,8 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         message = f"the manifest has {text!r}, an instant without a time zone"
         raise InconsistentManifest(message)
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        message = f"the manifest has {text!r}, an instant outside the calendar in UTC"
+        raise InconsistentManifest(message) from error

@@ -24,16 +24,19 @@ class LoadOperator(BaseOperator):
     The XCom is a summary: `windows`, `windows_skipped`, `rows`, `inserted`, `updated`, `unchanged` and
     `missing`. Without any manifest, as when every extraction was skipped, the task is skipped.
 
+    :param destination: where the extracting tasks wrote to: objects are read only below it, and by its own
+        connection. Without it, whoever writes the manifests is trusted with where their objects are.
     :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
     :raises RetryableError: a retry may succeed, unchanged.
     """
 
-    template_fields: Sequence[str] = ("manifests",)
+    template_fields: Sequence[str] = ("manifests", "destination")
     ui_color = "#dcefe0"
 
-    def __init__(self, *, manifests: Any, **kwargs: Any) -> None:
+    def __init__(self, *, manifests: Any, destination: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.manifests = manifests
+        self.destination = destination
 
     def engine(self) -> Engine:
         """Return the warehouse to load into."""
@@ -44,7 +47,7 @@ class LoadOperator(BaseOperator):
         from airflow_provider_binance_liq.warehouse.load import load
 
         try:
-            summary = load(self.engine(), self.manifests)
+            summary = load(self.engine(), self.manifests, destination=self.destination)
         except PermanentError as error:
             message = f"{type(error).__name__}: {error}"
             raise AirflowFailException(message) from error
@@ -61,11 +64,12 @@ class ObjectStorageToDuckDBOperator(LoadOperator):
     and are then retried as Airflow was told to.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection.
     :param database: path of the file, made if it is not there, or `md:<database>`.
     :param wait_s: how many seconds to wait for others who write.
     """
 
-    template_fields: Sequence[str] = ("manifests", "database")
+    template_fields: Sequence[str] = ("manifests", "destination", "database")
 
     def __init__(self, *, database: str, wait_s: float = 300.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -89,12 +93,13 @@ class ObjectStorageToPostgresOperator(LoadOperator):
     then retried as Airflow was told to; readers are never held up.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection.
     :param postgres_conn_id: the connection to the database.
     :param schema: schema of the tables, which has to be there; without it, the user's search path decides.
     :param wait_s: how many seconds to wait for others who write.
     """
 
-    template_fields: Sequence[str] = ("manifests", "postgres_conn_id", "schema")
+    template_fields: Sequence[str] = ("manifests", "destination", "postgres_conn_id", "schema")
 
     def __init__(
         self,
@@ -129,13 +134,14 @@ class ObjectStorageToIcebergOperator(LoadOperator):
     Airflow was told to; readers are never held up. Rows are committed before their windows.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection.
     :param catalog: the catalog's name, by which PyIceberg's own configuration knows it.
     :param namespace: namespace of the tables, made if it is not there; levels are joined by points.
     :param iceberg_conn_id: the connection to the catalog; without it, PyIceberg's configuration alone counts.
     :param wait_s: how many seconds to repeat a load that others overtake.
     """
 
-    template_fields: Sequence[str] = ("manifests", "catalog", "namespace", "iceberg_conn_id")
+    template_fields: Sequence[str] = ("manifests", "destination", "catalog", "namespace", "iceberg_conn_id")
 
     def __init__(
         self,

@@ -177,6 +177,7 @@ def test_another_schema_version_is_refused_by_its_number(version):
         ("[]", "a JSON list"),
         ("null", "a JSON NoneType"),
         (b"\xff\xfe", "not JSON"),
+        ("[" * 100_000 + "]" * 100_000, "not JSON"),
     ],
 )
 def test_what_is_no_manifest_is_refused(text, message):

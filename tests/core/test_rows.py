@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
-from airflow_provider_binance_liq.core.rows import Key, UnreadableBody, one_line, read_page
+from airflow_provider_binance_liq.core.rows import Key, UnreadableBody, one_line, read_page, read_row
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 BY_TIME = get_endpoint("usdm_futures")
@@ -195,6 +195,7 @@ BAD_BODIES = {
     "UTF-16": "[]".encode("utf-16"),
     "two documents": b"[][]",
     "a comma too many": b"[,]",
+    "nested too deep": b"[" * 100_000 + b"]" * 100_000,
 }
 
 
@@ -285,3 +286,10 @@ def test_of_a_long_row_the_first_three_hundred_bytes_are_shown():
     with pytest.raises(UnexpectedRow) as caught:
         read_page(spell(text), BY_TIME)
     assert str(caught.value).endswith(f"(no symbol): {text[:300]}")
+
+
+def test_a_row_that_is_nested_too_deep_is_an_unexpected_row():
+    with pytest.raises(UnexpectedRow):
+        read_row(
+            b'{"symbol":"BTCUSDT","orderId":1,"time":1,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", BY_TIME
+        )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
@@ -11,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
-from airflow_provider_binance_liq.core.windows import Window, compact, epoch_ms, iso, to_datetime
+from airflow_provider_binance_liq.core.windows import (
+    Window,
+    compact,
+    days_earlier,
+    epoch_ms,
+    iso,
+    to_datetime,
+)
 from airflow_provider_binance_liq.exceptions import InvalidInterval
 
 LAST_MS = epoch_ms(datetime(9999, 12, 31, tzinfo=UTC))
@@ -165,3 +173,51 @@ def test_airflows_pendulum_instants_are_the_same_instants(instant):
 
 def test_an_earlier_window_has_the_same_length_and_lies_before_by_the_shift():
     assert Window(DAY_MS, DAY_MS + 7).earlier(5) == Window(DAY_MS - 5, DAY_MS + 2)
+
+
+# --- days before, by the clock of a schedule ------------------------------------------------------------
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def midnight(day, zone=BERLIN):
+    return datetime.combine(day, time(), zone)
+
+
+@given(st.dates(date(2020, 1, 1), date(2030, 12, 31)), st.integers(0, 400))
+def test_the_window_of_some_days_before_is_the_one_that_the_schedule_looked_at_first(day, days):
+    before = day - timedelta(days=days)
+    first = Window.between(midnight(before), midnight(before + timedelta(days=1)))
+    # A run's own instants are in UTC.
+    start, end = (midnight(day + timedelta(days=n)).astimezone(UTC) for n in (0, 1))
+    assert days_earlier(start, end, days, BERLIN) == first
+
+
+@pytest.mark.parametrize("zone", [None, UTC, BERLIN])
+def test_hours_move_by_days_of_twenty_four_hours_so_that_each_is_met_once(zone):
+    start = datetime(2026, 3, 29, tzinfo=UTC)
+    hours = [start + timedelta(hours=n) for n in range(25)]
+    moved = [days_earlier(one, other, 80, zone) for one, other in pairwise(hours)]
+    first = Window.between(start, hours[-1]).earlier(80 * 86_400_000)
+    assert (moved[0].start_ms, moved[-1].end_ms) == (first.start_ms, first.end_ms)
+    assert all(one.end_ms == other.start_ms for one, other in pairwise(moved))
+
+
+@pytest.mark.parametrize("days", [21_000, 800_000])
+def test_days_before_the_calendar_are_no_window(days):
+    start = datetime(2026, 10, 10, tzinfo=UTC)
+    with pytest.raises(InvalidInterval):
+        days_earlier(start, start + timedelta(days=1), days, BERLIN)
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
+        datetime.max.replace(tzinfo=UTC),  # which rounds up to a millisecond that has no name
+    ],
+)
+def test_an_instant_at_the_calendars_edge_is_refused_by_name(instant):
+    with pytest.raises(InvalidInterval, match="outside the calendar"):
+        epoch_ms(instant)

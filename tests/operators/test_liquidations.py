@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import signal
+import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pendulum
 import pytest
 import time_machine
+from airflow.sdk import DAG, CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_provider_binance_liq.client import BinanceClient
@@ -203,6 +207,75 @@ def test_a_second_look_takes_the_window_that_lies_some_days_before_the_interval(
     second = operator(look_back_days=1).execute(interval(DAY + timedelta(days=1)))
     assert second["window"] == first["window"]
     assert second["object"] == first["object"]
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 10, 25), datetime(2026, 10, 26), datetime(2026, 3, 29)])  # noqa: DTZ001
+@pytest.mark.parametrize("days", [1, 80])
+def test_a_second_look_counts_days_as_its_timetable_does(operator, day, days):
+    berlin = pendulum.timezone("Europe/Berlin")
+    with DAG("d", schedule=CronDataIntervalTimetable("0 0 * * *", timezone="Europe/Berlin")):
+        again, once = operator(look_back_days=days), operator(task_id="once")
+
+    def interval_of(local):
+        # As Airflow hands it over: in UTC, whatever the timetable's time zone.
+        ends = [pendulum.instance(local + timedelta(days=n), tz=berlin).in_timezone("UTC") for n in (0, 1)]
+        return dict(zip(("data_interval_start", "data_interval_end"), ends, strict=True))
+
+    assert again._window(interval_of(day)) == once._window(interval_of(day - timedelta(days=days)))
+
+
+def test_without_a_timetable_days_are_those_of_the_intervals_own_zone(operator):
+    berlin = pendulum.timezone("Europe/Berlin")
+    start, end = pendulum.datetime(2026, 10, 25, tz=berlin), pendulum.datetime(2026, 10, 26, tz=berlin)
+    found = operator(look_back_days=1)._window({"data_interval_start": start, "data_interval_end": end})
+    assert str(found) == "[2026-10-23T22:00:00Z, 2026-10-24T22:00:00Z)"
+
+
+@pytest.mark.parametrize("days", [30_000, 999_999_999])
+def test_a_second_look_before_there_was_time_fails_by_name(operator, days):
+    with pytest.raises(AirflowFailException, match="InvalidInterval: usdm_futures"):
+        operator(look_back_days=days).execute(interval(DAY))
+
+
+@pytest.mark.parametrize(
+    "start", [date(2026, 10, 10), 5, "9999-12-31T23:59:59.9999-12:00", "0001-01-01T00:00+14:00"]
+)
+def test_a_start_that_is_no_instant_fails_by_name(operator, start):
+    with pytest.raises(AirflowFailException, match="InvalidInterval: usdm_futures"):
+        operator(start=start, end="2026-10-11T00:00:00Z").execute({})
+
+
+# --- told to end ----------------------------------------------------------------------------------------
+
+
+def test_a_task_that_is_told_to_end_stops_at_once_and_leaves_nothing(
+    operator, exchange, tmp_path, monkeypatch
+):
+    temporary = tmp_path / "worker"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    task = operator(extra={"timeout_s": 60})
+    exchange.add_fault(Fault("slow_first_byte", endpoint="usdm_futures", seconds=60))
+    before = signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
+    began_s = time.perf_counter()
+    try:
+        timer.start()
+        with pytest.raises(SystemExit) as caught:
+            task.execute(interval(DAY))
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == 143
+    assert time.perf_counter() - began_s < 30
+    assert list(temporary.iterdir()) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_task_that_has_ended_is_not_stopped_again(operator):
+    task = operator()
+    task.execute(interval(DAY))
+    task.on_kill()
 
 
 def test_rows_that_the_exchange_has_forgotten_fail_the_task_and_are_not_dropped(operator, tmp_path):

@@ -108,7 +108,7 @@ def test_a_database_that_is_none_fails_at_once(lake, failed, database, said):
 
 def test_the_manifests_and_the_database_are_templates():
     task = operator(manifests="{{ params.manifests }}", database="/data/{{ ds }}.duckdb")
-    assert set(task.template_fields) == {"manifests", "database"}
+    assert set(task.template_fields) == {"manifests", "destination", "database"}
     task.render_template_fields({"ds": "2026-10-10", "params": {"manifests": "[]"}})
     assert (task.manifests, task.database) == ("[]", "/data/2026-10-10.duckdb")
 
@@ -141,3 +141,28 @@ def test_a_dag_file_that_imports_it_does_not_import_the_warehouse():
     )
     assert "'duckdb'" not in done.stdout
     assert "landing" not in done.stdout
+
+
+# --- where objects may be read --------------------------------------------------------------------------
+
+
+def test_only_what_lies_below_the_destination_is_read(failed, lake, warehouse, tmp_path):
+    manifest = lake.lay([row(1)]).to_dict()
+    given = {"manifests": [manifest], "database": str(warehouse.path)}
+    with pytest.raises(failed, match=r"InconsistentManifest: .*not below"):
+        operator(destination=f"file://{tmp_path}/elsewhere", **given).execute({})
+    assert operator(destination=f"file://{lake.directory}", **given).execute({})["inserted"] == 1
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/passwd", "{}/../secret.ndjson", "s3://key:sec/ret@b/x.ndjson"])
+@pytest.mark.parametrize("given", [True, False])
+def test_an_address_that_leads_elsewhere_is_not_followed(failed, lake, warehouse, uri, given):
+    manifest = lake.lay([row(1)]).to_dict()
+    manifest["object"]["uri"] = uri.format(f"file://{lake.directory}")
+    (lake.directory.parent / "secret.ndjson").write_text("secret\n")
+    destination = f"file://{lake.directory}" if given else None
+    task = operator(manifests=[manifest], database=str(warehouse.path), destination=destination)
+    with pytest.raises(failed, match="InconsistentManifest") as caught:
+        task.execute({})
+    assert "sec/ret" not in str(caught.value)
+    assert "the object has" not in str(caught.value)

@@ -191,3 +191,18 @@ def test_text_that_looks_like_sql_is_text(lake, warehouse):
 def test_caveats_are_kept_one_a_line(lake, warehouse):
     warehouse.load(changed(lake.lay([row(1)]), "proof.caveats", ["first", "second"]))
     assert warehouse.windows("caveats") == [("first\nsecond",)]
+
+
+# --- what would break a parser or a calendar -------------------------------------------------------------
+
+
+def test_text_that_is_nested_too_deep_is_no_manifest():
+    with pytest.raises(InconsistentManifest, match="is no manifest"):
+        collect("[" * 100_000)
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize("member", ["window.start", "window.end", "extracted_at"])
+def test_an_instant_at_the_calendars_edge_is_refused_by_name(manifests, member, instant):
+    with pytest.raises(InconsistentManifest, match="outside the calendar"):
+        collect(changed(manifests[0], member, instant))

@@ -90,7 +90,7 @@ def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
 def test_its_parameters_are_templated():
     from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToIcebergOperator
 
-    fields = ("manifests", "catalog", "namespace", "iceberg_conn_id")
+    fields = ("manifests", "destination", "catalog", "namespace", "iceberg_conn_id")
     assert ObjectStorageToIcebergOperator.template_fields == fields
 
 

@@ -85,4 +85,9 @@ def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
 def test_its_parameters_are_templated():
     from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToPostgresOperator
 
-    assert ObjectStorageToPostgresOperator.template_fields == ("manifests", "postgres_conn_id", "schema")
+    assert ObjectStorageToPostgresOperator.template_fields == (
+        "manifests",
+        "destination",
+        "postgres_conn_id",
+        "schema",
+    )

@@ -75,7 +75,7 @@ def prepare(
     if not loadables:
         return None
     sources = [_source(one, destination, warehouse) for one in loadables]
-    _hold_against_manifests(loadables, fetch)
+    _hold_against_manifests(loadables, destination, fetch)
     lines = _lines(loadables, sources, (now or _now)())
     name = _name(run, lines)
     key = f"{LOADS}/{name}.jsonl"
@@ -125,13 +125,16 @@ def _url(uri: str) -> str:
     return _CONNECTION.sub(r"\1", uri)
 
 
-def _hold_against_manifests(loadables: Iterable[Loadable], fetch: Fetch | None) -> None:
+def _hold_against_manifests(loadables: Iterable[Loadable], destination: str, fetch: Fetch | None) -> None:
     """Fetch each object, which checks it, and forget it again."""
-    from airflow_provider_binance_liq.landing import fetch_object
+    from airflow_provider_binance_liq.landing import fetch_object, locate
 
     for one in loadables:
         with tempfile.TemporaryDirectory(prefix="binance-liq-check-") as directory:
-            (fetch or fetch_object)(one.manifest, Path(directory))
+            if fetch:
+                fetch(one.manifest, Path(directory))
+            else:
+                fetch_object(one.manifest, Path(directory), at=locate(one.manifest, destination))
 
 
 def _lines(loadables: Sequence[Loadable], sources: Sequence[Source], loaded_at: datetime) -> str:

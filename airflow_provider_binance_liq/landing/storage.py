@@ -1,0 +1,200 @@
+"""Single steps in a store: each is whole or not at all, and each failure is a `StorageError` that says what.
+
+Stores have no common transactions and no common rename. What is relied on: an upload to an object store
+becomes visible whole, at its end; a file of a file system is renamed over another one in one step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+
+CHUNK: Final = 1024 * 1024
+#: what stands after two slashes would be a host, and is taken as a directory below the current one
+_TWO_SLASHES: Final = re.compile(r"(file|local)://[^/]")
+#: a password in a URL would be in every log and manifest; a secret key may hold a slash
+_PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://(?!/)[^@]*:[^@]*@", re.IGNORECASE)
+#: stores in which an upload becomes visible whole, at its end
+_ATOMIC_UPLOADS: Final = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
+)
+_LOCAL: Final = frozenset({"", "file", "local"})
+
+
+def open_destination(destination: str) -> ObjectStoragePath:
+    """Resolve a destination's URL, and see that the connection it names is there.
+
+    A missing connection would silently become anonymous access.
+
+    :raises InvalidRequest: it is no such URL, or its connection does not exist.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    text = str(destination or "").strip()
+    if not text:
+        raise InvalidRequest(
+            "destination is empty; give a URL such as file:///lake or s3://aws_default@bucket/prefix"
+        )
+    see_no_password(text)
+    if "://" not in text and not text.startswith("/"):
+        message = f"destination {text!r} is relative; give a URL such as file:///lake or s3://aws_default@b"
+        raise InvalidRequest(message)
+    if _TWO_SLASHES.match(text):
+        message = f"destination {text!r} is relative; a local path takes three slashes, as in file:///lake"
+        raise InvalidRequest(message)
+    try:
+        path = ObjectStoragePath(text if "://" in text else f"file://{text}")
+        if path.conn_id:
+            _see_connection(path.conn_id, text)
+        path.fs  # noqa: B018 - resolving it tells whether there is such a store
+    except InvalidRequest:
+        raise
+    except Exception as error:
+        message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}"
+        raise InvalidRequest(message) from error
+    return path
+
+
+def see_no_password(url: str) -> None:
+    """See that a URL can be shown.
+
+    :raises InvalidRequest: it holds a password; the message does not repeat it.
+    """
+    if _PASSWORD.search(url):
+        raise InvalidRequest(
+            "destination holds a password; name an Airflow connection instead, as in s3://aws_default@bucket"
+        )
+
+
+def _see_connection(conn_id: str, destination: str) -> None:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        message = (
+            f"destination {destination!r} names the connection {conn_id!r}, which does not exist; without it "
+            "the store would be accessed anonymously"
+        )
+        raise InvalidRequest(message) from error
+
+
+def key_of(path: ObjectStoragePath) -> str:
+    """Return a path as its store knows it."""
+    return str(path.path)
+
+
+def uploads_whole(target: ObjectStoragePath) -> bool:
+    """Tell whether it is an object store: no directories, and an upload becomes visible at its end."""
+    return (target.protocol or "file") in _ATOMIC_UPLOADS
+
+
+def is_local(target: ObjectStoragePath) -> bool:
+    """Tell whether it is this machine's file system."""
+    return target.protocol in _LOCAL
+
+
+def make_directory(directory: ObjectStoragePath) -> None:
+    """Make a directory where the store has some; an object store might make a bucket instead."""
+    if not uploads_whole(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def put(local: Path, target: ObjectStoragePath) -> None:
+    """Publish a local file in one step."""
+    if uploads_whole(target):
+        target.fs.put_file(str(local), key_of(target))
+        return
+    hidden = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        target.fs.put_file(str(local), key_of(hidden))
+        target.fs.mv(key_of(hidden), key_of(target))
+    except BaseException:
+        if target.fs.exists(key_of(hidden)):
+            target.fs.rm_file(key_of(hidden))
+        raise
+
+
+def move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
+    """Put what lies at `source` to `target`, in one step; in an object store `source` stays as well."""
+    if uploads_whole(target):
+        target.fs.cp_file(key_of(source), key_of(target))
+    else:
+        target.fs.mv(key_of(source), key_of(target))
+
+
+def read_if_there(path: ObjectStoragePath) -> bytes | None:
+    """Read a small file; None where there is none."""
+    try:
+        # In one request, where opening it would ask for its size first.
+        text: bytes = path.fs.cat_file(key_of(path))
+    except FileNotFoundError:
+        return None
+    return text
+
+
+def see_stored(target: ObjectStoragePath, sha256: str) -> None:
+    """Read back what was written: an upload may be cut short, or another run may have come in between.
+
+    :raises StorageError: it is not what was written.
+    """
+    if stored_sha256(target) != sha256:
+        message = (
+            f"{target} is not what was written to it: the upload was cut short, or another run of the same "
+            "window is writing a different answer. Running again repairs it"
+        )
+        raise StorageError(message)
+
+
+def stored_sha256(target: ObjectStoragePath) -> str | None:
+    """Take the checksum of a stored object; None where there is none."""
+    checksum = hashlib.sha256()
+    try:
+        with target.fs.open(key_of(target), "rb") as file:
+            for chunk in iter(lambda: file.read(CHUNK), b""):
+                checksum.update(chunk)
+    except FileNotFoundError:
+        return None
+    return checksum.hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Take the checksum of a local file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def storing(verb: str, what: Any) -> Iterator[None]:
+    """Turn whatever a store raises into a `StorageError` that says what was done to what."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_describe(verb, what, error)) from error
+    except Exception as error:
+        # Every store has errors of its own; what they have in common is that storage failed.
+        if type(error).__module__.startswith("airflow_provider_binance_liq"):
+            raise
+        raise StorageError(_describe(verb, what, error)) from error
+
+
+def _describe(verb: str, what: Any, error: Exception) -> str:
+    said = f"cannot {verb} {what}: {type(error).__name__}: {error}."
+    if verb == "read":
+        return f"{said} Nothing was changed; once it can be read, running again goes on"
+    return (
+        f"{said} Nothing half-written is visible; once the destination can be reached and written to, "
+        "running again repairs it"
+    )
