@@ -16,7 +16,7 @@ from airflow_provider_binance_liq.simulator.simulator import Simulator
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fixed_clock")]
+pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 
 DAGS = REPOSITORY / "dags/warehouses"
 NAMES = {name: f"binance_liquidations_to_{name}" for name in WAREHOUSES}

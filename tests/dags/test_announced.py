@@ -11,6 +11,8 @@ from sample_dags import connect
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture(autouse=True)
 def exchange(monkeypatch, fixed_clock):

@@ -16,7 +16,7 @@ DAY_MS = 86_400_000
 EXTRACTS = [f"extract_{name}" for name in ENDPOINTS]
 LOADS = ["load_into_duckdb", "load_into_postgres"]
 
-pytestmark = pytest.mark.usefixtures("fixed_clock")
+pytestmark = [pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 
 
 @pytest.fixture

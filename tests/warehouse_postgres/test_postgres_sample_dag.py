@@ -14,7 +14,7 @@ from airflow_provider_binance_liq.simulator.simulator import Simulator
 sys.path.append(str(Path(__file__).parents[1] / "dags"))
 from sample_dags import configure, connect, in_state, read_dag, states
 
-pytestmark = pytest.mark.usefixtures("fixed_clock")
+pytestmark = [pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 
 
 @pytest.fixture
