@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +19,23 @@ READS_A_CLOCK = re.compile(
     r"|fixed_clock|recent_day)\b"
 )
 #: modules that are no tests, and whose tests are marked
-HELPERS = {"conftest.py", "fixed_days.py", "scripted.py", "drive.py"}
+HELPERS = {"conftest.py", "fixed_days.py", "scripted.py", "drive.py", "sitecustomize.py"}
 
 
 def test_every_test_that_reads_a_clock_is_run_on_other_days_too():
     reading = [path for path in TESTS.rglob("*.py") if READS_A_CLOCK.search(path.read_text())]
     unmarked = [path for path in reading if "pytest.mark.clock" not in path.read_text()]
     assert {path.name for path in unmarked} <= HELPERS
+
+
+@pytest.mark.clock
+@pytest.mark.skipif("TESTS_BEGIN_AT" not in os.environ, reason="the command is not run at another instant")
+def test_a_command_at_another_instant_is_there_with_all_its_children():
+    begin = datetime.fromisoformat(os.environ["TESTS_BEGIN_AT"])
+    command = [sys.executable, "-P", "-c", "import time; print(time.time())"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+    for now_s in (time.time(), float(told)):
+        assert 0 <= now_s - begin.timestamp() < timedelta(hours=6).total_seconds()
 
 
 @pytest.mark.clock
@@ -48,5 +61,6 @@ def test_the_history_has_rows_on_the_fixed_days_that_tests_load(fixed_clock):
 
     assert all(rows(3, endpoint) for endpoint in ENDPOINTS)
     assert rows(6, "margin")
+    assert rows(8, "margin") or rows(8, "usdm_futures")
     for days_ago in (4, 5, 6):
         assert any(rows(days_ago, endpoint) for endpoint in ("usdm_futures", "coinm_futures", "margin"))
