@@ -6,8 +6,8 @@ Python reads this module as it starts, whatever it runs. The shift is chosen onc
 so that all of them agree. Waits are measured by the monotonic clock, which stays. Debian's faketime, which
 would reach C too, breaks Python's `time.sleep` or the timeouts of its locks, however it treats that clock.
 
-A database server keeps the real time, and Airflow's scheduler asks it: nothing that runs a whole Airflow belongs
-here, only what runs DAGs within the test.
+A database server keeps the real time, and Airflow's scheduler asks it: nothing that runs a whole Airflow
+belongs here, only what runs DAGs within the test.
 """
 
 import os
