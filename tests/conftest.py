@@ -66,6 +66,15 @@ def start(tmp_path):
         yield begin
 
 
+@pytest.fixture
+def fixed_clock():
+    """Let the test live at an instant that is the same on every day; see `fixed_days`."""
+    from fixed_days import travel
+
+    with travel():
+        yield
+
+
 @pytest.fixture(scope="session")
 def airflow_database():
     """A migrated metadata database, for the tests that run whole DAGs."""

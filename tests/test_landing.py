@@ -168,6 +168,7 @@ def test_nothing_lies_there_but_the_object_and_its_manifest(lake, scratch):
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.clock
 def test_the_same_rows_give_the_same_key_and_the_same_bytes(lake, scratch, compression, time_machine_travel):
     first, at = land(lake, scratch, compression=compression)
     before = at.object.read_bytes()

@@ -185,6 +185,7 @@ def test_an_instant_is_in_utc_unless_it_names_its_zone(tell):
     assert (told["start"], told["end"]) == ("2026-08-03T02:00:00Z", "2026-08-04T00:00:00Z")
 
 
+@pytest.mark.clock
 def test_without_now_retention_is_judged_now(tell, monkeypatch):
     monkeypatch.setattr("airflow_provider_binance_liq.plan.time.time", lambda: 1_793_491_200.0)
     assert tell(*NINETY_DAYS[:4], "--json").json["now"] == "2026-11-01T00:00:00Z"

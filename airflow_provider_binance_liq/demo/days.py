@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: well within the 90 days that the exchange is documented to keep
 MOST_DAYS: Final = 30
@@ -27,6 +27,10 @@ class Days:
 
     def __len__(self) -> int:
         return (self.last - self.first).days + 1
+
+    def through(self, days: Iterable[date | None]) -> Days:
+        """Return these days and all up to the last of the others; None is no day."""
+        return Days(self.first, max(self.last, *filter(None, days), self.last))
 
     @property
     def start_ms(self) -> int:

@@ -1,6 +1,7 @@
 """The demo's own directory: one demo at a time in it, and the leftovers of an earlier one removed.
 
-Only what a demo made is ever removed; a directory that holds anything else is refused.
+Only what a demo made is ever removed; a directory that holds anything else is refused. So is one that
+somebody else may write to, since a link put there would lead the demo's writing to a file of their choice.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 #: says that a directory is a demo's; locked while the demo runs
 MARKER: Final = "binance-liq-demo.json"
 _OWN: Final = ("airflow_home", "logs", "lake", "warehouse")
+_ROOT: Final = 0
+_PRIVATE: Final = 0o700
+_OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: appended to, as Airflow's and our own logs are; a link is not followed
+_OPEN_MARKER: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
@@ -43,7 +50,11 @@ class Directory:
             path = Path(tempfile.mkdtemp(prefix="binance-liq-demo-")).resolve()
         else:
             path = _existing_or_new(wanted)
-        lock = _lock(path)
+        opened = _open(path)
+        try:
+            lock = _lock(path, opened)
+        finally:
+            os.close(opened)
         directory = cls(path, wanted is None, lock)
         directory._clear()
         return directory
@@ -108,24 +119,71 @@ class Directory:
 def _existing_or_new(wanted: Path) -> Path:
     try:
         path = wanted.expanduser().resolve()
-        path.mkdir(parents=True, exist_ok=True)
-        content = {entry.name for entry in path.iterdir()}
+        for parent in path.parents:
+            _require_safe_parent(path, parent)
+        path.mkdir(_PRIVATE, parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"--directory {wanted} cannot be used: {reason}"
         raise DemoFailed(message) from error
-    if content and MARKER not in content:
-        message = f"{path} is not empty and no demo made it; name a new or an empty directory"
-        raise DemoFailed(message)
     return path
 
 
-def _lock(path: Path) -> IO[str]:
+def _require_safe_parent(path: Path, parent: Path) -> None:
+    """Refuse a directory that somebody else could put another one in the place of."""
+    if not parent.is_dir():
+        return
+    found = parent.stat()
+    # In a directory such as /tmp, everybody may only replace what is their own.
+    shared = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+    if found.st_uid not in {_ROOT, os.geteuid()} or shared:
+        message = (
+            f"{path} lies in {parent}, where somebody else could put another directory in its place; "
+            "name one that lies in directories of yours"
+        )
+        raise DemoFailed(message)
+
+
+def _open(path: Path) -> int:
+    """Open the directory itself, and look at what was opened: a path may lead elsewhere the next time.
+
+    :raises DemoFailed: when it is not its user's alone, or holds what no demo made.
+    """
     try:
-        lock = (path / MARKER).open("a+", encoding="utf-8")
+        opened = os.open(path, _OPEN_DIRECTORY)
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}"
+        message = f"{path} cannot be opened: {error.strerror}"
         raise DemoFailed(message) from error
+    try:
+        _require_own(path, os.fstat(opened))
+        with os.scandir(opened) as entries:
+            _require_demos(path, {entry.name for entry in entries})
+    except BaseException:
+        os.close(opened)
+        raise
+    return opened
+
+
+def _require_own(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        message = f"{path} belongs to another user, who could lead the demo's files elsewhere; name another"
+        raise DemoFailed(message)
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        message = (
+            f"others may write to {path}, and could lead the demo's files elsewhere; "
+            f"take that from them (chmod go-w), or name another"
+        )
+        raise DemoFailed(message)
+
+
+def _require_demos(path: Path, content: set[str]) -> None:
+    if content and MARKER not in content:
+        message = f"{path} is not empty and no demo made it; name a new or an empty directory"
+        raise DemoFailed(message)
+
+
+def _lock(path: Path, directory: int) -> IO[str]:
+    lock = os.fdopen(_open_marker(path, directory), "a+", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -133,6 +191,21 @@ def _lock(path: Path) -> IO[str]:
         lock.close()
         raise DemoFailed(message) from None
     return lock
+
+
+def _open_marker(path: Path, directory: int) -> int:
+    try:
+        marker = os.open(MARKER, _OPEN_MARKER, 0o600, dir_fd=directory)
+    except OSError as error:
+        message = f"{path / MARKER} cannot be written: {error.strerror}"
+        raise DemoFailed(message) from error
+    found = os.fstat(marker)
+    # Of a file with a second name, the other one may be anybody's.
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+        os.close(marker)
+        message = f"{path / MARKER} is no file that a demo made; name a new or an empty directory"
+        raise DemoFailed(message)
+    return marker
 
 
 def _who(lock: IO[str]) -> str:

@@ -11,15 +11,17 @@ import secrets
 import socket
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-#: only this machine: whoever reaches the demo's interface is its administrator
+    from airflow_provider_binance_liq.demo.login import Login
+
+#: only this machine; who signs in there is the administrator
 HOST: Final = "127.0.0.1"
 FAVOURITE_PORT: Final = 8080
 _FREE_PORTS_TRIED: Final = 10
@@ -28,6 +30,8 @@ PARALLELISM: Final = 4
 #: Airflow's own, libpq's own, and what would turn a library's warning into its failure
 _DROPPED_PREFIXES: Final = ("AIRFLOW", "_AIRFLOW", "PG", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONSTARTUP")
 _NO_PROXY: Final = f"{HOST},localhost"
+#: plugins of the demo's Airflow, and of no other
+_PLUGINS: Final = Path(__file__).resolve().parent / "airflow_plugins"
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
@@ -39,7 +43,14 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def airflow_environment(
-    user: Mapping[str, str], *, home: Path, logs: Path, dags: Path, database_url: str, port: int
+    user: Mapping[str, str],
+    *,
+    home: Path,
+    logs: Path,
+    dags: Path,
+    database_url: str,
+    port: int,
+    login: Login,
 ) -> dict[str, str]:
     """Return the environment of every component."""
     url = f"http://{HOST}:{port}"
@@ -49,7 +60,7 @@ def airflow_environment(
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": PARALLELISM,
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,
+        "CORE__PLUGINS_FOLDER": _PLUGINS,
         "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "DATABASE__SQL_ALCHEMY_CONN": database_url,
         "API__HOST": HOST,
@@ -63,6 +74,7 @@ def airflow_environment(
         "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": logs / "dag_processor",
         "LOGGING__COLORED_CONSOLE_LOG": False,
         "USAGE_DATA_COLLECTION__ENABLED": False,
+        **login.settings,
     }
     return inherited(user) | {
         "AIRFLOW_HOME": str(home),

@@ -6,6 +6,7 @@ order things end.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import nullcontext, suppress
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 #: the API server takes longer than this to end, and has nothing to save
 _GRACE_S: Final = 3.0
 _POLL_S: Final = 0.1
+_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Processes:
     ) -> Child:
         """Start `command`; what it prints is appended to `<name>.log`."""
         path = self.log(name)
-        with path.open("ab") as log, self._held():
+        with os.fdopen(os.open(path, _APPEND, 0o600), "ab") as log, self._held():
             child = Child(name, self._spawn(command, environment, log, owner), path)
             self._children.append(child)
             self._tell_guard(f"session {child.process.pid}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 from airflow_provider_binance_liq.demo.rest import NotReachable
+from airflow_provider_binance_liq.demo.tail import tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ _POLL_S: Final = 1.0
 _ENDED_TASKS: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 #: a busy machine keeps Airflow's interface from answering now and then
 _MOST_SILENCES: Final = 5
+_FAILED_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +105,15 @@ def task_log(logs: Path, dag_id: str, task: TaskInstance) -> Path:
     if task.map_index >= 0:
         directory /= f"map_index={task.map_index}"
     return directory / f"attempt={task.try_number}.log"
+
+
+def failures(logs: Path, dag_id: str, progress: Progress) -> list[str]:
+    """Return what failed, with the end of its logs."""
+    lines = [f"Run {run.run_id} ended as {run.state}." for run in progress.failed_runs]
+    # One of each task: what fails on one day mostly fails on every day, for the same reason.
+    by_name = {task.task_id: task for task in reversed(progress.failed_tasks)}
+    for task in list(by_name.values())[:_FAILED_SHOWN]:
+        log = task_log(logs, dag_id, task)
+        lines += ["", f"Task {task.task_id} of {task.run_id} failed; the end of {log}:"]
+        lines += [f"    {line}" for line in tail(log)]
+    return lines

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_binance_liq.demo.days import Days
+    from airflow_provider_binance_liq.simulator import Stats
 
 #: differences shown per endpoint and kind; the rest is counted
 _SHOWN: Final = 3
@@ -208,6 +209,14 @@ class Report:
             if len(found) > _SHOWN:
                 lines.append(f"... and {len(found) - _SHOWN:,} more {kind} of {endpoint}")
         return lines
+
+
+def manners(stats: Stats) -> str:
+    """Say how the exchange was treated: whoever uses up an address's weight stops its trading too."""
+    return (
+        f"Asked:   {stats.requests:,} requests, {stats.throttled or 'none'} of them refused with 429, "
+        f"at most {stats.highest_share:.0%} of a minute's weight used"
+    )
 
 
 def _cell(window: Window | None) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow_provider_binance_liq.demo.days import Days
+    from airflow_provider_binance_liq.demo.login import Login
 
 _TIMEOUT_S: Final = 20.0
 #: most items of one answer, by Airflow's own setting
@@ -76,9 +77,10 @@ class AirflowApi:
             return ["api_server"]
         return [name for name in _COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
 
-    def sign_in(self) -> None:
+    def sign_in(self, login: Login) -> None:
         """Fetch the token that every further call needs."""
-        token = self._call("GET", "/auth/token")["access_token"]
+        body = {"username": login.user, "password": login.password}
+        token = self._call("POST", "/auth/token", body=body)["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def has_dag(self, dag_id: str) -> bool:

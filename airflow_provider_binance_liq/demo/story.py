@@ -16,10 +16,11 @@ from airflow_provider_binance_liq.demo.console import labelled
 from airflow_provider_binance_liq.demo.directory import Directory
 from airflow_provider_binance_liq.demo.environment import HOST, PARALLELISM, Port, airflow_environment
 from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
+from airflow_provider_binance_liq.demo.login import Login
 from airflow_provider_binance_liq.demo.postgres import Postgres
 from airflow_provider_binance_liq.demo.processes import Processes
-from airflow_provider_binance_liq.demo.progress import follow, task_log
-from airflow_provider_binance_liq.demo.report import Report, read_warehouse
+from airflow_provider_binance_liq.demo.progress import failures, follow
+from airflow_provider_binance_liq.demo.report import Report, manners, read_warehouse
 from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.demo.tail import tail
 from airflow_provider_binance_liq.simulator import Settings, Simulator
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.demo.days import Days
     from airflow_provider_binance_liq.demo.interrupts import Interrupts
     from airflow_provider_binance_liq.demo.progress import Progress
-    from airflow_provider_binance_liq.simulator import Stats
 
 DAG_ID: Final = "binance_liquidations"
 CONNECTION: Final = "binance_default"
@@ -42,7 +42,6 @@ _VARIABLE: Final = "binance_liquidations"
 _WEIGHT_SHARE: Final = 1.0
 _BACKFILL_LIMIT_S: Final = 900.0
 _POLL_S: Final = 1.0
-_FAILED_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,7 @@ class _Running:
     processes: Processes
     api: AirflowApi
     url: str
+    login: Login
 
 
 class Story:
@@ -96,7 +96,7 @@ class Story:
             try:
                 running = self._start(stack, directory, port)
                 progress = self._backfill(running)
-                faults = [*_failures(directory, progress), *self._check(running, directory)]
+                faults = [*failures(directory.logs, DAG_ID, progress), *self._check(running, directory)]
                 self._succeeded = not faults
                 self._conclude(directory, faults)
                 if self._wishes.stay:
@@ -118,6 +118,7 @@ class Story:
         dags = airflow.sample_dags()
         simulator = self._start_simulator(stack)
         processes, database_url = self._start_postgres(stack, directory)
+        login = Login.make(directory.airflow_home)
         environment = airflow_environment(
             os.environ,
             home=directory.airflow_home,
@@ -125,11 +126,12 @@ class Story:
             dags=dags,
             database_url=database_url,
             port=port.number,
+            login=login,
         )
         api = AirflowApi(_url(port))
         stack.callback(api.close)
-        self._start_airflow(processes, environment, api)
-        running = _Running(simulator, processes, api, _url(port))
+        self._start_airflow(processes, environment, api, login)
+        running = _Running(simulator, processes, api, _url(port), login)
         self._configure_airflow(running, directory)
         return running
 
@@ -159,14 +161,16 @@ class Story:
             outcome.append("ready to hold Airflow's metadata")
         return processes, postgres.url
 
-    def _start_airflow(self, processes: Processes, environment: dict[str, str], api: AirflowApi) -> None:
+    def _start_airflow(
+        self, processes: Processes, environment: dict[str, str], api: AirflowApi, login: Login
+    ) -> None:
         with self._console.phase("Airflow", "creating its tables") as outcome:
             airflow.create_tables(processes, environment)
             outcome.append("tables created")
         with self._console.phase("Airflow", "starting its four components") as outcome:
             airflow.start_components(processes, environment)
             airflow.wait_until_healthy(processes, api, self._show("Airflow"))
-            api.sign_in()
+            api.sign_in(login)
             airflow.wait_for_dag(processes, api, DAG_ID)
             outcome.append("API server, scheduler, DAG processor and triggerer are healthy")
 
@@ -213,13 +217,15 @@ class Story:
         """Show what is in the warehouse, and return what is not as it has to be."""
         if not directory.warehouse.exists():
             return [f"There is no warehouse at {directory.warehouse}: no run has loaded anything."]
-        wanted = self._days
         with self._console.phase("Check", "comparing") as outcome:
+            warehouse = read_warehouse(directory.warehouse)
+            # Where midnight has passed, Airflow has added the run of the day that is over since then.
+            wanted = self._days.through(window.day for window in warehouse.windows)
             cascades = running.simulator.cascade_days(wanted.start_ms, wanted.end_ms)
             exchange = _history(running.simulator, wanted)
-            report = Report(wanted, cascades, exchange, read_warehouse(directory.warehouse))
+            report = Report(wanted, cascades, exchange, warehouse)
             outcome.append("every row of the warehouse compared with the exchange's own history")
-        for line in (*report.lines(), _manners(running.simulator.stats)):
+        for line in (*report.lines(), manners(running.simulator.stats)):
             self._console.say(line)
         return report.faults()
 
@@ -233,10 +239,12 @@ class Story:
 
     def _stay(self, running: _Running, directory: Directory) -> None:
         """Keep everything up until a signal ends it, which is no interruption then."""
+        login = running.login
         kept = "removes all that" if directory.temporary else f"keeps what is in {directory.path}"
         for line in (
             "",
-            f"Airflow's pages:    {running.url}   (no password: they open signed in as administrator)",
+            f"Airflow's pages:    {running.url}",
+            f"Sign in there as:   {login.user}, password {login.password}   (made for this demo alone)",
             f"The backfill there: {running.url}/dags/{DAG_ID}/backfills",
             f"Objects, manifests: {directory.lake}",
             f"Warehouse (DuckDB): {directory.warehouse}",
@@ -280,14 +288,6 @@ def dag_settings(directory: Directory) -> dict[str, Any]:
     }
 
 
-def _manners(stats: Stats) -> str:
-    """Say how the exchange was treated: whoever uses up an address's weight stops its trading too."""
-    return (
-        f"Asked:   {stats.requests:,} requests, {stats.throttled or 'none'} of them refused with 429, "
-        f"at most {stats.highest_share:.0%} of a minute's weight used"
-    )
-
-
 def _history(simulator: Simulator, wanted: Days) -> dict[str, list[str]]:
     """Return the text of every row that the exchange has, per endpoint."""
     between = {"start_ms": wanted.start_ms, "end_ms": wanted.end_ms}
@@ -295,17 +295,6 @@ def _history(simulator: Simulator, wanted: Days) -> dict[str, list[str]]:
         name: [body.decode() for body in simulator.truth(name, account=ACCOUNT, **between)]
         for name in ENDPOINTS
     }
-
-
-def _failures(directory: Directory, progress: Progress) -> list[str]:
-    lines = [f"Run {run.run_id} ended as {run.state}." for run in progress.failed_runs]
-    # One of each task: what fails on one day mostly fails on every day, for the same reason.
-    by_name = {task.task_id: task for task in reversed(progress.failed_tasks)}
-    for task in list(by_name.values())[:_FAILED_SHOWN]:
-        log = task_log(directory.logs, DAG_ID, task)
-        lines += ["", f"Task {task.task_id} of {task.run_id} failed; the end of {log}:"]
-        lines += [f"    {line}" for line in tail(log)]
-    return lines
 
 
 def _url(port: Port) -> str:

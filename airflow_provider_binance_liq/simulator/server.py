@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.simulator.exchange import Request
+from airflow_provider_binance_liq.simulator.responses import error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 #: the only address that is ever bound
 LOOPBACK: Final = "127.0.0.1"
+#: names that a request may be addressed to; a page in a browser can give 127.0.0.1 a name of its own, which
+#: its requests then carry (DNS rebinding)
+_NAMES: Final = frozenset({LOOPBACK, "localhost"})
+_MISDIRECTED: Final = 421
 _DRIPS: Final = 20
 _BACKLOG: Final = 256
 #: with this, closing a socket resets the connection instead of ending it
@@ -109,6 +114,10 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if length:
             self.rfile.read(length)
+        host = self.headers.get("Host", LOOPBACK)
+        if host.partition(":")[0].lower() not in _NAMES:
+            self._send(error(_MISDIRECTED, -1, "This is a simulator on 127.0.0.1, and no other host."))
+            return
         path, _, query = self.path.partition("?")
         request = Request(
             method=self.command,

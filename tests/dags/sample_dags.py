@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,11 +35,6 @@ def configure(monkeypatch: pytest.MonkeyPatch, home: Path, **members: Any) -> No
     """Set the Variable of the sample DAGs."""
     common = {"connections": ["binance_demo"], "destination": f"file://{home / 'lake'}"}
     monkeypatch.setenv("AIRFLOW_VAR_BINANCE_LIQUIDATIONS", json.dumps(common | members))
-
-
-def recent_day(days_ago: int = 3) -> datetime:
-    """Give each test a day of its own: `dag.test` goes on with the run that a day already has."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
 
 
 def states(run: Any) -> dict[tuple[str, int], str]:

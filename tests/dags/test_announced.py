@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sample_dags import connect, recent_day
+from fixed_days import recent_day
+from sample_dags import connect
 
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture(autouse=True)
-def exchange(monkeypatch):
+def exchange(monkeypatch, fixed_clock):
     with Simulator(Settings(seed=7)) as simulator:
         connect(monkeypatch, simulator, "binance_demo")
         yield simulator

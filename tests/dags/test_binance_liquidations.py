@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sample_dags import configure, connect, in_state, read_dag, recent_day, states
+from fixed_days import recent_day
+from sample_dags import configure, connect, in_state, read_dag, states
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator.settings import Settings
@@ -14,6 +15,8 @@ from airflow_provider_binance_liq.simulator.simulator import Simulator
 DAY_MS = 86_400_000
 EXTRACTS = [f"extract_{name}" for name in ENDPOINTS]
 LOADS = ["load_into_duckdb", "load_into_postgres"]
+
+pytestmark = [pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 
 
 @pytest.fixture
@@ -75,6 +78,7 @@ def test_a_day_comes_into_the_warehouse_and_coming_again_changes_nothing(dag, ex
     start_ms = int((day - timedelta(days=1)).timestamp() * 1000)
     for name in ENDPOINTS:
         truth = exchange.truth(name, start_ms=start_ms, end_ms=start_ms + DAY_MS, account="demo")
+        assert truth, name
         stored = read(database, f"SELECT raw FROM binance_liquidations WHERE endpoint = '{name}'")
         assert sorted(raw for (raw,) in stored) == sorted(body.decode() for body in truth), name
     windows = "SELECT endpoint, complete FROM binance_liquidation_windows"

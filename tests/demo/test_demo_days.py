@@ -49,3 +49,10 @@ def test_days_span_from_the_first_midnight_to_the_one_after_the_last():
 def test_the_instant_of_a_day_is_its_midnight_in_utc():
     assert instant(OCTOBER_10) == datetime(2026, 10, 10, tzinfo=UTC)
     assert epoch_ms(date(1970, 1, 2)) == 86_400_000
+
+
+def test_days_that_came_while_the_demo_was_at_work_are_added():
+    days = Days(date(2027, 12, 27), date(2027, 12, 31))
+    assert days.through([date(2027, 12, 30), None]) == days
+    assert days.through([]) == days
+    assert days.through([date(2028, 1, 1), None]) == Days(date(2027, 12, 27), date(2028, 1, 1))

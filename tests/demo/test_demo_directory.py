@@ -133,6 +133,79 @@ def test_a_directory_that_cannot_be_is_explained(wanted, reason, tmp_path, monke
     assert wanted in str(refused.value)
 
 
+@pytest.fixture
+def victim(tmp_path):
+    """A file that is nobody's business."""
+    path = tmp_path / "victim"
+    path.write_text("irreplaceable")
+    yield path
+    assert path.read_text() == "irreplaceable"
+
+
+@pytest.mark.parametrize("lead", ["symlink_to", "hardlink_to"])
+def test_a_link_in_the_place_of_the_demos_own_file_is_not_followed(lead, tmp_path, victim):
+    wanted = tmp_path / "demo"
+    wanted.mkdir(0o755)
+    getattr(wanted / MARKER, lead)(victim)
+    with pytest.raises(DemoFailed, match=MARKER):
+        Directory.take(wanted)
+
+
+def test_a_link_to_a_file_that_is_not_there_makes_none(tmp_path):
+    wanted = tmp_path / "demo"
+    wanted.mkdir(0o755)
+    (wanted / MARKER).symlink_to(tmp_path / "made")
+    with pytest.raises(DemoFailed, match="cannot be written"):
+        Directory.take(wanted)
+    assert not (tmp_path / "made").exists()
+
+
+def test_what_is_no_file_in_the_place_of_the_demos_own_is_refused(tmp_path):
+    wanted = tmp_path / "demo"
+    wanted.mkdir(0o755)
+    os.mkfifo(wanted / MARKER)
+    with pytest.raises(DemoFailed, match="is no file that a demo made"):
+        Directory.take(wanted)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757, 0o775, 0o1777])
+def test_a_directory_that_others_may_write_to_is_refused_and_untouched(mode, tmp_path):
+    wanted = tmp_path / "demo"
+    wanted.mkdir()
+    wanted.chmod(mode)
+    with pytest.raises(DemoFailed, match=r"others may write to .*chmod go-w"):
+        Directory.take(wanted)
+    assert list(wanted.iterdir()) == []
+
+
+def test_a_directory_of_another_user_is_refused_and_untouched(tmp_path, monkeypatch):
+    wanted = tmp_path / "demo"
+    wanted.mkdir(0o755)
+    somebody = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody)
+    with pytest.raises(DemoFailed, match=r"belongs to another user|somebody else"):
+        Directory.take(wanted)
+    assert list(wanted.iterdir()) == []
+
+
+def test_a_directory_that_somebody_else_could_replace_is_refused(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with pytest.raises(DemoFailed, match=f"lies in {shared}, where somebody else"):
+        Directory.take(shared / "demo")
+    # As /tmp is: there, everybody may only replace what is their own.
+    shared.chmod(0o1777)
+    with Directory.take(shared / "demo"):
+        pass
+
+
+def test_a_directory_that_is_made_can_be_opened_by_its_user_only(tmp_path):
+    with Directory.take(tmp_path / "demo") as directory:
+        assert directory.path.stat().st_mode & 0o777 == 0o700
+        assert (directory.path / MARKER).stat().st_mode & 0o777 == 0o600
+
+
 def test_what_cannot_be_cleared_away_is_named_and_the_directory_let_go(tmp_path):
     with Directory.take(tmp_path):
         pass

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_binance_liq.demo import environment
 from airflow_provider_binance_liq.demo.environment import HOST, Port, airflow_environment, inherited
 from airflow_provider_binance_liq.demo.failure import DemoFailed
+from airflow_provider_binance_liq.demo.login import Login
 
 SECRETS = ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET")
 HOME = Path("/a path with späces/airflow_home")
@@ -24,6 +25,7 @@ def of_airflow(user=(), port=8080):
         dags=Path("/dags"),
         database_url="postgresql+psycopg2://airflow@/postgres?host=/tmp/pg",
         port=port,
+        login=Login(HOME / "passwords.json", "of this demo alone"),
     )
 
 
@@ -86,6 +88,14 @@ def test_airflow_listens_on_this_machine_only_and_is_reached_where_it_listens():
     assert made["AIRFLOW__API__PORT"] == "18080"
     assert made["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18080"
     assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:18080/execution/"
+
+
+def test_nobody_is_administrator_without_the_password_which_no_environment_holds():
+    made = of_airflow()
+    assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+    assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin"
+    assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(HOME / "passwords.json")
+    assert not any("of this demo alone" in value for value in made.values())
 
 
 def test_airflow_writes_into_the_demos_directory_whatever_its_name():

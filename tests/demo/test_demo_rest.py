@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_binance_liq.demo import airflow
 from airflow_provider_binance_liq.demo.days import Days
 from airflow_provider_binance_liq.demo.failure import DemoFailed
+from airflow_provider_binance_liq.demo.login import Login
 from airflow_provider_binance_liq.demo.rest import AirflowApi, NotReachable, Run, TaskInstance
 
 HEALTHY = {
@@ -132,9 +133,12 @@ def test_a_dag_is_there_or_not(scripted, api):
 def test_signed_in_every_call_carries_the_token(scripted, api):
     scripted.answer("/auth/token", {"access_token": "abc"})
     scripted.answer("/api/v2/dags/some", {})
-    api.sign_in()
+    login = Login(Path("/passwords.json"), "of this demo alone")
+    api.sign_in(login)
     api.has_dag("some")
     first, second = scripted.asked
+    assert first[0] == "POST"
+    assert first[3] == {"username": "admin", "password": "of this demo alone"}
     assert "Authorization" not in first[2]
     assert second[2]["Authorization"] == "Bearer abc"
 

@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -23,12 +24,14 @@ from urllib.request import ProxyHandler, build_opener
 
 import psutil
 import pytest
+import requests
 
 from airflow_provider_binance_liq.demo.directory import MARKER
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.clock,
     pytest.mark.timeout(400),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"),
 ]
@@ -302,6 +305,45 @@ def check_the_proof(demo):
     assert "none of them refused with 429" in demo.text
 
 
+def asked(url, path, method="GET", host=None, token=None, **body):
+    """Ask Airflow, under whatever name of a host; return the status and what came back."""
+    headers = {"Host": host} if host else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.request(
+            method, url + path, headers=headers, json=body or None, timeout=20, allow_redirects=False
+        )
+        return answer.status_code, answer.text
+
+
+CONNECTIONS = "/api/v2/connections"
+
+
+def check_that_only_who_knows_the_password_is_administrator(url, user, password):
+    assert asked(url, CONNECTIONS)[0] == 401
+    assert asked(url, "/auth/token")[0] == 403
+    assert asked(url, "/auth/token/login")[0] == 403
+    assert asked(url, "/auth/token", "POST", username=user, password="admin")[0] == 401
+    status, text = asked(url, "/auth/token", "POST", username=user, password=password)
+    assert status == 201
+    assert asked(url, CONNECTIONS, token=json.loads(text)["access_token"])[0] == 200
+
+
+def check_that_a_rebound_name_is_refused(url, user, password):
+    port = port_of(url)
+    assert asked(url, "/api/v2/version", host=f"localhost:{port}")[0] == 200
+    for host in ("rebound.example", f"rebound.example:{port}", f"127.0.0.1.rebound.example:{port}"):
+        assert asked(url, "/api/v2/version", host=host)[0] == 400
+        assert asked(url, "/auth/token", "POST", host=host, username=user, password=password)[0] == 400
+    # No page of another origin may read an answer.
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"{url}/api/v2/version", headers={"Origin": "http://other.example"}, timeout=20)
+        assert "access-control-allow-origin" not in answer.headers
+
+
 def test_it_proves_its_warehouse_beside_other_demos_and_writes_no_secret_anywhere(start, place, tmp_path):
     directory = tmp_path / "a path with späces"
     over = r"^Backfill .*5 of 5 runs.* s\)$"
@@ -389,6 +431,13 @@ def test_without_a_wish_it_stays_up_for_a_browser_until_ctrl_c(start, place):
     with browser.open(backfills, timeout=20) as page:
         assert page.status == 200
         assert "text/html" in page.headers["Content-Type"]
+    user, password = demo.wait_for(r"^Sign in there as: +(\S+), password (\S+) ", 10).groups()
+    check_that_only_who_knows_the_password_is_administrator(url, user, password)
+    check_that_a_rebound_name_is_refused(url, user, password)
+    assert demo.text.count(password) == 1
+    (directory, _) = demo.directory()
+    assert files_with(directory / "logs", exactly(password))[0] == []
+    assert stat.S_IMODE((directory / "airflow_home" / "passwords.json").stat().st_mode) == 0o600
     assert port_of(url) == demo.ui_port()
     demo.signal(signal.SIGINT)
     assert demo.wait(END_S) == 0

@@ -25,6 +25,7 @@ from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.demo import airflow, sessions
 from airflow_provider_binance_liq.demo.environment import HOST, Port, airflow_environment, inherited
 from airflow_provider_binance_liq.demo.failure import DemoFailed
+from airflow_provider_binance_liq.demo.login import Login
 from airflow_provider_binance_liq.demo.postgres import Postgres
 from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.rest import AirflowApi
@@ -164,7 +165,8 @@ class Starting:
         s3_url = self._storage(children)
         self._show("PostgreSQL, Redis and S3 are up")
         port = self._port()
-        environment = self._environment(postgres, broker_url, port)
+        login = Login.make(self._directory.airflow_home)
+        environment = self._environment(postgres, broker_url, port, login)
         airflow.create_tables(children, environment)
         airflow.start_components(children, environment)
         api = AirflowApi(f"http://{HOST}:{port}")
@@ -175,7 +177,7 @@ class Starting:
             fleet.add_worker()
         airflow.wait_until_healthy(children, api, lambda _: None)
         self._wait_for_workers(fleet, broker_url)
-        api.sign_in()
+        api.sign_in(login)
         airflow.wait_for_dag(children, api, DAG_ID)
         self._show(f"Airflow is healthy, {len(fleet.workers)} workers answer")
         configure(fleet, s3_url)
@@ -237,7 +239,7 @@ class Starting:
         self._stack.callback(port.release)
         return port.number
 
-    def _environment(self, postgres: Postgres, broker_url: str, port: int) -> dict[str, str]:
+    def _environment(self, postgres: Postgres, broker_url: str, port: int, login: Login) -> dict[str, str]:
         environment = airflow_environment(
             os.environ,
             home=self._directory.airflow_home,
@@ -245,6 +247,7 @@ class Starting:
             dags=airflow.sample_dags(),
             database_url=postgres.url,
             port=port,
+            login=login,
         )
         settings = SETTINGS | {
             "AIRFLOW__CELERY__BROKER_URL": broker_url,
@@ -252,6 +255,8 @@ class Starting:
             "AIRFLOW__CORE__PARALLELISM": self._size.slots,
             "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": self._size.slots,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Midnight would otherwise add a run to those of the backfill.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": False,
         }
         return environment | {name: str(value) for name, value in settings.items()}
 

@@ -58,7 +58,7 @@ def result(size, directory):
         return run(size, place, timed(print), interrupts)
 
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.clock, pytest.mark.timeout(900)]
 
 
 @pytest.mark.slow

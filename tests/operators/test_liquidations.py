@@ -419,6 +419,7 @@ def test_a_ban_of_an_address_that_is_not_shared_is_nobody_elses(operator, banned
     assert operator().execute(interval(DAY))["object"]["rows"] == 3
 
 
+@pytest.mark.clock
 def test_a_ban_that_does_not_say_how_long_is_guessed_longer_each_time(operator, exchange, now, monkeypatch):
     monkeypatch.setattr(LiquidationsToObjectStorageOperator, "_chance", lambda _: 0.0)
     exchange.add_fault(Fault("http_418", times=None, seconds=1, until_in_body=False))

@@ -211,3 +211,29 @@ def test_a_connection_is_kept_alive(caller):
 def test_only_loopback_is_bound(caller):
     assert caller.simulator.url.startswith("http://127.0.0.1:")
     assert caller.simulator._server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("localhost:{port}", 200),
+        ("LOCALHOST", 200),
+        ("rebound.example", 421),
+        ("rebound.example:{port}", 421),
+        ("127.0.0.1.rebound.example", 421),
+        ("localhost.rebound.example:{port}", 421),
+        ("", 421),
+    ],
+)
+def test_only_what_is_addressed_to_this_machine_is_answered(caller, host, status):
+    port = int(caller.simulator.url.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest("GET", "/fapi/v1/time", skip_host=True)
+    connection.putheader("Host", host.format(port=port))
+    connection.endheaders()
+    answered = connection.getresponse()
+    assert answered.status == status
+    assert (b"serverTime" in answered.read()) is (status == 200)
+    connection.close()
+    assert len(caller.simulator.requests) == (1 if status == 200 else 0)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import lakehouse
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
@@ -154,11 +154,24 @@ def _exact(text):
         if "_" in text or text != text.strip() or not any(letter.isdigit() for letter in text):
             return None
         value = Decimal(text)
-        if abs(value) < 10**20 and value.normalize().as_tuple().exponent >= -18:
+        if value.copy_abs() < 10**20 and _decimals(value) <= 18:
             return value
     return None
 
 
+def _decimals(value):
+    """Count the digits behind the point, without the zeros at the end; arithmetic would round first."""
+    _, digits, exponent = value.as_tuple()
+    written = "".join(map(str, digits))
+    return -exponent - (len(written) - len(written.rstrip("0"))) if value else 0
+
+
+# Longer than the 28 digits that Python's arithmetic rounds to: one decimal too many, and just not too great.
+@example(texts=["12345678901234567890.1234567890123456789"])
+@example(texts=["99999999999999999999.999999999999999999", "-99999999999999999999.9999999999999999990"])
+@example(
+    texts=["0.0000000000000000000000000000000000000000001", "0e-40", "1000000000000000000000000000001e-30"]
+)
 @given(texts=st.lists(decimals, min_size=1, max_size=20))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_decimal_is_exact_or_refused_by_name(postgres, lake, row, texts):

@@ -1,0 +1,1 @@
+"""The plugins folder of the demo's Airflow, and of no other."""
