@@ -155,6 +155,8 @@ class BinanceClient:
         self._hidden: tuple[str, ...] = (settings.api_key,)
         #: when the last attempt was sent, and its answer received, by the local clock
         self._sent_ms = self._received_ms = 0
+        #: headers of the last answer
+        self.last_headers: Mapping[str, str] = {}
         shared = ledger or find_ledger(settings.origins, coordinate=settings.coordinate)
         self._pacer = Pacer(shared, settings.weight_share, settings.weight_limits)
         #: what was asked ahead of a request already, to learn of its pool
@@ -329,6 +331,7 @@ class BinanceClient:
         try:
             response = self._receive(target, headers)
             self._received_ms = self._local_ms()
+            self.last_headers = response.headers
             used = _used_weight(request, response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Its text may hold the signed URL: only the kind of the error goes on.
@@ -437,6 +440,14 @@ class BinanceClient:
         for secret in self._hidden:
             text = text.replace(secret, "***")
         return _SIGNATURE.sub(r"\1***", text)
+
+    def fetch_raw(
+        self, draw: Draw, path: str, parameters: Iterable[tuple[str, str | int]], read: Callable[[bytes], T]
+    ) -> T:
+        """Ask with explicit parameters, signed and paced like everything else; the probe's way in."""
+        given = tuple(parameters)
+        said = f"GET {path} ({', '.join(f'{name}={value}' for name, value in given)})"
+        return self._get(_Request(draw, path, said, given, signed=True), read)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@
         ├── SaturatedInstant       more rows in one millisecond than any request can return
         ├── UnexpectedRow          a row outside its window, or without the fields that identify it
         ├── RowsMissing            rows of an earlier extraction are not answered any more
+        ├── InvalidProbeReport     no report of a probe, or of another account or version
         ├── InconsistentManifest   a manifest and its object contradict each other
         └── WarehouseError         staged rows and the warehouse's table contradict each other
 
@@ -142,6 +143,10 @@ class UnexpectedRow(PermanentError):
 
 class RowsMissing(PermanentError):
     """Rows of an earlier extraction of the window are not answered any more; the earlier object stands."""
+
+
+class InvalidProbeReport(PermanentError):
+    """What should be a probe's report is none, or of another account or schema version."""
 
 
 class InconsistentManifest(PermanentError):
