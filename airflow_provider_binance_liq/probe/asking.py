@@ -7,6 +7,7 @@ anything (no connection, a ban, the weight used up) ends the question or the who
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -43,6 +44,8 @@ T = TypeVar("T")
 _NO_PORTFOLIO_MARGIN: Final = -21001
 #: how often one request may be sent: once, and once more after each time that the clock is read anew
 SENDS: Final = 3
+#: numbered pages of one interval that are read at the most
+MOST_PAGES: Final = 12
 #: weight that clocks, limits and lists of symbols of one family cost at the most
 PUBLIC_WEIGHT: Final = 10
 _RESTRICTIONS: Final = "/sapi/v1/account/apiRestrictions"
@@ -93,6 +96,8 @@ class Asker:
     ) -> Heard:
         """Ask for one page, of 100 rows if no limit is given.
 
+        Where pages are numbered, only the next one tells whether a page holds all there is: see `read`.
+
         :raises Unanswered: no usable answer, or no weight left for the question.
         :raises Stopped: the exchange wants to be left alone.
         """
@@ -112,6 +117,27 @@ class Asker:
             lambda: send(self, draw, endpoint.path, parameters, lambda body: read_page(body, endpoint))
         )
         self.known.add(heard)
+        return replace(heard, full=len(heard.rows) >= size)
+
+    def read(self, first_ms: int, last_ms: int, *, symbol: str | None = None) -> Heard:
+        """Ask for what an interval holds: one page, or numbered pages until one is empty.
+
+        :raises Unanswered: no usable answer, or no weight left for the question.
+        :raises Stopped: the exchange wants to be left alone.
+        """
+        heard = self.ask(first_ms, last_ms, symbol=symbol)
+        if self.endpoint.paging == "time" or not heard.rows:
+            return heard
+        heard = replace(heard, full=True)
+        keys = {row.key for row in heard.rows}
+        for number in range(2, MOST_PAGES + 1):
+            more = self.ask(first_ms, last_ms, symbol=symbol, number=number)
+            if not more.rows:
+                return replace(heard, full=more.refusal is not None)
+            if any(row.key in keys for row in more.rows):
+                break  # rows move between the pages, so one may have been missed
+            keys |= {row.key for row in more.rows}
+            heard = replace(heard, rows=(*heard.rows, *more.rows))
         return heard
 
     def spend(self, weight: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import Bound
     from airflow_provider_binance_liq.probe.asking import Asker
-    from airflow_provider_binance_liq.probe.heard import Instant, Seen
+    from airflow_provider_binance_liq.probe.heard import Instant, Known, Seen
 
 #: requests at the most: two for the instant, one to see the row at all, three for the bounds
 REQUESTS = 6
@@ -33,19 +33,19 @@ class Bounds:
     equal: EqualBounds | None = None
 
 
-def choose(rows: list[Seen]) -> Seen | None:
+def choose(known: Known) -> Seen | None:
     """Choose a row whose instants lie apart, if there is one, with few others around it."""
 
     def crowd(row: Seen) -> int:
         first_ms, last_ms = row.instants
-        return sum(any(first_ms - 2 <= at <= last_ms + 2 for at in other.instants) for other in rows)
+        return known.count(first_ms - 2, last_ms + 2)
 
     def rank(row: Seen) -> tuple[bool, bool, int]:
         first_ms, last_ms = row.instants
         # Instants that are one millisecond apart lie in each other's interval.
         return last_ms - first_ms == 1, last_ms == first_ms, crowd(row)
 
-    return min(rows, key=rank, default=None)
+    return min(known.rows.values(), key=rank, default=None)
 
 
 def find_bounds(asker: Asker, row: Seen) -> Bounds:
@@ -59,7 +59,7 @@ def find_bounds(asker: Asker, row: Seen) -> Bounds:
         _find_instant(asker, found)
     elif last_ms == first_ms:
         found.unclear = "no row has two instants that differ by more than a millisecond"
-        found.seen_again = asker.ask(first_ms - 1, first_ms + 1).has(row)
+        found.seen_again = asker.read(first_ms - 1, first_ms + 1).has(row)
     else:
         found.unclear = "the two instants of each row are a millisecond apart"
     if found.seen_again:
@@ -69,8 +69,8 @@ def find_bounds(asker: Asker, row: Seen) -> Bounds:
 
 def _find_instant(asker: Asker, found: Bounds) -> None:
     row = found.row
-    by_created = asker.ask(row.created_ms - 1, row.created_ms + 1).has(row)
-    by_updated = asker.ask(row.updated_ms - 1, row.updated_ms + 1).has(row)
+    by_created = asker.read(row.created_ms - 1, row.created_ms + 1).has(row)
+    by_updated = asker.read(row.updated_ms - 1, row.updated_ms + 1).has(row)
     if by_created and by_updated:
         found.unclear = "the row is answered around both of its instants"
     elif by_created or by_updated:
@@ -81,9 +81,9 @@ def _find_instant(asker: Asker, found: Bounds) -> None:
 
 
 def _find_ends(asker: Asker, found: Bounds, at_ms: int) -> None:
-    found.end = _bound(asker.ask(at_ms - 1, at_ms).shows(found.row))
-    found.start = _bound(asker.ask(at_ms, at_ms + 1).shows(found.row))
-    equal = asker.ask(at_ms, at_ms)
+    found.end = _bound(asker.read(at_ms - 1, at_ms).shows(found.row))
+    found.start = _bound(asker.read(at_ms, at_ms + 1).shows(found.row))
+    equal = asker.read(at_ms, at_ms)
     if equal.refusal is not None:
         found.equal = "refused"
     elif (shown := equal.shows(found.row)) is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +23,14 @@ from airflow_provider_binance_liq.probe.account import Plan, hosts_of, probe_acc
 from airflow_provider_binance_liq.probe.table import lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_binance_liq.connection import Account
 
 _WRONG: Final = 2
 _INTERRUPTED: Final = 130
 _MOST_DAYS: Final = 365
+_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -89,10 +93,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _account(conn_id: str) -> Account | None:
-    from airflow_provider_binance_liq.hooks.binance import BinanceHook
+    with _airflow_elsewhere():
+        from airflow_provider_binance_liq.hooks.binance import BinanceHook
 
-    # Airflow says on standard output what it thinks of its configuration.
-    with contextlib.redirect_stdout(sys.stderr):
         try:
             return BinanceHook(conn_id).account()
         except LiquidationsError:
@@ -100,6 +103,23 @@ def _account(conn_id: str) -> Account | None:
         except Exception as error:  # noqa: BLE001  # Airflow's secrets backends raise whatever they like
             _complain(f"connection {conn_id!r} cannot be read ({type(error).__name__})")
             return None
+
+
+@contextlib.contextmanager
+def _airflow_elsewhere() -> Iterator[None]:
+    """Keep what Airflow says of its configuration out of the table: it writes to standard output.
+
+    How much it says is settled when it is first imported, from its environment.
+    """
+    unset = _LOG_LEVEL not in os.environ
+    if unset:
+        os.environ[_LOG_LEVEL] = "ERROR"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if unset:
+            del os.environ[_LOG_LEVEL]
 
 
 def _state(account: Account, plan: Plan) -> None:

@@ -92,11 +92,17 @@ def intervals(known: Known, longest_ms: int) -> Iterator[Interval]:
         for run in (rows[at : at + length] for at in range(len(rows) - length + 1)):
             first_ms = min(row.instants[0] for row in run) - 1
             last_ms = max(row.instants[1] for row in run) + 1
-            if last_ms - first_ms <= longest_ms and len(known.touching(first_ms, last_ms)) == length:
+            if last_ms - first_ms <= longest_ms and _is_alone(known, first_ms, last_ms, length):
                 yield Interval(first_ms, last_ms, tuple(run))
             count += 1
             if count >= _MOST_INTERVALS:
                 return
+
+
+def _is_alone(known: Known, first_ms: int, last_ms: int, rows: int) -> bool:
+    """Whether an interval touches so many known rows, and no more."""
+    # Each row has one instant or two, so that counting them spares most of the looking.
+    return known.count(first_ms, last_ms) <= 2 * rows and len(known.touching(first_ms, last_ms)) == rows
 
 
 def find_cuts(asker: Asker, longest_ms: int) -> Cuts:

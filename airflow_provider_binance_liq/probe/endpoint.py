@@ -9,7 +9,14 @@ from airflow_provider_binance_liq.core.probe_report import EndpointReport
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.probe import bounds, cuts, filters, spans, survey, totals
 from airflow_provider_binance_liq.probe import questions as of
-from airflow_provider_binance_liq.probe.asking import SENDS, Stopped, Unanswered, access_of, read_clock
+from airflow_provider_binance_liq.probe.asking import (
+    MOST_PAGES,
+    SENDS,
+    Stopped,
+    Unanswered,
+    access_of,
+    read_clock,
+)
 from airflow_provider_binance_liq.probe.said import NO_ROWS, finding
 
 if TYPE_CHECKING:
@@ -60,11 +67,12 @@ def codes_of(endpoint: Endpoint) -> tuple[str, ...]:
 
 def weight_of(endpoint: Endpoint, days: int) -> int:
     """Tell the weight of one endpoint's questions at the most."""
-    requests = survey.requests_of(days) + bounds.REQUESTS + cuts.REQUESTS + spans.REQUESTS + 1
+    reads = survey.requests_of(days) + bounds.REQUESTS + spans.REQUESTS + 1
     if endpoint.paging == "time":
-        requests += 2 * filters.REQUESTS + len(AUTO_CLOSE_TYPES) + 1
+        requests = reads + cuts.REQUESTS + 2 * filters.REQUESTS + len(AUTO_CLOSE_TYPES) + 1
     else:
-        requests += filters.REQUESTS + totals.REQUESTS + of.MOST_ISOLATED
+        reads += of.ISOLATED_READS
+        requests = reads * MOST_PAGES + cuts.REQUESTS + filters.REQUESTS + totals.REQUESTS
     # The last request, too, has to fit in as often as it may have to be sent.
     return (requests + SENDS - 1) * endpoint.weight
 

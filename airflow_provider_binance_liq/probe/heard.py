@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from operator import itemgetter
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 Instant = Literal["created", "updated"]
 Refusal = Literal["key", "account", "span", "retention", "request"]
-#: an answer with so many rows may have left others out
-FULL: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Heard:
     total: int | None = None
     refusal: Refusal | None = None
     longest_ms: int | None = None
+    #: there may be rows that were left out
+    full: bool = False
 
     def has(self, row: Seen) -> bool:
         """Whether the answer holds a row."""
@@ -63,7 +65,7 @@ class Heard:
         """Whether the answer holds a row; None where it says nothing of one that it does not hold."""
         if self.has(row):
             return True
-        return None if self.refusal is not None or len(self.rows) >= FULL else False
+        return None if self.refusal is not None or self.full else False
 
 
 @dataclass(slots=True)
@@ -71,14 +73,30 @@ class Known:
     """Every row that any answer held."""
 
     rows: dict[Key, Seen] = field(default_factory=dict)
+    #: every instant of every row, in order; made anew when rows were added
+    _order: list[tuple[int, Key]] = field(default_factory=list)
 
     def add(self, heard: Heard) -> None:
         """Take over the rows of an answer."""
-        self.rows.update({row.key: row for row in heard.rows})
+        new = [row for row in heard.rows if row.key not in self.rows]
+        self.rows.update({row.key: row for row in new})
+        if new:
+            self._order.clear()
 
     def touching(self, first_ms: int, last_ms: int) -> list[Seen]:
         """List the rows that have an instant, or both, in an interval."""
-        return [row for row in self.rows.values() if any(first_ms <= at <= last_ms for at in row.instants)]
+        if not self._order:
+            self._order = sorted((at, row.key) for row in self.rows.values() for at in set(row.instants))
+        begin = bisect_left(self._order, first_ms, key=itemgetter(0))
+        end = bisect_right(self._order, last_ms, key=itemgetter(0))
+        return [self.rows[key] for key in dict.fromkeys(key for _, key in self._order[begin:end])]
+
+    def count(self, first_ms: int, last_ms: int) -> int:
+        """Count the instants in an interval; no fewer than the rows that touch it."""
+        if not self._order:
+            self.touching(first_ms, last_ms)
+        begin = bisect_left(self._order, first_ms, key=itemgetter(0))
+        return bisect_right(self._order, last_ms, key=itemgetter(0)) - begin
 
 
 class _Marks(msgspec.Struct):

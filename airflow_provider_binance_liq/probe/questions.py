@@ -19,7 +19,6 @@ from airflow_provider_binance_liq.probe.asking import list_symbols
 from airflow_provider_binance_liq.probe.bounds import choose, find_bounds
 from airflow_provider_binance_liq.probe.cuts import Cuts, find_cuts, intervals
 from airflow_provider_binance_liq.probe.filters import find_stage, find_time_stage
-from airflow_provider_binance_liq.probe.heard import FULL
 from airflow_provider_binance_liq.probe.said import finding, number_of, refutable, span
 from airflow_provider_binance_liq.probe.spans import Edges, find_spans
 from airflow_provider_binance_liq.probe.totals import find_total
@@ -34,7 +33,11 @@ if TYPE_CHECKING:
 #: the operator's default for how long after an interval's end its rows are waited for
 SETTLE_MS: Final = 60_000
 #: isolated symbols that are asked for
-MOST_ISOLATED: Final = 5
+_MOST_ISOLATED: Final = 5
+#: rows among what came for one isolated symbol that are asked for without it
+_MOST_HIDDEN: Final = 5
+#: readings that the question of isolated rows takes at the most
+ISOLATED_READS: Final = _MOST_ISOLATED * (1 + _MOST_HIDDEN)
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ class Probe:
 
 def ask_bounds(probe: Probe) -> None:
     """Ask which instant filters, and whether each bound is inclusive."""
-    row = choose(probe.rows)
+    row = choose(probe.asker.known)
     if row is None:
         return
     told = probe.bounds = find_bounds(probe.asker, row)
@@ -133,7 +136,7 @@ def _cut_finding(probe: Probe) -> Finding:
 def ask_filters(probe: Probe) -> None:
     """Ask whether filters choose before a limit cuts: the time, the symbol and the type."""
     asker, longest_ms, endpoint = probe.asker, probe.survey.span_ms, probe.endpoint
-    stages = {"startTime and endTime": find_time_stage(asker, probe.cuts)}
+    stages = {"startTime and endTime": find_time_stage(asker, probe.cuts, probe.learnt.filtered_by)}
     # A survivor says nothing where an interval's own rows do not come.
     usable = not (probe.cuts.starved or probe.cuts.limit_ignored)
     if endpoint.symbol_parameter:
@@ -211,7 +214,7 @@ def ask_total(probe: Probe) -> None:
     """Ask what `total` counts."""
     told = find_total(probe.asker, probe.survey)
     if told is None or not told.whole:
-        reason = "no interval has two rows" if told is None else "the interval has too many pages to count"
+        reason = "no interval has two rows" if told is None else "the pages moved, or are too many to count"
         probe.found["total_is_whole"] = finding(None, reason)
         return
     probe.learn(page_rows_seen=told.longest_page)
@@ -221,21 +224,21 @@ def ask_total(probe: Probe) -> None:
         probe.found["total_is_whole"] = finding(holds=False, detail=detail, rows=told.counted)
         return
     probe.learn(total_seen=told.counted)
-    detail = f"total counted the {counted} of all pages, whatever the size; a cap above that is not excluded"
-    # A count within one page may be the page's own, or capped just above it.
-    holds = True if told.counted > probe.endpoint.page_size else None
-    probe.found["total_is_whole"] = finding(holds, detail, told.counted)
+    # However many rows were counted, a cap may lie above them.
+    detail = f"total counted the {counted} of all pages, whatever the size; what it says of more is open"
+    probe.found["total_is_whole"] = finding(None, detail, told.counted)
 
 
 def ask_isolated(probe: Probe) -> None:
     """Ask whether rows of isolated margin come without `isolatedSymbol`."""
     plain = {row.key for row in probe.rows}
     seen = [row for row in probe.rows if row.isolated]
-    for symbol in sorted({row.symbol for row in probe.rows})[:MOST_ISOLATED]:
+    for symbol in sorted({row.symbol for row in probe.rows})[:_MOST_ISOLATED]:
         newest = max((row for row in probe.rows if row.symbol == symbol), key=lambda row: row.instants)
         last_ms = min(newest.instants[1] + 1 + probe.survey.span_ms // 2, probe.survey.now_ms)
-        heard = probe.asker.ask(last_ms - probe.survey.span_ms, last_ms, symbol=symbol)
-        hidden = [row for row in heard.rows if row.key not in plain]
+        heard = probe.asker.read(last_ms - probe.survey.span_ms, last_ms, symbol=symbol)
+        new = [row for row in heard.rows if row.key not in plain][:_MOST_HIDDEN]
+        hidden = [row for row in new if _is_hidden(probe, row)]
         if hidden:
             detail = f"{number_of(len(hidden))} came with isolatedSymbol alone"
             probe.found["isolated_rows"] = finding(holds=False, detail=detail, rows=len(hidden))
@@ -247,6 +250,12 @@ def ask_isolated(probe: Probe) -> None:
         probe.found["isolated_rows"] = finding(
             None, "no row of isolated margin was answered, with or without"
         )
+
+
+def _is_hidden(probe: Probe, row: Seen) -> bool:
+    """Whether a row that came with a filter does not come without it, even now."""
+    first_ms, last_ms = row.instants
+    return probe.asker.read(first_ms - 1, last_ms + 1).shows(row) is False
 
 
 def tell_updates(probe: Probe) -> None:
@@ -269,7 +278,7 @@ def tell_retention(probe: Probe) -> None:
         days = (survey.now_ms - survey.too_old_ms) // DAY_MS
         probe.learn(retention_refused_days=days)
         expected = probe.endpoint.retention_days or ASSUMED_RETENTION_DAYS
-        holds = False if days <= expected else None
+        holds = False if survey.now_ms - survey.too_old_ms <= expected * DAY_MS else None
         text = f"an interval that began {days} d ago was refused as too old; {expected} d are taken for kept"
         probe.found["within_retention"] = finding(holds, text)
     if probe.rows:
@@ -285,10 +294,10 @@ def tell_retention(probe: Probe) -> None:
 def ask_again(probe: Probe) -> None:
     """Ask for the most recent interval once more: a row that was not there at first has appeared late."""
     survey = probe.survey
-    if survey.newest.refusal is not None or len(survey.newest.rows) >= FULL:
+    if survey.newest.refusal is not None or survey.newest.full:
         probe.found["rows_settled"] = finding(None, "the most recent interval is not answered by one page")
         return
-    again = probe.asker.ask(survey.newest_first_ms, survey.now_ms)
+    again = probe.asker.read(survey.newest_first_ms, survey.now_ms)
     due_ms = survey.now_ms - SETTLE_MS
     late = [row for row in again.rows if not survey.newest.has(row) and row.instants[1] <= due_ms]
     held = f"there when it was asked for first, or younger than {SETTLE_MS // 1000} s then"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS
-from airflow_provider_binance_liq.probe.heard import FULL
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.asking import Asker
@@ -18,10 +17,12 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.heard import Instant, Seen
     from airflow_provider_binance_liq.probe.survey import Survey
 
+#: rows of one page
+_FULL: Final = 100
 Answer = Literal["refused", "empty", "clamped", "whole"]
 SPANS_MS: Final = (7 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS)
 #: requests at the most
-REQUESTS: Final = 2 * len(SPANS_MS)
+REQUESTS: Final = 2 * len(SPANS_MS) + 3
 
 
 @dataclass(slots=True)
@@ -77,6 +78,8 @@ def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
     found = Spans()
     if survey.refused_span_ms is not None:
         return Spans("refused", None, survey.refused_span_ms)
+    if _hides_rows(asker, survey):
+        return Spans("clamped", None, survey.now_ms - survey.newest_first_ms, len(survey.newest.rows))
     for span_ms in SPANS_MS:
         answer = _ask_span(asker, _cases(asker, span_ms, survey.now_ms, edges), found)
         if answer is None:
@@ -88,10 +91,29 @@ def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
     return found
 
 
+def _hides_rows(asker: Asker, survey: Survey) -> bool:
+    """Whether the most recent interval has rows, beside those it answered, that shorter ones answer."""
+    shown, first_ms, last_ms = survey.newest.rows, survey.newest_first_ms, survey.now_ms
+    if not shown or survey.newest.full or survey.newest.refusal is not None:
+        return False
+    oldest_ms = min(row.instants[0] for row in shown)
+    newest_ms = max(row.instants[1] for row in shown)
+    beside = [(first_ms, oldest_ms - 1), (newest_ms + 1, last_ms)]
+    answers = [asker.read(first, last) for first, last in beside if first < last]
+    hidden = [row for answer in answers for row in answer.rows if not survey.newest.has(row)]
+    if not hidden:
+        return False
+    # A row that has only now appeared is answered by then.
+    again = asker.read(first_ms, last_ms)
+    return any(again.shows(row) is False for row in hidden)
+
+
 def _ask_span(asker: Asker, cases: list[_Case], found: Spans) -> Answer | None:
     """Ask for a span with a row at each end; None where nothing can be told."""
+    some = False
     for case in cases:
-        heard = asker.ask(case.first_ms, case.last_ms)
+        heard = asker.read(case.first_ms, case.last_ms)
+        some = some or bool(heard.rows)
         found.rows = max(found.rows, len(heard.rows))
         if heard.refusal is not None:
             return "refused" if heard.refusal in ("span", "request") else None
@@ -99,7 +121,7 @@ def _ask_span(asker: Asker, cases: list[_Case], found: Spans) -> Answer | None:
         if shown is None:
             return None
         if not shown:
-            return "clamped" if heard.rows else "empty"
+            return "clamped" if some else "empty"
     if len(cases) < 2:  # noqa: PLR2004  # one for each end
         return None
     found.whole_ms = max(found.whole_ms or 0, min(case.proves_ms for case in cases))
@@ -132,4 +154,7 @@ def _late(row: Seen, span_ms: int, edges: Edges) -> _Case | None:
 
 
 def _tells(asker: Asker, case: _Case) -> bool:
-    return case.first_ms >= 0 and len(asker.known.touching(case.first_ms, case.last_ms)) < FULL
+    known = asker.known
+    if case.first_ms < 0 or known.count(case.first_ms, case.last_ms) >= 2 * _FULL:
+        return False
+    return len(known.touching(case.first_ms, case.last_ms)) < _FULL

@@ -49,14 +49,14 @@ def look_back(asker: Asker, now_ms: int, days: int, near_ms: int | None) -> Surv
     :raises Unanswered: the first answer could not be had.
     """
     if near_ms is not None:
-        asker.ask(near_ms - _AROUND_MS, min(near_ms + _AROUND_MS, now_ms))
+        asker.read(near_ms - _AROUND_MS, min(near_ms + _AROUND_MS, now_ms))
     end_ms, span_ms = now_ms, WEEK_MS - 1
     oldest_ms = now_ms - days * DAY_MS - WEEK_MS
     survey: Survey | None = None
     refused_ms: int | None = None
     for _ in range(requests_of(days) - 1):
         start_ms = max(end_ms - span_ms, oldest_ms)
-        heard = asker.ask(start_ms, end_ms)
+        heard = asker.read(start_ms, end_ms)
         if heard.refusal == "span" and end_ms - start_ms > 1:
             refused_ms = end_ms - start_ms
             span_ms = min(heard.longest_ms or refused_ms // 4, refused_ms // 2)

@@ -78,12 +78,10 @@ def _row(question: str, answer: str, told: str) -> Iterator[str]:
 
 def learnt_lines(endpoint: EndpointReport) -> Iterator[tuple[str, str]]:
     """Yield what was learnt beside the premises: question and answer."""
-    learnt = endpoint.learnt
-    yield (
-        "Which instant do startTime and endTime filter by?",
-        learnt.filtered_by or _ANSWERS["cannot_be_told"],
-    )
-    yield "Which rows are kept where a limit cuts?", learnt.cut_side or _ANSWERS["cannot_be_told"]
+    learnt, untold = endpoint.learnt, _ANSWERS["cannot_be_told"]
+    if "cut_by_filtered_instant" in endpoint.premises:
+        yield "Which instant do startTime and endTime filter by?", learnt.filtered_by or untold
+        yield "Which rows are kept where a limit cuts?", learnt.cut_side or untold
     yield from _told(learnt)
     yield "Which headers tell of limits?", ", ".join(endpoint.headers) or "none"
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.probe.asking import MOST_PAGES
+
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.asking import Asker
     from airflow_provider_binance_liq.probe.survey import Survey
 
-#: pages of one interval that are read at the most
-_MOST_PAGES: Final = 12
 #: requests at the most
-REQUESTS: Final = _MOST_PAGES + 2
+REQUESTS: Final = MOST_PAGES + 1
 
 
 @dataclass(slots=True)
@@ -43,13 +43,15 @@ def find_total(asker: Asker, survey: Survey) -> Totals | None:
     if known < 2:  # noqa: PLR2004  # one row is one page, whatever is counted
         return None
     found, keys = Totals(), set()
-    for number in range(1, _MOST_PAGES + 1):
+    for number in range(1, MOST_PAGES + 1):
         heard = asker.ask(first_ms, last_ms, number=number)
         if heard.refusal is not None:
             return None
         if number == 1:
             found.said = heard.total
         found.whole = not heard.rows
+        if any(row.key in keys for row in heard.rows):
+            break  # rows move between the pages, so one may have been missed
         found.longest_page = max(found.longest_page, len(heard.rows))
         keys |= {row.key for row in heard.rows}
         if found.whole:
@@ -60,10 +62,11 @@ def find_total(asker: Asker, survey: Survey) -> Totals | None:
 
 
 def _busiest(asker: Asker, survey: Survey) -> tuple[int, int, int]:
-    """Find the span, as long as is answered, that holds the most known rows."""
+    """Find the span, as long as is answered, with the most known rows that can still be counted."""
     spans = [
         (row.instants[0] - 1, min(row.instants[0] - 1 + survey.span_ms, survey.now_ms))
         for row in asker.known.rows.values()
     ]
-    counted = [(first, last, len(asker.known.touching(first, last))) for first, last in spans if first < last]
-    return max(counted, key=lambda one: one[2], default=(0, 1, 0))
+    counted = [(first, last, asker.known.count(first, last)) for first, last in spans if first < last]
+    readable = [one for one in counted if one[2] < (MOST_PAGES - 1) * asker.endpoint.page_size]
+    return max(readable, key=lambda one: one[2], default=(0, 1, 0))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_binance_liq.connection import Account
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.probe_report import EndpointReport, ProbeReport
 from airflow_provider_binance_liq.probe.account import Plan, probe_account
+
+if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.probe_report import EndpointReport, ProbeReport
 
 
 @dataclass
@@ -46,7 +48,9 @@ class Probed:
 def probe(start):
     """Probe endpoints of an exchange with given rows and knobs."""
 
-    def run(endpoint, rows=(), *, endpoints=None, faults=(), days=90, near_ms=None, most_weight=None, **knobs):
+    def run(
+        endpoint, rows=(), *, endpoints=None, faults=(), days=90, near_ms=None, most_weight=None, **knobs
+    ):
         names = endpoints or (endpoint,)
         given = rows if isinstance(rows, dict) else {endpoint: list(rows)}
         running = start(given, **knobs)
