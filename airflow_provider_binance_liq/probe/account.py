@@ -79,7 +79,7 @@ def probe_account(
     No request is repeated and no wait is slept through unseen, so that what is spent can be counted.
     """
     settings = replace(account.settings, attempts=1, patience_s=0.0)
-    client = BinanceClient(settings, clock=clock, **client_arguments)  # type: ignore[arg-type]  # as given
+    client = BinanceClient(settings, clock=clock, sleep=sleep, **client_arguments)  # type: ignore[arg-type]  # as given
     most = plan.weight - plan.public_weight
     reports: dict[str, EndpointReport] = {}
     key: dict[str, bool] = {}

@@ -1,7 +1,9 @@
 """The knobs: everything that the exchange leaves undocumented is a choice here, never an assumption.
 
 A default is what the documentation says; where it says nothing, it is the reading that a careless client
-survives least. `command.py` offers one option per field and takes its help from the `#:` comment.
+survives least. Bounds, filters, totals and permissions are lenient by default: what is hostile there leaves
+nothing else to be seen, so a test chooses it. `command.py` offers one option per field and takes its help
+from the `#:` comment.
 """
 
 from __future__ import annotations
