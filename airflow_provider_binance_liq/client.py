@@ -38,11 +38,12 @@ from airflow_provider_binance_liq.settings import ATTEMPTS, Settings, is_loopbac
 from airflow_provider_binance_liq.transport import NoAnswer, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from airflow_provider_binance_liq.core.paging import Ask
     from airflow_provider_binance_liq.core.rows import Page
     from airflow_provider_binance_liq.core.waits import Waits
+    from airflow_provider_binance_liq.pacing import Draw
 
 __all__ = ["ATTEMPTS", "BinanceClient", "Settings", "Spent", "is_loopback"]
 
@@ -81,6 +82,8 @@ class BinanceClient:
         self.spent = Spent()
         self._transport = Transport(settings.timeout_s)
         self._redact = Redactor(settings.api_key)
+        #: headers of the last answer
+        self.last_headers: Mapping[str, str] = {}
         shared = ledger or find_ledger(settings.origins, coordinate=settings.coordinate)
         self._pacer = Pacer(shared, settings.weight_share, settings.weight_limits)
         self._clocks = Clocks(clock, self._pacer)
@@ -215,7 +218,8 @@ class BinanceClient:
         try:
             answer = self._transport.get(target, headers)
             self._received_ms = self._clocks.local_ms()
-            used = request.used_weight(answer) if isinstance(answer, Response) else None
+            if isinstance(answer, Response):
+                self.last_headers, used = answer.headers, request.used_weight(answer)
         finally:
             self._pacer.answer(request.draw, ticket, self.now_ms(request.family), used)
         return answer
@@ -262,3 +266,11 @@ class BinanceClient:
         if issubclass(verdict.kind, RequestRejected):
             return verdict.kind(message, verdict.code)
         return verdict.kind(message)
+
+    def fetch_raw(
+        self, draw: Draw, path: str, parameters: Iterable[tuple[str, str | int]], read: Callable[[bytes], T]
+    ) -> T:
+        """Ask with explicit parameters, signed and paced like everything else; the probe's way in."""
+        given = tuple(parameters)
+        said = f"GET {path} ({', '.join(f'{name}={value}' for name, value in given)})"
+        return self._get(Request(draw, path, said, given, signed=True), read)

@@ -18,8 +18,9 @@ Limitations, to be honest about what a passed test does not prove:
   unknown `autoCloseType`, -4166 beyond retention outside of sapi, and the number of 429s before a ban.
 - Unknown parameters are refused (-1104) on every family; the real sapi is said to ignore some.
 - A ban holds for every family at once. The real one may hold per host.
-- Every key may read everything; permissions, IP allow-lists and accounts without portfolio margin are
+- `key`, `read_only` and `portfolio_margin` hold for every account at once; IP allow-lists are
   known only as the fault `http_401_2015`.
+- Where startTime is applied after the limit, the limit looks back over 90 days more and no further.
 - One origin serves every family, in plain HTTP/1.1 on 127.0.0.1: no TLS, no HTTP/2, no compression unless a
   fault asks for it. Client addresses within 127.0.0.0/8 count as different addresses.
 - Contracts never lose their listing but by delivery, and nothing else is traded: no order can be placed.

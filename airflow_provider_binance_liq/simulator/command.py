@@ -36,7 +36,11 @@ _FAULT: Final = re.compile(
 _FAULT_USAGE: Final = "NAME[@ENDPOINT][:NTH][,FIELD=VALUE…]"
 _DOCUMENTED: Final = re.compile(r"^    #: (?P<text>.+)\n    (?P<name>\w+):", re.MULTILINE)
 #: fields whose option is written once per value: field → (option, shape of its value)
-_REPEATED: Final = {"accounts": ("--account", "NAME"), "weight_limits": ("--weight-limit", "POOL=WEIGHT")}
+_REPEATED: Final = {
+    "accounts": ("--account", "NAME"),
+    "delisted_symbols": ("--delisted-symbol", "SYMBOL"),
+    "weight_limits": ("--weight-limit", "POOL=WEIGHT"),
+}
 _CASCADES_SHOWN_DAYS: Final = 30
 
 

@@ -1,19 +1,20 @@
 """The exchange itself: a request and the time in, an answer out; no socket and no clock of its own.
 
 In this order: the path, the ban and the weight of the address, a fault if one is due, then key, signature,
-time and parameters, and only then rows. Routes derive from the table of endpoints.
+time, permission and parameters, and only then rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_binance_liq.simulator import listings, pages
 from airflow_provider_binance_liq.simulator.accounts import Accounts, is_well_formed
 from airflow_provider_binance_liq.simulator.faults import BANNED, Fault, FaultPlan, Incident, ban_text
-from airflow_provider_binance_liq.simulator.limits import API_POOL, Limits, Verdict
+from airflow_provider_binance_liq.simulator.limits import Limits, Verdict
+from airflow_provider_binance_liq.simulator.permissions import check_permission, has_records
 from airflow_provider_binance_liq.simulator.queries import (
     check_names,
     check_time,
@@ -23,13 +24,16 @@ from airflow_provider_binance_liq.simulator.queries import (
 )
 from airflow_provider_binance_liq.simulator.refusals import Refusal
 from airflow_provider_binance_liq.simulator.responses import HTML, Response, answer, error, refuse
+from airflow_provider_binance_liq.simulator.routes import ROUTES
+from airflow_provider_binance_liq.simulator.symbols import is_listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.simulator.history import History
+    from airflow_provider_binance_liq.simulator.routes import Route
     from airflow_provider_binance_liq.simulator.settings import Settings
-    from airflow_provider_binance_liq.simulator.symbols import Kind
 
 _OK: Final = 200
 _BANNED: Final = 418
@@ -89,25 +93,6 @@ class LoggedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One path."""
-
-    #: endpoint's name, or what `Fault.endpoint` calls it
-    name: str
-    family: str
-    pool: str
-    weight: int
-    act: Callable[[Exchange, Request, int], Response]
-    endpoint: Endpoint | None = None
-
-    def cost(self, parameters: Mapping[str, str]) -> int:
-        """Return what a request costs."""
-        if self.endpoint is None:
-            return self.weight
-        return self.endpoint.request_weight(symbol=self.endpoint.symbol_parameter in parameters)
-
-
-@dataclass(frozen=True, slots=True)
 class _Service:
     """What serving a request came to."""
 
@@ -128,6 +113,7 @@ class Exchange:
         self.log: list[LoggedRequest] = []
         #: how far the clock has been moved by faults, in ms
         self.moved_ms = 0
+        self._asked: Counter[tuple[str, str]] = Counter()
         #: this server under another name
         self.other_origin = ""
 
@@ -189,13 +175,26 @@ class Exchange:
         if route.endpoint is None:
             return route.act(self, request, now_ms)
         parameters, account = self._authenticate(request, now_ms)
+        check_permission(route.endpoint, self.settings, request.address)
         question = read_question(route.endpoint, parameters, self.settings, now_ms)
-        if question.symbol is not None and not self.history.knows(route.endpoint, question.symbol):
+        if question.symbol is not None and not self._knows(route.endpoint, question.symbol, now_ms):
             raise Refusal(-1121)
+        question = replace(
+            question,
+            answered=question.answered and has_records(route.endpoint, self.settings),
+            asked_before=self._asked[account, route.name],
+        )
+        self._asked[account, route.name] += 1
         page = pages.select(question, self.history, account, self.settings, now_ms)
         if fault is not None and fault.kind.alter is not None:
             page = fault.kind.alter(page)
         return Response(_OK, page.body())
+
+    def _knows(self, endpoint: Endpoint, symbol: str, now_ms: int) -> bool:
+        delisted = self.settings.delisted_symbols
+        if self.settings.delisted_filter == "refused" and not is_listed(endpoint, symbol, now_ms, delisted):
+            return False
+        return self.history.knows(endpoint, symbol)
 
     def _authenticate(self, request: Request, now_ms: int) -> tuple[Mapping[str, str], str]:
         api_key = request.headers.get("x-mbx-apikey", "")
@@ -272,7 +271,7 @@ class Exchange:
         """Say what the key may do."""
         parameters, _ = self._authenticate(request, now_ms)
         check_names(parameters, ())
-        return answer(listings.restrictions(now_ms))
+        return answer(listings.restrictions(now_ms, self.settings))
 
 
 #: families whose documentation promises Retry-After
@@ -281,61 +280,3 @@ _DOCUMENT_RETRY_AFTER: Final = frozenset({"sapi", "api"})
 
 def _used_header(route: Route) -> str:
     return "X-SAPI-USED-IP-WEIGHT-1M" if route.family == "sapi" else "X-MBX-USED-WEIGHT-1M"
-
-
-def _clock(_exchange: Exchange, _request: Request, now_ms: int) -> Response:
-    return answer({"serverTime": now_ms})
-
-
-def _ping(_exchange: Exchange, _request: Request, _now_ms: int) -> Response:
-    return answer({})
-
-
-def _margin_pairs(_exchange: Exchange, _request: Request, _now_ms: int) -> Response:
-    return answer(listings.margin_pairs())
-
-
-def _exchange_info(kind: Kind, pool: str) -> Callable[[Exchange, Request, int], Response]:
-    def act(exchange: Exchange, _request: Request, now_ms: int) -> Response:
-        limit = exchange.limits.limit(pool)
-        return answer(listings.exchange_info(kind, now_ms, limit, exchange.settings))
-
-    return act
-
-
-def _public_routes() -> dict[str, Route]:
-    futures, papi = "futures", "papi"
-    return {
-        "/fapi/v1/time": Route("clock", "fapi", futures, 1, _clock),
-        "/dapi/v1/time": Route("clock", "dapi", futures, 1, _clock),
-        "/api/v3/time": Route("clock", API_POOL, API_POOL, 1, _clock),
-        "/fapi/v1/ping": Route("ping", "fapi", futures, 1, _ping),
-        "/dapi/v1/ping": Route("ping", "dapi", futures, 1, _ping),
-        "/api/v3/ping": Route("ping", API_POOL, API_POOL, 1, _ping),
-        "/papi/v1/ping": Route("ping", "papi", papi, 1, _ping),
-        "/fapi/v1/exchangeInfo": Route("exchange_info", "fapi", futures, 1, _exchange_info("um", futures)),
-        "/dapi/v1/exchangeInfo": Route("exchange_info", "dapi", futures, 1, _exchange_info("cm", futures)),
-        "/api/v3/exchangeInfo": Route(
-            "exchange_info", API_POOL, API_POOL, 20, _exchange_info("spot", API_POOL)
-        ),
-        "/sapi/v1/margin/allPairs": Route("exchange_info", "sapi", "sapi:allPairs", 1, _margin_pairs),
-        "/sapi/v1/margin/isolated/allPairs": Route(
-            "exchange_info", "sapi", "sapi:isolatedPairs", 1, _margin_pairs
-        ),
-        "/sapi/v1/account/apiRestrictions": Route(
-            "restrictions", "sapi", "sapi:restrictions", 1, Exchange.restrictions
-        ),
-    }
-
-
-def _unreachable(_exchange: Exchange, _request: Request, _now_ms: int) -> Response:
-    return error(500, -1000, "No such endpoint.")
-
-
-#: path → what answers there
-ROUTES: Final[Mapping[str, Route]] = {
-    endpoint.path: Route(
-        endpoint.name, endpoint.family.name, endpoint.weight_pool, endpoint.weight, _unreachable, endpoint
-    )
-    for endpoint in ENDPOINTS.values()
-} | _public_routes()

@@ -264,12 +264,22 @@ class _Day:
             close_type, delay_ms = "LIQUIDATION", 0
         elif close_type is None:
             close_type = "ADL" if self._rng.random() < _ADL_SHARE else "LIQUIDATION"
-        update_ms = min(time_ms + delay_ms, self._latest_update_ms)
+        if self._is_updated_before(time_ms):
+            delay_ms = -max(delay_ms, 1)
+        update_ms = max(min(time_ms + delay_ms, self._latest_update_ms), self._start_ms)
         created = ("time", time_ms, market.symbol, close_type)
         updated = ("update", update_ms, market.symbol, close_type)
         if max(self._tied[created], self._tied[updated]) < MOST_TIED:
             self._tied.update((created, updated))
             self._moments.append(_Moment(time_ms, update_ms, market.symbol, close_type, market))
+
+    def _is_updated_before(self, time_ms: int) -> bool:
+        """Draw a lot per instant, aside from the day's own, so that no other row changes with the share."""
+        share = self._settings.update_before_share
+        if not share or not self._endpoint.takes_auto_close_type:
+            return False
+        lot = random.Random(f"{self._settings.seed}/before/{self._endpoint.name}/{time_ms}")
+        return lot.random() < share
 
     def _record(self, moment: _Moment, order_id: int) -> Record:
         values = dict(self._values(moment, order_id))

@@ -26,7 +26,7 @@ def exchange_info(kind: Kind, now_ms: int, limit: int, settings: Settings) -> di
         "serverTime": now_ms,
         "rateLimits": [_rate_limit(limit, settings)],
         "exchangeFilters": [],
-        "symbols": [shape(market) for market in listed(kind, now_ms)],
+        "symbols": [shape(market) for market in listed(kind, now_ms, settings.delisted_symbols)],
     }
 
 
@@ -118,23 +118,24 @@ def _filters() -> list[dict[str, str]]:
     ]
 
 
-def restrictions(now_ms: int) -> dict[str, object]:
-    """Say what a key may do: read everything, and nothing else.
+def restrictions(now_ms: int, settings: Settings) -> dict[str, object]:
+    """Say what a key may do.
 
     https://developers.binance.com/docs/wallet/account/api-key-permission
     """
+    trades = settings.key == "trading"
     return {
         "ipRestrict": False,
         "createTime": now_ms - now_ms % 86_400_000,
-        "enableReading": True,
+        "enableReading": settings.key != "none",
         "enableSpotAndMarginTrading": False,
         "enableWithdrawals": False,
         "enableInternalTransfer": False,
         "enableMargin": False,
-        "enableFutures": True,
+        "enableFutures": trades,
         "permitsUniversalTransfer": False,
         "enableVanillaOptions": False,
         "enableFixApiTrade": False,
         "enableFixReadOnly": False,
-        "enablePortfolioMarginTrading": True,
+        "enablePortfolioMarginTrading": trades and settings.portfolio_margin == "active",
     }

@@ -1,7 +1,8 @@
 """Which rows one answer holds: filtered, cut at the limit, ordered; and how all of that can go wrong.
 
-Both ends of the interval are inclusive milliseconds. Pages by time are cut at the side that `Settings.keep`
-does not name; numbered pages are slices of one order, with the number of all rows beside them.
+A question's interval is of inclusive milliseconds; `queries.py` makes it so. Pages by time are cut at the
+side that `Settings.keep` does not name; numbered pages are slices of one order,
+with the number of all rows beside them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.simulator.history import History
     from airflow_provider_binance_liq.simulator.queries import Question
     from airflow_provider_binance_liq.simulator.records import Record
-    from airflow_provider_binance_liq.simulator.settings import InstantField, Order, Settings
+    from airflow_provider_binance_liq.simulator.settings import InstantField, Order, Settings, SortField
+
+#: how far back the limit looks where startTime comes after it
+_REACH_MS: Final = 90 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +51,57 @@ Alteration = Callable[[Page], Page]
 
 def select(question: Question, history: History, account: str, settings: Settings, now_ms: int) -> Page:
     """Return the page that answers `question`."""
-    matching = [
-        record
-        for record in history.rows(
-            question.endpoint,
-            account,
-            question.start_ms,
-            question.end_ms + 1,
-            _filter_field(question, settings),
-        )
-        if _is_asked_for(record, question) and is_visible(record, settings, now_ms)
-    ]
+    candidates = _candidates(question, history, account, settings, now_ms) if question.answered else []
+    if settings.filter_stage == "before_limit":
+        candidates = [record for record in candidates if _is_asked_for(record, question)]
     if question.endpoint.paging == "time":
-        return _truncated(question, matching, settings)
-    page = _numbered(question, matching, settings)
+        page = _truncated(question, candidates, settings)
+    else:
+        page = _numbered(question, candidates, settings)
+    page = replace(page, rows=tuple(row for row in page.rows if _is_within(row, question, settings)))
+    if question.endpoint.paging == "number":
+        page = replace(page, total=_total(page, settings))
     if question.page > 1 and settings.drift != "none":
         return DRIFTS[settings.drift](page)
     return page
+
+
+def _candidates(
+    question: Question, history: History, account: str, settings: Settings, now_ms: int
+) -> list[Record]:
+    """Return the rows that the limit cuts from, before any filter but those by time."""
+    by_time = question.endpoint.paging == "time"
+    start_ms = question.start_ms
+    if by_time and settings.start_stage == "after_limit":
+        start_ms = max(0, start_ms - _REACH_MS)
+    by = _filter_field(question, settings)
+    found = [
+        record
+        for record in history.rows(question.endpoint, account, start_ms, question.end_ms + 1, by)
+        if is_visible(record, settings, now_ms) and not _is_hidden(record, question, settings)
+    ]
+    if not settings.late_rows or question.asked_before >= settings.late_requests:
+        return found
+    late = sorted(found, key=lambda record: _lot(record, settings))[: settings.late_rows]
+    return [record for record in found if record not in late]
+
+
+def _is_hidden(record: Record, question: Question, settings: Settings) -> bool:
+    """Whether the endpoint leaves a row out, whatever the filters say."""
+    if record.close_type == "OTHER" and settings.other_type == "hidden":
+        return True
+    return record.isolated and question.symbol is None and settings.isolated_rows == "hidden"
+
+
+def _is_within(record: Record, question: Question, settings: Settings) -> bool:
+    """Whether a row that the limit left passes the filters that come after it."""
+    instant = record.instant(_filter_field(question, settings))
+    return instant >= question.start_ms and _is_asked_for(record, question)
+
+
+def _total(page: Page, settings: Settings) -> int:
+    total = len(page.rows) if settings.total == "page" else page.total
+    return total if settings.total_cap is None else min(total, settings.total_cap)
 
 
 def _filter_field(question: Question, settings: Settings) -> InstantField:
@@ -95,11 +133,15 @@ def _lot(record: Record, settings: Settings) -> float:
 
 
 def _truncated(question: Question, matching: Sequence[Record], settings: Settings) -> Page:
-    by = settings.sort_field
-    ranked = sorted(matching, key=lambda record: (record.instant(by), record.symbol, record.order_id))
+    ranked = sorted(matching, key=lambda record: _rank(record, settings.sort_field))
     kept = ranked[: question.size] if settings.keep == "oldest" else ranked[-question.size :]
     rows = _ordered(kept, settings.order or "ascending", question, settings)
     return Page(question, tuple(rows), tuple(ranked), len(ranked))
+
+
+def _rank(record: Record, by: SortField) -> tuple[int, str, int]:
+    """Where a row stands in what is cut."""
+    return record.order_id if by == "order_id" else record.instant(by), record.symbol, record.order_id
 
 
 def _numbered(question: Question, matching: Sequence[Record], settings: Settings) -> Page:

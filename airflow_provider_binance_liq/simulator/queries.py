@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
@@ -51,13 +51,26 @@ class Question:
     """What one of the six endpoints is asked for."""
 
     endpoint: Endpoint
-    #: first and last millisecond, both inclusive
+    #: first and last millisecond that a row may have
     start_ms: int
     end_ms: int
     size: int
     page: int = 1
     symbol: str | None = None
     close_type: str | None = None
+    #: there are rows to look for; without, the answer is well-formed and empty
+    answered: bool = True
+    #: requests of the same account for the same endpoint before this one
+    asked_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """What startTime and endTime come to."""
+
+    start_ms: int
+    end_ms: int
+    answered: bool = True
 
 
 def peek(raw: bytes) -> dict[str, str]:
@@ -149,11 +162,12 @@ def read_question(
     if endpoint.takes_auto_close_type:
         names.append("autoCloseType")
     check_names(parameters, names)
-    start_ms, end_ms = _interval(endpoint, parameters, settings, now_ms)
+    interval = _interval(endpoint, parameters, settings, now_ms)
     return Question(
         endpoint=endpoint,
-        start_ms=start_ms,
-        end_ms=end_ms,
+        start_ms=interval.start_ms + (settings.start_bound == "exclusive"),
+        end_ms=interval.end_ms - (settings.end_bound == "exclusive"),
+        answered=interval.answered,
         size=_size(endpoint, parameters, size_name, settings),
         page=_at_least_one(parameters, "current", 1),
         symbol=_symbol(endpoint, parameters),
@@ -181,6 +195,8 @@ def _size(endpoint: Endpoint, parameters: Mapping[str, str], name: str, settings
     size = _at_least_one(parameters, name, endpoint.default_page_size)
     if size > endpoint.page_size and settings.limit_over_max == "refuse":
         raise Refusal(-1130, name)
+    if endpoint.paging == "number" and settings.size_cap is not None:
+        size = min(size, settings.size_cap)
     return min(size, endpoint.page_size)
 
 
@@ -201,24 +217,41 @@ def _close_type(parameters: Mapping[str, str]) -> str | None:
 
 def _interval(
     endpoint: Endpoint, parameters: Mapping[str, str], settings: Settings, now_ms: int
-) -> tuple[int, int]:
+) -> _Interval:
     end_ms = _whole(parameters, "endTime", now_ms)
     start_ms = _whole(parameters, "startTime", end_ms - _DEFAULT_DAYS[endpoint.family.name] * DAY_MS)
     if start_ms > end_ms:
         raise Refusal(-1023)
-    if start_ms == end_ms and settings.equal_bounds == "refuse":
+    interval = _Interval(start_ms, end_ms)
+    if start_ms == end_ms:
+        interval = _empty_bounds(interval, settings)
+    interval = _limited(endpoint, interval, settings)
+    _check_retention(endpoint, now_ms - interval.start_ms, settings)
+    return interval
+
+
+def _empty_bounds(interval: _Interval, settings: Settings) -> _Interval:
+    """Answer, refuse or pass over startTime == endTime."""
+    if settings.equal_bounds == "refuse":
         raise Refusal(-1102, "endTime")
-    _check_span(endpoint, end_ms - start_ms, settings.max_span_hours)
-    _check_retention(endpoint, now_ms - start_ms, settings)
-    return start_ms, end_ms
+    return replace(interval, answered=settings.equal_bounds != "empty")
 
 
-def _check_span(endpoint: Endpoint, span_ms: int, longest_hours: float | None) -> None:
-    if longest_hours is None or span_ms <= longest_hours * _HOUR_MS:
-        return
-    if longest_hours % _DAY_HOURS:
-        raise Refusal(-1127, f"{longest_hours:g}")
-    raise Refusal(_TOO_LONG[endpoint.family.name], f"{longest_hours / _DAY_HOURS:g}")
+def _limited(endpoint: Endpoint, interval: _Interval, settings: Settings) -> _Interval:
+    """Refuse, pass over or shorten what spans too long a time."""
+    hours = settings.max_span_hours
+    if hours is None or interval.end_ms - interval.start_ms <= hours * _HOUR_MS:
+        return interval
+    longest_ms = int(hours * _HOUR_MS)
+    if settings.over_span == "empty":
+        return replace(interval, answered=False)
+    if settings.over_span == "clamp_start":
+        return replace(interval, start_ms=interval.end_ms - longest_ms)
+    if settings.over_span == "clamp_end":
+        return replace(interval, end_ms=interval.start_ms + longest_ms)
+    if hours % _DAY_HOURS:
+        raise Refusal(-1127, f"{hours:g}")
+    raise Refusal(_TOO_LONG[endpoint.family.name], f"{hours / _DAY_HOURS:g}")
 
 
 def _check_retention(endpoint: Endpoint, age_ms: int, settings: Settings) -> None:

@@ -34,6 +34,7 @@ TEXTS: Final[Mapping[int, str]] = MappingProxyType(
         -4047: "Time interval must be within 0-{} days",
         -4088: "Maximum time interval is {} days.",
         -4165: "Maximum time interval is {} days.",
+        -21001: "Request ID is not a Portfolio Margin Account.",
         -4166: "Search window is restricted to recent {} days only.",
     }
 )

@@ -1,7 +1,9 @@
 """The knobs: everything that the exchange leaves undocumented is a choice here, never an assumption.
 
 A default is what the documentation says; where it says nothing, it is the reading that a careless client
-survives least. `command.py` offers one option per field and takes its help from the `#:` comment.
+survives least. Bounds, filters, totals and permissions are lenient by default: what is hostile there leaves
+nothing else to be seen, so a test chooses it. `command.py` offers one option per field and takes its help
+from the `#:` comment.
 """
 
 from __future__ import annotations
@@ -13,14 +15,30 @@ from typing import Final, Literal, get_args
 Keep = Literal["oldest", "newest"]
 Order = Literal["ascending", "descending", "shuffled", "order_id"]
 InstantField = Literal["time", "updateTime"]
+SortField = Literal["time", "updateTime", "order_id"]
+Bound = Literal["inclusive", "exclusive"]
+Stage = Literal["before_limit", "after_limit"]
 OverMaximum = Literal["refuse", "clamp"]
-EqualBounds = Literal["allow", "refuse"]
+EqualBounds = Literal["allow", "refuse", "empty"]
+OverSpan = Literal["refuse", "empty", "clamp_start", "clamp_end"]
 BeyondRetention = Literal["empty", "refuse"]
+Total = Literal["whole", "page"]
 Drift = Literal["none", "total", "shift", "repeat"]
+Answered = Literal["answered", "hidden"]
+SymbolFilter = Literal["answered", "refused"]
+KeyKind = Literal["trading", "read_only", "none"]
+ReadOnly = Literal["suffices", "refused"]
+PortfolioMargin = Literal["active", "refused_2015", "refused_21001", "empty"]
+ExchangeInfo = Literal["answered", "fails"]
 
 #: most rows of one symbol and close type that one millisecond holds; one below the largest page
 MOST_TIED: Final = 99
 _MOST_TIED_IN_ALL: Final = 1000
+#: most rows that appear while an interval is read: more than a page
+MOST_LATE: Final = 150
+_COUNTS: Final = (
+    "cascade_every", "other_rows", "other_traffic", "tolerated_429s", "latency_ms", "late_requests",
+)  # fmt: skip
 #: what weight is counted by; `sapi:margin` is one of sapi's endpoints, `sapi` all of them
 POOLS: Final = ("futures", "papi", "sapi", "api")
 
@@ -46,24 +64,64 @@ class Settings:
     order: Order | None = None
     #: which of the row's instants startTime and endTime are compared with
     filter_by: InstantField = "time"
-    #: which of the row's instants decides what truncation leaves out; by default the one filtered by
-    sort_by: InstantField | None = None
+    #: which instant, or order id, decides what truncation leaves out; by default the instant filtered by
+    sort_by: SortField | None = None
+    #: whether a row whose instant is startTime is answered
+    start_bound: Bound = "inclusive"
+    #: whether a row whose instant is endTime is answered
+    end_bound: Bound = "inclusive"
+    #: whether symbol and autoCloseType choose before `limit` or size cuts, or among what it left
+    filter_stage: Stage = "before_limit"
+    #: whether startTime chooses before `limit` cuts, or among the rows of 90 more days that it left
+    start_stage: Stage = "before_limit"
     #: whether limit or size over 100 is refused (-1130) or read as 100
     limit_over_max: OverMaximum = "refuse"
-    #: whether startTime == endTime is an interval of one millisecond or refused (-1102)
+    #: whether startTime == endTime is one millisecond, refused (-1102), or answered without rows
     equal_bounds: EqualBounds = "allow"
     #: longest time in hours between startTime and endTime; by default there is no limit
     max_span_hours: float | None = None
+    #: what a longer one gets: a refusal, no rows, or the rows of its last (`clamp_start`) or first hours
+    over_span: OverSpan = "refuse"
     #: days after which a row is no longer answered; by default it is kept for ever
     retention_days: float | None = None
     #: what a request that starts before the retention gets: only what is kept, or a refusal
     beyond_retention: BeyondRetention = "empty"
+    #: whether a numbered page's `total` counts every row, or those of the page
+    total: Total = "whole"
+    #: most that a numbered page's `total` says; by default it counts on
+    total_cap: int | None = None
+    #: most rows of a numbered page, whatever size asks for; by default 100
+    size_cap: int | None = None
     #: how numbered pages move while they are read: not, `total` grows, rows shift, rows repeat
     drift: Drift = "none"
     #: share of the rows (0 to 1) that are answered only `late_seconds` after their update
     late_share: float = 0.0
     #: seconds after its update at which a late row appears
     late_seconds: float = 60.0
+    #: rows (0 to 150) of an interval that are not answered yet at the first `late_requests` requests
+    late_rows: int = 0
+    #: requests per account and endpoint after which those `late_rows` appear, all at once
+    late_requests: int = 1
+    #: rows of isolated margin in answers to requests without `isolatedSymbol`
+    isolated_rows: Answered = "answered"
+    #: rows that are neither liquidation nor ADL
+    other_type: Answered = "answered"
+    #: symbols that `exchangeInfo` leaves out, besides delivered contracts
+    delisted_symbols: tuple[str, ...] = ()
+    #: what a request for a symbol that `exchangeInfo` leaves out gets: its rows, or a refusal (-1121)
+    delisted_filter: SymbolFilter = "answered"
+    #: whether `exchangeInfo` is answered, or fails each time (503)
+    exchange_info: ExchangeInfo = "answered"
+
+    # ---- what a key may read
+    #: what the keys may do: trade on futures and portfolio margin, read only, or not even that
+    key: KeyKind = "trading"
+    #: whether a key that may only read is enough for futures and portfolio margin, or is refused (-2015)
+    read_only: ReadOnly = "suffices"
+    #: the accounts' portfolio margin: active, or what papi says to a classic account: a refusal, or no rows
+    portfolio_margin: PortfolioMargin = "active"
+    #: whether Risk-Based Liquidation Adjustment leaves `portfolio_margin` without a row
+    risk_based: bool = False
 
     # ---- how a row is spelled
     #: numbers where strings are documented, and strings where numbers are
@@ -82,6 +140,8 @@ class Settings:
     tie_rows: int = 130
     #: rows of a cascade day that are neither liquidation nor ADL (`settlement_autoclose-…`)
     other_rows: int = 0
+    #: share (0 to 1) of the instants whose rows were updated before they were created
+    update_before_share: float = 0.0
 
     # ---- weight and bans
     #: pool → weight per minute and IP address, where it is not the documented one
@@ -111,17 +171,22 @@ class Settings:
         for name in ("max_span_hours", "retention_days", "minute_seconds", "ban_seconds"):
             value = getattr(self, name)
             _require(name, "more than 0", holds=value is None or value > 0)
-        for name in ("cascade_every", "other_rows", "other_traffic", "tolerated_429s", "latency_ms"):
+        for name in _COUNTS:
             _require(name, "0 or more", holds=getattr(self, name) >= 0)
+        for name in ("total_cap", "size_cap"):
+            value = getattr(self, name)
+            _require(name, "1 or more", holds=value is None or value >= 1)
         known = all(pool.partition(":")[0] in POOLS and limit >= 0 for pool, limit in self.weight_limits)
         _require("weight_limits", f"a weight for one of {', '.join(POOLS)}", holds=known)
-        _require("late_share", "between 0 and 1", holds=0 <= self.late_share <= 1)
+        for name in ("late_share", "update_before_share"):
+            _require(name, "between 0 and 1", holds=0 <= getattr(self, name) <= 1)
+        _require("late_rows", f"0 to {MOST_LATE}", holds=0 <= self.late_rows <= MOST_LATE)
         _require("tie_rows", f"0 to {_MOST_TIED_IN_ALL}", holds=0 <= self.tie_rows <= _MOST_TIED_IN_ALL)
         _require("cascade_rows", "1 or more", holds=self.cascade_rows >= 1)
 
     @property
-    def sort_field(self) -> InstantField:
-        """The instant that decides what truncation leaves out."""
+    def sort_field(self) -> SortField:
+        """What decides which rows truncation leaves out."""
         return self.sort_by or self.filter_by
 
     @property
@@ -135,11 +200,24 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "keep": get_args(Keep),
     "order": get_args(Order),
     "filter_by": get_args(InstantField),
-    "sort_by": get_args(InstantField),
+    "sort_by": get_args(SortField),
+    "start_bound": get_args(Bound),
+    "end_bound": get_args(Bound),
+    "filter_stage": get_args(Stage),
+    "start_stage": get_args(Stage),
     "limit_over_max": get_args(OverMaximum),
     "equal_bounds": get_args(EqualBounds),
     "beyond_retention": get_args(BeyondRetention),
+    "over_span": get_args(OverSpan),
+    "total": get_args(Total),
     "drift": get_args(Drift),
+    "isolated_rows": get_args(Answered),
+    "other_type": get_args(Answered),
+    "delisted_filter": get_args(SymbolFilter),
+    "exchange_info": get_args(ExchangeInfo),
+    "key": get_args(KeyKind),
+    "read_only": get_args(ReadOnly),
+    "portfolio_margin": get_args(PortfolioMargin),
 }
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Kind = Literal["um", "cm", "spot"]
 EPOCH: Final = date(1970, 1, 1)
@@ -134,11 +137,17 @@ def _delivering(market: Market, delivery: date) -> Market:
     )
 
 
-def listed(kind: Kind, now_ms: int) -> tuple[Market, ...]:
+def listed(kind: Kind, now_ms: int, delisted: Iterable[str] = ()) -> tuple[Market, ...]:
     """Return what `exchangeInfo` lists: what lasts, this quarter's contracts and the next one's."""
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     following = delivery_after(today)
-    return (*LASTING[kind], *dated(kind, today), *dated(kind, following))
+    traded = (*LASTING[kind], *dated(kind, today), *dated(kind, following))
+    return tuple(market for market in traded if market.symbol not in delisted)
+
+
+def is_listed(endpoint: Endpoint, symbol: str, now_ms: int, delisted: Iterable[str]) -> bool:
+    """Whether `exchangeInfo` lists a symbol of `endpoint`."""
+    return any(market.symbol == symbol for market in listed(KINDS[endpoint.name], now_ms, delisted))
 
 
 def is_known(endpoint: Endpoint, symbol: str) -> bool:

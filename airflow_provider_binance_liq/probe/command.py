@@ -1,0 +1,170 @@
+"""Ask the exchange, with a connection's own key, what its documentation leaves open.
+
+It reads and never writes, and says first what weight it may spend on this IP address. What the account's own
+rows cannot show is said to be untold. Exit status: 0; 1 where it had to end early, or nothing could be asked;
+2 where an option or the connection is wrong, or nobody agreed to the weight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.probe_report import write_report
+from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.exceptions import LiquidationsError
+from airflow_provider_binance_liq.probe.account import Plan, hosts_of, probe_account
+from airflow_provider_binance_liq.probe.table import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_binance_liq.connection import Account
+
+_WRONG: Final = 2
+_INTERRUPTED: Final = 130
+_MOST_DAYS: Final = 365
+_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--conn-id", default="binance_default", metavar="ID",
+        help="the Airflow connection whose account is asked (default: binance_default)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--endpoint", action="append", choices=tuple(ENDPOINTS), metavar="NAME",
+        help=f"{', '.join(ENDPOINTS)}; may be given several times (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--days", type=_days, default=90, metavar="N", help="how far to look back for rows (default: 90)"
+    )
+    parser.add_argument(
+        "--near", type=_instant_ms, metavar="INSTANT",
+        help="ISO 8601 instant at which the account is known to have been liquidated: looked at first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-weight", type=_weight, metavar="N",
+        help="spend no more weight than that, without asking first; what it does not reach stays untold",
+    )  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="agree to the weight that is stated")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a JSON report, without secrets")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """State the weight, probe, print and write the report; return the exit status."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return _INTERRUPTED
+    except (LiquidationsError, OSError) as error:
+        _complain(str(error))
+        return _WRONG
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    account = _account(arguments.conn_id)
+    if account is None:
+        return _WRONG
+    endpoints = tuple(map(get_endpoint, dict.fromkeys(arguments.endpoint or ENDPOINTS)))
+    plan = Plan(endpoints, arguments.days, arguments.near, arguments.max_weight)
+    _state(account, plan)
+    if not (arguments.yes or arguments.max_weight is not None or _agreed()):
+        _complain("nothing was asked: agree with --yes, or set --max-weight")
+        return _WRONG
+    report, stopped = probe_account(account, plan, say=_note)
+    for line in lines(report):
+        sys.stdout.write(f"{line}\n")
+    if arguments.report is not None:
+        arguments.report.write_text(write_report(report), encoding="utf-8")
+    if stopped is not None:
+        _complain(f"ended early: {stopped}")
+    reached = any(one.access not in ("unavailable", "no_host") for one in report.endpoints.values())
+    return 0 if reached and stopped is None else 1
+
+
+def _account(conn_id: str) -> Account | None:
+    with _airflow_elsewhere():
+        from airflow_provider_binance_liq.hooks.binance import BinanceHook
+
+        try:
+            return BinanceHook(conn_id).account()
+        except LiquidationsError:
+            raise
+        except Exception as error:  # noqa: BLE001  # Airflow's secrets backends raise whatever they like
+            _complain(f"connection {conn_id!r} cannot be read ({type(error).__name__})")
+            return None
+
+
+@contextlib.contextmanager
+def _airflow_elsewhere() -> Iterator[None]:
+    """Keep what Airflow says of its configuration out of the table: it writes to standard output.
+
+    How much it says is settled when it is first imported, from its environment.
+    """
+    unset = _LOG_LEVEL not in os.environ
+    if unset:
+        os.environ[_LOG_LEVEL] = "ERROR"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if unset:
+            del os.environ[_LOG_LEVEL]
+
+
+def _state(account: Account, plan: Plan) -> None:
+    hosts = ", ".join(sorted(set(hosts_of(account, plan.endpoints).values())))
+    names = ", ".join(endpoint.name for endpoint in plan.endpoints)
+    _note(f"account {account.label} on {hosts}: {names}")
+    _note(f"read-only, at a weight of at most {plan.weight:,} in all")
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write("Go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _instant_ms(text: str) -> int:
+    try:
+        instant = datetime.fromisoformat(text)
+        return epoch_ms(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+    except (ValueError, OverflowError, LiquidationsError):
+        message = f"{text!r} is no ISO 8601 instant"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _days(text: str) -> int:
+    return _between(text, 1, _MOST_DAYS)
+
+
+def _weight(text: str) -> int:
+    return _between(text, 1, 1_000_000)
+
+
+def _between(text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        message = f"{text!r} is no whole number from {least} to {most}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _complain(text: str) -> None:
+    _note(f"binance-liq probe: {text}")

@@ -1,0 +1,182 @@
+"""Which rows a limit leaves out: told by asking for one row of several that are known.
+
+Each way of cutting (by the instant of creation or of update, or by order id; the oldest or the newest kept)
+is a hypothesis that names which row survives. Intervals are chosen where the hypotheses disagree, and what is
+answered eliminates those that named another row. What cannot be told apart stays open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Final, Literal
+
+from airflow_provider_binance_liq.probe.asking import Unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.heard import Known, Seen
+
+CutBy = Literal["created", "updated", "order_id"]
+Side = Literal["oldest", "newest"]
+Hypothesis = tuple[CutBy, Side]
+HYPOTHESES: Final[tuple[Hypothesis, ...]] = tuple(
+    product(("created", "updated", "order_id"), ("oldest", "newest"))
+)
+#: requests at the most
+REQUESTS: Final = 5
+#: observations without which nothing is called certain
+_LEAST: Final = 2
+#: rows of one interval at the most, and intervals that are looked at
+_MOST_ROWS: Final = 6
+_MOST_INTERVALS: Final = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An interval with every row in it that is known; no known row lies half in it."""
+
+    first_ms: int
+    last_ms: int
+    rows: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What survived of an interval's rows when one was asked for."""
+
+    interval: Interval
+    survivors: tuple[Seen, ...]
+
+
+@dataclass(slots=True)
+class Cuts:
+    """What was observed, and which hypotheses it leaves."""
+
+    alive: set[Hypothesis] = field(default_factory=lambda: set(HYPOTHESES))
+    observations: list[Observation] = field(default_factory=list)
+    #: an interval whose known rows were not answered, not even one
+    starved: Interval | None = None
+    #: an answer held more rows than were asked for
+    limit_ignored: bool = False
+
+    @property
+    def keys(self) -> set[CutBy]:
+        """What the limit may go by."""
+        return {key for key, _ in self.alive}
+
+    @property
+    def side(self) -> Side | None:
+        """The end that is kept, where every hypothesis left says the same."""
+        sides = {side for _, side in self.alive}
+        return sides.pop() if len(sides) == 1 else None
+
+    @property
+    def rows(self) -> int:
+        """Rows that the observations rest on."""
+        return len({row.key for one in self.observations for row in one.interval.rows})
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing more to learn."""
+        return len(self.alive) <= 1 and len(self.observations) >= _LEAST
+
+
+def intervals(known: Known, longest_ms: int) -> Iterator[Interval]:
+    """Yield intervals with two to six known rows, the shortest runs of rows first."""
+    rows = sorted(known.rows.values(), key=lambda row: (row.instants, row.key))
+    count = 0
+    for length in range(2, _MOST_ROWS + 1):
+        for run in (rows[at : at + length] for at in range(len(rows) - length + 1)):
+            first_ms = min(row.instants[0] for row in run) - 1
+            last_ms = max(row.instants[1] for row in run) + 1
+            if last_ms - first_ms <= longest_ms and _is_alone(known, first_ms, last_ms, length):
+                yield Interval(first_ms, last_ms, tuple(run))
+            count += 1
+            if count >= _MOST_INTERVALS:
+                return
+
+
+def _is_alone(known: Known, first_ms: int, last_ms: int, rows: int) -> bool:
+    """Whether an interval touches so many known rows, and no more."""
+    # Each row has one instant or two, so that counting them spares most of the looking.
+    return known.count(first_ms, last_ms) <= 2 * rows and len(known.touching(first_ms, last_ms)) == rows
+
+
+def find_cuts(asker: Asker, longest_ms: int) -> Cuts:
+    """Eliminate hypotheses until one is left, or no interval tells them apart.
+
+    :raises Unanswered: the first answer could not be had.
+    """
+    cuts, tried = Cuts(), set[tuple[int, int]]()
+    for _ in range(REQUESTS):
+        candidates = [
+            one for one in intervals(asker.known, longest_ms) if (one.first_ms, one.last_ms) not in tried
+        ]
+        chosen = _most_telling(candidates, cuts)
+        if cuts.settled or chosen is None:
+            break
+        tried.add((chosen.first_ms, chosen.last_ms))
+        try:
+            observe(asker, chosen, cuts)
+        except Unanswered:
+            if not cuts.observations:
+                raise
+            break
+        if cuts.starved or cuts.limit_ignored:
+            break
+    return cuts
+
+
+def observe(asker: Asker, interval: Interval, cuts: Cuts) -> Observation | None:
+    """Ask for one row of an interval, and let what comes eliminate hypotheses; None where it tells nothing.
+
+    :raises Unanswered: an answer could not be had.
+    """
+    heard = asker.ask(interval.first_ms, interval.last_ms, limit=1)
+    known = {row.key for row in interval.rows}
+    if heard.refusal is not None or any(row.key not in known for row in heard.rows):
+        return None
+    if not heard.rows:
+        cuts.starved = interval
+        return None
+    if len(heard.rows) > 1:
+        cuts.limit_ignored = True
+        return None
+    seen = Observation(interval, heard.rows)
+    cuts.observations.append(seen)
+    cuts.alive = {one for one in cuts.alive if heard.rows[0] in survivors(one, interval.rows)}
+    return seen
+
+
+def survivors(hypothesis: Hypothesis, rows: Iterable[Seen]) -> list[Seen]:
+    """List the rows of which a hypothesis says that one of them survives; several where they tie."""
+    key, side = hypothesis
+    places = {row: _place(row, key) for row in rows}
+    extreme = (min if side == "oldest" else max)(places.values())
+    return [row for row, place in places.items() if place == extreme]
+
+
+def expected(cuts: Cuts, interval: Interval) -> set[Seen]:
+    """List every row that may survive, by what is known so far."""
+    return {row for one in cuts.alive for row in survivors(one, interval.rows)}
+
+
+def _most_telling(candidates: list[Interval], cuts: Cuts) -> Interval | None:
+    """Choose the interval for which the hypotheses left name the most different rows."""
+
+    def told(interval: Interval) -> int:
+        named = [survivors(one, interval.rows) for one in cuts.alive]
+        return len({rows[0].key for rows in named if len(rows) == 1})
+
+    best = max(candidates, key=told, default=None)
+    if best is None:
+        return None
+    # Before anything is certain, the same has to be seen twice.
+    return best if told(best) > 1 or (told(best) == 1 and len(cuts.observations) < _LEAST) else None
+
+
+def _place(row: Seen, key: CutBy) -> int:
+    return row.order_id if key == "order_id" else row.instant(key)

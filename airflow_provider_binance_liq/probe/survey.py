@@ -1,0 +1,74 @@
+"""Which rows there are to ask about: back from now, in spans below the 7 days of the siblings.
+
+What is found is known to exist, and no more: a full page may hide rows, and an exchange that answers too long
+a span in silence may hide them all. So every question is asked by rows that were answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.core.endpoints import DAY_MS
+
+if TYPE_CHECKING:
+    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.heard import Heard
+
+WEEK_MS: Final = 7 * DAY_MS
+#: around an instant that the user names
+_AROUND_MS: Final = 30 * 60_000
+
+
+@dataclass(slots=True)
+class Survey:
+    """What looking back came to."""
+
+    now_ms: int
+    #: the answer to the most recent span, and the interval that it was asked for
+    newest: Heard
+    newest_first_ms: int
+    #: where looking back ended
+    looked_back_ms: int
+    #: longest span between bounds that was not refused
+    span_ms: int
+    #: shortest span that was refused
+    refused_span_ms: int | None = None
+    #: start of an interval that was refused as too old
+    too_old_ms: int | None = None
+
+
+def requests_of(days: int) -> int:
+    """Tell how many requests a survey sends at the most: one a week, one older than that, one around."""
+    return -(-days // 7) + 2
+
+
+def look_back(asker: Asker, now_ms: int, days: int, near_ms: int | None) -> Survey:
+    """Look for rows, the most recent ones first.
+
+    :raises Unanswered: the first answer could not be had.
+    """
+    if near_ms is not None:
+        asker.read(near_ms - _AROUND_MS, min(near_ms + _AROUND_MS, now_ms))
+    end_ms, span_ms = now_ms, WEEK_MS - 1
+    oldest_ms = now_ms - days * DAY_MS - WEEK_MS
+    survey: Survey | None = None
+    refused_ms: int | None = None
+    for _ in range(requests_of(days) - 1):
+        start_ms = max(end_ms - span_ms, oldest_ms)
+        heard = asker.read(start_ms, end_ms)
+        if heard.refusal == "span" and end_ms - start_ms > 1:
+            refused_ms = end_ms - start_ms
+            span_ms = min(heard.longest_ms or refused_ms // 4, refused_ms // 2)
+            continue
+        if survey is None:
+            survey = Survey(now_ms, heard, start_ms, start_ms, span_ms, refused_ms)
+        if heard.refusal is not None:
+            survey.too_old_ms = start_ms if heard.refusal == "retention" else None
+            break
+        survey.looked_back_ms, survey.span_ms, survey.refused_span_ms = start_ms, span_ms, refused_ms
+        # One millisecond is shared by neighbours on each side, in case neither bound is inclusive.
+        end_ms = start_ms + 1
+        if start_ms <= oldest_ms:
+            break
+    return survey or Survey(now_ms, heard, end_ms, end_ms, span_ms, refused_ms)

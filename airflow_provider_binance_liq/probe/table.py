@@ -1,0 +1,99 @@
+"""The report as a person reads it: what was asked, what the answer is, and how it was told."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.probe.said import NO_ROWS, number_of, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_binance_liq.core.probe_report import EndpointReport, Finding, Learnt, ProbeReport
+
+QUESTIONS: Final[Mapping[str, str]] = {
+    "start_inclusive": "Is a row exactly at startTime answered?",
+    "end_inclusive": "Is a row exactly at endTime answered?",
+    "equal_bounds": "Does startTime == endTime answer that millisecond?",
+    "filter_before_limit": "Do filters choose before the limit cuts?",
+    "cut_by_filtered_instant": "Does the limit cut by the instant that filters?",
+    "span_refused": "Is too long a span refused, not cut short?",
+    "total_is_whole": "Does total count every row?",
+    "two_types": "Is every row a liquidation or an ADL?",
+    "symbols_listed": "Is every row's symbol in exchangeInfo?",
+    "isolated_rows": "Do isolated rows come without isolatedSymbol?",
+    "update_after_time": "Is updateTime never before time?",
+    "within_retention": "Is every row kept for 90 days?",
+    "recorded_by_endpoint": "Has the endpoint a record of every liquidation?",
+    "rows_settled": "Does each row appear within a minute?",
+}
+_ANSWERS: Final = {"observed": "yes", "refuted": "no", "cannot_be_told": "cannot be told"}
+_ACCESS: Final = {
+    "answered": "answers this key",
+    "key_refused": "refuses this key (-2015 or its like)",
+    "account_refused": "refuses this account: it has no portfolio margin (-21001)",
+    "request_refused": "refuses the request",
+    "unavailable": "was not asked to the end",
+    "no_host": "has no host in this environment",
+}
+_WIDTHS: Final = (52, 16, 78)
+
+
+def lines(report: ProbeReport) -> Iterator[str]:
+    """Yield the report, line by line."""
+    yield f"account {report.account}, {report.probed_at}"
+    allowed = sorted(name for name, value in report.key.items() if value)
+    yield f"the key: {', '.join(allowed) if allowed else 'its permissions are not told'}"
+    for name, endpoint in report.endpoints.items():
+        yield ""
+        spent = f"{endpoint.requests} requests of weight {endpoint.weight:,}"
+        yield f"{name} {_ACCESS[endpoint.access]}: {number_of(endpoint.rows)}, {spent}"
+        yield from _row("question", "answer", "how it was told")
+        for code, finding in endpoint.premises.items():
+            yield from _row(QUESTIONS[code], *_answer(finding))
+        for question, answer in learnt_lines(endpoint):
+            yield from _row(question, answer, "")
+
+
+def _answer(finding: Finding) -> tuple[str, str]:
+    answer = _ANSWERS[finding.verdict]
+    if finding.detail.startswith(NO_ROWS):
+        return answer, f"{answer}: {finding.detail}"
+    return answer, finding.detail
+
+
+def _row(question: str, answer: str, told: str) -> Iterator[str]:
+    cells = [
+        textwrap.wrap(text, width) or [""]
+        for text, width in zip((question, answer, told), _WIDTHS, strict=True)
+    ]
+    for at in range(max(map(len, cells))):
+        parts = [
+            (cell[at] if at < len(cell) else "").ljust(width)
+            for cell, width in zip(cells, _WIDTHS, strict=True)
+        ]
+        yield ("  " + " | ".join(parts)).rstrip(" |")
+
+
+def learnt_lines(endpoint: EndpointReport) -> Iterator[tuple[str, str]]:
+    """Yield what was learnt beside the premises: question and answer."""
+    learnt, untold = endpoint.learnt, _ANSWERS["cannot_be_told"]
+    if "cut_by_filtered_instant" in endpoint.premises:
+        yield "Which instant do startTime and endTime filter by?", learnt.filtered_by or untold
+        yield "Which rows are kept where a limit cuts?", learnt.cut_side or untold
+    yield from _told(learnt)
+    yield "Which headers tell of limits?", ", ".join(endpoint.headers) or "none"
+
+
+def _told(learnt: Learnt) -> Iterator[tuple[str, str]]:
+    if learnt.longest_span_ms is not None:
+        yield "Longest span that was answered whole", span(learnt.longest_span_ms)
+    if learnt.too_long_span_ms is not None:
+        yield "Shortest span that was not", span(learnt.too_long_span_ms)
+    if learnt.retention_days_seen is not None:
+        yield "Age of the oldest row that was answered", f"{learnt.retention_days_seen} d"
+    if learnt.read_only_key is not None:
+        yield "Is a key that may only read enough?", learnt.read_only_key
+    if learnt.unlisted_symbol is not None:
+        yield "A filter by a symbol that is not listed is", learnt.unlisted_symbol

@@ -1,0 +1,104 @@
+"""A probe's report: read back as written, and refused with a specific error where it is none for this use."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from airflow_provider_binance_liq.core.probe_report import (
+    EndpointReport,
+    Finding,
+    Learnt,
+    ProbeReport,
+    read_report,
+    write_report,
+)
+from airflow_provider_binance_liq.exceptions import InvalidProbeReport, PermanentError
+
+REPORT = ProbeReport(
+    account="desk",
+    probed_at="2026-10-13T00:00:00Z",
+    hosts={"fapi": "fapi.binance.com"},
+    endpoints={
+        "usdm_futures": EndpointReport(
+            access="answered",
+            premises={
+                "end_inclusive": Finding("observed", "a row exactly at endTime was answered", 1),
+                "equal_bounds": Finding("refuted", "startTime == endTime was refused", 1),
+                "two_types": Finding("cannot_be_told", "the account has no rows"),
+            },
+            learnt=Learnt(filtered_by="created", cut_side="newest", longest_span_ms=604_800_000),
+            rows=12,
+            headers=("X-MBX-USED-WEIGHT-1M",),
+        )
+    },
+    key={"enableReading": True},
+)
+
+
+def changed(**members):
+    return json.dumps(json.loads(write_report(REPORT)) | members)
+
+
+def test_a_report_is_read_as_it_was_written():
+    assert read_report(write_report(REPORT)) == REPORT
+    assert read_report(write_report(REPORT).encode(), account="desk") == REPORT
+
+
+def test_only_what_was_decided_holds_or_does_not():
+    assert REPORT.holds("usdm_futures") == {"end_inclusive": True, "equal_bounds": False}
+    assert REPORT.holds("margin") == {}
+
+
+def test_what_a_later_version_adds_is_passed_over():
+    plain = json.loads(write_report(REPORT))
+    plain["weather"] = "fine"
+    plain["endpoints"]["usdm_futures"]["learnt"]["colour"] = "red"
+    plain["endpoints"]["usdm_futures"]["premises"]["end_inclusive"]["mood"] = 3
+    assert read_report(json.dumps(plain)) == REPORT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "no JSON", "[]", "null", "{}", '{"schema_version": 1}', '{"schema_version": "1"}', b"\xff\xfe",
+        "[" * 100_000, changed(endpoints=[]), changed(account=None),
+    ],
+)  # fmt: skip
+def test_what_is_no_report_is_refused(text):
+    with pytest.raises(InvalidProbeReport, match="no report of `binance-liq probe`"):
+        read_report(text)
+
+
+def test_an_unknown_verdict_is_no_report():
+    plain = json.loads(write_report(REPORT))
+    plain["endpoints"]["usdm_futures"]["premises"]["end_inclusive"]["verdict"] = "perhaps"
+    with pytest.raises(InvalidProbeReport, match="no report"):
+        read_report(json.dumps(plain))
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_another_schema_version_is_refused(version):
+    with pytest.raises(InvalidProbeReport, match=f"schema_version {version}; this version reads 1"):
+        read_report(json.dumps({"schema_version": version, "anything": "else"}))
+
+
+def test_a_report_of_another_account_is_refused():
+    with pytest.raises(InvalidProbeReport, match="is of account 'desk', not of 'fund'"):
+        read_report(write_report(REPORT), account="fund")
+
+
+def test_no_retry_mends_a_report():
+    assert issubclass(InvalidProbeReport, PermanentError)
+
+
+def test_every_member_is_written():
+    plain = json.loads(write_report(REPORT))
+    assert plain["schema_version"] == 1
+    assert set(plain) == set(ProbeReport.__struct_fields__)
+    one = plain["endpoints"]["usdm_futures"]
+    assert set(one) == set(EndpointReport.__struct_fields__)
+    assert one["learnt"] == {"filtered_by": "created", "cut_side": "newest", "longest_span_ms": 604_800_000}
+    assert msgspec.convert(one["learnt"], Learnt).cut_by is None
