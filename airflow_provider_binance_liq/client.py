@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 import urllib3
 
+from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.answers import Again, Fail, Hold, Response, judge
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
 from airflow_provider_binance_liq.core.public import read_limit, read_symbols, read_time
@@ -312,6 +313,7 @@ class BinanceClient:
             )
             raise kind(message, wait.until_ms - self.clock_offset_ms(request.family), self._holds)
         log.info("%s waits for %.1f s, because %s", request.said, seconds, reason)
+        metrics.waited(request.draw.pool, seconds, banned=wait.banned)
         # A little later for everybody, and not at the same moment for all.
         self._sleep(seconds + self._uniform(0.05, 0.5))
 

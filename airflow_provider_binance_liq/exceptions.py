@@ -18,6 +18,7 @@
         │   └── SpanRefused        ... because it spans too long a time; paging asks for less
         ├── LocationRestricted     451: not from this country
         ├── FirewallBlocked        403: the exchange's firewall, not its interface
+        ├── DataLossImminent       what is missing or not proven is forgotten soon, and can still be fetched
         ├── BeyondRetention        the window is older than the exchange is known to keep
         ├── SaturatedInstant       more rows in one millisecond than any request can return
         ├── UnexpectedRow          a row outside its window, or without the fields that identify it
@@ -130,6 +131,10 @@ class FirewallBlocked(PermanentError):
 
 class BeyondRetention(PermanentError):
     """The window is older than the exchange is known to keep, so no answer would be proof."""
+
+
+class DataLossImminent(PermanentError):
+    """What is missing or not proven is forgotten within the days to warn, and can still be fetched."""
 
 
 class SaturatedInstant(PermanentError):

@@ -10,7 +10,7 @@ is proven, or held without a proof, or missing; and what is not proven is still 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -142,8 +142,6 @@ class Coverage:
     found: Sequence[Stretch]
     now_ms: int
     retention: Retention
-    #: the end of the newest proven window; None where there is none
-    proven_until_ms: int | None = field(default=None)
 
     def total_ms(self, state: State, *, lost: bool) -> int:
         """Add up the time of a state."""

@@ -14,6 +14,7 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.differences import MissingRows
 from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, DAY_MS, Endpoint, get_endpoint
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso, to_datetime
@@ -167,11 +168,22 @@ class LiquidationsToObjectStorageOperator(BaseOperator):
             window = self._window(context)
             where = f"{self.endpoint} {window}"
             self._settle(window)
-            return self._announced(self._extract(window, holds, journal).to_dict(), context)
+            manifest = self._extract(window, holds, journal)
+            metrics.extracted(
+                endpoint=manifest.endpoint,
+                account=manifest.account,
+                rows=manifest.object.rows,
+                weight=manifest.proof.weight,
+                complete=manifest.proof.complete,
+            )
+            return self._announced(manifest.to_dict(), context)
         except Throttled as error:
             error.where = error.where or where
             if not self.deferrable:
                 raise
+            seconds = (error.retry_at_ms - _now_ms()) / 1000
+            pool = get_endpoint(self.endpoint).weight_pool
+            metrics.waited(pool, seconds, banned=isinstance(error, IpBanned))
             self._defer_until(error.retry_at_ms, error.holds, error.journal)
         except PermanentError as error:
             error.where = error.where or where

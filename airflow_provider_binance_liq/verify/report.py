@@ -1,6 +1,7 @@
 """What a verification says: for a person, line by line, and for a program, as one JSON document.
 
-The same destination gives the same words: they hold no time and no duration, and are in order.
+The same destination gives the same words at the same time: they are in order, and the one thing that moves
+with the clock is how old the newest complete window is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.timeline import gaps, overlaps
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.verify.findings import Finding, count, redact
+from airflow_provider_binance_liq.verify.findings import Finding, count, duration, redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -38,6 +39,8 @@ class Timeline:
     overlaps: tuple[Window, ...]
     #: path, window and caveats of each window that is not proven complete
     unproven: tuple[tuple[str, Window, str], ...]
+    #: end of the newest complete window; None where there is none
+    proven_until_ms: int | None
 
     @classmethod
     def of(cls, series: Series, claims: Sequence[tuple[str, Claim]]) -> Timeline:
@@ -56,6 +59,9 @@ class Timeline:
                 for path, claim in claims
                 if not claim.manifest.proof.complete
             ),
+            proven_until_ms=max(
+                (claim.window.end_ms for _, claim in claims if claim.manifest.proof.complete), default=None
+            ),
         )
 
     def findings(self) -> Iterator[Finding]:
@@ -69,6 +75,17 @@ class Timeline:
                 "unproven", path, f"{window} is not proven complete: {caveats or 'no reason given'}"
             )
 
+    def stale(self, now_ms: int, max_age_ms: int) -> Iterator[Finding]:
+        """Name an end that is too long ago: what comes after it may be forgotten before anybody looks."""
+        if self.proven_until_ms is None:
+            yield Finding.of("stale", "", f"{self.series}: no window of it is complete")
+        elif now_ms - self.proven_until_ms > max_age_ms:
+            ended = f"{duration(now_ms - self.proven_until_ms)} ago, at {iso(self.proven_until_ms)}"
+            allowed = f"more than the {duration(max_age_ms)} that are allowed"
+            yield Finding.of(
+                "stale", "", f"{self.series}: its newest complete window ended {ended}, {allowed}"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the timeline as plain JSON values."""
         return {
@@ -80,6 +97,7 @@ class Timeline:
             "rows": self.rows,
             "start": self.start,
             "end": self.end,
+            "proven_until": None if self.proven_until_ms is None else iso(self.proven_until_ms),
             "gaps": _spans(self.gaps),
             "overlaps": _spans(self.overlaps),
             "unproven": _spans(tuple(window for _, window, _ in self.unproven)),
@@ -113,6 +131,9 @@ class Report:
     bytes: int
     findings: tuple[Finding, ...]
     timelines: tuple[Timeline, ...]
+    #: when it was looked at
+    now_ms: int = 0
+    max_age_ms: int | None = None
 
     def status(self, allowed: Collection[str] = ()) -> int:
         """Return 0 where all is well, else 1."""
@@ -137,6 +158,7 @@ class Report:
             "sound": self.sound,
             "rows": self.rows,
             "bytes": self.bytes,
+            "max_age_s": None if self.max_age_ms is None else self.max_age_ms // 1000,
             "problems": list(map(_plain, self.problems(allowed))),
             "notes": list(map(_plain, self.notes(allowed))),
             "timelines": [timeline.to_dict() for timeline in self.timelines],
@@ -156,7 +178,18 @@ class Report:
 
     def _sum(self) -> str:
         matching = f"{self.sound:,} of {count(self.manifests, 'manifest')} match their objects"
-        return f"{matching}, which hold {count(self.rows, 'row')} in {count(self.bytes, 'byte')}"
+        held = f"{count(self.rows, 'row')} in {count(self.bytes, 'byte')}"
+        return f"{matching}, which hold {held}{self._age()}"
+
+    def _age(self) -> str:
+        """Tell how old the newest complete window of each history is."""
+        ends = {one.proven_until_ms for one in self.timelines if one.proven_until_ms is not None}
+        if not ends:
+            return ""
+        youngest, oldest = duration(self.now_ms - max(ends)), duration(self.now_ms - min(ends))
+        if youngest == oldest:
+            return f"; the newest complete window ended {oldest} ago"
+        return f"; the newest complete windows of each history ended between {youngest} and {oldest} ago"
 
 
 def failed(destination: str, error: str) -> dict[str, Any]:
