@@ -84,6 +84,62 @@ def test_what_an_account_is_called_cannot_make_another_metric(listener, account)
         assert sent.count(":") == 1
 
 
+@pytest.fixture
+def told(monkeypatch):
+    """What is told, by the name of the function."""
+    found = []
+    for name in ("extracted", "weighed", "waited"):
+        monkeypatch.setattr(
+            metrics, name, lambda *given, _name=name, **fields: found.append((_name, *given, fields))
+        )
+    return found
+
+
+def operator(monkeypatch, extract):
+    from airflow_provider_binance_liq.operators.liquidations import UsdmFuturesLiquidationsOperator
+
+    monkeypatch.setattr(UsdmFuturesLiquidationsOperator, "_extract", extract)
+    window = {"start": "2026-10-01T00:00:00Z", "end": "2026-10-02T00:00:00Z"}
+    return UsdmFuturesLiquidationsOperator(task_id="extract", destination="file:///lake", **window)
+
+
+def test_the_operator_tells_what_it_extracted(start, monkeypatch, told):
+    run = start()
+    manifest = run.run("usdm_futures", run.cascade())
+    told.clear()
+    operator(monkeypatch, lambda *_: manifest).execute({})
+    counts = {"rows": manifest.object.rows, "weight": manifest.proof.weight, "complete": True}
+    assert told == [("extracted", {"endpoint": "usdm_futures", "account": "desk"} | counts)]
+
+
+def test_the_operator_tells_for_how_long_it_gives_its_slot_back(monkeypatch, told):
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from airflow_provider_binance_liq.exceptions import IpBanned
+    from airflow_provider_binance_liq.operators import liquidations
+
+    now_ms = 1_792_000_000_000
+    monkeypatch.setattr(liquidations, "_now_ms", lambda: now_ms)
+
+    def ban(*_):
+        raise IpBanned("banned", now_ms + 600_000)
+
+    with pytest.raises(TaskDeferred):
+        operator(monkeypatch, ban).execute({})
+    assert told == [("waited", "futures", 600.0, {"banned": True})]
+
+
+def test_each_answer_tells_what_is_used_of_the_limit_and_each_wait_how_long_it_is(start, told):
+    run = start(cascade_rows=2500)
+    run.run("usdm_futures", run.cascade())
+    weighed = [one for one in told if one[0] == "weighed"]
+    assert {(pool, limit) for _, pool, _, limit, _ in weighed} == {("futures", 2400)}
+    assert 0 < max(used for _, _, used, _, _ in weighed) <= 1200
+    ((pool, seconds, why),) = [one[1:] for one in told if one[0] == "waited"]
+    assert (pool, why) == ("futures", {"banned": False})
+    assert 0 < seconds <= 60
+
+
 def test_what_cannot_be_told_fails_nothing(monkeypatch):
     class Broken:
         def gauge(self, *_, **__):

@@ -873,6 +873,15 @@ def test_a_window_that_is_not_complete_is_not_the_newest_complete_one(lake):
     assert lake.timeline()["proven_until"] == "2026-10-02T00:00:00Z"
 
 
+def test_a_window_that_fetching_again_would_not_prove_is_as_new_as_a_complete_one(lake):
+    lake.land([], complete=False)
+    lake.edit(lambda plain: plain["proof"].update(incomplete_reasons=["isolated_rows"]))
+    assert lake.wrong("--allow-unproven", "--max-age=2d", at(3)) == set()
+    lake.edit(lambda plain: plain["proof"].update(incomplete_reasons=["isolated_rows", "two_types"]))
+    assert lake.wrong("--allow-unproven", "--max-age=2d", at(3)) == {("stale", "")}
+    assert "not proven complete: isolated_rows, two_types" in lake.message("unproven")
+
+
 def test_a_history_without_any_complete_window_is_stale_whatever_its_age(lake):
     lake.land([], complete=False)
     assert lake.wrong("--allow-unproven", "--max-age=9999d", at(2)) == {("stale", "")}

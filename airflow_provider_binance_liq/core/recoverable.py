@@ -19,12 +19,26 @@ from airflow_provider_binance_liq.core.timeline import union
 from airflow_provider_binance_liq.core.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 #: proven: a complete window covers it; unproven: windows cover it, none of them complete; missing: none does
 State = Literal["proven", "unproven", "missing"]
 #: who says how long the exchange keeps rows
 Source = Literal["documented", "assumed", "configured"]
+
+#: premises that fetching the window again in the same way would leave as they are
+NOT_MENDED_BY_FETCHING: Final = ("isolated_rows", "recorded_by_endpoint")
+#: what ended less than so many days ago is not called missing: its run may wait, or be tried again
+SETTLE_DAYS: Final = 2
+
+
+def counts_as_proven(
+    complete: bool,  # noqa: FBT001 - as a manifest states it
+    reasons: Collection[str],
+    accepted: Collection[str] = NOT_MENDED_BY_FETCHING,
+) -> bool:
+    """Tell whether nothing keeps a window from being complete but codes that are accepted."""
+    return complete or (bool(reasons) and set(reasons) <= set(accepted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +143,6 @@ class _Cover:
         return place > 0 and instant_ms in self.windows[place - 1]
 
 
-#: what ended less than so many days ago is not called missing: its run may wait, or be tried again
-SETTLE_DAYS: Final = 2
 #: stretches that a summary lists; the counts are of all
 _LISTED: Final = 5
 

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
+from airflow_provider_binance_liq.core.recoverable import NOT_MENDED_BY_FETCHING
 from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import (
     DataLossImminent,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 #: the XCom that has the summary even where the task fails
 XCOM: Final = "coverage"
-DEFAULT_ACCEPTED: Final = ("isolated_rows", "recorded_by_endpoint")
 
 
 class LiquidationsCoverageCheckOperator(BaseOperator):
@@ -75,7 +75,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         start: str | datetime | None = None,
         settle: timedelta = timedelta(days=2),
         retention_days: int | None = None,
-        accepted_premises: Sequence[str] = DEFAULT_ACCEPTED,
+        accepted_premises: Sequence[str] = NOT_MENDED_BY_FETCHING,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
 from airflow_provider_binance_liq.core.manifest import from_json
 from airflow_provider_binance_liq.core.recoverable import (
+    NOT_MENDED_BY_FETCHING,
     SETTLE_DAYS,
     Coverage,
     Retention,
+    counts_as_proven,
     expected_range,
     stretches,
 )
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-#: premises that fetching the window again in the same way would leave as they are
-NOT_MENDED_BY_FETCHING: Final = ("isolated_rows", "recorded_by_endpoint")
 #: object stores answer so many at once; a local disk one after another
 _AT_ONCE: Final = 500
 #: of what is wrong, a summary names so many
@@ -73,8 +73,7 @@ class Expectation:
     def is_proven(self, claim: Claim) -> bool:
         """Tell whether a window counts as proven."""
         proof = claim.manifest.proof
-        reasons = proof.incomplete_reasons
-        return proof.complete or (bool(reasons) and set(reasons) <= set(self.accepted))
+        return counts_as_proven(proof.complete, proof.incomplete_reasons, self.accepted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.core.recoverable import counts_as_proven
 from airflow_provider_binance_liq.core.timeline import gaps, overlaps
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.verify.findings import Finding, count, duration, redact
@@ -37,9 +38,9 @@ class Timeline:
     end: str
     gaps: tuple[Window, ...]
     overlaps: tuple[Window, ...]
-    #: path, window and caveats of each window that is not proven complete
+    #: path, window and reasons of each window that is not proven complete
     unproven: tuple[tuple[str, Window, str], ...]
-    #: end of the newest complete window; None where there is none
+    #: end of the newest window that is complete, but for what fetching it again would not mend; None: none is
     proven_until_ms: int | None
 
     @classmethod
@@ -55,13 +56,11 @@ class Timeline:
             gaps=tuple(gaps(windows)),
             overlaps=tuple(overlaps(windows)),
             unproven=tuple(
-                (path, claim.window, "; ".join(map(str, claim.manifest.proof.caveats)))
+                (path, claim.window, _why(claim))
                 for path, claim in claims
                 if not claim.manifest.proof.complete
             ),
-            proven_until_ms=max(
-                (claim.window.end_ms for _, claim in claims if claim.manifest.proof.complete), default=None
-            ),
+            proven_until_ms=max((claim.window.end_ms for _, claim in claims if _counts(claim)), default=None),
         )
 
     def findings(self) -> Iterator[Finding]:
@@ -70,10 +69,8 @@ class Timeline:
             yield Finding.of("gap", "", f"{self.series}: no manifest covers {window}")
         for window in self.overlaps:
             yield Finding.of("overlap", "", f"{self.series}: several windows cover {window}")
-        for path, window, caveats in self.unproven:
-            yield Finding.of(
-                "unproven", path, f"{window} is not proven complete: {caveats or 'no reason given'}"
-            )
+        for path, window, why in self.unproven:
+            yield Finding.of("unproven", path, f"{window} is not proven complete: {why}")
 
     def stale(self, now_ms: int, max_age_ms: int) -> Iterator[Finding]:
         """Name an end that is too long ago: what comes after it may be forgotten before anybody looks."""
@@ -203,6 +200,18 @@ def printable(line: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
     )
+
+
+def _counts(claim: Claim) -> bool:
+    proof = claim.manifest.proof
+    return counts_as_proven(proof.complete, proof.incomplete_reasons)
+
+
+def _why(claim: Claim) -> str:
+    """Say why a window is not complete: the codes, then the sentences for people."""
+    proof = claim.manifest.proof
+    codes = ", ".join(proof.incomplete_reasons)
+    return "; ".join((*([codes] if codes else []), *map(str, proof.caveats))) or "no reason given"
 
 
 def _notes(notes: Sequence[Finding]) -> Iterator[str]:

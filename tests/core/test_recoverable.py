@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
-from airflow_provider_binance_liq.core.recoverable import Coverage, Retention, expected_range, stretches
+from airflow_provider_binance_liq.core.recoverable import (
+    Coverage,
+    Retention,
+    counts_as_proven,
+    expected_range,
+    stretches,
+)
 from airflow_provider_binance_liq.core.windows import Window
 
 T0 = 1_790_812_800_000  # 2026-10-01
@@ -121,3 +127,18 @@ def test_coverage_adds_up_by_state_and_names_what_is_forgotten_first():
 def test_where_all_is_proven_nothing_is_forgotten():
     found = stretches([day(0)], [], day(0), now_ms=T0 + DAY_MS, retention=NINETY)
     assert (Coverage(found, T0, NINETY).next_loss, Coverage(found, T0, NINETY).left_ms) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("complete", "reasons", "counts"),
+    [
+        (True, (), True),
+        (False, (), False),
+        (False, ("isolated_rows",), True),
+        (False, ("isolated_rows", "recorded_by_endpoint"), True),
+        (False, ("isolated_rows", "within_retention"), False),
+    ],
+)
+def test_a_window_counts_as_proven_but_for_what_fetching_it_again_would_mend(complete, reasons, counts):
+    assert counts_as_proven(complete, reasons) == counts
+    assert counts_as_proven(complete, reasons, accepted=()) == complete
