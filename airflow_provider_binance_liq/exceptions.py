@@ -21,6 +21,7 @@
         ├── LocationRestricted     451: not from this country
         ├── FirewallBlocked        403: the exchange's firewall, not its interface
         ├── WaitTooLong            bans and limits held it up for longer than `max_wait`, or would
+        ├── DataLossImminent       what is missing or not proven is forgotten soon, and can still be fetched
         ├── BeyondRetention        the window is older than the exchange is known to keep
         ├── SaturatedInstant       more rows in one millisecond than any request can return
         ├── UnexpectedRow          a row outside its window, or without the fields that identify it
@@ -156,6 +157,10 @@ class WaitTooLong(PermanentError):
 
 class BeyondRetention(PermanentError):
     """The window is older than the exchange is known to keep, so no answer would be proof."""
+
+
+class DataLossImminent(PermanentError):
+    """What is missing or not proven is forgotten within the days to warn, and can still be fetched."""
 
 
 class SaturatedInstant(PermanentError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.waits import after_holds, credible
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
@@ -143,6 +144,7 @@ class Gate:
             )
             raise kind(message, self._locally(wait.until_ms, request), self.holds)
         log.info("%s waits for %.1f s, because %s", request.said, seconds, wait.reason)
+        metrics.waited(request.draw.pool, seconds, banned=wait.banned)
         # A little later for everybody, and not at the same moment for all.
         self._sleep_for(seconds + self._uniform(0.05, 0.5), wait.reason)
 

@@ -26,7 +26,10 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Binance", "python-modules": [f"{_PACKAGE}.hooks.binance"]},
         ],
         "operators": [
-            {"integration-name": "Binance", "python-modules": [f"{_PACKAGE}.operators.liquidations"]},
+            {
+                "integration-name": "Binance",
+                "python-modules": [f"{_PACKAGE}.operators.liquidations", f"{_PACKAGE}.operators.coverage"],
+            },
         ],
         "connection-types": [
             {

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import FAMILIES
 from airflow_provider_binance_liq.core.weights import Limit
 
@@ -108,7 +109,10 @@ class Pacer:
     def answer(self, draw: Draw, ticket: str, now_ms: int, used: int | None) -> None:
         """Take over what the answer to a request says is used; None: it says nothing, or there is none."""
         with self._ledger.open() as book:
-            self._budget(book, draw, now_ms).answer(ticket, now_ms, used)
+            budget = self._budget(book, draw, now_ms)
+            budget.answer(ticket, now_ms, used)
+            weight = budget.used(now_ms)
+        metrics.weighed(draw.pool, weight, budget.limit)
 
     def hold(self, draw: Draw, until_ms: int, now_ms: int, *, banned: bool) -> None:
         """Let nothing of the pool go before `until_ms`; nothing at all, where the address is banned."""

@@ -103,6 +103,7 @@ def test_what_a_dag_file_imports_leaves_the_workers_libraries_for_the_worker():
     extra = imported_by(
         "import airflow.sdk, airflow.providers.standard.triggers.temporal, sys; before = set(sys.modules);"
         "import airflow_provider_binance_liq.operators.liquidations;"
+        "import airflow_provider_binance_liq.operators.coverage;"
         "[sys.modules.pop(name, None) for name in before]"
     )
     ours = {name for name in extra if name.partition(".")[0] in (*HEAVY, "airflow_provider_binance_liq")}

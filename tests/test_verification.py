@@ -836,6 +836,83 @@ def test_a_window_that_is_not_proven_is_wrong_until_that_is_allowed(either):
     ]
 
 
+# --- how old it is --------------------------------------------------------------------------------------
+
+
+def at(number, hours=0):
+    """The option that sets the clock: so many days after the first."""
+    return f"--now={iso(START + number * DAY_MS + hours * HOUR_MS)}"
+
+
+def test_a_history_that_ended_too_long_ago_is_wrong_where_its_age_is_limited(lake):
+    lake.extract(window=day(0))
+    lake.extract("margin", window=day(0, 7))
+    assert lake.wrong(at(115)) == set()
+    assert lake.wrong("--max-age=2d", at(8)) == {("stale", "")}
+    status, out, _ = lake.command("--max-age=2d", at(115))
+    assert status == 1
+    assert (
+        "WRONG stale: usdm_futures of desk: its newest complete window ended 114 days ago, at "
+        "2026-10-02T00:00:00Z, more than the 2 days that are allowed\n" in out
+    )
+    assert "WRONG stale: margin of desk: its newest complete window ended 108 days ago" in out
+
+
+@pytest.mark.parametrize(("late_ms", "kinds"), [(0, set()), (1, {("stale", "")})])
+def test_an_age_is_too_old_by_the_millisecond(lake, late_ms, kinds):
+    lake.land([])
+    assert lake.wrong("--max-age=36h", f"--now={iso(START + DAY_MS + 36 * HOUR_MS + late_ms)}") == kinds
+
+
+def test_a_window_that_is_not_complete_is_not_the_newest_complete_one(lake):
+    lake.land([])
+    lake.land([], day(1), complete=False)
+    options = ("--allow-unproven", at(3))
+    assert lake.wrong("--max-age=2d", *options) == set()
+    assert lake.wrong("--max-age=47h", *options) == {("stale", "")}
+    assert lake.timeline()["proven_until"] == "2026-10-02T00:00:00Z"
+
+
+def test_a_window_that_fetching_again_would_not_prove_is_as_new_as_a_complete_one(lake):
+    lake.land([], complete=False)
+    lake.edit(lambda plain: plain["proof"].update(incomplete_reasons=["isolated_rows"]))
+    assert lake.wrong("--allow-unproven", "--max-age=2d", at(3)) == set()
+    lake.edit(lambda plain: plain["proof"].update(incomplete_reasons=["isolated_rows", "two_types"]))
+    assert lake.wrong("--allow-unproven", "--max-age=2d", at(3)) == {("stale", "")}
+    assert "not proven complete: isolated_rows, two_types" in lake.message("unproven")
+
+
+def test_a_history_without_any_complete_window_is_stale_whatever_its_age(lake):
+    lake.land([], complete=False)
+    assert lake.wrong("--allow-unproven", "--max-age=9999d", at(2)) == {("stale", "")}
+    assert lake.timeline()["proven_until"] is None
+
+
+def test_without_a_limit_the_last_line_tells_how_old_the_newest_complete_window_is(lake):
+    lake.land([])
+    assert lake.command(at(115))[1].endswith("; the newest complete window ended 114 days ago\n")
+    assert lake.command(at(2, 12))[1].endswith("; the newest complete window ended 36 hours ago\n")
+    lake.land([], day(4), account="fund")
+    told = "; the newest complete windows of each history ended between 2 days and 6 days ago\n"
+    assert lake.command(at(7))[1].endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2d", 172_800), ("36h", 129_600), ("1d12h", 129_600), ("90m", 5400), ("5s", 5)]
+)
+def test_an_age_is_written_in_days_hours_minutes_and_seconds(lake, text, seconds):
+    lake.land([])
+    assert lake.report("--max-age", text, at(1))["max_age_s"] == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "two days", "12h1d", "-1d", "1w", "٣d"])
+def test_an_age_that_is_none_is_refused(lake, text, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["verify", lake.url, f"--max-age={text}"])
+    assert caught.value.code == 2
+    assert "is no length of time" in capsys.readouterr().err
+
+
 def test_what_is_allowed_allows_nothing_else(lake):
     lake.extract(window=day(0), retention_days=1, beyond_retention="extract")
     lake.extract(window=day(2))
@@ -1094,7 +1171,7 @@ def test_quiet_shows_no_progress():
 def test_progress_says_where_it_is(lake):
     lake.extract()
     said = []
-    verify(lake.path, said.append)
+    verify(lake.path, said.append, now_ms=START)
     assert said[0].startswith("listing: 0 files so far")
     assert f"manifest 1 of 1: {DIRECTORY}/{STEM}.manifest.json" in said
 
@@ -1102,7 +1179,7 @@ def test_progress_says_where_it_is(lake):
 def test_a_run_that_is_interrupted_says_so_and_is_no_verdict(lake, monkeypatch):
     from airflow_provider_binance_liq.verify import command
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "verify", interrupt)
@@ -1171,7 +1248,7 @@ def test_memory_stays_flat_however_many_rows_an_object_has(lake):
     def peak():
         tracemalloc.start()
         try:
-            assert verify(lake.path).status() == 0
+            assert verify(lake.path, now_ms=START).status() == 0
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

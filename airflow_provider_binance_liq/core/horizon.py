@@ -8,7 +8,7 @@ one, because a window may grow too old while it is read. Instants are epoch ms o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, DAY_MS
 from airflow_provider_binance_liq.core.windows import iso
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 #: what to do with a window that begins before what the exchange keeps
 OnBeyondRetention = Literal["fail", "skip", "extract"]
 
-_SOURCES = {
+#: who says how long the exchange keeps rows
+Source = Literal["documented", "assumed", "configured"]
+
+_SOURCES: Final[dict[Source, str]] = {
     "documented": "as documented",
     "assumed": "as assumed: nothing is documented",
     "configured": "as `retention_days` says",
@@ -33,20 +36,25 @@ class Retention:
     """How long the exchange keeps an endpoint's rows, and who says so."""
 
     days: int
-    source: Literal["documented", "assumed", "configured"]
+    source: Source
 
     @classmethod
-    def of(cls, endpoint: Endpoint, configured_days: int | None = None) -> Self:
+    def of(cls, endpoint: Endpoint | None, configured: int | None = None) -> Self:
         """Take what the user configured, or what is documented, or else what is assumed."""
-        if configured_days is not None and configured_days != endpoint.retention_days:
-            return cls(configured_days, "configured")
-        if endpoint.retention_days is not None:
+        if configured is not None:
+            return cls(configured, "configured")
+        if endpoint is not None and endpoint.retention_days is not None:
             return cls(endpoint.retention_days, "documented")
         return cls(ASSUMED_RETENTION_DAYS, "assumed")
 
+    @property
+    def ms(self) -> int:
+        """The same in milliseconds."""
+        return self.days * DAY_MS
+
     def oldest_ms(self, now_ms: int) -> int:
         """Return the oldest instant that is still kept."""
-        return now_ms - self.days * DAY_MS
+        return now_ms - self.ms
 
     def doubt(self, window: Window, now_ms: int) -> str:
         """Say why an answer for `window` would not be proof; empty where it is kept whole."""

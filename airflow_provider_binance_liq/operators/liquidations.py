@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.differences import MissingRows
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
@@ -29,6 +30,7 @@ from airflow_provider_binance_liq.exceptions import (
     PermanentError,
     RetryableError,
     StorageError,
+    Throttled,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, WaitingOperator
@@ -235,9 +237,15 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
                 self._where = f"{self.endpoint} {window}"
                 self._waits.lost_ms = self._lost_ms(window)
                 self._settle(window)
-                return self._announced(self._extract(window, holds, journal).to_dict(), context)
+                manifest = self._extract(window, holds, journal)
+                _measure(manifest)
+                return self._announced(manifest.to_dict(), context)
             except RetryableError as error:
                 error.where = error.where or self._where
+                if isinstance(error, Throttled) and self.deferrable:
+                    pool = get_endpoint(self.endpoint).weight_pool
+                    seconds = (error.retry_at_ms - _now_ms()) / 1000
+                    metrics.waited(pool, seconds, banned=isinstance(error, IpBanned))
                 self._wait_out(error)
                 holds, journal = error.holds, error.journal
 
@@ -351,6 +359,16 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             message = f"probe_report {self.probe_report!r} cannot be read: {type(error).__name__}"
             raise StorageError(message) from error
         return read_report(text, account=account.label)
+
+
+def _measure(manifest: Manifest) -> None:
+    metrics.extracted(
+        endpoint=manifest.endpoint,
+        account=manifest.account,
+        rows=manifest.object.rows,
+        weight=manifest.proof.weight,
+        complete=manifest.proof.complete,
+    )
 
 
 def _now_ms() -> int:

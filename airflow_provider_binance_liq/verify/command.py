@@ -14,9 +14,11 @@ import re
 import shutil
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.landing import open_destination
 from airflow_provider_binance_liq.verify.findings import ALLOWABLE, redact
@@ -42,6 +44,8 @@ _OPTIONS: Final = {
     "moved": ("--allow-moved", "let a copy of a destination pass, whose manifests name the old place"),
     "unproven": ("--allow-unproven", "let windows pass as a note that are not proven complete"),
 }
+_DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+_UNITS_MS: Final = (86_400_000, 3_600_000, 60_000, 1000)
 #: greedy, unlike what is taken out of messages: a password may hold blanks and slashes
 _CREDENTIALS: Final = re.compile(r"(://[^/:@]*):.*@", re.DOTALL)
 
@@ -58,6 +62,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for kind in ALLOWABLE:
         option, text = _OPTIONS[kind]
         parser.add_argument(option, dest="allowed", action="append_const", const=kind, help=text)
+    parser.add_argument(
+        "--max-age",
+        metavar="DURATION",
+        type=_duration_ms,
+        dest="max_age_ms",
+        help="how long ago the newest complete window of each endpoint, account and filter may have ended: "
+        "2d, 36h, 1d12h; an older one is wrong",
+    )
+    parser.add_argument("--now", type=_instant_ms, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     parser.add_argument(
         "--quiet", action="store_true", help="no progress, and of the lines only what is wrong"
@@ -87,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace, out: TextIO) -> int:
     try:
         with _airflow_elsewhere():
-            report = _verify(arguments.destination, quiet=arguments.quiet)
+            report = _verify(arguments)
     except LiquidationsError as error:
         return _fail(arguments, out, error)
     allowed = frozenset(arguments.allowed)
@@ -98,17 +111,32 @@ def _run(arguments: argparse.Namespace, out: TextIO) -> int:
     return report.status(allowed)
 
 
-def _verify(given: str, *, quiet: bool) -> Report:
+def _verify(arguments: argparse.Namespace) -> Report:
+    given = arguments.destination
     if _CREDENTIALS.search(given):
         # Before anything looks at it: Airflow writes the names of connections that it misses into its log.
         message = "the destination holds a password; it takes the name of an Airflow connection before the @"
         raise InvalidRequest(message)
     destination = open_destination(_absolute(given))
-    progress = Progress(sys.stderr, quiet=quiet)
+    progress = Progress(sys.stderr, quiet=arguments.quiet)
+    now_ms = int(time.time() * 1000) if arguments.now is None else arguments.now
     try:
-        return verify(destination, progress)
+        return verify(destination, progress, now_ms=now_ms, max_age_ms=arguments.max_age_ms)
     finally:
         progress.end()
+
+
+def _duration_ms(text: str) -> int:
+    """Read a length of time: days, hours, minutes and seconds, each at most once, in that order."""
+    match = _DURATION.fullmatch(text)
+    if not match or not text:
+        message = f"{text!r} is no length of time; write it as 2d, 36h or 1d12h"
+        raise argparse.ArgumentTypeError(message)
+    return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
+
+
+def _instant_ms(text: str) -> int:
+    return epoch_ms(datetime.fromisoformat(text))
 
 
 def _absolute(destination: str) -> str:

@@ -33,6 +33,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "contradiction": "a row with the same key and update, but other bytes, in two overlapping windows",
     "unproven": "a window whose manifest does not claim to be complete",
     "gap": "time between two windows that no manifest covers",
+    "stale": "the newest complete window ended longer ago than `--max-age` allows, or there is none",
 }
 #: kinds that change nothing about the exit status
 NOTES: Final[Mapping[str, str]] = {
@@ -68,6 +69,15 @@ class Finding:
 def redact(text: str) -> str:
     """Take passwords out of the URLs in a text."""
     return _CREDENTIALS.sub(r"\1:***@", text)
+
+
+def duration(length_ms: int) -> str:
+    """Write a length of time, in the largest unit of which there are two: `114 days`, `36 hours`."""
+    minutes = max(0, length_ms) // 60_000
+    for noun, length in (("day", 24 * 60), ("hour", 60)):
+        if minutes >= 2 * length:
+            return count(minutes // length, noun)
+    return count(minutes, "minute")
 
 
 def count(number: int, noun: str) -> str:

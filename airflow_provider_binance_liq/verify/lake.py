@@ -56,9 +56,16 @@ class Examined:
     objects: frozenset[str] = frozenset()
 
 
-def verify(destination: ObjectStoragePath, tick: Callable[[str], None] = lambda _: None) -> Report:
+def verify(
+    destination: ObjectStoragePath,
+    tick: Callable[[str], None] = lambda _: None,
+    *,
+    now_ms: int,
+    max_age_ms: int | None = None,
+) -> Report:
     """Read everything below `destination` and report what was found; `tick` is told what is being done.
 
+    :param max_age_ms: how long before `now_ms` the newest complete window of each history may have ended.
     :raises StorageError: the destination cannot be read at all, or this machine's disk keeps no keys.
     """
     listing = list_lake(destination, tick)
@@ -80,6 +87,8 @@ def verify(destination: ObjectStoragePath, tick: Callable[[str], None] = lambda 
         findings.append(Finding.of("no-manifest", "", message))
     timelines = [Timeline.of(series, claims) for series, claims in _by_series(placed).items()]
     findings += [finding for timeline in timelines for finding in timeline.findings()]
+    if max_age_ms is not None:
+        findings += [finding for timeline in timelines for finding in timeline.stale(now_ms, max_age_ms)]
     findings += examiner.compare([one for one in placed if one.sound])
     sound = [one.claim.manifest.object for one in examined if one.claim and one.sound]
     return Report(
@@ -90,6 +99,8 @@ def verify(destination: ObjectStoragePath, tick: Callable[[str], None] = lambda 
         bytes=sum(stored.bytes for stored in sound),
         findings=tuple(sorted(findings)),
         timelines=tuple(sorted(timelines, key=lambda timeline: timeline.series)),
+        now_ms=now_ms,
+        max_age_ms=max_age_ms,
     )
 
 

@@ -1,6 +1,7 @@
 """What a verification says: for a person, line by line, and for a program, as one JSON document.
 
-The same destination gives the same words: they hold no time and no duration, and are in order.
+The same destination gives the same words at the same time: they are in order, and the one thing that moves
+with the clock is how old the newest complete window is.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.core.recoverable import counts_as_proven
 from airflow_provider_binance_liq.core.timeline import gaps, overlaps
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.verify.findings import Finding, count, redact
+from airflow_provider_binance_liq.verify.findings import Finding, count, duration, redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -36,8 +38,10 @@ class Timeline:
     end: str
     gaps: tuple[Window, ...]
     overlaps: tuple[Window, ...]
-    #: path, window and caveats of each window that is not proven complete
+    #: path, window and reasons of each window that is not proven complete
     unproven: tuple[tuple[str, Window, str], ...]
+    #: end of the newest window that is complete, but for what fetching it again would not mend; None: none is
+    proven_until_ms: int | None
 
     @classmethod
     def of(cls, series: Series, claims: Sequence[tuple[str, Claim]]) -> Timeline:
@@ -52,10 +56,11 @@ class Timeline:
             gaps=tuple(gaps(windows)),
             overlaps=tuple(overlaps(windows)),
             unproven=tuple(
-                (path, claim.window, "; ".join(map(str, claim.manifest.proof.caveats)))
+                (path, claim.window, _why(claim))
                 for path, claim in claims
                 if not claim.manifest.proof.complete
             ),
+            proven_until_ms=max((claim.window.end_ms for _, claim in claims if _counts(claim)), default=None),
         )
 
     def findings(self) -> Iterator[Finding]:
@@ -64,9 +69,18 @@ class Timeline:
             yield Finding.of("gap", "", f"{self.series}: no manifest covers {window}")
         for window in self.overlaps:
             yield Finding.of("overlap", "", f"{self.series}: several windows cover {window}")
-        for path, window, caveats in self.unproven:
+        for path, window, why in self.unproven:
+            yield Finding.of("unproven", path, f"{window} is not proven complete: {why}")
+
+    def stale(self, now_ms: int, max_age_ms: int) -> Iterator[Finding]:
+        """Name an end that is too long ago: what comes after it may be forgotten before anybody looks."""
+        if self.proven_until_ms is None:
+            yield Finding.of("stale", "", f"{self.series}: no window of it is complete")
+        elif now_ms - self.proven_until_ms > max_age_ms:
+            ended = f"{duration(now_ms - self.proven_until_ms)} ago, at {iso(self.proven_until_ms)}"
+            allowed = f"more than the {duration(max_age_ms)} that are allowed"
             yield Finding.of(
-                "unproven", path, f"{window} is not proven complete: {caveats or 'no reason given'}"
+                "stale", "", f"{self.series}: its newest complete window ended {ended}, {allowed}"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,6 +94,7 @@ class Timeline:
             "rows": self.rows,
             "start": self.start,
             "end": self.end,
+            "proven_until": None if self.proven_until_ms is None else iso(self.proven_until_ms),
             "gaps": _spans(self.gaps),
             "overlaps": _spans(self.overlaps),
             "unproven": _spans(tuple(window for _, window, _ in self.unproven)),
@@ -113,6 +128,9 @@ class Report:
     bytes: int
     findings: tuple[Finding, ...]
     timelines: tuple[Timeline, ...]
+    #: when it was looked at
+    now_ms: int = 0
+    max_age_ms: int | None = None
 
     def status(self, allowed: Collection[str] = ()) -> int:
         """Return 0 where all is well, else 1."""
@@ -137,6 +155,7 @@ class Report:
             "sound": self.sound,
             "rows": self.rows,
             "bytes": self.bytes,
+            "max_age_s": None if self.max_age_ms is None else self.max_age_ms // 1000,
             "problems": list(map(_plain, self.problems(allowed))),
             "notes": list(map(_plain, self.notes(allowed))),
             "timelines": [timeline.to_dict() for timeline in self.timelines],
@@ -156,7 +175,18 @@ class Report:
 
     def _sum(self) -> str:
         matching = f"{self.sound:,} of {count(self.manifests, 'manifest')} match their objects"
-        return f"{matching}, which hold {count(self.rows, 'row')} in {count(self.bytes, 'byte')}"
+        held = f"{count(self.rows, 'row')} in {count(self.bytes, 'byte')}"
+        return f"{matching}, which hold {held}{self._age()}"
+
+    def _age(self) -> str:
+        """Tell how old the newest complete window of each history is."""
+        ends = {one.proven_until_ms for one in self.timelines if one.proven_until_ms is not None}
+        if not ends:
+            return ""
+        youngest, oldest = duration(self.now_ms - max(ends)), duration(self.now_ms - min(ends))
+        if youngest == oldest:
+            return f"; the newest complete window ended {oldest} ago"
+        return f"; the newest complete windows of each history ended between {youngest} and {oldest} ago"
 
 
 def failed(destination: str, error: str) -> dict[str, Any]:
@@ -170,6 +200,18 @@ def printable(line: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
     )
+
+
+def _counts(claim: Claim) -> bool:
+    proof = claim.manifest.proof
+    return counts_as_proven(proof.complete, proof.incomplete_reasons)
+
+
+def _why(claim: Claim) -> str:
+    """Say why a window is not complete: the codes, then the sentences for people."""
+    proof = claim.manifest.proof
+    codes = ", ".join(proof.incomplete_reasons)
+    return "; ".join((*([codes] if codes else []), *map(str, proof.caveats))) or "no reason given"
 
 
 def _notes(notes: Sequence[Finding]) -> Iterator[str]:

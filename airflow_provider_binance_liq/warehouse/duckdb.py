@@ -276,14 +276,15 @@ class DuckDBSession:
     connection: DuckDBPyConnection
 
     def create_tables(self) -> None:
-        """Create the tables that are not there, and check those that are."""
+        """Create the tables that are not there, check those that are, and add what a release has added."""
         for table in (LIQUIDATIONS, WINDOWS):
             # Asked first: even `IF NOT EXISTS` would collide with others who create it at the same time.
             found = self._columns(table)
-            if not found:
-                self.connection.execute(sql.create_table(table, DIALECT))
-            elif found != sql.expected_columns(table, DIALECT):
-                raise WarehouseError(sql.difference(table, DIALECT, found))
+            if differing := found and sql.difference(table, DIALECT, found):
+                raise WarehouseError(differing)
+            made = sql.add_columns(table, DIALECT, found) if found else [sql.create_table(table, DIALECT)]
+            for statement in made:
+                self.connection.execute(statement)
 
     def _columns(self, table: Table) -> dict[str, str]:
         query = (
@@ -300,15 +301,17 @@ class DuckDBSession:
         starts = [_micros(one.start) for one in loadables]
         query = (
             "SELECT account, endpoint, epoch_us(window_start), epoch_us(window_end), symbols, "
-            f"auto_close_type, object_sha256, complete, epoch_us(extracted_at) FROM {WINDOWS.name} "
+            f"auto_close_type, object_sha256, complete, epoch_us(extracted_at), premises IS NOT NULL "
+            f"FROM {WINDOWS.name} "
             "WHERE window_start BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)"
         )
         rows = self.connection.execute(query, [min(starts), max(starts)]).fetchall()
         return {
             (account, endpoint, _instant(start), _instant(end), symbols, close_type): Known(
-                sha256, complete, _instant(extracted)
+                sha256, complete, _instant(extracted), stated
             )
-            for account, endpoint, start, end, symbols, close_type, sha256, complete, extracted in rows
+            for account, endpoint, start, end, symbols, close_type, *rest in rows
+            for sha256, complete, extracted, stated in [rest]
         }
 
     def stage_rows(self, fetched: Sequence[Fetched], loaded_at: datetime) -> int:

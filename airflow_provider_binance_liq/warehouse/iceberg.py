@@ -42,6 +42,7 @@ from airflow_provider_binance_liq.warehouse.tables import (
     DECIMAL_SCALE,
     LIQUIDATIONS,
     WINDOWS,
+    Column,
     Table,
 )
 
@@ -57,9 +58,11 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.sorting import SortOrder
+    from pyiceberg.types import IcebergType
 
     from airflow_provider_binance_liq.warehouse.load import Fetched, Session
     from airflow_provider_binance_liq.warehouse.manifests import Known, Loadable, WindowKey
+    from airflow_provider_binance_liq.warehouse.tables import Kind
 
 T = TypeVar("T")
 
@@ -276,13 +279,15 @@ class _IcebergSession:
     tables: dict[str, IcebergTable] = field(default_factory=dict)
 
     def create_tables(self) -> None:
-        """Create the tables that are not there, and check those that are."""
+        """Create the tables that are not there, check those that are, and add what a release has added."""
         self.local.create_tables()
         for table in (LIQUIDATIONS, WINDOWS):
             found = self.tables[table.name] = self._open(table)
             columns = {one.name: str(one.field_type).replace(", ", ",") for one in found.schema().fields}
-            if columns != sql.expected_columns(table, DIALECT):
-                raise WarehouseError(sql.difference(table, DIALECT, columns))
+            # A row that is replaced is written anew, so what others have put into it would be lost.
+            if differing := sql.difference(table, DIALECT, columns, others=False):
+                raise WarehouseError(differing)
+            _add_columns(found, sql.absent(table, columns))
             # PyIceberg repeats an append that others came before; only the whole work may be repeated here,
             # or a row that both bring would be there twice.
             alone = {**found.metadata.properties, "commit.retry.num-retries": "0"}
@@ -534,20 +539,20 @@ def _changed(table: Table) -> str:
     return f"changed_{table.name}"
 
 
-def schema_of(table: Table) -> Schema:
-    """Return the Iceberg schema of a table: its columns with what they are, its key as identifier fields."""
-    from pyiceberg.schema import Schema
-    from pyiceberg.types import (
-        BooleanType,
-        DecimalType,
-        IcebergType,
-        LongType,
-        NestedField,
-        StringType,
-        TimestamptzType,
-    )
+def _add_columns(found: IcebergTable, columns: Sequence[Column]) -> None:
+    """Add columns to a table of the release before; whoever was faster is told apart by the commit."""
+    if not columns:
+        return
+    types = _types()
+    with found.update_schema() as update:
+        for column in columns:
+            update.add_column(column.name, types[column.kind], doc=column.doc)
 
-    types: dict[str, IcebergType] = {
+
+def _types() -> Mapping[Kind, IcebergType]:
+    from pyiceberg.types import BooleanType, DecimalType, LongType, StringType, TimestamptzType
+
+    return {
         "text": StringType(),
         "decimal": DecimalType(DECIMAL_PRECISION, DECIMAL_SCALE),
         "int64": LongType(),
@@ -555,6 +560,14 @@ def schema_of(table: Table) -> Schema:
         "instant": TimestamptzType(),
         "instant_or_none": TimestamptzType(),
     }
+
+
+def schema_of(table: Table) -> Schema:
+    """Return the Iceberg schema of a table: its columns with what they are, its key as identifier fields."""
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import NestedField
+
+    types = _types()
     fields = [
         NestedField(number, column.name, types[column.kind], required=column.required, doc=column.doc)
         for number, column in enumerate(table, 1)

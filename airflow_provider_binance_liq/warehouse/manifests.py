@@ -30,6 +30,8 @@ class Known:
     sha256: str
     complete: bool
     extracted_at: datetime
+    #: whether it is known what the claim rests on; the release before did not say
+    stated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,21 @@ class Loadable:
             self.extracted_at,
             one.provider_version,
             loaded_at,
+            ",".join(premise.code for premise in proof.premises),
+            ",".join(premise.code for premise in proof.premises if premise.by == "extraction"),
+            ",".join(proof.incomplete_reasons),
         )
 
     def outranks(self, known: Known | None) -> bool:
         """Tell whether this is what the windows table should say: a proof before none, then the newer."""
-        if known is None:
+        if known is None or self._states(known):
             return True
         return (self.manifest.proof.complete, self.extracted_at) > (known.complete, known.extracted_at)
+
+    def _states(self, known: Known) -> bool:
+        """Tell whether this is the very extraction that is known, with what its claim rests on."""
+        told = (self.manifest.object.sha256, self.extracted_at)
+        return not known.stated and told == (known.sha256, known.extracted_at)
 
     def is_newer_than(self, known: Known | None) -> bool:
         """Tell whether its rows may replace rows that were updated at the same instant."""

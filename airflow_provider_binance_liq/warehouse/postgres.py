@@ -370,18 +370,31 @@ class _PostgresSession:
         return WarehouseError(f"{self.where}: {text}. Nothing was merged")
 
     def create_tables(self) -> None:
-        """Create the tables that are not there, and check those that are."""
-        missing = [table for table in _TABLES if not self._columns(table)]
-        if missing:
+        """Create the tables that are not there, check those that are, and add what a release has added."""
+        if any(self._lacks(table) for table in _TABLES):
+            # Before any lock of a table: two that held one each would wait for one another.
             self._wait("SELECT pg_advisory_xact_lock(%s)", [_CREATING])
-            for table in missing:
-                self._execute(sql.create_table(table, DIALECT))
+            for table in _TABLES:
+                self._complete(table)
         for table in _TABLES:
             # As any reader does: whoever rebuilds a table is waited for, but not for ever.
             self._wait(f"LOCK TABLE {table.name} IN ACCESS SHARE MODE")
-            found = self._columns(table)
-            if found != sql.expected_columns(table, DIALECT):
-                raise self._refusal(sql.difference(table, DIALECT, found))
+            if differing := sql.difference(table, DIALECT, self._columns(table)):
+                raise self._refusal(differing)
+
+    def _lacks(self, table: Table) -> bool:
+        found = self._columns(table)
+        return not found or bool(sql.absent(table, found))
+
+    def _complete(self, table: Table) -> None:
+        """Create a table, or add to one of the release before what it lacks; others may just have done so."""
+        if not self._columns(table):
+            self._execute(sql.create_table(table, DIALECT))
+        found = self._columns(table)
+        if differing := sql.difference(table, DIALECT, found):
+            raise self._refusal(differing)
+        for statement in sql.add_columns(table, DIALECT, found):
+            self._wait(statement)
 
     def hold_tables(self) -> None:
         """Keep others who write out until the transaction ends."""
@@ -400,15 +413,16 @@ class _PostgresSession:
         starts = [one.start for one in loadables]
         query = (
             "SELECT account, endpoint, window_start, window_end, symbols, auto_close_type, object_sha256, "
-            f"complete, extracted_at FROM {WINDOWS.name} WHERE window_start BETWEEN %s AND %s"
+            "complete, extracted_at, premises IS NOT NULL "
+            f"FROM {WINDOWS.name} WHERE window_start BETWEEN %s AND %s"
         )
+        rows = self._rows(query, [min(starts), max(starts)])
         return {
             (account, endpoint, start.astimezone(UTC), end.astimezone(UTC), symbols, close_type): Known(
-                sha256, complete, extracted.astimezone(UTC)
+                sha256, complete, extracted.astimezone(UTC), stated
             )
-            for account, endpoint, start, end, symbols, close_type, sha256, complete, extracted in self._rows(
-                query, [min(starts), max(starts)]
-            )
+            for account, endpoint, start, end, symbols, close_type, *rest in rows
+            for sha256, complete, extracted, stated in [rest]
         }
 
     def stage_rows(self, fetched: Sequence[Fetched], loaded_at: datetime) -> int:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.horizon import Retention
+from airflow_provider_binance_liq.core.recoverable import SETTLE_DAYS
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.warehouse.tables import ALL, IN_CONTRACTS, LIQUIDATIONS, WINDOWS
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 #: what every view's name begins with
 PREFIX: Final = "binance_liquidation_"
+#: the clock of the queries that have one; put an instant in its place to ask as of then
+NOW: Final = "current_timestamp"
 #: quote assets that are worth a US dollar; COIN-M is quoted in the dollar itself
 DOLLARS: Final = ("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USD1")
 
@@ -122,25 +127,83 @@ ORDER BY place, hour, account"""
 _WINDOW_DOUBTS: Final = f"""\
 SELECT account, endpoint, window_start, window_end, symbols, auto_close_type,
     complete,
-    caveats LIKE '%the window begins before%the exchange keeps%' AS beyond_retention,
-    caveats, object_rows, extracted_at
+    CASE WHEN incomplete_reasons IS NULL THEN NOT complete
+        ELSE position(',within_retention,' IN ',' || incomplete_reasons || ',') > 0 END AS beyond_retention,
+    caveats, object_rows, extracted_at,
+    incomplete_reasons, premises, observed_premises
 FROM {WINDOWS.name}
 WHERE NOT complete OR caveats <> ''
 ORDER BY account, endpoint, window_start, window_end, symbols, auto_close_type"""
 
-_WINDOW_GAPS: Final = f"""\
-SELECT account, endpoint, symbols, auto_close_type, covered_until AS gap_start, window_start AS gap_end
-FROM (
-    SELECT account, endpoint, symbols, auto_close_type, window_start,
-        max(window_end) OVER (
-            PARTITION BY account, endpoint, symbols, auto_close_type
-            ORDER BY window_start, window_end
-            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS covered_until
+_SERIES: Final = "account, endpoint, symbols, auto_close_type"
+_IN_SERIES: Final = f"OVER (PARTITION BY {_SERIES} ORDER BY instant)"
+# A sweep over the edges of all windows, as `core.timeline` and `core.recoverable` do it.
+_STRETCHES: Final = f"""\
+WITH edges AS (
+    SELECT {_SERIES}, window_start AS instant, 1 AS held, CASE WHEN complete THEN 1 ELSE 0 END AS proven
     FROM {WINDOWS.name}
-) AS timeline
-WHERE window_start > covered_until
-ORDER BY account, endpoint, symbols, auto_close_type, gap_start"""
+    UNION ALL
+    SELECT {_SERIES}, window_end, -1, CASE WHEN complete THEN -1 ELSE 0 END
+    FROM {WINDOWS.name}
+), steps AS (
+    SELECT {_SERIES}, instant, sum(held) AS held, sum(proven) AS proven
+    FROM edges
+    GROUP BY {_SERIES}, instant
+), depths AS (
+    SELECT {_SERIES}, instant,
+        CASE WHEN sum(proven) {_IN_SERIES} > 0 THEN 'proven'
+            WHEN sum(held) {_IN_SERIES} > 0 THEN 'unproven'
+            ELSE 'missing' END AS state
+    FROM steps
+), changes AS (
+    SELECT {_SERIES}, instant, state, lag(state) {_IN_SERIES} AS state_before
+    FROM depths
+), stretches AS (
+    SELECT {_SERIES}, state, instant AS stretch_start, lead(instant) {_IN_SERIES} AS stretch_end
+    FROM changes
+    WHERE state_before IS NULL OR state <> state_before
+)"""
+
+_WINDOW_GAPS: Final = f"""\
+{_STRETCHES}
+SELECT {_SERIES}, stretch_start AS gap_start, stretch_end AS gap_end, state
+FROM stretches
+WHERE state <> 'proven' AND stretch_end IS NOT NULL
+ORDER BY {_SERIES}, gap_start"""
+
+_RETENTIONS: Final = ",\n        ".join(
+    f"('{name}', {retention.days}, '{retention.source}')"
+    for name, retention in ((name, Retention.of(endpoint)) for name, endpoint in ENDPOINTS.items())
+)
+# Days of 24 hours: an interval of days would follow the session's time zone.
+_RECOVERABLE: Final = f"""\
+{_STRETCHES}, retentions (endpoint, retention_days, retention_source) AS (
+    VALUES
+        {_RETENTIONS}
+), unproven AS (
+    SELECT account, stretches.endpoint, symbols, auto_close_type, state, stretch_start,
+        coalesce(stretch_end, {NOW} - {SETTLE_DAYS} * INTERVAL '24 hours') AS stretch_end,
+        retention_days, retention_source, retention_days * INTERVAL '24 hours' AS kept,
+        {NOW} - retention_days * INTERVAL '24 hours' AS horizon
+    FROM stretches JOIN retentions ON retentions.endpoint = stretches.endpoint
+    WHERE state <> 'proven'
+), parts AS (
+    SELECT {_SERIES}, state, TRUE AS lost, stretch_start, least(stretch_end, horizon) AS stretch_end,
+        retention_days, retention_source, kept
+    FROM unproven
+    WHERE stretch_start < horizon
+    UNION ALL
+    SELECT {_SERIES}, state, FALSE, greatest(stretch_start, horizon), stretch_end,
+        retention_days, retention_source, kept
+    FROM unproven
+    WHERE stretch_end > horizon
+)
+SELECT {_SERIES}, state, lost, stretch_start, stretch_end, retention_days, retention_source,
+    stretch_start + kept AS recoverable_until,
+    CAST(floor(extract(epoch FROM stretch_start + kept - {NOW}) / 86400) AS BIGINT) AS days_left
+FROM parts
+WHERE stretch_end > stretch_start
+ORDER BY {_SERIES}, stretch_start"""
 
 QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
     {
@@ -169,15 +232,25 @@ QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
             ),
             Query(
                 "window_doubts",
-                "Windows that are not proven, or whose proof has caveats, and whether it is for the "
-                "retention. Every window of `portfolio_margin` has a caveat.",
+                "Windows that are not proven, or whose proof has caveats: the codes of what keeps them from "
+                "being complete and of what they rest on, and whether it is for the retention. Where they "
+                "are NULL, a version loaded the window that did not know them yet.",
                 _WINDOW_DOUBTS,
             ),
             Query(
                 "window_gaps",
-                "Time between two loaded windows of one account, endpoint and filter that none covers. "
-                "What comes before the first or after the last is no gap.",
+                "Time from the first loaded window of an account, endpoint and filter to the last that no "
+                "complete window covers: `missing` where none does, `unproven` where only windows do that "
+                "are not complete. What comes before the first or after the last is no gap.",
                 _WINDOW_GAPS,
+            ),
+            Query(
+                "recoverable",
+                "What is missing or not proven, per account, endpoint and filter, from its first window "
+                f"until {SETTLE_DAYS} days ago, and until when it can still be fetched: its first instant "
+                "and the days that the exchange keeps, `documented` or `assumed`. `days_left` are whole days "
+                "from now. What is `lost` is older than that.",
+                _RECOVERABLE,
             ),
         )
     }

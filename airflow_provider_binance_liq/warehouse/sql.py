@@ -184,15 +184,34 @@ def expected_columns(table: Table, dialect: Dialect) -> dict[str, str]:
     return {column.name: dialect.types[column.kind].replace(", ", ",") for column in table}
 
 
-def difference(table: Table, dialect: Dialect, found: Mapping[str, str]) -> str:
-    """Say how the columns `found` differ from those that this version makes."""
+def absent(table: Table, found: Mapping[str, str]) -> tuple[Column, ...]:
+    """Name the columns that a table of the release before lacks."""
+    return tuple(column for column in table.added if column.name not in found)
+
+
+def add_columns(table: Table, dialect: Dialect, found: Mapping[str, str]) -> list[str]:
+    """`ALTER TABLE` for what a table of the release before lacks."""
+    return [
+        f"ALTER TABLE {table.name} ADD COLUMN {column.name} {dialect.types[column.kind]}"
+        for column in absent(table, found)
+    ]
+
+
+def difference(table: Table, dialect: Dialect, found: Mapping[str, str], *, others: bool = True) -> str:
+    """Say how the columns `found` differ from those that this version takes; empty where they do not.
+
+    :param others: whether columns that are none of this version's are left to whoever made them.
+    """
     expected = expected_columns(table, dialect)
+    gained = {column.name for column in absent(table, found)}
     differing = [
         f"{name} is {found.get(name, 'absent')} where {expected.get(name, 'no column')} belongs"
-        for name in dict.fromkeys((*expected, *found))
-        if found.get(name) != expected.get(name)
+        for name in dict.fromkeys((*expected, *(() if others else found)))
+        if name not in gained and found.get(name) != expected.get(name)
     ]
-    return f"the table {table.name} is not as this version makes it: {'; '.join(differing)}"
+    return (
+        f"the table {table.name} is not as this version makes it: {'; '.join(differing)}" if differing else ""
+    )
 
 
 def miscounted(read: Iterable[tuple[ManifestObject, int]]) -> str:

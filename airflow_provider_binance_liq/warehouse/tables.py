@@ -48,6 +48,8 @@ class Column:
     unit: str = ""
     required: bool = False
     origin: Origin = "row"
+    #: not in the tables of 0.1.0: tables that are there gain it, and have NULL in their older rows
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,15 @@ class Table:
     def of(self, *origins: Origin) -> tuple[Column, ...]:
         """Return the columns that come from there, in order."""
         return tuple(column for column in self.columns if column.origin in origins)
+
+    @property
+    def added(self) -> tuple[Column, ...]:
+        """The columns that tables of the release before gain, at their end."""
+        return tuple(column for column in self.columns if column.added)
+
+
+def _codes(name: str, doc: str) -> Column:
+    return Column(name, "text", doc, origin="manifest", added=True)
 
 
 def _manifest(name: str, kind: Kind, doc: str, unit: str = "") -> Column:
@@ -198,6 +209,12 @@ WINDOWS: Final = Table(
         _manifest("extracted_at", "instant", "When these bytes were last extracted.", "UTC"),
         _manifest("provider_version", "text", "Version that extracted it."),
         _LOADED_AT,
+        # Behind all others, where ALTER TABLE puts them: all tables have one order, whenever they were made.
+        _codes("premises", "Codes of what the proof rests on, joined by commas; see completeness.md."),
+        _codes(
+            "observed_premises", "Those of them that the answers of this very extraction have shown to hold."
+        ),
+        _codes("incomplete_reasons", "Codes because of which it is not complete; empty where it is."),
     ),
 )
 

@@ -16,7 +16,7 @@ from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 ROLE = "arn:aws:iam::123456789012:role/reads-the-lake"
 VIA = {"bigquery": "", "clickhouse": "lake", "redshift": ROLE, "snowflake": "desk.binance.lake"}
 #: what sqlglot leaves unparsed
-UNPARSED = {"bigquery": r"DROP EXTERNAL TABLE", "redshift": r"LOCK "}
+UNPARSED = {"bigquery": r"DROP EXTERNAL TABLE", "redshift": r"LOCK |CALL "}
 
 
 def a_load(name):
@@ -143,3 +143,22 @@ def test_what_would_need_an_escape_is_refused(text):
 def test_a_way_to_the_lake_that_cannot_be_one_is_refused(name, via):
     with pytest.raises(InvalidRequest, match="via is"):
         WAREHOUSES[name].check_via(via)
+
+
+@pytest.mark.parametrize("name", [name for name in WAREHOUSES if name != "redshift"])
+def test_a_table_of_the_last_release_gains_its_columns_in_one_statement_each(name):
+    added = [one for one in steps(name)["stage"] if one.startswith("ALTER TABLE")]
+    kind = "Nullable(String)" if name == "clickhouse" else WAREHOUSES[name].types["text"]
+    table = "binance_liquidation_window_versions" if name == "clickhouse" else WINDOWS.name
+    assert added == [
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.name} {kind}" for column in WINDOWS.added
+    ]
+
+
+def test_redshift_which_has_no_such_condition_looks_first():
+    stage = steps("redshift")["stage"]
+    (made,) = [one for one in stage if one.startswith("CREATE OR REPLACE PROCEDURE")]
+    assert made.count("IF NOT EXISTS (SELECT 1 FROM information_schema.columns") == len(WINDOWS.added)
+    following = stage[stage.index(made) + 1 :][:2]
+    procedure = "add_columns_to_binance_liquidation_windows()"
+    assert following == [f"CALL {procedure}", f"DROP PROCEDURE {procedure}"]

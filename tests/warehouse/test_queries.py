@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from lakehouse import row
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
+from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.queries import NOTIONALS, QUERIES, VIEWS, create_view
+from airflow_provider_binance_liq.warehouse.queries import NOTIONALS, NOW, QUERIES, VIEWS, create_view
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
 
 DAY = 24 * 3600 * 1000
@@ -19,13 +20,11 @@ DAY = 24 * 3600 * 1000
 TENTH = 1791590400000
 HOUR = 3600 * 1000
 ZONE = "Asia/Kolkata"
+#: what the clock says in the queries that have one
+CLOCK = "TIMESTAMP WITH TIME ZONE '2026-11-20 12:00:00+00'"
 ADL = '"adl_autoclose"'
 OTHER = '"settlement_autoclose-1"'
-BEYOND = (
-    "the window begins before 2026-08-22T00:00:00Z, and the exchange keeps 90 days (as documented), so an "
-    "answer would not prove that nothing is missing"
-)
-TWO = f"{BEYOND}\n2 rows are kept"
+TWO = "a sentence for people\n2 rows are kept"
 CAPITAL_FLOW = "accounts liquidated elsewhere have no record; GET /sapi/v1/margin/capital-flow has them"
 
 
@@ -74,7 +73,15 @@ def lay(lake):
         lake.lay([], day=20, filters=ManifestFilters(("BTCUSDT",), "ADL")),
         lake.lay([], day=22, filters=ManifestFilters(("BTCUSDT",), "ADL")),
         lake.lay(coinm, endpoint="coinm_futures"),
-        replace(beyond, proof=replace(beyond.proof, caveats=(BEYOND, "2 rows are kept"))),
+        replace(
+            beyond,
+            proof=replace(
+                beyond.proof,
+                caveats=("a sentence for people", "2 rows are kept"),
+                premises=(StatedPremise("within_retention", "assumed"),),
+                incomplete_reasons=("within_retention",),
+            ),
+        ),
         lake.lay(um, endpoint="portfolio_um", account="fund"),
         lake.lay(margin, endpoint="margin"),
         replace(caveat, proof=replace(caveat.proof, caveats=(CAPITAL_FLOW,))),
@@ -83,6 +90,16 @@ def lay(lake):
 
 def at(day, hour=0):
     return datetime(2026, 10, day, hour, tzinfo=UTC)
+
+
+#: two days before the clock
+NOT_YET = datetime(2026, 11, 18, 12, tzinfo=UTC)
+
+
+def until(source, day):
+    """Until when a stretch that begins on that day of October can be fetched, and the whole days left."""
+    last = at(day) + timedelta(days=90)
+    return 90, source, last, (last - datetime(2026, 11, 20, 12, tzinfo=UTC)).days
 
 
 D10, D11 = date(2026, 10, 10), date(2026, 10, 11)
@@ -120,12 +137,31 @@ ANSWERS = {
         (6, "desk", at(11, 0), 2, 0, 1, Decimal(3), 0),
     ],
     "window_doubts": [
-        ("fund", "portfolio_cm", at(10), at(11), "", "", False, True, TWO, 1, EXTRACTED),
-        ("fund", "portfolio_margin", at(10), at(11), "", "", True, False, CAPITAL_FLOW, 1, EXTRACTED),
+        (
+            "fund", "portfolio_cm", at(10), at(11), "", "", False, True, TWO, 1, EXTRACTED,
+            "within_retention", "within_retention", "",
+        ),
+        (
+            "fund", "portfolio_margin", at(10), at(11), "", "", True, False, CAPITAL_FLOW, 1, EXTRACTED,
+            "", "", "",
+        ),
     ],
     "window_gaps": [
-        ("desk", "usdm_futures", "", "", at(12), at(15)),
-        ("desk", "usdm_futures", "BTCUSDT", "ADL", at(21), at(22)),
+        ("desk", "usdm_futures", "", "", at(12), at(15), "missing"),
+        ("desk", "usdm_futures", "BTCUSDT", "ADL", at(21), at(22), "missing"),
+        ("fund", "portfolio_cm", "", "", at(10), at(11), "unproven"),
+    ],
+    "recoverable": [
+        ("desk", "coinm_futures", "", "", "missing", False, at(11), NOT_YET, *until("documented", 11)),
+        ("desk", "margin", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
+        ("desk", "usdm_futures", "", "", "missing", False, at(12), at(15), *until("assumed", 12)),
+        ("desk", "usdm_futures", "", "", "missing", False, at(16), NOT_YET, *until("assumed", 16)),
+        ("desk", "usdm_futures", "BTCUSDT", "ADL", "missing", False, at(21), at(22), *until("assumed", 21)),
+        ("desk", "usdm_futures", "BTCUSDT", "ADL", "missing", False, at(23), NOT_YET, *until("assumed", 23)),
+        ("fund", "portfolio_cm", "", "", "unproven", False, at(10), at(11), *until("assumed", 10)),
+        ("fund", "portfolio_cm", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
+        ("fund", "portfolio_margin", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
+        ("fund", "portfolio_um", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
     ],
 }  # fmt: skip
 
@@ -135,7 +171,7 @@ def ask(warehouse, sql):
 
     with duckdb.connect(str(warehouse.path)) as connection:
         connection.execute(f"SET TimeZone = '{ZONE}'")
-        return connection.execute(sql).fetchall()
+        return connection.execute(sql.replace(NOW, CLOCK)).fetchall()
 
 
 @pytest.fixture
@@ -157,7 +193,7 @@ def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(warehouse, 
     first, *rest = lay(lake)
     warehouse.load(first)
     for statement in (*VIEWS.values(), *VIEWS.values()):
-        warehouse.query(statement)
+        warehouse.query(statement.replace(NOW, CLOCK))
     warehouse.load(*rest)
     found = {name: ask(warehouse, f"FROM {query.view}") for name, query in QUERIES.items()}
     assert found == ANSWERS
@@ -166,6 +202,7 @@ def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(warehouse, 
 @pytest.mark.parametrize("name", QUERIES)
 def test_empty_tables_give_no_rows(warehouse, lake, name):
     warehouse.load(lake.lay([]))
+    warehouse.query("DELETE FROM binance_liquidation_windows")
     assert ask(warehouse, QUERIES[name].sql) == []
 
 
@@ -183,31 +220,91 @@ def test_windows_of_other_accounts_and_endpoints_cover_nothing(warehouse, lake):
         lake.lay([], day=2, account="fund"),
         lake.lay([], day=2, endpoint="margin"),
     )
-    assert ask(warehouse, QUERIES["window_gaps"].sql) == [("desk", "usdm_futures", "", "", at(2), at(3))]
+    assert ask(warehouse, QUERIES["window_gaps"].sql) == [
+        ("desk", "usdm_futures", "", "", at(2), at(3), "missing")
+    ]
 
 
-def test_what_the_extracting_operator_says_of_retention_is_recognised(warehouse, lake):
-    from airflow_provider_binance_liq.core.endpoints import get_endpoint
-    from airflow_provider_binance_liq.core.windows import Window
-    from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
+def unproven(manifest, *reasons):
+    proof = replace(manifest.proof, complete=False, incomplete_reasons=reasons)
+    return replace(manifest, proof=proof)
 
-    operator = LiquidationsToObjectStorageOperator(
-        task_id="extract",
-        endpoint="coinm_futures",
-        destination="file:///lake",
-        beyond_retention="extract",
+
+def test_an_empty_day_that_is_not_proven_covers_nothing(warehouse, lake):
+    days = [lake.lay([], day=number) for number in (1, 2, 3, 4)]
+    warehouse.load(days[0], unproven(days[1], "isolated_rows"), unproven(days[2], "two_types"), days[3])
+    assert ask(warehouse, QUERIES["window_gaps"].sql) == [
+        ("desk", "usdm_futures", "", "", at(2), at(4), "unproven")
+    ]
+
+
+def test_a_day_that_is_not_proven_is_covered_by_another_window_that_is(warehouse, lake):
+    week = lake.lay([], day=1)
+    week = replace(week, window=replace(week.window, end="2026-10-08T00:00:00Z"))
+    warehouse.load(week, unproven(lake.lay([], day=3), "two_types"))
+    assert ask(warehouse, QUERIES["window_gaps"].sql) == []
+
+
+def as_of(warehouse, instant):
+    sql = QUERIES["recoverable"].sql.replace(NOW, f"TIMESTAMP WITH TIME ZONE '{instant}+00'")
+    return [(*one[4:8], one[-1]) for one in ask(warehouse, sql)]
+
+
+def test_what_is_older_than_the_exchange_keeps_is_lost_by_the_instant(warehouse, lake):
+    warehouse.load(lake.lay([], day=1), lake.lay([], day=3))
+    # 90 days after the second of October.
+    assert as_of(warehouse, "2026-12-31 00:00:00")[0] == ("missing", False, at(2), at(3), 0)
+    assert as_of(warehouse, "2026-12-31 06:00:00")[:2] == [
+        ("missing", True, at(2), at(2, 6), -1),
+        ("missing", False, at(2, 6), at(3), 0),
+    ]
+    assert as_of(warehouse, "2027-01-01 00:00:00")[0] == ("missing", True, at(2), at(3), -1)
+
+
+def test_the_stretches_of_the_view_are_those_of_the_core(warehouse, lake):
+    from airflow_provider_binance_liq.core.horizon import Retention
+    from airflow_provider_binance_liq.core.recoverable import expected_range, stretches
+    from airflow_provider_binance_liq.core.windows import Window, epoch_ms
+
+    proven, others = (1, 3, 4, 9), (5, 6, 11)
+    warehouse.load(
+        *(lake.lay([], day=number) for number in proven),
+        *(unproven(lake.lay([], day=number), "two_types") for number in others),
     )
-    doubt = operator._retention(get_endpoint("coinm_futures"), Window(0, DAY))
-    old = lake.lay([], endpoint="coinm_futures", complete=False)
-    warehouse.load(replace(old, proof=replace(old.proof, caveats=(doubt,))))
-    assert doubt
-    ((*_, beyond, caveats, _, _),) = ask(warehouse, QUERIES["window_doubts"].sql)
-    assert (beyond, caveats) == (True, doubt)
+    now = datetime(2027, 1, 4, 7, 30, tzinfo=UTC)
+    covered, held = (
+        [Window.between(at(number), at(number + 1)) for number in numbers] for numbers in (proven, others)
+    )
+    found = stretches(
+        covered,
+        held,
+        expected_range(epoch_ms(at(1)), epoch_ms(now), 2 * DAY),
+        now_ms=epoch_ms(now),
+        retention=Retention(90, "assumed"),
+    )
+    told = [
+        (one.state, one.lost, one.window.start_ms, one.window.end_ms, one.left_ms(epoch_ms(now)) // DAY)
+        for one in found
+        if one.state != "proven"
+    ]
+    answered = as_of(warehouse, "2027-01-04 07:30:00")
+    assert [(state, lost, epoch_ms(a), epoch_ms(b), left) for state, lost, a, b, left in answered] == told
+
+
+def test_no_sentence_decides_whether_a_window_is_beyond_retention(warehouse, lake):
+    said = "the window begins before 2026-08-22T00:00:00Z, and the exchange keeps 90 days (as documented)"
+    plain, beyond = lake.lay([], complete=False), lake.lay([], day=11)
+    beyond = unproven(beyond, "isolated_rows", "within_retention")
+    warehouse.load(replace(plain, proof=replace(plain.proof, caveats=(said,))), beyond)
+    doubts = ask(warehouse, QUERIES["window_doubts"].sql)
+    assert [one[7] for one in doubts] == [False, True]
 
 
 def test_a_window_without_proof_is_doubtful_even_if_nothing_says_why(warehouse, lake):
     warehouse.load(lake.lay([], complete=False), lake.lay([], day=11))
-    ((*_, start, _, _, _, complete, beyond, caveats, _, _),) = ask(warehouse, QUERIES["window_doubts"].sql)
+    ((_, _, start, *_, complete, beyond, caveats, _, _, _, _, _),) = ask(
+        warehouse, QUERIES["window_doubts"].sql
+    )
     assert (start, complete, beyond, caveats) == (at(10), False, False, "")
 
 

@@ -73,7 +73,7 @@ def test_two_processes_that_load_at_once_lose_nothing(postgres, lake, row):
     for child in children:
         child.stdin.write("\n")
         child.stdin.flush()
-    inserted = [int(child.communicate(timeout=50)[0].splitlines()[-1]) for child in children]
+    inserted = [int(child.communicate(timeout=100)[0].splitlines()[-1]) for child in children]
 
     assert sum(inserted) == 1500
     assert postgres.query("SELECT symbol, count(*) FROM binance_liquidations GROUP BY 1 ORDER BY 1") == [

@@ -7,17 +7,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 # Its history and its answers are those of DuckDB's tests; the directory is on the path for `lakehouse`.
-from test_queries import ANSWERS, HOUR, TENTH, ZONE, lay, quoted
+from test_queries import ANSWERS, CLOCK, HOUR, TENTH, ZONE, lay, quoted
 from test_queries import ask as ask_duckdb
 
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
-from airflow_provider_binance_liq.warehouse.queries import QUERIES, VIEWS
+from airflow_provider_binance_liq.warehouse.queries import NOW, QUERIES, VIEWS
 
 
 def ask(postgres, query):
     with postgres.connect() as connection:
         connection.execute(f"SET TimeZone = '{ZONE}'")
-        return connection.execute(query).fetchall()
+        return connection.execute(query.replace(NOW, CLOCK)).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(postgres, l
     first, *rest = lay(lake)
     postgres.load(first)
     for statement in (*VIEWS.values(), *VIEWS.values()):
-        postgres.query(statement)
+        postgres.query(statement.replace(NOW, CLOCK))
     postgres.load(*rest)
     found = {name: ask(postgres, f"SELECT * FROM {query.view}") for name, query in QUERIES.items()}
     assert found == ANSWERS

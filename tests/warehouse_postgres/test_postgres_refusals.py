@@ -173,7 +173,6 @@ CHANGES = {
         r"price is numeric\(20,8\) where numeric\(38,18",
     ),
     "a column less": ("DROP COLUMN pair", "pair is absent where text belongs"),
-    "a column more": ("ADD COLUMN note text", "note is text where no column belongs"),
 }
 
 

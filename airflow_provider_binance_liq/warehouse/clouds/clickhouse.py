@@ -80,7 +80,11 @@ class ClickHouse(Warehouse):
         return [
             statement
             for table in (LIQUIDATIONS, WINDOWS)
-            for statement in (self.create_table(table), _create_view(table))
+            for statement in (
+                self.create_table(table),
+                *self.add_columns(table, _versions(table)),
+                _create_view(table),
+            )
         ]
 
     def create_table(self, table: Table) -> str:
@@ -132,6 +136,6 @@ def _versions(table: Table) -> str:
 
 
 def _create_view(table: Table) -> str:
-    """`CREATE VIEW` of the newest version of each key."""
+    """`CREATE VIEW` of the newest version of each key; one of the release before has fewer columns."""
     names = ", ".join(table.names)
-    return f"CREATE VIEW IF NOT EXISTS {table.name} AS\nSELECT {names} FROM {_versions(table)} FINAL"
+    return f"CREATE OR REPLACE VIEW {table.name} AS\nSELECT {names} FROM {_versions(table)} FINAL"

@@ -59,6 +59,29 @@ class Redshift(Warehouse):
         declared = super().declared(column)
         return declared.replace(self.types["text"], _LONGEST) if column.name in _LONG else declared
 
+    def add_columns(self, table: Table, name: str) -> list[str]:
+        """Add by a procedure that looks first.
+
+        Its ALTER TABLE has no IF NOT EXISTS:
+        https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+        """
+        if not table.added:
+            return []
+        added = "\n".join(
+            "    IF NOT EXISTS (SELECT 1 FROM information_schema.columns\n"
+            f"        WHERE table_schema = current_schema() AND table_name = '{name}'\n"
+            f"        AND column_name = '{column.name}') THEN\n"
+            f"        ALTER TABLE {name} ADD COLUMN {column.name} {self.declared(column)};\n"
+            "    END IF;"
+            for column in table.added
+        )
+        procedure = f"add_columns_to_{name}()"
+        return [
+            f"CREATE OR REPLACE PROCEDURE {procedure} AS $$\nBEGIN\n{added}\nEND;\n$$ LANGUAGE plpgsql",
+            f"CALL {procedure}",
+            f"DROP PROCEDURE {procedure}",
+        ]
+
     def create_lines(self, load: Load) -> str:
         """Create the table of lines."""
         return f"CREATE TABLE {self.lines(load)} (object {self.types['text']}, line {_LONGEST})"

@@ -176,7 +176,18 @@ class Warehouse:
 
     def create_tables(self) -> list[str]:
         """Create the two tables of the warehouse, where they are not there."""
-        return [self.create_table(table) for table in (LIQUIDATIONS, WINDOWS)]
+        return [
+            statement
+            for table in (LIQUIDATIONS, WINDOWS)
+            for statement in (self.create_table(table), *self.add_columns(table, table.name))
+        ]
+
+    def add_columns(self, table: Table, name: str) -> list[str]:
+        """Add to a table of the release before what it lacks; one that has it is left as it is."""
+        return [
+            f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column.name} {self.declared(column)}"
+            for column in table.added
+        ]
 
     def create_table(self, table: Table) -> str:
         """`CREATE TABLE`; the key is a statement of intent, which the merge keeps."""
@@ -393,6 +404,8 @@ class Warehouse:
             f"FROM {self.manifests(load)} AS windows\n"
             f") AS told LEFT JOIN {WINDOWS.name} AS known\n    ON {same_key(WINDOWS)}\n"
             "WHERE told.place = 1 AND (known.object_sha256 IS NULL\n"
+            "    OR (known.premises IS NULL AND told.object_sha256 = known.object_sha256\n"
+            "        AND told.extracted_at = known.extracted_at)\n"
             "    OR (told.complete AND NOT known.complete)\n"
             "    OR (told.complete = known.complete AND told.extracted_at > known.extracted_at))"
             f"{self.query_suffix}"
@@ -433,7 +446,7 @@ def _first(column: Column, prefix: str) -> str:
 
 
 def _selected(table: Table, same: str) -> str:
-    """Select the table's columns; what is told again keeps the time at which it was loaded."""
-    names = [f"told.{name}" for name in table.names if name != "loaded_at"]
-    kept = f"CASE WHEN {same} THEN known.loaded_at ELSE told.loaded_at END AS loaded_at"
-    return f"SELECT {', '.join(names)},\n    {kept}"
+    """Select the table's columns, in order; what is told again keeps the time at which it was loaded."""
+    kept = f"\n    CASE WHEN {same} THEN known.loaded_at ELSE told.loaded_at END AS loaded_at"
+    names = [kept if name == "loaded_at" else f" told.{name}" for name in table.names]
+    return f"SELECT{','.join(names)}"

@@ -1,0 +1,153 @@
+"""What of a history is missing or not proven, and until when it can still be fetched.
+
+The exchange forgets: what was not fetched in time is lost for good. Decided here, from windows alone, since
+what lies in the lake tells what was fetched; that a run succeeded does not.
+
+The law kept here: the stretches partition the expected range. Each millisecond of it is in exactly one, and
+is proven, or held without a proof, or missing; and what is not proven is still kept by the exchange, or lost.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal
+
+from airflow_provider_binance_liq.core.timeline import union
+from airflow_provider_binance_liq.core.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from airflow_provider_binance_liq.core.horizon import Retention
+
+#: proven: a complete window covers it; unproven: windows cover it, none of them complete; missing: none does
+State = Literal["proven", "unproven", "missing"]
+
+#: premises that fetching the window again in the same way would leave as they are
+NOT_MENDED_BY_FETCHING: Final = ("isolated_rows", "recorded_by_endpoint")
+#: what ended less than so many days ago is not called missing: its run may wait, or be tried again
+SETTLE_DAYS: Final = 2
+
+
+def counts_as_proven(
+    complete: bool,  # noqa: FBT001 - as a manifest states it
+    reasons: Collection[str],
+    accepted: Collection[str] = NOT_MENDED_BY_FETCHING,
+) -> bool:
+    """Tell whether nothing keeps a window from being complete but codes that are accepted."""
+    return complete or (bool(reasons) and set(reasons) <= set(accepted))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of the expected range in which everything is alike."""
+
+    window: Window
+    state: State
+    #: the last instant at which its first millisecond is still kept, on the exchange's clock
+    recoverable_until_ms: int
+    #: not proven, and no longer kept
+    lost: bool
+
+    @property
+    def recoverable(self) -> bool:
+        """Whether fetching it (again) may still prove it."""
+        return self.state != "proven" and not self.lost
+
+    def left_ms(self, now_ms: int) -> int:
+        """Tell how long is left until its first millisecond is forgotten."""
+        return self.recoverable_until_ms - now_ms
+
+
+def expected_range(start_ms: int, now_ms: int, settle_ms: int) -> Window | None:
+    """Return what should have been fetched by now; None where that is nothing yet."""
+    end_ms = now_ms - settle_ms
+    return Window(start_ms, end_ms) if start_ms < end_ms else None
+
+
+def stretches(
+    proven: Iterable[Window],
+    unproven: Iterable[Window],
+    expected: Window,
+    *,
+    now_ms: int,
+    retention: Retention,
+) -> list[Stretch]:
+    """Cut the expected range into as few stretches as there are differences."""
+    complete, others = _Cover.of(proven), _Cover.of(unproven)
+    horizon_ms = retention.oldest_ms(now_ms)
+    cuts = sorted(
+        {
+            expected.start_ms,
+            expected.end_ms,
+            *(one for one in (*complete.edges, *others.edges, horizon_ms) if one in expected),
+        }
+    )
+    found: list[Stretch] = []
+    for start_ms, end_ms in pairwise(cuts):
+        state: State = "proven" if start_ms in complete else "unproven" if start_ms in others else "missing"
+        lost = state != "proven" and start_ms < horizon_ms
+        if found and (found[-1].state, found[-1].lost) == (state, lost):
+            start_ms = found.pop().window.start_ms  # noqa: PLW2901 - the one before goes on
+        found.append(Stretch(Window(start_ms, end_ms), state, start_ms + retention.ms, lost))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Cover:
+    """Stretches that windows cover, for looking instants up."""
+
+    windows: Sequence[Window]
+    starts: Sequence[int]
+
+    @classmethod
+    def of(cls, windows: Iterable[Window]) -> _Cover:
+        joined = union(windows)
+        return cls(joined, [window.start_ms for window in joined])
+
+    @property
+    def edges(self) -> list[int]:
+        return [edge for window in self.windows for edge in (window.start_ms, window.end_ms)]
+
+    def __contains__(self, instant_ms: int) -> bool:
+        place = bisect_right(self.starts, instant_ms)
+        return place > 0 and instant_ms in self.windows[place - 1]
+
+
+#: stretches that a summary lists; the counts are of all
+_LISTED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is told of one account and endpoint, by one filter."""
+
+    found: Sequence[Stretch]
+    now_ms: int
+    retention: Retention
+
+    def total_ms(self, state: State, *, lost: bool) -> int:
+        """Add up the time of a state."""
+        return sum(
+            one.window.end_ms - one.window.start_ms
+            for one in self.found
+            if one.state == state and one.lost == lost
+        )
+
+    @property
+    def next_loss(self) -> Stretch | None:
+        """Return what is forgotten first of what can still be fetched."""
+        return next((one for one in self.found if one.recoverable), None)
+
+    @property
+    def left_ms(self) -> int | None:
+        """Tell how long is left until something that can still be fetched is forgotten."""
+        first = self.next_loss
+        return None if first is None else first.left_ms(self.now_ms)
+
+    @property
+    def listed(self) -> list[Stretch]:
+        """The first stretches that can still be fetched."""
+        return [one for one in self.found if one.recoverable][:_LISTED]
