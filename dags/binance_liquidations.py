@@ -17,7 +17,7 @@ paused.
 
 | member | meaning | default |
 |---|---|---|
-| `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
+| `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}`, with `probe_report` and `accept_premises` as the operator takes them | `["binance_default"]` |
 | `endpoints` | those of the connections that name none of their own | all of a classic account |
 | `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | under `AIRFLOW_HOME` |
 | `database` | path of the DuckDB file, or `md:<database>` | under `AIRFLOW_HOME` |

@@ -7,9 +7,8 @@ and a backfill over the same interval write the same key and the same bytes.
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -20,7 +19,7 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.waits import Waits
-from airflow_provider_binance_liq.core.windows import Window, days_earlier, epoch_ms, iso
+from airflow_provider_binance_liq.core.windows import Window, days_earlier, iso
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
@@ -33,6 +32,12 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
+from airflow_provider_binance_liq.operators.intervals import (
+    data_interval,
+    given,
+    schedule_zone,
+    window_between,
+)
 from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, WaitingOperator
 
 # What takes time to import (requests, cryptography, fsspec) is imported in the worker, where it is used: DAG
@@ -260,28 +265,11 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
     def _window(self, context: Context) -> Window:
         """Take the window from `start` and `end`, or else from the data interval."""
-        start, end = _given(self.start), _given(self.end)
-        if start is None and end is None:
-            start, end = _data_interval(context)
-            return days_earlier(start, end, self.look_back_days, self._zone(start))
-        if start is None or end is None:
-            raise InvalidInterval("of start and end, only one is given; give both, or neither")
-        first_ms, past_ms = epoch_ms(_instant("start", start)), epoch_ms(_instant("end", end))
-        if first_ms >= past_ms:
-            message = f"start {iso(first_ms)} is not before end {iso(past_ms)}"
-            raise InvalidInterval(message)
-        return Window(first_ms, past_ms)
-
-    def _zone(self, start: datetime) -> tzinfo | None:
-        """Return the time zone that the schedule counts days in.
-
-        A run's own instants are in UTC, whatever the timetable's time zone; without one, they decide.
-        """
-        timetable = getattr(self.get_dag(), "timetable", None)
-        zone = getattr(getattr(timetable, "timetable", timetable), "timezone", None)
-        if isinstance(zone, str):
-            return ZoneInfo(zone)
-        return zone if isinstance(zone, tzinfo) else start.tzinfo
+        start, end = given(self.start), given(self.end)
+        if start is not None or end is not None:
+            return window_between(start, end)
+        start, end = data_interval(context)
+        return days_earlier(start, end, self.look_back_days, schedule_zone(self.get_dag(), start))
 
     def _settle(self, window: Window) -> None:
         """Wait until rows that appear late are there, by this machine's clock; then the exchange's decides.
@@ -373,50 +361,6 @@ def _measure(manifest: Manifest) -> None:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _given(value: str | datetime | None) -> str | datetime | None:
-    """Treat what a template renders nothing to as not given."""
-    return None if value is None or value in ("", "None") else value
-
-
-def _instant(name: str, value: str | datetime) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    from pendulum import DateTime, parse
-    from pendulum.parsing.exceptions import ParserError
-
-    try:
-        # A date is no instant: whether it means the day's beginning or its end, nobody said.
-        parsed = parse(value) if isinstance(value, str) else None
-    except (ParserError, ValueError, OverflowError):
-        parsed = None
-    if not isinstance(parsed, DateTime):
-        message = f"{name} is {value!r}; it has to be an ISO 8601 instant such as 2026-10-10T00:00:00Z"
-        raise InvalidInterval(message)
-    return parsed
-
-
-def _data_interval(context: Context) -> tuple[datetime, datetime]:
-    """Take the data interval of the run.
-
-    :raises InvalidInterval: it has none, or an empty one; the message says which schedule has one.
-    """
-    advice = (
-        'give the DAG schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC") from airflow.sdk, or '
-        "give this operator start and end"
-    )
-    start, end = context.get("data_interval_start"), context.get("data_interval_end")
-    if start is None or end is None:
-        message = f"the run has no data interval, as when it was triggered without a logical date; {advice}"
-        raise InvalidInterval(message)
-    if start == end:
-        message = (
-            f"the run's data interval is empty: it begins and ends at {start.isoformat()}. In Airflow 3 cron "
-            f'strings such as "@daily" and timedeltas have no data interval; {advice}'
-        )
-        raise InvalidInterval(message)
-    return start, end
 
 
 class UsdmFuturesLiquidationsOperator(LiquidationsToObjectStorageOperator):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 MEMBERS: Final = (
@@ -26,7 +27,7 @@ MEMBERS: Final = (
     "beyond_retention",
     "second_look_days",
 )
-CONNECTION_MEMBERS: Final = ("binance_conn_id", "endpoints")
+CONNECTION_MEMBERS: Final = ("binance_conn_id", "endpoints", "probe_report", "accept_premises")
 DEFAULT_CONNECTION: Final = "binance_default"
 #: an account is classic or portfolio margin; without a word, classic
 CLASSIC: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.family.name != "papi")
@@ -43,6 +44,15 @@ class Chosen:
 
     binance_conn_id: str
     endpoints: tuple[str, ...]
+    #: URL of what `binance-liq probe` has found with it
+    probe_report: str | None = None
+    #: codes of premises that the user vouches for, of this account
+    accept_premises: tuple[str, ...] = ()
+
+    def knowledge(self) -> dict[str, Any]:
+        """Return the operator's parameters for what is known of the account, where something is."""
+        known = {"probe_report": self.probe_report, "accept_premises": list(self.accept_premises)}
+        return {name: value for name, value in known.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class Settings:
                     "compression": self.compression,
                     "beyond_retention": self.beyond_retention,
                     "look_back_days": self.second_look_days if again else 0,
+                    **account.knowledge(),
                 },
             }
             for account in self.connections
@@ -149,8 +160,7 @@ def _connections(merged: Mapping[str, Any], only: tuple[str, ...] | None) -> tup
         raise InvalidRequest(message)
     if only is not None:
         chosen = [
-            Chosen(one.binance_conn_id, tuple(name for name in one.endpoints if name in only))
-            for one in chosen
+            replace(one, endpoints=tuple(name for name in one.endpoints if name in only)) for one in chosen
         ]
     if not any(account.endpoints for account in chosen):
         raise InvalidRequest("no connection has any of the endpoints, so there would be nothing to extract")
@@ -169,7 +179,13 @@ def _connection(one: object, default: tuple[str, ...]) -> Chosen:
         message = f"one of connections has binance_conn_id {conn_id!r}; it takes a connection id"
         raise InvalidRequest(message)
     own = members.get("endpoints")
-    return Chosen(conn_id, default if own is None else _endpoints(f"endpoints of {conn_id}", own))
+    report, premises = members.get("probe_report"), members.get("accept_premises")
+    return Chosen(
+        conn_id,
+        default if own is None else _endpoints(f"endpoints of {conn_id}", own),
+        None if report is None else _text(f"probe_report of {conn_id}", report, "a URL"),
+        () if premises is None else check_codes(_list(f"accept_premises of {conn_id}", premises)),
+    )
 
 
 def _endpoints(where: str, value: object) -> tuple[str, ...]:

@@ -78,6 +78,26 @@ def test_what_is_extracted_is_said_per_connection_in_the_operators_own_terms(aga
     ]
 
 
+def test_what_is_known_of_an_account_goes_to_its_operators_alone():
+    known = {"probe_report": "s3://aws_default@bucket/fund.json", "accept_premises": ["isolated_rows"]}
+    variable = {"connections": ["desk", {"binance_conn_id": "fund"} | known]}
+    desk, fund = (one["operator"] for one in read(variable).extractions())
+    assert {name: fund[name] for name in known} == known
+    assert not known.keys() & desk.keys()
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"accept_premises": ["isolated"]}, "there is no premise 'isolated'"),
+        ({"probe_report": 5}, "probe_report of d"),
+    ],
+)
+def test_what_is_known_of_an_account_is_checked(known, said):
+    with pytest.raises(InvalidRequest, match=said):
+        read({"connections": [{"binance_conn_id": "d"} | known]})
+
+
 def test_airflows_home_is_where_things_go_that_are_not_told(monkeypatch):
     monkeypatch.setenv("AIRFLOW_HOME", "/srv/airflow")
     assert read_settings(None, {}).warehouse.database == "/srv/airflow/binance_liquidations/warehouse.duckdb"

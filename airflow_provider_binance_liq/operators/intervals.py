@@ -1,0 +1,87 @@
+"""Which window a run is for: from its data interval, or from `start` and `end`; never from `ds`.
+
+Keys and bytes come from the window, so a scheduled run, a manual one and a backfill over the same interval
+have to find the same one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
+from airflow_provider_binance_liq.exceptions import InvalidInterval
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+def given(value: str | datetime | None) -> str | datetime | None:
+    """Treat what a template renders nothing to as not given."""
+    return None if value is None or value in ("", "None") else value
+
+
+def _instant(name: str, value: str | datetime) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    from pendulum import DateTime, parse
+    from pendulum.parsing.exceptions import ParserError
+
+    try:
+        # A date is no instant: whether it means the day's beginning or its end, nobody said.
+        parsed = parse(value) if isinstance(value, str) else None
+    except (ParserError, ValueError, OverflowError):
+        parsed = None
+    if not isinstance(parsed, DateTime):
+        message = f"{name} is {value!r}; it has to be an ISO 8601 instant such as 2026-10-10T00:00:00Z"
+        raise InvalidInterval(message)
+    return parsed
+
+
+def window_between(start: str | datetime | None, end: str | datetime | None) -> Window:
+    """Take the window between two instants that a user gave.
+
+    :raises InvalidInterval: one of them is missing or is no instant, or they are in the wrong order.
+    """
+    if start is None or end is None:
+        raise InvalidInterval("of start and end, only one is given; give both, or neither")
+    first_ms, past_ms = epoch_ms(_instant("start", start)), epoch_ms(_instant("end", end))
+    if first_ms >= past_ms:
+        message = f"start {iso(first_ms)} is not before end {iso(past_ms)}"
+        raise InvalidInterval(message)
+    return Window(first_ms, past_ms)
+
+
+def schedule_zone(dag: Any, start: datetime) -> tzinfo | None:
+    """Return the time zone that the schedule of `dag` counts days in.
+
+    A run's own instants are in UTC, whatever the timetable's time zone; without one, they decide.
+    """
+    timetable = getattr(dag, "timetable", None)
+    zone = getattr(getattr(timetable, "timetable", timetable), "timezone", None)
+    if isinstance(zone, str):
+        return ZoneInfo(zone)
+    return zone if isinstance(zone, tzinfo) else start.tzinfo
+
+
+def data_interval(context: Context) -> tuple[datetime, datetime]:
+    """Take the data interval of the run.
+
+    :raises InvalidInterval: it has none, or an empty one; the message says which schedule has one.
+    """
+    advice = (
+        'give the DAG schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC") from airflow.sdk, or '
+        "give this operator start and end"
+    )
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start is None or end is None:
+        message = f"the run has no data interval, as when it was triggered without a logical date; {advice}"
+        raise InvalidInterval(message)
+    if start == end:
+        message = (
+            f"the run's data interval is empty: it begins and ends at {start.isoformat()}. In Airflow 3 cron "
+            f'strings such as "@daily" and timedeltas have no data interval; {advice}'
+        )
+        raise InvalidInterval(message)
+    return start, end
