@@ -17,7 +17,7 @@ paused.
 
 | member | meaning | default |
 |---|---|---|
-| `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}`, with `probe_report` and `accept_premises` as the operator takes them | `["binance_default"]` |
+| `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
 | `endpoints` | those of the connections that name none of their own | all of a classic account |
 | `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | under `AIRFLOW_HOME` |
 | `database` | path of the DuckDB file, or `md:<database>` | under `AIRFLOW_HOME` |
@@ -26,6 +26,9 @@ paused.
 | `compression` | `gzip` or null | null |
 | `beyond_retention` | `fail`, `skip` or `extract` days older than the exchange is known to keep | `fail` |
 | `second_look_days` | how many days back `binance_liquidations_second_look` looks | 80 |
+
+A connection in its long form may have the operator's `probe_report` and `accept_premises`, for what is known of
+its account.
 
 An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or portfolio margin
 (`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter. An endpoint that an
