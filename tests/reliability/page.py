@@ -41,6 +41,7 @@ def _numbers():
     seen = [observe(case) for case in every]
     kinds = len({VARIANTS[name].name for name in VARIANTS})
     complete, named = sum(s.exact for s in seen), sum(bool(s.error) for s in seen)
+    wrong = sum(s.claimed and not s.exact for s in seen)
     return "\n".join(
         [
             "| measured | |",
@@ -51,7 +52,8 @@ def _numbers():
             f"| requests without a fault | {_faultless()} |",
             f"| complete: the object is the truth, byte for byte | {complete} |",
             f"| failed by name, with nothing at the destination | {named} |",
-            f"| said complete while rows were missing | {len(seen) - complete - named} |",
+            f"| said complete while rows were missing | {wrong} |",
+            f"| landed without being called complete | {len(seen) - complete - named - wrong} |",
             f"| reruns that were complete | {sum(s.rerun.exact for s in seen)} |",
             f"| requests during a ban or a hold | {_total(seen, 'during_ban', 'during_hold')} |",
             f"| requests to another host | {_found(seen, 'elsewhere')} |",
