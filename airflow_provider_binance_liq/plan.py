@@ -349,7 +349,7 @@ def _instant_ms(name: str, text: str) -> int:
     try:
         instant = datetime.fromisoformat(text)
         instant_ms = epoch_ms(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, InvalidInterval):
         instant_ms = -1
     if instant_ms < 0:
         message = (

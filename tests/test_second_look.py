@@ -306,36 +306,38 @@ def test_a_manifest_of_something_else_is_refused_and_nothing_is_overwritten(look
 def test_a_weaker_look_at_the_same_rows_does_not_unlearn_the_proof(look, tmp_path, compression):
     first = look([row(1), row(2)])
     stored = manifest_path(tmp_path).read_bytes()
-    assert look([row(1), row(2)], doubt="too old to be sure", compression=compression) == first
+    assert (
+        look([row(1), row(2)], retention_days=1, beyond_retention="extract", compression=compression) == first
+    )
     assert manifest_path(tmp_path).read_bytes() == stored
     assert ids(first) == [1, 2]
 
 
 def test_a_weaker_look_that_is_answered_less_does_not_unlearn_it_either(look):
     first = look([row(1), row(2)])
-    assert look([row(2)], doubt="too old to be sure", missing_rows="keep") == first
+    assert look([row(2)], retention_days=1, beyond_retention="extract", missing_rows="keep") == first
 
 
 def test_a_proof_that_stands_gets_its_object_back(look):
     first = look([row(1), row(2)])
     open_destination(first.object.uri).unlink()
-    assert look([row(1), row(2)], doubt="too old to be sure") == first
+    assert look([row(1), row(2)], retention_days=1, beyond_retention="extract") == first
     assert ids(first) == [1, 2]
 
 
 def test_a_later_look_that_adds_a_row_decides_what_is_proven(look):
     look([row(1)])
-    second = look([row(1), row(2)], doubt="too old to be sure")
+    second = look([row(1), row(2)], retention_days=1, beyond_retention="extract")
     assert (ids(second), second.proof.complete) == ([1, 2], False)
 
 
 def test_a_later_proof_replaces_none(look):
-    look([row(1)], doubt="too old to be sure")
+    look([row(1)], retention_days=1, beyond_retention="extract")
     assert look([row(1)]).proof.complete
 
 
 def test_rows_kept_of_a_look_that_was_not_complete_make_no_complete_union(look):
-    first = look([row(1), row(2)], doubt="too old to be sure")
+    first = look([row(1), row(2)], retention_days=1, beyond_retention="extract")
     second = look([row(2), row(3)], missing_rows="keep")
     assert (ids(second), second.proof.complete) == ([1, 2, 3], False)
     assert f"1 rows are kept from the extraction of {first.extracted_at}" in second.proof.caveats[0]

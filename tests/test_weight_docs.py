@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from collections import Counter
@@ -15,6 +16,7 @@ from generated_pages import check_page
 from running import START, Run
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
+from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.simulator.symbols import listed
 
@@ -38,7 +40,15 @@ def least(counts: Counter[str], symbols: list[str] | None) -> int:
     return min(together, FUTURES.weight_with_symbol * apart)
 
 
-def measure(run: Run, windows: list[Window], count: int | None) -> tuple[int, int]:
+def probed() -> ProbeReport:
+    """What a probe tells that has seen the filter by symbol come before the limit."""
+    found = EndpointReport(access="answered", premises={}, learnt=Learnt(symbol_filter="before_limit"))
+    return ProbeReport(account="desk", probed_at="", hosts={}, endpoints={"usdm_futures": found})
+
+
+def measure(
+    run: Run, windows: list[Window], count: int | None, probe: ProbeReport | None = None
+) -> tuple[int, int]:
     spent = possible = 0
     lake = f"file://{run.directory}/{uuid.uuid4().hex}"
     for window in windows:
@@ -47,7 +57,8 @@ def measure(run: Run, windows: list[Window], count: int | None) -> tuple[int, in
         if symbols is not None:
             others = [market.symbol for market in listed("um", window.end_ms) if market.symbol not in symbols]
             symbols = sorted([*symbols, *others][:count])
-        spent += run.run("usdm_futures", window, symbols=symbols, destination=lake).proof.weight
+        manifest = run.run("usdm_futures", window, symbols=symbols, destination=lake, probe=probe)
+        spent += manifest.proof.weight
         possible += least(counts, symbols)
     return spent, possible
 
@@ -62,13 +73,13 @@ def table(start) -> str:
         ("a cascade of 10,000 rows in a day", {"tie_rows": 0, "cascade_rows": 10_000}),
         ("2,500 rows, 130 rows of them in one millisecond", {}),
     ):
-        for count in SYMBOLS:
-            if count is not None and "10,000" in title:
+        for count, probe in itertools.product(SYMBOLS, (None, probed())):
+            if (count is not None and "10,000" in title) or (count is None and probe):
                 continue
             run = start(**knobs)
             windows = MONTH if "month" in title else [run.cascade()]
-            spent, possible = measure(run, windows, count)
-            named = "all" if count is None else str(count)
+            spent, possible = measure(run, windows, count, probe)
+            named = "all" if count is None else f"{count}{', after a probe' if probe else ''}"
             lines.append(f"| {title} | {named} | {spent:,} | {possible:,} | {spent / possible:.2f} |")
     return "\n".join(lines)
 
@@ -80,5 +91,12 @@ def test_the_page_tells_what_is_spent_over_the_least_possible(table):
 
 def test_a_calm_window_never_costs_more_than_the_least(start):
     run = start(cascade_every=0)
-    for count in SYMBOLS:
-        assert len(set(measure(run, MONTH[:3], count))) == 1
+    assert len(set(measure(run, MONTH[:3], None))) == 1
+    for count in SYMBOLS[1:]:
+        assert len(set(measure(run, MONTH[:3], count, probed()))) == 1
+
+
+def test_a_calm_window_of_few_symbols_costs_what_it_costs_for_all_until_a_probe_has_seen_the_filter(start):
+    run = start(cascade_every=0)
+    for count in SYMBOLS[1:]:
+        assert measure(run, MONTH[:3], count)[0] == 3 * FUTURES.weight

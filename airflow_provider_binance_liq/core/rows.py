@@ -53,6 +53,10 @@ class Row:
         """The natural key."""
         return Key(self.symbol, self.order_id)
 
+    def is_after(self, other: Row) -> bool:
+        """Whether this row is later than another one, under both instants."""
+        return self.created_ms > other.created_ms and self.updated_ms > other.updated_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

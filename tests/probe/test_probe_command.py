@@ -14,6 +14,7 @@ from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.probe_report import read_report
 from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, Simulator, make_row
 
+pytestmark = pytest.mark.clock
 MINUTE_MS = 60_000
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lakehouse import Lake, Warehouse, row
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
+from airflow_provider_binance_liq.landing.drafts import LONGEST_ROW
 
 EIGHTEEN_DECIMALS = "12345678901234567890.123456789012345678"
 DECIMALS = [
@@ -190,8 +191,9 @@ def test_a_good_till_date_is_an_instant(lake, warehouse):
     assert warehouse.values("good_till") == [("2026-10-10 00:00:00.001+00",)]
 
 
-def test_a_row_of_many_megabytes_is_taken_whole(lake, warehouse):
-    body = row(note='"' + 17_000_000 * "x" + '"')
+def test_the_longest_row_that_is_landed_is_taken_whole(lake, warehouse):
+    frame = len(row(note='""'))
+    body = row(note='"' + (LONGEST_ROW - frame) * "x" + '"')
     warehouse.load(lake.lay([body]))
     assert warehouse.query("SELECT md5(raw) = md5(?) FROM binance_liquidations", body) == [(True,)]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Refuted, check_rows, widened
+from airflow_provider_binance_liq.core.paging.blocks import unseen
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -97,3 +98,11 @@ class Asker:
         if self.experience.filtered_by is None and not self.is_full(found):
             there = any(one.key == row.key for one in found.rows)
             self.experience.filtered_by = "updated" if there else "created"
+
+    def hold_nothing_new(self, parts: Sequence[Ask], page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask for parts of what `page` holds; whether they hold nothing else, and are short."""
+        for part in parts:
+            answer = yield from self.send(part)
+            if unseen(answer.rows, page.rows) or self.is_full(answer):
+                return False
+        return True

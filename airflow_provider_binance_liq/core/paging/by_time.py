@@ -42,7 +42,7 @@ from airflow_provider_binance_liq.core.paging.instants import InstantSplit
 from airflow_provider_binance_liq.exceptions import SpanRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable
 
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
     from airflow_provider_binance_liq.core.paging.asks import (
@@ -97,6 +97,8 @@ class TimeWalk(Asker):
         self.split = False
         #: filters that the proof relies on
         self.filters_used: set[Filter] = set(ask.filters)
+        #: full milliseconds that were split by type alone, and whether they are asked exactly
+        self.split_by_type: list[tuple[Ask, bool]] = []
 
     def run(self) -> Plan:
         """Plan the whole walk: by blocks, and where answers contradict those, by short pages alone."""
@@ -112,6 +114,17 @@ class TimeWalk(Asker):
         if self.straddling is not None:  # the filter decides whether it belongs to this window or the next
             yield from self.tell_filter([self.straddling])
         yield from observe(self, self.filters_used)
+        if self.split_by_type and "auto_close_type" not in self.experience.filters_first:
+            yield from self._split_by_symbol_instead()
+
+    def _split_by_symbol_instead(self) -> Step:
+        """Rest on symbols where nothing shows that types are looked at before the limit, but symbols are."""
+        yield from observe(self, {"symbol"})
+        if "symbol" in self.experience.filters_first and self.ask.symbol is None:
+            by_type, self.split_by_type = self.split_by_type, []
+            self.filters_used -= {"auto_close_type"} - self.ask.filters
+            for ask, exactly in by_type:
+                yield from InstantSplit(self, exactly=exactly).split_symbols(ask)
 
     def _proof(self) -> str:
         """Note what the walk rests on; return the argument."""
@@ -239,18 +252,9 @@ class TimeWalk(Asker):
             return
         parts = halves_to_confirm(ask, page)
         for side in sides(self.experience.side or likely_side(ask, page)):
-            if (yield from self._hold_nothing_new(parts[side], page)):
+            if (yield from self.hold_nothing_new(parts[side], page)):
                 return
         raise Refuted
-
-    def _hold_nothing_new(
-        self, parts: Sequence[Ask], page: Page
-    ) -> Generator[Ask | AskSymbols, Answer, bool]:
-        for part in parts:
-            answer = yield from self.send(part)
-            if unseen(answer.rows, page.rows) or self.is_full(answer):
-                return False
-        return True
 
     def _beyond(
         self, side: Side, ask: Ask, page: Page, slack_rows: int

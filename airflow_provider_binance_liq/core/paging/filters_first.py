@@ -1,15 +1,15 @@
 """Whether a filter comes before the limit, seen by rows that are known already.
 
 If the exchange counted to the limit first and filtered then, a filtered answer would be short and lack rows
-all the same. A row of a filtered answer that has a whole page of known rows before it and another one after
-it, under both instants, cannot come from 100 rows at one end, whichever end that is, and whatever has
-appeared meanwhile. So it shows that the filter came first.
+all the same: it would come from 100 rows at one end. A filtered answer with a row that has a whole page of
+known rows before it, under both instants, and a row that has a whole page of them after it cannot come from
+100 rows at one end, whichever end that is, and whatever has appeared meanwhile. So the filter came first.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Ask, Refuted
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.paging.asks import Answer, AskSymbols, Experience, Filter, Step
     from airflow_provider_binance_liq.core.rows import Page, Row
-
-#: pages of known rows that it takes to see a filter come first
-_SAMPLE_PAGES: Final = 3
 
 
 class Sampled(Protocol):
@@ -39,7 +36,7 @@ class Sampled(Protocol):
 
 def has_sample(walk: Sampled) -> bool:
     """Whether a walk has found enough rows to see by them whether a filter comes first."""
-    return len(walk.sample) >= _SAMPLE_PAGES * walk.endpoint.page_size
+    return len(walk.sample) > walk.endpoint.page_size
 
 
 def observe(walk: Sampled, kinds: Iterable[Filter]) -> Step:
@@ -47,14 +44,14 @@ def observe(walk: Sampled, kinds: Iterable[Filter]) -> Step:
     experience = walk.experience
     for kind in sorted(set(kinds) - experience.filters_first):
         known = _close_together(walk.sample, experience.longest_ms)
-        if len(known) < _SAMPLE_PAGES * walk.endpoint.page_size:
+        if len(known) <= walk.endpoint.page_size:
             return
         for ask in _asks_under(kind, known):
             try:
                 page = yield from walk.send(ask)
             except (Refuted, RequestRejected):
                 return
-            if any(_is_amid(row, known, walk.endpoint.page_size) for row in page.rows):
+            if _spans_more_than_a_page(page.rows, known, walk.endpoint.page_size):
                 experience.filters_first.add(kind)
                 break
 
@@ -70,19 +67,29 @@ def _close_together(sample: Sequence[Row], longest_ms: int | None) -> list[Row]:
 
 
 def _asks_under(kind: Filter, known: Sequence[Row]) -> Iterator[Ask]:
-    """Ask for all that is known: of the symbol in its middle, or of each type."""
+    """Ask for all that is known: of the symbol that reaches furthest, or of each type."""
     first_ms = min(min(row.created_ms, row.updated_ms) for row in known)
     last_ms = max(max(row.created_ms, row.updated_ms) for row in known)
     whole = Ask(first_ms, last_ms)
     if kind == "symbol":
-        yield replace(whole, symbol=known[len(known) // 2].symbol)
+        yield replace(whole, symbol=_furthest_reaching(known))
         return
-    for auto_close_type in AUTO_CLOSE_TYPES:
+    for auto_close_type in reversed(AUTO_CLOSE_TYPES):
         yield replace(whole, auto_close_type=auto_close_type)
 
 
-def _is_amid(row: Row, known: Sequence[Row], page_size: int) -> bool:
-    """Whether a page's worth of known rows lies before `row`, and another after it, under both instants."""
-    before = sum(one.created_ms < row.created_ms and one.updated_ms < row.updated_ms for one in known)
-    after = sum(one.created_ms > row.created_ms and one.updated_ms > row.updated_ms for one in known)
-    return before >= page_size and after >= page_size
+def _furthest_reaching(known: Sequence[Row]) -> str:
+    """Choose the symbol whose first and last known rows lie furthest apart, in rows."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for place, row in enumerate(known):
+        first.setdefault(row.symbol, place)
+        last[row.symbol] = place
+    return max(first, key=lambda symbol: last[symbol] - first[symbol])
+
+
+def _spans_more_than_a_page(rows: Sequence[Row], known: Sequence[Row], page_size: int) -> bool:
+    """Whether an answer reaches beyond a page of known rows from either end, under both instants."""
+    has_page_before = any(sum(map(row.is_after, known)) >= page_size for row in rows)
+    has_page_after = any(sum(one.is_after(row) for one in known) >= page_size for row in rows)
+    return has_page_before and has_page_after

@@ -33,6 +33,8 @@ class Walk(Protocol):
     symbols_seen: set[str]
     #: filters that the proof relies on
     filters_used: set[Filter]
+    #: full milliseconds that were split by type alone, and whether they are asked exactly
+    split_by_type: list[tuple[Ask, bool]]
 
     def send(self, ask: Ask, *, exactly: bool = False) -> Generator[Ask | AskSymbols, Answer, Page]:
         """Ask for an interval."""
@@ -47,10 +49,10 @@ class Walk(Protocol):
 class InstantSplit:
     """Splits one full millisecond until every part of it is short."""
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, walk: Walk, *, exactly: bool = False) -> None:
         self.walk = walk
         #: whether both bounds are sent equal, because that is known to answer this millisecond alone
-        self.exactly = False
+        self.exactly = exactly
 
     def split(self, ask: Ask, page: Page) -> Step:
         """Prove the millisecond of `ask`, which `page` has filled.
@@ -94,7 +96,7 @@ class InstantSplit:
         if ask.auto_close_type is None and (yield from self._split_types(ask, page)):
             return
         if ask.symbol is None:
-            yield from self._split_symbols(ask)
+            yield from self.split_symbols(ask)
             return
         message = (
             f"{ask} holds {len(page.rows)} rows, as many as one request returns, and cannot be split: there "
@@ -122,10 +124,15 @@ class InstantSplit:
         if uncovered:
             return False
         self.walk.filters_used.add("auto_close_type")
+        self.walk.split_by_type.append((ask, self.exactly))
         self.walk.experience.evidence.needed.add("two_types")
         return True
 
-    def _split_symbols(self, ask: Ask) -> Step:
+    def split_symbols(self, ask: Ask) -> Step:
+        """Ask each symbol apart, of all types at once.
+
+        :raises SaturatedInstant: one symbol and type are still full, or symbols cannot be listed.
+        """
         listed = (yield AskSymbols()).symbols
         if listed is None:
             message = (
