@@ -340,8 +340,9 @@ def test_rows_kept_of_a_look_that_was_not_complete_make_no_complete_union(look):
     first = look([row(1), row(2)], retention_days=1, beyond_retention="extract")
     second = look([row(2), row(3)], missing_rows="keep")
     assert (ids(second), second.proof.complete) == ([1, 2, 3], False)
-    assert f"1 rows are kept from the extraction of {first.extracted_at}" in second.proof.caveats[0]
-    assert "was not complete, so neither is this" in second.proof.caveats[0]
+    assert second.proof.incomplete_reasons == ("within_retention",)
+    assert f"1 rows are kept from the extraction of {first.extracted_at}" in second.proof.caveats[-1]
+    assert "was not complete, so neither is this" in second.proof.caveats[-1]
 
 
 def test_of_two_states_of_a_row_the_later_one_stays_whichever_look_tells_it(look):
