@@ -14,6 +14,7 @@ from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.client import ATTEMPTS, BinanceClient
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
+from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import (
@@ -281,6 +282,21 @@ def test_where_a_probe_saw_the_filter_come_first_symbols_are_asked_for_as_weighs
     probe = probed(symbol_filter="before_limit")
     manifest = start({}).run("usdm_futures", WEEK_PART, symbols=symbols, probe=probe)
     assert (manifest.proof.weight, manifest.proof.complete) == (weight, True)
+
+
+def test_what_only_a_probe_has_seen_is_said_to_be_seen_by_it(start):
+    probe = probed(symbol_filter="before_limit")
+    manifest = start({}).run("usdm_futures", WEEK_PART, symbols=["BTCUSDT"], probe=probe)
+    assert StatedPremise("filter_before_limit", "observed", "probe") in manifest.proof.premises
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"equal_bounds": "empty"}, {"start_bound": "exclusive", "end_bound": "exclusive"}]
+)
+def test_equal_bounds_that_a_probe_saw_work_are_seen_again_before_they_are_relied_on(start, knobs):
+    run = start(**knobs)
+    manifest = run.run("usdm_futures", run.cascade(), probe=probed(equal_bounds="works"))
+    assert run.rows(manifest) == run.truth("usdm_futures", run.cascade())
 
 
 WEEK_PART = Window(START, START + DAY_MS)

@@ -42,6 +42,7 @@ _SERVER_ERRORS: Final = range(500, 600)
 
 _TOO_MANY_CODES: Final = {-1003, -1015}
 _CLOCK_CODE: Final = -1021
+_SIGNATURE_CODE: Final = -1022
 _TRANSIENT_CODES: Final = {-1000, -1001, -1006, -1007, -1008, -1016}
 _FAMILY_TRANSIENT_CODES: Final = {"sapi": {-1004}, "papi": {-5041}}
 _KEY_CODES: Final = {-1002, -1011, -1022, -1099, -2014, -2015, -2017}
@@ -174,12 +175,17 @@ def _by_code(family: str, said: _Said) -> Again | Fail | None:
     if code in _SPAN_CODES.get(family, set()):
         return Fail(SpanRefused, str(said), "a shorter window is needed", code, _longest_ms(said.text))
     if code in _KEY_CODES:
-        return Fail(KeyRejected, str(said), _KEY_ADVICE, code)
+        advice = _SIGNATURE_ADVICE if code == _SIGNATURE_CODE else _KEY_ADVICE
+        return Fail(KeyRejected, str(said), advice, code)
     if code == _RETENTION_CODE:
         return Fail(BeyondRetention, str(said), "the exchange no longer answers for this window", code)
     return None
 
 
+_SIGNATURE_ADVICE: Final = (
+    "the signature is wrong: the connection's password (HMAC secret or private key) has to belong to this API "
+    "key"
+)
 _KEY_ADVICE: Final = (
     "check the key, that it may read this account (futures, portfolio margin and margin are separate "
     "permissions), and that its allow-list has this machine's IP address"

@@ -212,6 +212,8 @@ class Evidence:
     needed: set[str] = field(default_factory=set)
     #: codes that the answers have shown to hold
     observed: set[str] = field(default_factory=set)
+    #: codes that only a probe has seen to hold
+    probed: set[str] = field(default_factory=set)
     #: codes that are suspected to be false for this window, unless they were observed or are vouched for
     suspected: set[str] = field(default_factory=set)
     #: codes that are known to be false for this window
@@ -221,6 +223,7 @@ class Evidence:
         """Take over what another part of the same extraction rests on."""
         self.needed |= other.needed
         self.observed |= other.observed
+        self.probed |= other.probed
         self.suspected |= other.suspected
         self.known_false |= other.known_false
 
@@ -253,10 +256,10 @@ class Claim:
         :param accepted: codes that the user vouches for; they count as assumed, and no more as suspected.
         """
         refuted = {code for code in evidence.needed if probed.get(code) is False}
-        holds = {code for code, found in probed.items() if found} | evidence.observed
+        holds = {code for code, found in probed.items() if found} | evidence.observed | evidence.probed
         open_ = evidence.known_false | refuted | (evidence.suspected - holds - set(accepted))
         stated = (
-            _state(PREMISES[code], endpoint, evidence.observed, probed)
+            _state(PREMISES[code], endpoint, evidence, probed)
             for code in PREMISES
             if code in evidence.needed | evidence.suspected | evidence.known_false
         )
@@ -264,11 +267,11 @@ class Claim:
 
 
 def _state(
-    premise: Premise, endpoint: Endpoint, observed: Collection[str], probed: Mapping[str, bool]
+    premise: Premise, endpoint: Endpoint, evidence: Evidence, probed: Mapping[str, bool]
 ) -> StatedPremise:
-    if premise.code in observed:
+    if premise.code in evidence.observed and premise.code not in evidence.probed:
         return StatedPremise(premise.code, "observed", "extraction")
-    if probed.get(premise.code):
+    if probed.get(premise.code) or premise.code in evidence.probed:
         return StatedPremise(premise.code, "observed", "probe")
     return StatedPremise(premise.code, premise.status(endpoint.name))
 
@@ -294,8 +297,11 @@ def weigh_endpoint(endpoint: Endpoint, *, by_symbol: bool, rows: int, isolated_r
 def check_codes(codes: Iterable[str]) -> tuple[str, ...]:
     """Check codes that a user names.
 
-    :raises InvalidRequest: there is no such premise; the message lists those there are.
+    :raises InvalidRequest: it is no list, or there is no such premise; the message lists those there are.
     """
+    if isinstance(codes, str):
+        message = f"premises are named as a list of codes, not as the text {codes!r}"
+        raise InvalidRequest(message)
     named = tuple(codes)
     unknown = [code for code in named if code not in PREMISES]
     if unknown:

@@ -23,6 +23,7 @@ from airflow_provider_binance_liq.core.windows import Window, days_earlier, iso
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
+    InvalidProbeReport,
     InvalidRequest,
     IpBanned,
     LiquidationsError,
@@ -160,7 +161,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     def _check_choices(self) -> None:
         """Refuse what is no template and can be known to be wrong when the DAG file is read."""
         get_endpoint(self.endpoint)
-        if isinstance(self.accept_premises, list | tuple):
+        if self.accept_premises is not None:
             check_codes(self.accept_premises)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
@@ -340,13 +341,15 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
         if not self.probe_report:
             return None
-        path = open_destination(self.probe_report)
         try:
-            text = path.read_bytes()
+            text = open_destination(self.probe_report).read_bytes()
+            return read_report(text, account=account.label)
         except OSError as error:
             message = f"probe_report {self.probe_report!r} cannot be read: {type(error).__name__}"
             raise StorageError(message) from error
-        return read_report(text, account=account.label)
+        except PermanentError as error:
+            message = f"probe_report {self.probe_report!r}: {str(error).removeprefix('destination ')}"
+            raise InvalidProbeReport(message) from error
 
 
 def _measure(manifest: Manifest) -> None:

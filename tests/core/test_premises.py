@@ -22,7 +22,7 @@ def stated(claim):
 def test_complete_is_claimed_only_where_nothing_is_suspected_or_known_to_be_false(
     needed, observed, suspected, false, probed, accepted
 ):
-    evidence = Evidence(needed, observed, suspected, false)
+    evidence = Evidence(needed, observed, suspected=suspected, known_false=false)
     claim = Claim.of(USDM, evidence, probed=probed, accepted=accepted)
     reasons = set(claim.incomplete_reasons)
     assert claim.complete == (not reasons)

@@ -26,17 +26,22 @@ __all__ = ["MARGIN_MS", "READINGS", "Answer", "Ask", "AskSymbols", "Experience",
 
 
 def begin_with(report: ProbeReport | None, endpoint: Endpoint) -> Experience:
-    """Begin with what a probe has learnt of `endpoint`; with nothing where there was none."""
+    """Begin with what a probe has learnt of `endpoint`; with nothing where there was none.
+
+    Only filters that come first are believed; the rest is seen again before it is relied on.
+    """
     found = report.endpoints.get(endpoint.name) if report else None
     if found is None:
         return Experience()
     learnt = found.learnt
     stages: dict[Filter, str | None] = {"symbol": learnt.symbol_filter, "auto_close_type": learnt.type_filter}
+    first = [kind for kind, stage in stages.items() if stage == "before_limit"]
     return Experience(
         side="backward" if learnt.cut_side == "newest" else "forward" if learnt.cut_side else None,
         filtered_by=learnt.filtered_by,
-        equal_bounds=None if learnt.equal_bounds is None else learnt.equal_bounds == "works",
-        filters_first={kind for kind, stage in stages.items() if stage == "before_limit"},
+        equal_bounds=False if learnt.equal_bounds in ("refused", "empty") else None,
+        filters_first=set(first),
+        filters_probed=frozenset(first),
         longest_ms=_longest_ms(learnt),
         careful=learnt.cut_by is not None and learnt.cut_by != learnt.filtered_by,
     )

@@ -88,6 +88,8 @@ class Experience:
     equal_bounds: bool | None = None
     #: filters that were seen to apply before rows are counted to the limit
     filters_first: set[Filter] = field(default_factory=set)
+    #: those of them that only a probe has seen so far
+    filters_probed: frozenset[Filter] = frozenset()
     #: longest span between bounds, once a longer one was refused
     longest_ms: int | None = None
     #: the answers contradict the picture of blocks: only short pages prove anything

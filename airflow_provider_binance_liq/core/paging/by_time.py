@@ -130,10 +130,11 @@ class TimeWalk(Asker):
         """Note what the walk rests on; return the argument."""
         evidence = self.experience.evidence
         evidence.needed |= {"filter_before_limit", "span_refused"}
-        if self.filters_used <= self.experience.filters_first:
-            evidence.observed |= {"filter_before_limit"} if self.filters_used else set()
-        else:
+        if not self.filters_used <= self.experience.filters_first:
             evidence.suspected.add("filter_before_limit")
+        elif self.filters_used:
+            probed = self.filters_used & self.experience.filters_probed
+            (evidence.probed if probed else evidence.observed).add("filter_before_limit")
         if self.walked and not self.careful:
             evidence.needed |= {"cut_by_filtered_instant", "update_after_time"}
         proof = CAREFUL_PROOF if self.careful and self.walked else PROOF

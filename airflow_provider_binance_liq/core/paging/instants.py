@@ -81,9 +81,9 @@ class InstantSplit:
         if lacks_known(alone, known, ask) and not self.walk.is_full(alone):
             experience.equal_bounds = False
             return None
-        if not alone.rows and not (known or experience.equal_bounds):
+        if not alone.rows and not experience.equal_bounds:
             return None  # an empty answer may be a refusal in disguise
-        experience.equal_bounds = experience.equal_bounds or bool(alone.rows)
+        experience.equal_bounds = True
         experience.evidence.needed.add("equal_bounds")
         experience.evidence.observed.add("equal_bounds")
         self.exactly = True
