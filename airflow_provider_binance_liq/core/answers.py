@@ -183,8 +183,8 @@ def _by_code(family: str, said: _Said) -> Again | Fail | None:
 
 
 _SIGNATURE_ADVICE: Final = (
-    "the signature is wrong: the connection's password (HMAC secret or private key) has to belong to this API "
-    "key"
+    "the signature is wrong: the connection's password (HMAC secret or private key) has to belong to this "
+    "API key"
 )
 _KEY_ADVICE: Final = (
     "check the key, that it may read this account (futures, portfolio margin and margin are separate "
