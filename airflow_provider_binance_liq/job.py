@@ -16,7 +16,8 @@ from airflow_provider_binance_liq.client import BinanceClient, Spent
 from airflow_provider_binance_liq.core.horizon import Horizon, OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
 from airflow_provider_binance_liq.core.paging import begin_with
-from airflow_provider_binance_liq.core.premises import PREMISES, Claim, Evidence
+from airflow_provider_binance_liq.core.premise_table import PREMISES
+from airflow_provider_binance_liq.core.premises import Claim, Evidence
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
 from airflow_provider_binance_liq.extraction import extract

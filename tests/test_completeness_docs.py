@@ -7,7 +7,7 @@ from pathlib import Path
 from generated_pages import check_page
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.core.premises import BY_NUMBER, BY_TIME, PREMISES
+from airflow_provider_binance_liq.core.premise_table import BY_NUMBER, BY_TIME, PREMISES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "completeness.md"
 GROUPS = {tuple(ENDPOINTS): "all", BY_TIME: "those that page by time", BY_NUMBER: "those that page by number"}

@@ -19,7 +19,9 @@ sys.path.append(str(Path(__file__).parent / "core"))
 from model_exchange import ModelExchange, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.paging import Answer
 from airflow_provider_binance_liq.core.premises import Claim
+from airflow_provider_binance_liq.core.rows import Page
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import SaturatedInstant, UnstablePaging
 from airflow_provider_binance_liq.extraction import Filters, extract
@@ -168,3 +170,49 @@ def test_a_span_that_was_refused_once_is_not_asked_for_again():
     read(exchange, Window(day, 31 * day))
     refused = [ask for ask in exchange.asked if ask.last_ms - ask.first_ms > 6 * 3_600_000]
     assert len(refused) <= 5
+
+
+def test_an_exchange_that_hands_out_less_than_the_limit_is_a_premise_that_is_named():
+    rows = [make_order("BTCUSDT", number, FIRST_MS + number * 3) for number in range(250)]
+    _, claim = read(ModelExchange(rows, limit=70), WINDOWS[0])
+    assert "limit_honoured" in {premise.code for premise in claim.premises}
+
+
+class Overlooking(ModelExchange):
+    """Answers the first page, whatever number is asked for."""
+
+    def numbered(self, rows, _):
+        return super().numbered(rows, 1)
+
+
+def test_a_page_that_comes_again_and_again_is_no_proof():
+    rows = [make_order("BTCUSDT", number, FIRST_MS + number) for number in range(250)]
+    found, claim = read(Overlooking(rows, total="page", filter_by="updated"), WINDOWS[0], BY_NUMBER)
+    assert len(found) < 250
+    assert claim.incomplete_reasons == ("total_is_whole",)
+
+
+def test_pages_that_never_end_are_given_up():
+    rows = [make_order("BTCUSDT", number, FIRST_MS + 5) for number in range(250)]
+
+    class Restless(ModelExchange):
+        def numbered(self, rows, _):
+            page = tuple(self.random.sample(rows, 100))
+            return Answer(Page(page, 100))
+
+    with pytest.raises(UnstablePaging):
+        read(Restless(rows, filter_by="updated"), WINDOWS[0], BY_NUMBER)
+
+
+def test_that_a_filter_comes_first_is_seen_only_on_the_premise_that_pages_are_cut_at_an_end_of_time():
+    ids = list(range(700))
+    rows = [make_order(SYMBOLS[n % 2], ids[n * 389 % 700], FIRST_MS + n, None) for n in range(700)]
+    exchange = ModelExchange(rows, cut_by="order_id", filters_late=True)
+    with Spool() as spool:
+        asked = Filters(("BTCUSDT",))
+        reading = extract(BY_TIME, WINDOWS[0], asked, exchange=Answers(exchange), spool=spool)
+        found = list(spool.bodies(asked.symbols))
+    claim = Claim.of(BY_TIME, reading.evidence)
+    wanted = [order.row.body for order in rows if order.row.symbol == "BTCUSDT"]
+    named = {premise.code for premise in claim.premises}
+    assert sorted(found) == sorted(wanted) or "cut_by_filtered_instant" in named

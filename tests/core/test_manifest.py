@@ -20,7 +20,8 @@ from airflow_provider_binance_liq.core.manifest import (
     from_json,
     reconcile,
 )
-from airflow_provider_binance_liq.core.premises import PREMISES, StatedPremise
+from airflow_provider_binance_liq.core.premise_table import PREMISES
+from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 MANIFEST = Manifest(

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
-from airflow_provider_binance_liq.core.premises import PREMISES, Claim, Evidence, check_codes, weigh_endpoint
+from airflow_provider_binance_liq.core.premise_table import PREMISES
+from airflow_provider_binance_liq.core.premises import Claim, Evidence, check_codes, weigh_endpoint
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 USDM, COINM = get_endpoint("usdm_futures"), get_endpoint("coinm_futures")

@@ -63,6 +63,8 @@ class Asker:
         self.experience.sees(rows, sent)
         if len(rows) > self.endpoint.default_page_size:
             self.experience.limit_honoured = True
+        if len(rows) >= self.endpoint.page_size:
+            self.experience.evidence.observed.add("limit_honoured")
         for row in rows:
             self._sample(row)
             self.symbols_seen.add(row.symbol)

@@ -14,11 +14,11 @@ from airflow_provider_binance_liq.core.paging.asks import check_rows, pieces, sh
 from airflow_provider_binance_liq.exceptions import SpanRefused, UnstablePaging
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Plan, Step
-    from airflow_provider_binance_liq.core.rows import Key, Page
+    from airflow_provider_binance_liq.core.rows import Key, Page, Row
 
 #: whole readings of numbered pages before giving up
 READINGS: Final = 5
@@ -105,13 +105,21 @@ class NumberedReading:
             reading.totals.add(answer.page.total)
             reading.rows += len(rows)
             # A page that repeats the one before it would never end.
-            if not rows or rows == previous:
+            if not rows or self._repeats(rows, previous, reading):
                 reading.ended = not rows
                 return reading
+            self.experience.evidence.needed.add("total_is_whole")
             if self._is_last(reading, answer.page):
-                self.experience.evidence.needed.add("total_is_whole")
                 return reading
             previous = rows
+
+    def _repeats(self, rows: Sequence[Row], previous: Sequence[Row] | None, reading: _Pass) -> bool:
+        """Whether pages go on for ever: the same one again, or more rows than there are."""
+        many = reading.rows > self.found + len(self.beside) + 2 * self.endpoint.page_size
+        repeats = previous is not None and {row.key for row in rows} == {row.key for row in previous}
+        if many or repeats:
+            self.experience.evidence.suspected.add("total_is_whole")
+        return many or repeats
 
     def _count(self, answer: Answer) -> None:
         self.found += answer.unseen

@@ -129,7 +129,7 @@ class TimeWalk(Asker):
     def _proof(self) -> str:
         """Note what the walk rests on; return the argument."""
         evidence = self.experience.evidence
-        evidence.needed |= {"filter_before_limit", "span_refused"}
+        evidence.needed |= {"filter_before_limit", "limit_honoured", "span_refused"}
         if not self.filters_used <= self.experience.filters_first:
             evidence.suspected.add("filter_before_limit")
         elif self.filters_used:
