@@ -35,8 +35,8 @@ class Asker:
         #: some of the rows that were found, each once, by which other answers can be judged
         self.sample: list[Row] = []
         self._sampled: set[Key] = set()
-        #: a row outside of the window under one instant only
-        self.straddling: Row | None = None
+        #: rows outside of the window under one instant only
+        self.straddling: list[Row] = []
 
     def send(self, ask: Ask, *, exactly: bool = False) -> Generator[Ask | AskSymbols, Answer, Page]:
         """Ask for an interval, a little more of it than is wanted."""
@@ -70,7 +70,7 @@ class Asker:
             self.symbols_seen.add(row.symbol)
             inside = [self.ask.first_ms <= at <= self.ask.last_ms for at in (row.created_ms, row.updated_ms)]
             if any(inside) and not all(inside):
-                self.straddling = row
+                self.straddling.append(row)
             if row.updated_ms < row.created_ms and not self.careful:
                 raise Refuted
 

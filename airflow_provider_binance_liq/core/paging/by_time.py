@@ -111,8 +111,8 @@ class TimeWalk(Asker):
 
     def _read(self) -> Step:
         yield from self._prove(self.ask)
-        if self.straddling is not None:  # the filter decides whether it belongs to this window or the next
-            yield from self.tell_filter([self.straddling])
+        if self.straddling:  # the filter decides whether they belong to this window or to the next one
+            yield from self.tell_filter(self.straddling)
         yield from observe(self, self.filters_used)
         if self.split_by_type and "auto_close_type" not in self.experience.filters_first:
             yield from self._split_by_symbol_instead()
