@@ -69,7 +69,7 @@ class Asker:
             self._sample(row)
             self.symbols_seen.add(row.symbol)
             inside = [self.ask.first_ms <= at <= self.ask.last_ms for at in (row.created_ms, row.updated_ms)]
-            if any(inside) and not all(inside):
+            if self.experience.filtered_by is None and any(inside) and not all(inside):
                 self.straddling.append(row)
             if row.updated_ms < row.created_ms and not self.careful:
                 raise Refuted
