@@ -1,19 +1,30 @@
 """What a probe has learnt of the exchange with one account's rows, as extraction is told of it: a JSON text.
 
 The law kept here: a report says no more than its answers showed. A verdict that rests on nothing is
-`cannot_be_told`; what a report does not say, or what its reader does not know, changes nothing.
+`cannot_be_told`; what a report does not say, or what its reader does not know, changes nothing. A report of
+another account, of other hosts or of long ago says nothing of what is read now, so it is refused.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.exceptions import InvalidProbeReport
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SCHEMA_VERSION: Final = 1
+#: the exchange may change, so an older report is not believed
+OLDEST: Final = timedelta(days=30)
+#: how far this machine's clock may be behind that of the machine that probed
+_CLOCKS_APART: Final = timedelta(days=1)
 Verdict = Literal["observed", "refuted", "cannot_be_told"]
 Stage = Literal["before_limit", "after_limit"]
 Bound = Literal["inclusive", "exclusive"]
@@ -73,6 +84,8 @@ class EndpointReport(msgspec.Struct, frozen=True, kw_only=True):
     access: Access
     #: premise's code → what was found of it
     premises: dict[str, Finding]
+    #: the exchange's code where it refused the key, the account or the request, and gave one
+    refusal_code: int | None = None
     learnt: Learnt = Learnt()
     #: rows that were answered, each counted once
     rows: int = 0
@@ -109,12 +122,38 @@ def write_report(report: ProbeReport) -> str:
     return json.dumps(msgspec.to_builtins(report), ensure_ascii=False, indent=2) + "\n"
 
 
-def read_report(text: str | bytes, *, account: str | None = None) -> ProbeReport:
+def read_report(
+    text: str | bytes,
+    *,
+    account: str | None = None,
+    hosts: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+    oldest: timedelta = OLDEST,
+) -> ProbeReport:
     """Read a report; members that this version does not know are left out.
 
     :param account: label of the account that it is to be used for; None: whichever it is of.
-    :raises InvalidProbeReport: the text is no report, of another schema version, or of another account.
+    :param hosts: family → host, or URL of the host, that is going to be asked; None: whichever it is of.
+        A family that is not asked, or was not probed, is not compared.
+    :param now: an instant with a time zone, to tell the report's age by; None: of whatever age.
+    :raises InvalidProbeReport: the text is no report, of another schema version, account or host, older than
+        `oldest`, or of a time to come.
     """
+    report = _decode(text)
+    if account is not None and report.account != account:
+        message = f"the probe's report is of account {report.account!r}, not of {account!r}: {_PROBE_AGAIN}"
+        raise InvalidProbeReport(message)
+    if hosts is not None:
+        _check_hosts(report, hosts)
+    if now is not None:
+        _check_age(report, now, oldest)
+    return report
+
+
+_PROBE_AGAIN: Final = "run `binance-liq probe --report` again, with the connection that is used"
+
+
+def _decode(text: str | bytes) -> ProbeReport:
     try:
         version = msgspec.json.decode(text, type=_Version).schema_version
         if version != SCHEMA_VERSION:
@@ -123,14 +162,53 @@ def read_report(text: str | bytes, *, account: str | None = None) -> ProbeReport
                 "run `binance-liq probe` again"
             )
             raise InvalidProbeReport(message)
-        report = msgspec.json.decode(text, type=ProbeReport)
+        return msgspec.json.decode(text, type=ProbeReport)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"this is no report of `binance-liq probe`: {error}"
         raise InvalidProbeReport(message) from None
-    if account is not None and report.account != account:
-        message = f"the probe's report is of account {report.account!r}, not of {account!r}"
+
+
+def _check_hosts(report: ProbeReport, hosts: Mapping[str, str]) -> None:
+    for family, asked in hosts.items():
+        probed = report.hosts.get(family)
+        if probed is None and family not in _probed_families(report):
+            continue
+        if probed is None or _host(probed) != _host(asked):
+            message = (
+                f"the probe's report is of {probed or 'an unnamed host'} for {family}, but {_host(asked)} "
+                f"is going to be asked: {_PROBE_AGAIN}"
+            )
+            raise InvalidProbeReport(message)
+
+
+def _probed_families(report: ProbeReport) -> set[str]:
+    probed = [name for name, one in report.endpoints.items() if one.access != "no_host"]
+    return {ENDPOINTS[name].family.name for name in probed if name in ENDPOINTS}
+
+
+def _host(named: str) -> str:
+    return urlsplit(named if "://" in named else f"//{named}").netloc.rpartition("@")[2].lower()
+
+
+def _check_age(report: ProbeReport, now: datetime, oldest: timedelta) -> None:
+    try:
+        probed_at = datetime.fromisoformat(report.probed_at)
+    except ValueError:
+        message = f"this is no report of `binance-liq probe`: probed_at is {report.probed_at!r}"
+        raise InvalidProbeReport(message) from None
+    age = now - (probed_at if probed_at.tzinfo else probed_at.replace(tzinfo=UTC))
+    if age > oldest:
+        message = (
+            f"the probe's report is of {report.probed_at}, {age.days} days ago; one of more than "
+            f"{oldest.days} days is not believed, since the exchange may have changed: {_PROBE_AGAIN}"
+        )
         raise InvalidProbeReport(message)
-    return report
+    if age < -_CLOCKS_APART:
+        message = (
+            f"the probe's report is of {report.probed_at}, which is still to come: check the clocks of this "
+            f"machine and of the one that probed; else {_PROBE_AGAIN}"
+        )
+        raise InvalidProbeReport(message)
 
 
 class _Version(msgspec.Struct):

@@ -22,6 +22,7 @@ from airflow_provider_binance_liq.probe.asking import (
     read_permissions,
 )
 from airflow_provider_binance_liq.probe.endpoint import probe_endpoint, unasked, weight_of
+from airflow_provider_binance_liq.probe.why import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,7 +77,8 @@ def probe_account(
 ) -> tuple[ProbeReport, str | None]:
     """Probe every endpoint of the plan; beside the report, why it ended early, if it did.
 
-    No request is repeated and no wait is slept through unseen, so that what is spent can be counted.
+    Who interrupts it gets what was learnt until then. No request is repeated and no wait is slept through
+    unseen, so that what is spent can be counted.
     """
     settings = replace(account.settings, attempts=1, patience_s=0.0)
     client = BinanceClient(settings, clock=clock, sleep=sleep, **client_arguments)  # type: ignore[arg-type]  # as given
@@ -119,13 +121,17 @@ def _permissions(
     clock: Callable[[], float],
 ) -> tuple[dict[str, bool], str | None]:
     if most < SENDS:
-        return {}, "the weight is less than what clocks and lists of symbols may cost"
+        needed = plan.public_weight + SENDS
+        return {}, (
+            f"a weight of {plan.weight} does not suffice: clocks, limits, lists of symbols and the key's "
+            f"permissions may cost {needed} alone; give a larger --max-weight, or fewer endpoints"
+        )
     if "sapi" not in client.settings.origins:
         return {}, None
     try:
         return read_permissions(Asker(client, plan.endpoints[0], most, sleep, clock)), None
-    except Stopped as reason:
-        return {}, str(reason)
+    except (Stopped, KeyboardInterrupt) as reason:
+        return {}, str(reason) or INTERRUPTED
 
 
 def _with_permission(report: EndpointReport, endpoint: Endpoint, key: Mapping[str, bool]) -> EndpointReport:

@@ -29,6 +29,8 @@ from airflow_provider_binance_liq.exceptions import (
 )
 from airflow_provider_binance_liq.pacing import Draw
 from airflow_provider_binance_liq.probe.heard import Heard, Known, see
+from airflow_provider_binance_liq.probe.said import NO_WEIGHT
+from airflow_provider_binance_liq.probe.why import code_of, no_answer, told_to_wait, unserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
     from airflow_provider_binance_liq.core.probe_report import Access
     from airflow_provider_binance_liq.core.rows import Page
-    from airflow_provider_binance_liq.probe.heard import Refusal
+    from airflow_provider_binance_liq.probe.heard import Refusal, Seen
 
 T = TypeVar("T")
 #: "Request ID is not a Portfolio Margin Account."
@@ -140,13 +142,22 @@ class Asker:
             heard = replace(heard, rows=(*heard.rows, *more.rows))
         return heard
 
+    def still_has(self, row: Seen) -> bool:
+        """Whether a row is answered even now, asked for alone: one that is not may have been forgotten.
+
+        :raises Unanswered: no usable answer, or no weight left for the question.
+        :raises Stopped: the exchange wants to be left alone.
+        """
+        first_ms, last_ms = row.instants
+        return self.read(first_ms - 1, last_ms + 1).has(row)
+
     def spend(self, weight: int) -> None:
         """See that a request of `weight` stays within what was stated, however often it has to be sent.
 
         :raises Unanswered: it would not.
         """
         if self.client.spent.weight + SENDS * weight > self._most_weight:
-            raise Unanswered("the stated weight is used up")
+            raise Unanswered(NO_WEIGHT)
 
     def wait(self, throttled: Throttled) -> None:
         """Wait for our own share of the weight.
@@ -155,7 +166,7 @@ class Asker:
         """
         seconds = throttled.retry_at_ms / 1000 - self._clock()
         if isinstance(throttled, IpBanned) or throttled.holds or seconds > _LONGEST_WAIT_S:
-            raise Stopped("the exchange wants this IP address to wait") from None
+            raise Stopped(told_to_wait(throttled)) from None
         self._sleep(max(seconds, 0) + 0.1)
 
 
@@ -186,9 +197,9 @@ def patiently(asker: Asker, fetch: Callable[[], T]) -> T:
         except Throttled as throttled:
             asker.wait(throttled)
         except (ExchangeUnavailable, ClockSkew, UnexpectedRow) as error:
-            raise Unanswered(f"no usable answer ({type(error).__name__})") from None
+            raise Unanswered(f"no usable answer: {no_answer(error)}") from None
         except (FirewallBlocked, LocationRestricted) as error:
-            raise Stopped(f"the exchange does not serve this IP address ({type(error).__name__})") from None
+            raise Stopped(unserved(error)) from None
     raise Unanswered("others on this IP address use its weight up")
 
 
@@ -240,10 +251,11 @@ def _hear(fetch: Callable[[], Page]) -> Heard:
         return Heard(refusal="span", longest_ms=error.longest_ms)
     except BeyondRetention:
         return Heard(refusal="retention")
-    except KeyRejected:
-        return Heard(refusal="key")
+    except KeyRejected as error:
+        return Heard(refusal="key", code=code_of(error))
     except RequestRejected as error:
-        return Heard(refusal="account" if error.code == _NO_PORTFOLIO_MARGIN else "request")
+        refusal: Refusal = "account" if error.code == _NO_PORTFOLIO_MARGIN else "request"
+        return Heard(refusal=refusal, code=error.code)
     return Heard(tuple(map(see, page.rows)), page.total)
 
 

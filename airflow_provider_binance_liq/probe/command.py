@@ -2,7 +2,8 @@
 
 It reads and never writes, and says first what weight it may spend on this IP address. What the account's own
 rows cannot show is said to be untold. Exit status: 0; 1 where it had to end early, or nothing could be asked;
-2 where an option or the connection is wrong, or nobody agreed to the weight.
+2 where an option or the connection is wrong, or nobody agreed to the weight; 130 where it was interrupted,
+which keeps what was learnt until then.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from airflow_provider_binance_liq.core.probe_report import write_report
 from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.probe.account import Plan, hosts_of, probe_account
+from airflow_provider_binance_liq.probe.shortfalls import shortfalls, unwritable
 from airflow_provider_binance_liq.probe.table import lines
+from airflow_provider_binance_liq.probe.why import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--max-weight", type=_weight, metavar="N",
-        help="spend no more weight than that, without asking first; what it does not reach stays untold",
+        help="spend no more weight than that, without asking first; questions for which the weight does not "
+        "suffice get the answer 'cannot be told'",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="agree to the weight that is stated")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a JSON report, without secrets")
@@ -77,6 +81,9 @@ def _run(arguments: argparse.Namespace) -> int:
         return _WRONG
     endpoints = tuple(map(get_endpoint, dict.fromkeys(arguments.endpoint or ENDPOINTS)))
     plan = Plan(endpoints, arguments.days, arguments.near, arguments.max_weight)
+    if arguments.report is not None and (why := unwritable(arguments.report)):
+        _complain(f"--report {str(arguments.report)!r} cannot be written: {why}; nothing was asked")
+        return _WRONG
     _state(account, plan)
     if not (arguments.yes or arguments.max_weight is not None or _agreed()):
         _complain("nothing was asked: agree with --yes, or set --max-weight")
@@ -86,20 +93,30 @@ def _run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{line}\n")
     if arguments.report is not None:
         arguments.report.write_text(write_report(report), encoding="utf-8")
-    if stopped is not None:
-        _complain(f"ended early: {stopped}")
+    for why in shortfalls(report, stopped, plan.weight):
+        _complain(f"ended early: {why}")
+    if stopped == INTERRUPTED:
+        return _INTERRUPTED
     reached = any(one.access not in ("unavailable", "no_host") for one in report.endpoints.values())
     return 0 if reached and stopped is None else 1
 
 
 def _account(conn_id: str) -> Account | None:
     with _airflow_elsewhere():
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
         from airflow_provider_binance_liq.hooks.binance import BinanceHook
 
         try:
             return BinanceHook(conn_id).account()
         except LiquidationsError:
             raise
+        except AirflowNotFoundException:
+            _complain(
+                f"there is no connection {conn_id!r}; create it with `airflow connections add`, "
+                "or see --conn-id"
+            )
+            return None
         except Exception as error:  # noqa: BLE001  # Airflow's secrets backends raise whatever they like
             _complain(f"connection {conn_id!r} cannot be read ({type(error).__name__})")
             return None

@@ -26,7 +26,8 @@ HYPOTHESES: Final[tuple[Hypothesis, ...]] = tuple(
     product(("created", "updated", "order_id"), ("oldest", "newest"))
 )
 #: requests at the most
-REQUESTS: Final = 5
+REQUESTS: Final = 6
+_MOST_OBSERVATIONS: Final = REQUESTS - 1
 #: observations without which nothing is called certain
 _LEAST: Final = 2
 #: rows of one interval at the most, and intervals that are looked at
@@ -85,11 +86,14 @@ class Cuts:
 
 
 def intervals(known: Known, longest_ms: int) -> Iterator[Interval]:
-    """Yield intervals with two to six known rows, the shortest runs of rows first."""
+    """Yield intervals with two to six known rows: the shortest runs of rows first, of these the most recent.
+
+    The oldest rows may be forgotten in the course of the questions, and would be missed for a wrong reason.
+    """
     rows = sorted(known.rows.values(), key=lambda row: (row.instants, row.key))
     count = 0
     for length in range(2, _MOST_ROWS + 1):
-        for run in (rows[at : at + length] for at in range(len(rows) - length + 1)):
+        for run in (rows[at : at + length] for at in reversed(range(len(rows) - length + 1))):
             first_ms = min(row.instants[0] for row in run) - 1
             last_ms = max(row.instants[1] for row in run) + 1
             if last_ms - first_ms <= longest_ms and _is_alone(known, first_ms, last_ms, length):
@@ -111,7 +115,7 @@ def find_cuts(asker: Asker, longest_ms: int) -> Cuts:
     :raises Unanswered: the first answer could not be had.
     """
     cuts, tried = Cuts(), set[tuple[int, int]]()
-    for _ in range(REQUESTS):
+    for _ in range(_MOST_OBSERVATIONS):
         candidates = [
             one for one in intervals(asker.known, longest_ms) if (one.first_ms, one.last_ms) not in tried
         ]
@@ -140,7 +144,9 @@ def observe(asker: Asker, interval: Interval, cuts: Cuts) -> Observation | None:
     if heard.refusal is not None or any(row.key not in known for row in heard.rows):
         return None
     if not heard.rows:
-        cuts.starved = interval
+        # Rows that are answered no more were forgotten meanwhile, and not cut off.
+        again = asker.ask(interval.first_ms, interval.last_ms)
+        cuts.starved = interval if any(map(again.has, interval.rows)) else None
         return None
     if len(heard.rows) > 1:
         cuts.limit_ignored = True

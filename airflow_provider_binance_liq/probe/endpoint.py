@@ -18,6 +18,7 @@ from airflow_provider_binance_liq.probe.asking import (
     read_clock,
 )
 from airflow_provider_binance_liq.probe.said import NO_ROWS, finding
+from airflow_provider_binance_liq.probe.why import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,7 +70,7 @@ def weight_of(endpoint: Endpoint, days: int) -> int:
     """Tell the weight of one endpoint's questions at the most."""
     reads = survey.requests_of(days) + bounds.REQUESTS + spans.REQUESTS + 1
     if endpoint.paging == "time":
-        requests = reads + cuts.REQUESTS + 2 * filters.REQUESTS + len(AUTO_CLOSE_TYPES) + 1
+        requests = reads + cuts.REQUESTS + 2 * filters.REQUESTS + len(AUTO_CLOSE_TYPES) + 2
     else:
         reads += of.ISOLATED_READS
         requests = reads * MOST_PAGES + cuts.REQUESTS + filters.REQUESTS + totals.REQUESTS
@@ -77,9 +78,15 @@ def weight_of(endpoint: Endpoint, days: int) -> int:
     return (requests + SENDS - 1) * endpoint.weight
 
 
-def unasked(endpoint: Endpoint, access: Access, reason: str) -> EndpointReport:
+def unasked(endpoint: Endpoint, access: Access, reason: str, code: int | None = None) -> EndpointReport:
     """Report an endpoint that could not be asked."""
-    return EndpointReport(access=access, premises=dict.fromkeys(codes_of(endpoint), finding(None, reason)))
+    premises = dict.fromkeys(codes_of(endpoint), finding(None, reason))
+    return EndpointReport(access=access, premises=premises, refusal_code=code)
+
+
+def why_unavailable(report: EndpointReport) -> str:
+    """Return the reason why an endpoint was not asked to the end."""
+    return next((one.detail for one in report.premises.values()), "")
 
 
 def probe_endpoint(asker: Asker, days: int, near_ms: int | None) -> tuple[EndpointReport, str | None]:
@@ -91,6 +98,7 @@ def probe_endpoint(asker: Asker, days: int, near_ms: int | None) -> tuple[Endpoi
         EndpointReport(
             access=report.access,
             premises=report.premises,
+            refusal_code=report.refusal_code,
             learnt=report.learnt,
             rows=len(asker.known.rows),
             requests=spent.requests - before[0],
@@ -107,11 +115,12 @@ def _probe(asker: Asker, days: int, near_ms: int | None) -> tuple[EndpointReport
         looked = survey.look_back(asker, read_clock(asker), days, near_ms)
     except Unanswered as reason:
         return unasked(endpoint, "unavailable", str(reason)), None
-    except Stopped as reason:
-        return unasked(endpoint, "unavailable", str(reason)), str(reason)
+    except (Stopped, KeyboardInterrupt) as reason:
+        why = str(reason) or INTERRUPTED
+        return unasked(endpoint, "unavailable", why), why
     access = access_of(looked.newest)
     if access != "answered":
-        return unasked(endpoint, access, _REFUSED[access]), None
+        return unasked(endpoint, access, _REFUSED[access], looked.newest.code), None
     probe = of.Probe(asker, looked)
     stopped = _ask_everything(probe)
     why = stopped or "it was not asked"
@@ -129,8 +138,9 @@ def _ask_everything(probe: of.Probe) -> str | None:
         except Unanswered as reason:
             for code in codes:
                 probe.found.setdefault(code, finding(None, str(reason)))
-        except Stopped as reason:
-            return str(reason)
+        except (Stopped, KeyboardInterrupt) as reason:
+            # What was learnt until then is kept.
+            return str(reason) or INTERRUPTED
     if not probe.rows:
         _say_why(probe)
     return None

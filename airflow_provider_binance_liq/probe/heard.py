@@ -53,6 +53,8 @@ class Heard:
     rows: tuple[Seen, ...] = ()
     total: int | None = None
     refusal: Refusal | None = None
+    #: the exchange's own code of a refusal, where it gave one
+    code: int | None = None
     longest_ms: int | None = None
     #: there may be rows that were left out
     full: bool = False

@@ -188,7 +188,7 @@ def ask_types(probe: Probe) -> None:
         for close_type in AUTO_CLOSE_TYPES
     ]
     missed = [row for row in interval.rows if all(answer.shows(row) is False for answer in answers)]
-    if missed:
+    if missed and probe.asker.still_has(missed[-1]):
         broke = "answered without autoCloseType, and with neither of its values"
         probe.found[code] = refutable(missed, len(interval.rows), held, broke)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import Verdict
 
 NO_ROWS: Final = "the account has no rows"
+NO_WEIGHT: Final = "the stated weight does not suffice for it"
 _HOUR_MS: Final = 3_600_000
 
 

@@ -2,27 +2,35 @@
 
 A span is asked for twice: once with a known row at its beginning, once with one at its end. If both come, no
 end was cut off by more than the rows' distance from it. Intervals with 100 known rows or more tell nothing.
+
+Age must not be taken for length: a row that does not come is asked for alone, in case the exchange has
+forgotten it meanwhile; and where a span is refused, a short one that begins at the same instant has to be
+answered.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS
 
 if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.rows import Key
     from airflow_provider_binance_liq.probe.asking import Asker
     from airflow_provider_binance_liq.probe.bounds import Bounds
-    from airflow_provider_binance_liq.probe.heard import Instant, Seen
+    from airflow_provider_binance_liq.probe.heard import Heard, Instant, Seen
     from airflow_provider_binance_liq.probe.survey import Survey
 
 #: rows of one page
 _FULL: Final = 100
 Answer = Literal["refused", "empty", "clamped", "whole"]
 SPANS_MS: Final = (7 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS)
-#: requests at the most
-REQUESTS: Final = 2 * len(SPANS_MS) + 3
+#: rows that may turn out to be forgotten before a span's question is given up
+_MOST_FORGOTTEN: Final = 2
+#: readings at the most: two a span, two that were in vain and one to see it for each row that is forgotten;
+#: four for hidden rows, and one that tells length from age
+REQUESTS: Final = 2 * len(SPANS_MS) + 3 * _MOST_FORGOTTEN + 5
 
 
 @dataclass(slots=True)
@@ -35,6 +43,8 @@ class Spans:
     #: the shortest that was refused, answered empty or clamped
     too_long_ms: int | None = None
     rows: int = 0
+    #: rows that were answered once, and are no more
+    forgotten: set[Key] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
     if _hides_rows(asker, survey):
         return Spans("clamped", None, survey.now_ms - survey.newest_first_ms, len(survey.newest.rows))
     for span_ms in SPANS_MS:
-        answer = _ask_span(asker, _cases(asker, span_ms, survey.now_ms, edges), found)
+        answer = _ask_anew(asker, span_ms, survey, edges, found)
         if answer is None:
             break
         found.answer = answer
@@ -105,10 +115,20 @@ def _hides_rows(asker: Asker, survey: Survey) -> bool:
         return False
     # A row that has only now appeared is answered by then.
     again = asker.read(first_ms, last_ms)
-    return any(again.shows(row) is False for row in hidden)
+    missed = [row for row in hidden if again.shows(row) is False]
+    return bool(missed) and asker.still_has(missed[-1])
 
 
-def _ask_span(asker: Asker, cases: list[_Case], found: Spans) -> Answer | None:
+def _ask_anew(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> Answer | None:
+    """Ask for a span, and again by other rows where one of those that it was asked by is forgotten."""
+    while True:
+        forgotten = len(found.forgotten)
+        answer = _ask_span(asker, _cases(asker, span_ms, survey, edges, found), survey, found)
+        if answer is not None or not forgotten < len(found.forgotten) <= _MOST_FORGOTTEN:
+            return answer
+
+
+def _ask_span(asker: Asker, cases: list[_Case], survey: Survey, found: Spans) -> Answer | None:
     """Ask for a span with a row at each end; None where nothing can be told."""
     some = False
     for case in cases:
@@ -116,9 +136,12 @@ def _ask_span(asker: Asker, cases: list[_Case], found: Spans) -> Answer | None:
         some = some or bool(heard.rows)
         found.rows = max(found.rows, len(heard.rows))
         if heard.refusal is not None:
-            return "refused" if heard.refusal in ("span", "request") else None
+            return "refused" if _is_for_length(asker, case, heard, survey) else None
         shown = heard.shows(case.row)
         if shown is None:
+            return None
+        if not shown and not asker.still_has(case.row):
+            found.forgotten.add(case.row.key)
             return None
         if not shown:
             return "clamped" if some else "empty"
@@ -128,11 +151,24 @@ def _ask_span(asker: Asker, cases: list[_Case], found: Spans) -> Answer | None:
     return "whole"
 
 
-def _cases(asker: Asker, span_ms: int, now_ms: int, edges: Edges) -> list[_Case]:
-    rows = sorted(asker.known.rows.values(), key=lambda row: row.instants)
-    early = (_early(row, span_ms, now_ms, edges) for row in rows)
+def _is_for_length(asker: Asker, case: _Case, heard: Heard, survey: Survey) -> bool:
+    """Whether a span was refused for its length: one that begins as early, and is short, is answered."""
+    if heard.refusal not in ("span", "request"):
+        return False
+    return asker.read(case.first_ms, case.first_ms + survey.span_ms).refusal is None
+
+
+def _cases(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> list[_Case]:
+    kept = (row for key, row in asker.known.rows.items() if key not in found.forgotten)
+    rows = sorted(kept, key=lambda row: row.instants)
+    early = (_early(row, span_ms, survey.now_ms, edges) for row in rows)
     late = (_late(row, span_ms, edges) for row in reversed(rows))
-    chosen = (next((one for one in some if one and _tells(asker, one)), None) for some in (early, late))
+    # What is known to be refused as too old says nothing of lengths.
+    since_ms = 0 if survey.too_old_ms is None else survey.too_old_ms + 1
+    chosen = (
+        next((one for one in some if one and one.first_ms >= since_ms and _tells(asker, one)), None)
+        for some in (early, late)
+    )
     return [one for one in chosen if one is not None]
 
 
@@ -155,6 +191,6 @@ def _late(row: Seen, span_ms: int, edges: Edges) -> _Case | None:
 
 def _tells(asker: Asker, case: _Case) -> bool:
     known = asker.known
-    if case.first_ms < 0 or known.count(case.first_ms, case.last_ms) >= 2 * _FULL:
+    if known.count(case.first_ms, case.last_ms) >= 2 * _FULL:
         return False
     return len(known.touching(case.first_ms, case.last_ms)) < _FULL

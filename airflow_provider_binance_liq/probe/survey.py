@@ -57,14 +57,17 @@ def look_back(asker: Asker, now_ms: int, days: int, near_ms: int | None) -> Surv
     for _ in range(requests_of(days) - 1):
         start_ms = max(end_ms - span_ms, oldest_ms)
         heard = asker.read(start_ms, end_ms)
-        if heard.refusal == "span" and end_ms - start_ms > 1:
+        # The margin endpoint refuses too long a span and too old a start with the same code (-4047). A span
+        # no longer than one that was answered is refused for its age.
+        too_old = heard.refusal == "retention" or (heard.refusal == "span" and survey is not None)
+        if heard.refusal == "span" and survey is None and end_ms - start_ms > 1:
             refused_ms = end_ms - start_ms
             span_ms = min(heard.longest_ms or refused_ms // 4, refused_ms // 2)
             continue
         if survey is None:
             survey = Survey(now_ms, heard, start_ms, start_ms, span_ms, refused_ms)
         if heard.refusal is not None:
-            survey.too_old_ms = start_ms if heard.refusal == "retention" else None
+            survey.too_old_ms = start_ms if too_old else None
             break
         survey.looked_back_ms, survey.span_ms, survey.refused_span_ms = start_ms, span_ms, refused_ms
         # One millisecond is shared by neighbours on each side, in case neither bound is inclusive.

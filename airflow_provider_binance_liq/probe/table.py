@@ -5,12 +5,13 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.probe.said import NO_ROWS, number_of, span
+from airflow_provider_binance_liq.probe.said import number_of, span
+from airflow_provider_binance_liq.probe.why import key_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_binance_liq.core.probe_report import EndpointReport, Finding, Learnt, ProbeReport
+    from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 
 QUESTIONS: Final[Mapping[str, str]] = {
     "start_inclusive": "Is a row exactly at startTime answered?",
@@ -31,7 +32,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
 _ANSWERS: Final = {"observed": "yes", "refuted": "no", "cannot_be_told": "cannot be told"}
 _ACCESS: Final = {
     "answered": "answers this key",
-    "key_refused": "refuses this key (-2015 or its like)",
+    "key_refused": "refuses this key",
     "account_refused": "refuses this account: it has no portfolio margin (-21001)",
     "request_refused": "refuses the request",
     "unavailable": "was not asked to the end",
@@ -44,23 +45,23 @@ def lines(report: ProbeReport) -> Iterator[str]:
     """Yield the report, line by line."""
     yield f"account {report.account}, {report.probed_at}"
     allowed = sorted(name for name, value in report.key.items() if value)
-    yield f"the key: {', '.join(allowed) if allowed else 'its permissions are not told'}"
+    yield f"the key: {', '.join(allowed) or 'the exchange did not say what this key may do'}"
     for name, endpoint in report.endpoints.items():
         yield ""
         spent = f"{endpoint.requests} requests of weight {endpoint.weight:,}"
-        yield f"{name} {_ACCESS[endpoint.access]}: {number_of(endpoint.rows)}, {spent}"
+        yield f"{name} {_ACCESS[endpoint.access]}{_why(endpoint)}: {number_of(endpoint.rows)}, {spent}"
         yield from _row("question", "answer", "how it was told")
         for code, finding in endpoint.premises.items():
-            yield from _row(QUESTIONS[code], *_answer(finding))
+            yield from _row(QUESTIONS[code], _ANSWERS[finding.verdict], finding.detail)
         for question, answer in learnt_lines(endpoint):
             yield from _row(question, answer, "")
 
 
-def _answer(finding: Finding) -> tuple[str, str]:
-    answer = _ANSWERS[finding.verdict]
-    if finding.detail.startswith(NO_ROWS):
-        return answer, f"{answer}: {finding.detail}"
-    return answer, finding.detail
+def _why(endpoint: EndpointReport) -> str:
+    if endpoint.access != "key_refused":
+        return ""
+    code = "" if endpoint.refusal_code is None else f"{endpoint.refusal_code}: "
+    return f" ({code}{key_refused(endpoint.refusal_code)})"
 
 
 def _row(question: str, answer: str, told: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -88,6 +89,63 @@ def test_another_schema_version_is_refused(version):
 def test_a_report_of_another_account_is_refused():
     with pytest.raises(InvalidProbeReport, match="is of account 'desk', not of 'fund'"):
         read_report(write_report(REPORT), account="fund")
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        {"fapi": "fapi.binance.com"},
+        {"fapi": "https://FAPI.binance.com", "sapi": "api.binance.com"},
+        {"dapi": "dapi.binance.com"},
+        {},
+    ],
+)
+def test_a_report_of_the_hosts_that_are_asked_is_read(hosts):
+    assert read_report(write_report(REPORT), hosts=hosts) == REPORT
+
+
+@pytest.mark.parametrize("host", ["testnet.binancefuture.com", "http://127.0.0.1:8080"])
+def test_a_report_of_another_host_is_refused(host):
+    with pytest.raises(InvalidProbeReport, match=r"is of fapi.binance.com for fapi, but .* probe") as refused:
+        read_report(write_report(REPORT), hosts={"dapi": "dapi.binance.com", "fapi": host})
+    assert host.removeprefix("http://") in str(refused.value)
+    assert "again" in str(refused.value)
+
+
+def test_a_report_that_does_not_name_the_host_it_asked_is_refused():
+    with pytest.raises(InvalidProbeReport, match="of an unnamed host for fapi"):
+        read_report(changed(hosts={}), hosts={"fapi": "fapi.binance.com"})
+
+
+PROBED_AT = datetime(2026, 10, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=30), -timedelta(days=1)])
+def test_a_recent_report_is_read(age):
+    assert read_report(write_report(REPORT), now=PROBED_AT + age) == REPORT
+
+
+def test_a_report_of_long_ago_is_refused():
+    now = PROBED_AT + timedelta(days=30, milliseconds=1)
+    with pytest.raises(InvalidProbeReport, match=r"of 2026-10-13T00:00:00Z, 30 days ago; .* again"):
+        read_report(write_report(REPORT), now=now)
+    assert read_report(write_report(REPORT), now=now, oldest=timedelta(days=31)) == REPORT
+
+
+def test_a_report_of_a_time_to_come_is_refused():
+    now = PROBED_AT - timedelta(days=1, milliseconds=1)
+    with pytest.raises(InvalidProbeReport, match="still to come: check the clocks"):
+        read_report(write_report(REPORT), now=now)
+
+
+@pytest.mark.parametrize("probed_at", ["", "yesterday"])
+def test_a_report_without_a_date_is_refused_where_its_age_matters(probed_at):
+    with pytest.raises(InvalidProbeReport, match="no report of `binance-liq probe`: probed_at"):
+        read_report(changed(probed_at=probed_at), now=PROBED_AT)
+
+
+def test_a_date_without_a_time_zone_is_one_in_utc():
+    assert read_report(changed(probed_at="2026-10-13T00:00:00"), now=PROBED_AT)
 
 
 def test_no_retry_mends_a_report():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from interrupts import interrupt
 
 from airflow_provider_binance_liq.connection import Account
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
@@ -45,19 +46,31 @@ class Probed:
 
 
 @pytest.fixture
-def probe(start):
+def probe(start, monkeypatch):
     """Probe endpoints of an exchange with given rows and knobs."""
 
     def run(
-        endpoint, rows=(), *, endpoints=None, faults=(), days=90, near_ms=None, most_weight=None, **knobs
+        endpoint,
+        rows=(),
+        *,
+        endpoints=None,
+        faults=(),
+        days=90,
+        near_ms=None,
+        most_weight=None,
+        interrupt_at=None,
+        seeded=False,
+        **knobs,
     ):
         names = endpoints or (endpoint,)
         given = rows if isinstance(rows, dict) else {endpoint: list(rows)}
-        running = start(given, **knobs)
+        running = start(None if seeded else given, **knobs)
         for fault in faults:
             running.exchange.add_fault(fault)
         account = Account("desk", running.reach)
         plan = Plan(tuple(map(get_endpoint, names)), days, near_ms, most_weight)
+        if interrupt_at is not None:
+            interrupt(monkeypatch, interrupt_at)
         report, stopped = probe_account(account, plan, **running.world.arguments)
         key = running.exchange.credentials()
         return Probed(report, stopped, running.exchange, plan, key.secret, key.api_key)

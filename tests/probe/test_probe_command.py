@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
+import socket
 import subprocess
 import sys
 
 import pytest
+from interrupts import interrupt
 
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.probe_report import read_report
@@ -124,7 +126,7 @@ def test_a_key_that_is_refused_everywhere_is_an_answer(set_connection, exchange,
         extra={"base_url": exchange.url},
     )
     assert run("--endpoint", "margin", "--yes", "--report", str(file)) == 0
-    assert "margin refuses this key" in capsys.readouterr().out
+    assert "margin refuses this key (-2015: " in capsys.readouterr().out
     assert json.loads(file.read_text(encoding="utf-8"))["endpoints"]["margin"]["access"] == "key_refused"
 
 
@@ -132,7 +134,90 @@ def test_an_exchange_that_is_not_there_ends_with_status_1(set_connection, capsys
     extra = {"base_url": "http://127.0.0.1:9"}
     set_connection("binance_desk", conn_type="binance", login="a" * 64, password="b" * 64, extra=extra)
     assert run("--endpoint", "margin", "--yes") == 1
-    assert "was not asked to the end" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "was not asked to the end" in printed.out
+    assert "ended early: margin: no usable answer: the connection is refused" in printed.err
+
+
+def test_a_port_that_speaks_no_tls_is_told(set_connection, exchange, capsys):
+    extra = {"base_url": exchange.url.replace("http:", "https:")}
+    set_connection("binance_desk", conn_type="binance", login="a" * 64, password="b" * 64, extra=extra)
+    assert run("--endpoint", "margin", "--endpoint", "usdm_futures", "--yes") == 1
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "ended early" in line]
+    assert "margin, usdm_futures: no usable answer: TLS cannot be agreed on" in said
+
+
+def test_a_host_that_is_unknown_is_told(set_connection, capsys, monkeypatch):
+    def unknown(*_words, **_more):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    extra = {"base_url": "https://exchange.invalid"}
+    set_connection("binance_desk", conn_type="binance", login="a" * 64, password="b" * 64, extra=extra)
+    assert run("--endpoint", "margin", "--yes") == 1
+    assert "the host name cannot be resolved: check DNS and `base_url`" in capsys.readouterr().err
+
+
+def test_a_wrong_secret_is_told_by_its_code(set_connection, exchange, capsys):
+    key = exchange.credentials("desk")
+    extra = {"base_url": exchange.url}
+    set_connection("binance_desk", conn_type="binance", login=key.api_key, password="wrong", extra=extra)
+    assert run("--endpoint", "margin", "--yes") == 0
+    shown = capsys.readouterr().out
+    assert "margin refuses this key (-1022: the signature is wrong: check the connection's password;" in shown
+    assert "the exchange did not say what this key may do" in shown
+
+
+@pytest.mark.parametrize("weight", ["20", "300", "900"])
+def test_questions_for_which_the_weight_does_not_suffice_are_named(connection, exchange, capsys, weight):
+    run("--max-weight", weight)
+    said = capsys.readouterr().err
+    assert f"ended early: a weight of {weight} does not suffice" in said
+    assert "--max-weight" in said
+    assert exchange.stats.weight <= int(weight)
+
+
+def test_one_question_for_which_the_weight_does_not_suffice_is_named_alone(connection, exchange, capsys):
+    assert run("--endpoint", "margin", "--max-weight", "60") == 0
+    said = capsys.readouterr().err
+    assert re.search(r"does not suffice for margin \((?!every question)[a-z_, ]+\)\. Give", said)
+
+
+def test_a_report_that_cannot_be_written_is_found_before_anything_is_asked(
+    connection, exchange, capsys, tmp_path
+):
+    full = tmp_path / "is_a_file"
+    full.write_text("kept")
+    for file in (tmp_path, tmp_path / "no" / "such" / "directory.json", full / "below.json"):
+        assert run("--endpoint", "margin", "--yes", "--report", str(file)) == 2
+        assert f"--report '{file}' cannot be written: " in capsys.readouterr().err
+    assert exchange.requests == ()
+    assert full.read_text() == "kept"
+
+
+def test_looking_whether_a_report_can_be_written_changes_no_file(connection, exchange, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text("an earlier report")
+    assert run("--report", str(old)) == run("--report", str(new)) == 2
+    assert old.read_text() == "an earlier report"
+    assert not new.exists()
+
+
+def test_an_interrupt_writes_what_was_learnt_and_says_what_it_cost(connection, capsys, tmp_path, monkeypatch):
+    interrupt(monkeypatch, 30)
+    file = tmp_path / "probe.json"
+    assert run("--endpoint", "margin", "--yes", "--report", str(file)) == 130
+    report = read_report(file.read_bytes(), account="desk-7")
+    assert report.endpoints["margin"].rows == 6
+    spent = report.endpoints["margin"].weight
+    assert f"ended early: interrupted; a weight of {spent} was spent" in capsys.readouterr().err
+
+
+def test_a_connection_that_does_not_exist_is_told_with_what_to_do(capsys):
+    assert main(["probe", "--conn-id", "binance_dsek", "--yes"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no connection 'binance_dsek'; create it with `airflow connections add`, or see" in said
 
 
 @pytest.mark.parametrize(

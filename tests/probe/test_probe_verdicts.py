@@ -200,6 +200,33 @@ def test_a_refusal_of_what_is_too_old_is_told(probe, days, verdict):
     assert days <= probed.learnt.retention_refused_days <= days + 8
 
 
+@pytest.mark.parametrize("seed", [25, 3])
+def test_rows_that_are_forgotten_between_two_questions_refute_nothing(probe, seed):
+    probed = probe("usdm_futures", seeded=True, seed=seed, retention_days=60, cascade_every=0)
+    for code in ("span_refused", "two_types", "filter_before_limit", "cut_by_filtered_instant"):
+        assert probed.verdict(code) != "refuted", probed.endpoint.premises[code]
+    assert probed.learnt.longest_span_ms >= WEEK_MS
+    assert probed.spent <= probed.plan.weight
+
+
+def test_a_start_that_is_too_old_is_not_taken_for_too_long_a_span(probe):
+    knobs = {"retention_days": 60, "beyond_retention": "refuse", "cascade_every": 3, "cascade_rows": 20}
+    probed = probe("margin", seeded=True, seed=25, **knobs)
+    assert probed.verdict("span_refused") == "cannot_be_told"
+    assert probed.verdict("within_retention") == "refuted"
+    assert 60 <= probed.learnt.retention_refused_days <= 67
+    assert probed.learnt.too_long_span_ms is None
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_too_long_a_span_is_told_where_old_ones_are_refused_too(probe, endpoint):
+    knobs = {"retention_days": 60, "beyond_retention": "refuse", "max_span_hours": 24 * 7}
+    probed = probe(endpoint, rich(endpoint), **knobs)
+    assert probed.verdict("span_refused") == "observed"
+    assert probed.learnt.too_long_span_ms == 30 * DAY_MS
+    assert probed.verdict("within_retention") == "refuted"
+
+
 # --- numbered pages
 
 
