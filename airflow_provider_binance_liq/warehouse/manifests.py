@@ -6,14 +6,18 @@ a task was skipped. A manifest is text that somebody may have edited, so what be
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.manifest import Manifest, from_dict
+from airflow_provider_binance_liq.core.premises import of_version_1
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 if TYPE_CHECKING:
@@ -21,6 +25,16 @@ if TYPE_CHECKING:
 
 #: what keeps windows apart: account, endpoint, start, end, symbols, auto close type
 WindowKey = tuple[str, str, datetime, datetime, str, str]
+
+
+def _sha256_of_nothing() -> frozenset[str]:
+    """Return the checksums of objects without rows, plain and packed as `landing` packs them."""
+    with io.BytesIO() as packed:
+        gzip.GzipFile("", "wb", fileobj=packed, mtime=0).close()
+        return frozenset(hashlib.sha256(stored).hexdigest() for stored in (b"", packed.getvalue()))
+
+
+_EMPTY: Final = _sha256_of_nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +117,20 @@ class Loadable:
         """Tell whether this is what the windows table should say: a proof before none, then the newer."""
         if known is None or self._states(known):
             return True
-        return (self.manifest.proof.complete, self.extracted_at) > (known.complete, known.extracted_at)
+        told = (self.manifest.proof.complete, self.extracted_at)
+        return told > (self._is_complete(known), known.extracted_at)
+
+    def _is_complete(self, known: Known) -> bool:
+        """Judge what is known of this window by today's law, where the release before claimed it."""
+        if known.stated:
+            return known.complete
+        claim = of_version_1(
+            self.manifest.endpoint,
+            symbols=bool(self.manifest.filters.symbols),
+            rows=int(known.sha256 not in _EMPTY),  # whether there are any is all that counts
+            complete=known.complete,
+        )
+        return claim.complete
 
     def _states(self, known: Known) -> bool:
         """Tell whether this is the very extraction that is known, with what its claim rests on."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
+from airflow_provider_binance_liq.landing.drafts import draft
 from airflow_provider_binance_liq.warehouse.load import Summary
-from airflow_provider_binance_liq.warehouse.manifests import collect
+from airflow_provider_binance_liq.warehouse.manifests import Known, collect
 
 
 class Lazy(Sequence):
@@ -206,3 +209,19 @@ def test_text_that_is_nested_too_deep_is_no_manifest():
 def test_an_instant_at_the_calendars_edge_is_refused_by_name(manifests, member, instant):
     with pytest.raises(InconsistentManifest, match="outside the calendar"):
         collect(changed(manifests[0], member, instant))
+
+
+# --- what outranks what ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize(("rows", "complete"), [([], False), ([b"{}"], True)], ids=["empty", "not empty"])
+def test_whether_what_the_last_release_claims_has_rows_is_told_by_its_checksum(
+    lake, tmp_path, compression, rows, complete
+):
+    """An account without a record on `portfolio_margin` has empty answers, which prove nothing today."""
+    (loadable,) = collect(lake.lay([], endpoint="portfolio_margin", complete=False))
+    earlier = loadable.extracted_at - timedelta(days=1)
+    known = Known(draft(rows, tmp_path, compression).sha256, complete=True, extracted_at=earlier)
+    assert not loadable.outranks(known)
+    assert loadable.outranks(replace(known, stated=False)) is not complete

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from lakehouse import row
 
+from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse.queries import QUERIES, VIEWS
@@ -115,6 +116,46 @@ def test_what_is_claimed_less_today_replaces_what_the_last_release_said_of_the_s
 
 def test_another_extraction_without_a_proof_replaces_no_proof_of_the_last_release(lake, warehouse, earlier):
     warehouse.load(stating(lake.lay([], extracted_at="2026-11-12T00:00:00Z"), "within_retention"))
+    assert warehouse.windows("complete, premises") == [("true", None)]
+
+
+def of_the_last_release(warehouse, *manifests):
+    """Make the warehouse one that the last release has loaded these into, each claimed complete."""
+    warehouse.load(*manifests)
+    codes = "premises = NULL, observed_premises = NULL, incomplete_reasons = NULL"
+    warehouse.query(f"UPDATE binance_liquidation_windows SET complete = true, {codes}")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "rows", "reason"),
+    [("margin", [row(1)], "isolated_rows"), ("portfolio_margin", [], "recorded_by_endpoint")],
+)
+def test_what_todays_law_calls_not_complete_does_not_stand_against_a_later_look(
+    lake, warehouse, endpoint, rows, reason
+):
+    of_the_last_release(warehouse, lake.lay(rows, endpoint=endpoint))
+    later = {"endpoint": endpoint, "extracted_at": "2026-11-12T00:00:00Z"}
+    warehouse.load(stating(lake.lay([row(2)], **later), reason))
+    assert warehouse.windows("complete, incomplete_reasons") == [("false", reason)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "filters"),
+    [("usdm_futures", ()), ("margin", ("BTCUSDT",)), ("portfolio_margin", ())],
+)
+def test_what_todays_law_calls_complete_stands_against_a_later_look_that_is_not(
+    lake, warehouse, endpoint, filters
+):
+    known = {"endpoint": endpoint, "filters": ManifestFilters(filters)}
+    of_the_last_release(warehouse, lake.lay([row(1)], **known))
+    warehouse.load(stating(lake.lay([], extracted_at="2026-11-12T00:00:00Z", **known), "within_retention"))
+    assert warehouse.windows("complete, premises") == [("true", None)]
+
+
+def test_an_earlier_look_replaces_no_later_one_of_the_last_release(lake, warehouse):
+    of_the_last_release(warehouse, lake.lay([row(1)], endpoint="margin"))
+    earlier = lake.lay([], endpoint="margin", extracted_at="2026-11-10T00:00:00Z")
+    warehouse.load(stating(earlier, "isolated_rows"))
     assert warehouse.windows("complete, premises") == [("true", None)]
 
 
