@@ -2,8 +2,9 @@
 
 Every day, what the manifests of the lake say was extracted is held against what should have been. Where
 something that the exchange still has will be forgotten within `warn_days`, the task fails, and whoever you
-name is notified. A run that never started fails nothing, and so nobody hears of it but here. Nothing is asked
-of the exchange.
+name is notified. A run that never started fails nothing, and so nobody hears of it but here. It fails as well
+where nothing is there to be told of: a wrong destination or name, or manifests that cannot be used. Nothing
+is asked of the exchange.
 
 **What to set:** the Airflow Variable `binance_liquidations_coverage`, as JSON, or the environment variable
 `AIRFLOW_VAR_BINANCE_LIQUIDATIONS_COVERAGE`. Everything in it is optional:
@@ -12,9 +13,9 @@ of the exchange.
 |---|---|---|
 | `destination` | URL of the lake | that of the Variable `binance_liquidations` |
 | `warn_days` | how many days before something is forgotten the task fails | 14 |
-| `accounts` | only these labels | all that are there |
-| `endpoints` | only these; with `accounts`, each pair has to be there | all that are there |
-| `start` | where each history begins, such as `2026-10-01T00:00:00Z` | its first window |
+| `accounts` | only these labels, each of which has to be there | all that are there |
+| `endpoints` | only these, each of which has to be there; with `accounts`, each pair | all that are there |
+| `start` | where each history begins, such as `2026-10-01T00:00:00Z`, not in the future | its first window |
 | `retention_days` | how many days the exchange keeps, where you know better | as documented, else 90 |
 | `notifier` | the class of any Airflow notifier, and its parameters | none: the task only fails |
 

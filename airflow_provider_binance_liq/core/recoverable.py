@@ -5,6 +5,8 @@ what lies in the lake tells what was fetched; that a run succeeded does not.
 
 The law kept here: the stretches partition the expected range. Each millisecond of it is in exactly one, and
 is proven, or held without a proof, or missing; and what is not proven is still kept by the exchange, or lost.
+Of a filtered and an unfiltered history of the same account and endpoint, each instant is told of once: by the
+unfiltered one from its beginning on, before that by the filtered one.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import union
 from airflow_provider_binance_liq.core.windows import Window
 
@@ -27,6 +30,9 @@ State = Literal["proven", "unproven", "missing"]
 
 #: premises that fetching the window again in the same way would leave as they are
 NOT_MENDED_BY_FETCHING: Final = ("isolated_rows", "recorded_by_endpoint")
+#: endpoints of which a filtered history is no part of the unfiltered one: without an isolated symbol, rows of
+#: isolated accounts may be left out
+APART: Final = tuple(name for name, one in ENDPOINTS.items() if one.symbol_parameter == "isolatedSymbol")
 #: what ended less than so many days ago is not called missing: its run may wait, or be tried again
 SETTLE_DAYS: Final = 2
 
@@ -61,9 +67,12 @@ class Stretch:
         return self.recoverable_until_ms - now_ms
 
 
-def expected_range(start_ms: int, now_ms: int, settle_ms: int) -> Window | None:
-    """Return what should have been fetched by now; None where that is nothing yet."""
-    end_ms = now_ms - settle_ms
+def expected_range(start_ms: int, now_ms: int, settle_ms: int, until_ms: int | None = None) -> Window | None:
+    """Return what should have been fetched by now; None where that is nothing yet.
+
+    :param until_ms: where another history begins that tells of everything from there on.
+    """
+    end_ms = now_ms - settle_ms if until_ms is None else min(now_ms - settle_ms, until_ms)
     return Window(start_ms, end_ms) if start_ms < end_ms else None
 
 

@@ -6,6 +6,7 @@ of a lake say, never at runs, and fails while there is time left to fetch what i
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -17,21 +18,24 @@ from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.recoverable import NOT_MENDED_BY_FETCHING
-from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.core.windows import epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import (
     DataLossImminent,
+    InconsistentManifest,
     InvalidRequest,
     LiquidationsError,
     PermanentError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow.sdk import Context
 
     from airflow_provider_binance_liq.verify.coverage import Expectation, Report
 
+#: a century: what is longer was meant to be something else
+_MOST_DAYS: Final = 36_525
 #: the XCom that has the summary even where the task fails
 XCOM: Final = "coverage"
 
@@ -39,19 +43,25 @@ XCOM: Final = "coverage"
 class LiquidationsCoverageCheckOperator(BaseOperator):
     """Read the manifests of a lake, and fail while what is missing can still be fetched.
 
+    It fails too where it could tell nothing: a lake without a manifest, an account or endpoint that was named
+    and has no history, a manifest that cannot be used.
+
     The XCom is a summary per account and endpoint; the XCom `coverage` has it also where the task fails.
 
     :param destination: where the extracting tasks write.
     :param warn_days: fail where something is forgotten within so many days.
-    :param accounts: only these labels. With `endpoints`, each pair has to be there.
-    :param endpoints: only these endpoints.
-    :param start: where each history begins: an ISO 8601 instant with a zone. None: with its first window.
+    :param accounts: only these labels, each of which has to be there. With `endpoints`, each pair has to be.
+    :param endpoints: only these endpoints, each of which has to be there.
+    :param start: where each history begins: an ISO 8601 instant with a zone, not in the future. None: with
+        its first window.
     :param settle: what ended less than this long ago is not expected yet.
     :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
-    :param accepted_premises: codes of premises because of which a window may be incomplete here. By default
+    :param accept_premises: codes of premises because of which a window may be incomplete here. By default
         those that fetching it again in the same way would leave as they are.
 
-    :raises AirflowFailException: something is forgotten soon (`DataLossImminent`), or a parameter is wrong.
+    :raises InvalidRequest: a parameter is wrong and no template, when the DAG file is read.
+    :raises AirflowFailException: something is forgotten soon (`DataLossImminent`), nothing was found or a
+        parameter is wrong (`InvalidRequest`), or a manifest cannot be used (`InconsistentManifest`).
     :raises RetryableError: the lake could not be read; a retry may succeed, unchanged.
     """
 
@@ -75,7 +85,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         start: str | datetime | None = None,
         settle: timedelta = timedelta(days=2),
         retention_days: int | None = None,
-        accepted_premises: Sequence[str] = NOT_MENDED_BY_FETCHING,
+        accept_premises: Sequence[str] = NOT_MENDED_BY_FETCHING,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -86,7 +96,18 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         self.start = start
         self.settle = settle
         self.retention_days = retention_days
-        self.accepted_premises = check_codes(accepted_premises)
+        self.accept_premises = accept_premises
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        """Refuse what is no template and can be known to be wrong when the DAG file is read."""
+        check_codes(_names("accept_premises", self.accept_premises))
+        if not isinstance(self.settle, timedelta) or self.settle < timedelta(0):
+            message = f"settle is {self.settle!r}; it takes a timedelta that is not negative"
+            raise InvalidRequest(message)
+        for name, check in _CHECKS.items():
+            if not _is_template(getattr(self, name)):
+                check(getattr(self, name))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look, tell, and fail where it is time to."""
@@ -102,27 +123,28 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
 
     def _look(self) -> Report:
         from airflow_provider_binance_liq.landing import open_destination
-        from airflow_provider_binance_liq.verify.coverage import Report, read_holdings
+        from airflow_provider_binance_liq.verify.coverage import Report
+        from airflow_provider_binance_liq.verify.holdings import read_holdings
 
-        expected = self._expectation(_now_ms())
+        expected, warn_days = self._expectation(_now_ms()), _warn_days(self.warn_days)
         holdings = read_holdings(open_destination(self.destination))
-        return Report.of(holdings, expected, float(self.warn_days))
+        return Report.of(holdings, expected, warn_days)
 
     def _expectation(self, now_ms: int) -> Expectation:
         from airflow_provider_binance_liq.verify.coverage import Expectation
 
-        days = self.retention_days
-        if days is not None and int(days) < 1:
-            message = f"retention_days is {days!r}; it takes a number of days from 1"
+        start_ms = _start_ms(self.start)
+        if start_ms is not None and start_ms > now_ms:
+            message = f"start is {iso(start_ms)}, and now it is {iso(now_ms)}: nothing would be expected"
             raise InvalidRequest(message)
         return Expectation(
             now_ms=now_ms,
             settle_ms=int(self.settle.total_seconds() * 1000),
-            start_ms=_start_ms(self.start),
-            retention_days=None if days is None else int(days),
-            accepted=self.accepted_premises,
-            accounts=_names("accounts", self.accounts),
-            endpoints=[get_endpoint(name).name for name in _names("endpoints", self.endpoints)],
+            start_ms=start_ms,
+            retention_days=_retention_days(self.retention_days),
+            accepted=tuple(self.accept_premises),
+            accounts=_accounts(self.accounts),
+            endpoints=_endpoints(self.endpoints),
         )
 
     def _measure(self, report: Report) -> None:
@@ -136,31 +158,107 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         if "ti" in context:
             # What a failed task returns is lost; a notifier's template can read this.
             context["ti"].xcom_push(key=XCOM, value=summary)
-        if report.endangered:
+        complaints = tuple(self._complaints(report))
+        if complaints:
+            # The first is the gravest; whoever mends it should not come upon the next one tomorrow.
+            raise type(complaints[0])(". ".join(map(str, complaints)))
+        return summary
+
+    def _complaints(self, report: Report) -> Iterator[PermanentError]:
+        # What has no window at all may be a wrong name: that is told below.
+        if any(one.windows for one in report.endangered):
             verdict, _, first = report.lines()
             message = f"{verdict}. {first}. Extract it before then: clear its run, or backfill its days"
-            raise DataLossImminent(message)
-        return summary
+            yield DataLossImminent(message)
+        if report.absent:
+            message = (
+                f"Nothing was found at {self.destination} of {', '.join(report.absent)}: check "
+                "`destination`, `accounts` and `endpoints`. Where they are right, nothing of it was "
+                "extracted yet: extract it"
+            )
+            yield InvalidRequest(message)
+        if report.unusable:
+            message = (
+                f"{len(report.unusable)} of {report.manifests} manifests at {self.destination} cannot be "
+                f"used and so cover nothing, the first: {report.unusable[0]}. Extract the window again or "
+                "take the manifest away; one of a newer schema version needs a newer version of this package"
+            )
+            yield InconsistentManifest(message)
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _start_ms(start: str | datetime | None) -> int | None:
-    if start in (None, "", "None"):
+def _is_template(value: object) -> bool:
+    """Tell whether a value is known only when the task runs: a template, or what another task returns."""
+    if isinstance(value, list | tuple | set):
+        return any(map(_is_template, value))
+    return hasattr(value, "resolve") or (isinstance(value, str) and ("{{" in value or "{%" in value))
+
+
+def _warn_days(given: object) -> float:
+    try:
+        days = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        days = math.nan
+    if not 0 <= days <= _MOST_DAYS:
+        message = f"warn_days is {given!r}; it takes a number of days from 0 to {_MOST_DAYS}"
+        raise InvalidRequest(message)
+    return days
+
+
+def _retention_days(given: object) -> int | None:
+    if _is_nothing(given):
+        return None
+    text = "" if isinstance(given, bool) else str(given)
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_DAYS)) else 0
+    if not 1 <= days <= _MOST_DAYS:
+        message = f"retention_days is {given!r}; it takes a whole number of days from 1 to {_MOST_DAYS}"
+        raise InvalidRequest(message)
+    return days
+
+
+def _is_nothing(given: object) -> bool:
+    """Treat what a template renders nothing to as not given."""
+    return given is None or given in ("", "None")
+
+
+def _start_ms(start: object) -> int | None:
+    if _is_nothing(start):
         return None
     try:
-        return epoch_ms(start if isinstance(start, datetime) else datetime.fromisoformat(str(start)))
+        start_ms = epoch_ms(start if isinstance(start, datetime) else datetime.fromisoformat(str(start)))
     except (ValueError, LiquidationsError) as error:
         message = f"start is {start!r}; it takes an ISO 8601 instant with a time zone"
         raise InvalidRequest(message) from error
+    if start_ms < 0:
+        message = f"start is {start!r}; it takes an instant since 1970"
+        raise InvalidRequest(message)
+    return start_ms
 
 
-def _names(name: str, given: Sequence[str] | None) -> tuple[str, ...]:
-    if given is None:
-        return ()
-    if isinstance(given, str) or not all(isinstance(one, str) for one in given):
+def _accounts(given: object) -> tuple[str, ...]:
+    return () if given is None else _names("accounts", given)
+
+
+def _endpoints(given: object) -> tuple[str, ...]:
+    names = () if given is None else _names("endpoints", given)
+    return tuple(get_endpoint(name).name for name in names)
+
+
+def _names(name: str, given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple | set) or not all(isinstance(one, str) for one in given):
         message = f"{name} is {given!r}; it takes a list of names"
         raise InvalidRequest(message)
     return tuple(given)
+
+
+#: templated parameter → what refuses a wrong value
+_CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
+    "warn_days": _warn_days,
+    "accounts": _accounts,
+    "endpoints": _endpoints,
+    "start": _start_ms,
+    "retention_days": _retention_days,
+}

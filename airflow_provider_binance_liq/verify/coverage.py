@@ -1,8 +1,7 @@
 """What a lake's manifests say was fetched, and so what is missing and until when it can still be fetched.
 
-Only manifests are read, and the destination is listed once: whether objects are what their manifests say is
-what `verify` finds out. Law: what could not be read is never taken for not there. A directory or a manifest
-that the store does not give is an error; a manifest that is none covers nothing, and is named.
+Law: silence is no answer. Where nothing is there that could be told of, that is told: a lake without a
+manifest, a name that no history has, and manifests that cannot be used.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
 from airflow_provider_binance_liq.core.horizon import Retention
-from airflow_provider_binance_liq.core.manifest import from_json
 from airflow_provider_binance_liq.core.recoverable import (
+    APART,
     NOT_MENDED_BY_FETCHING,
     SETTLE_DAYS,
     Coverage,
@@ -23,28 +22,15 @@ from airflow_provider_binance_liq.core.recoverable import (
     stretches,
 )
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
-from airflow_provider_binance_liq.verify.claims import Claim, Series, read_claim
-from airflow_provider_binance_liq.verify.listing import MANIFEST_SUFFIX, OBJECT_SUFFIXES, explain, list_lake
+from airflow_provider_binance_liq.verify.claims import Claim, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from airflow.sdk import ObjectStoragePath
+    from airflow_provider_binance_liq.verify.holdings import Holdings, Unusable
 
-#: object stores answer so many at once; a local disk one after another
-_AT_ONCE: Final = 500
 #: of what is wrong, a summary names so many
 _NAMED: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """What lies at a destination, by its manifests."""
-
-    claims: tuple[Claim, ...]
-    #: manifests that cover nothing, and why
-    unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +46,39 @@ class Expectation:
     retention_days: int | None = None
     #: codes because of which a window that is not complete counts as proven all the same
     accepted: Collection[str] = NOT_MENDED_BY_FETCHING
-    #: only these accounts and endpoints; where both are given, each pair has to be there
+    #: only these accounts and endpoints; each has to be there, and where both are given, each pair
     accounts: Sequence[str] = ()
     endpoints: Sequence[str] = ()
 
-    def wants(self, series: Series) -> bool:
+    def wants(self, endpoint: str, account: str) -> bool:
         """Tell whether a history is asked about."""
-        return (not self.accounts or series.account in self.accounts) and (
-            not self.endpoints or series.endpoint in self.endpoints
+        return (not self.accounts or account in self.accounts) and (
+            not self.endpoints or endpoint in self.endpoints
         )
+
+    def concerns(self, unusable: Unusable) -> bool:
+        """Tell whether a manifest may be of a history that is asked about."""
+        place = unusable.endpoint_and_account
+        return place is None or self.wants(*place)
+
+    def absent(self, there: Iterable[Series]) -> tuple[str, ...]:
+        """Name what is asked about and has no history at all."""
+        there = tuple(one for one in there if self.wants(one.endpoint, one.account))
+        if self.accounts and self.endpoints:
+            return tuple(f"{endpoint} of {account}" for endpoint, account in self.absent_pairs(there))
+        if not self.accounts and not self.endpoints:
+            return () if there else ("any endpoint of any account",)
+        accounts, endpoints = {one.account for one in there}, {one.endpoint for one in there}
+        return (
+            *(f"any endpoint of {name}" for name in self.accounts if name not in accounts),
+            *(f"{name} of any account" for name in self.endpoints if name not in endpoints),
+        )
+
+    def absent_pairs(self, there: Iterable[Series]) -> list[tuple[str, str]]:
+        """Name the pairs of an endpoint and an account that were asked for and have no history."""
+        known = {(one.endpoint, one.account) for one in there}
+        asked = [(endpoint, account) for account in self.accounts for endpoint in self.endpoints]
+        return [pair for pair in asked if pair not in known]
 
     def is_proven(self, claim: Claim) -> bool:
         """Tell whether a window counts as proven."""
@@ -86,6 +96,8 @@ class History:
     proven_until_ms: int | None
     #: codes of what keeps windows from being complete, the accepted ones too
     reasons: frozenset[str] = field(default_factory=frozenset)
+    #: how many windows it has
+    windows: int = 0
 
     @property
     def days_left(self) -> float | None:
@@ -122,68 +134,17 @@ class History:
         }
 
 
-def read_holdings(destination: ObjectStoragePath) -> Holdings:
-    """Read every manifest below a destination.
-
-    :raises StorageError: the store does not give a directory or a manifest; a retry reads anew.
-    """
-    listing = list_lake(destination, lambda _: None)
-    for finding in listing.findings:
-        if finding.kind == "unreadable":
-            message = f"{finding.path} cannot be listed: {finding.message}; what lies there is not known"
-            raise StorageError(message)
-    there = frozenset(listing.files)
-    claims: list[Claim] = []
-    unusable: list[str] = []
-    for path, text in _contents(destination, listing.manifests):
-        try:
-            claims.append(_usable(path, read_claim(from_json(text)), there))
-        except InconsistentManifest as error:
-            unusable.append(f"{path}: {error}")
-    return Holdings(tuple(claims), tuple(unusable))
-
-
-def _contents(destination: ObjectStoragePath, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    root, store = str(destination.path).rstrip("/"), destination.fs
-    for first in range(0, len(paths), _AT_ONCE):
-        some = paths[first : first + _AT_ONCE]
-        # Ranges, because `cat` would take the brackets of a name for a pattern.
-        found = store.cat_ranges([f"{root}/{path}" for path in some], None, None, on_error="return")
-        for path, text in zip(some, found, strict=True):
-            if isinstance(text, BaseException):
-                message = f"the manifest {path} cannot be read: {explain(text)}; a retry reads it again"
-                raise StorageError(message) from text
-            yield path, text
-
-
-def _usable(path: str, claim: Claim, there: frozenset[str]) -> Claim:
-    """See that a manifest lies where it belongs, and its object beside it.
-
-    :raises InconsistentManifest: it does not.
-    """
-    series = claim.series
-    if not path.startswith(f"{series.endpoint}/account={series.account}/"):
-        message = f"it says that it is of {series}, and does not lie there"
-        raise InconsistentManifest(message)
-    stem = path.removesuffix(MANIFEST_SUFFIX)
-    if not any(f"{stem}{suffix}" in there for suffix in OBJECT_SUFFIXES):
-        raise InconsistentManifest("its object is not there")
-    return claim
-
-
 def tell(holdings: Holdings, expected: Expectation) -> list[History]:
     """Tell of each history what is missing or not proven, the one that loses first before the others."""
     by_series: dict[Series, list[Claim]] = defaultdict(list)
     for claim in holdings.claims:
-        if expected.wants(claim.series):
+        if expected.wants(claim.series.endpoint, claim.series.account):
             by_series[claim.series].append(claim)
-    for account in expected.accounts:
-        for endpoint in expected.endpoints:
-            by_series.setdefault(Series(endpoint, account), [])
+    for endpoint, account in expected.absent_pairs(by_series):
+        by_series[Series(endpoint, account)] = []
     told = (
-        _history(series, claims, expected)
+        _history(series, claims, expected, _whole_start_ms(series, by_series, expected))
         for series, claims in by_series.items()
-        if not _is_part_of_another(series, by_series)
     )
     return sorted(
         (one for one in told if one is not None),
@@ -195,22 +156,30 @@ def tell(holdings: Holdings, expected: Expectation) -> list[History]:
     )
 
 
-def _is_part_of_another(series: Series, known: Mapping[Series, object]) -> bool:
-    """Tell whether all of what it was restricted to is in an unrestricted history of the same account.
-
-    Not on `margin`: without an isolated symbol, isolated accounts may be left out.
-    """
+def _whole_start_ms(
+    series: Series, known: Mapping[Series, Sequence[Claim]], expected: Expectation
+) -> int | None:
+    """Tell where the unfiltered history begins that has all of this filtered one from there on, if any."""
     whole = Series(series.endpoint, series.account)
-    return series != whole and whole in known and series.endpoint != "margin"
+    if series == whole or whole not in known or series.endpoint in APART:
+        return None
+    return _start_ms(known[whole], expected, 0)
 
 
-def _history(series: Series, claims: Sequence[Claim], expected: Expectation) -> History | None:
-    """None where nothing is expected yet."""
+def _start_ms(claims: Sequence[Claim], expected: Expectation, else_ms: int) -> int:
+    if expected.start_ms is not None:
+        return expected.start_ms
+    return min((claim.window.start_ms for claim in claims), default=else_ms)
+
+
+def _history(
+    series: Series, claims: Sequence[Claim], expected: Expectation, whole_start_ms: int | None
+) -> History | None:
+    """None where nothing is expected yet, or all of it of another history."""
     retention = Retention.of(ENDPOINTS.get(series.endpoint), expected.retention_days)
-    starts = [claim.window.start_ms for claim in claims]
     # Where nothing was ever fetched, all is missing that could still be.
-    start_ms = expected.start_ms or min(starts, default=retention.oldest_ms(expected.now_ms))
-    range_ = expected_range(start_ms, expected.now_ms, expected.settle_ms)
+    start_ms = _start_ms(claims, expected, max(0, retention.oldest_ms(expected.now_ms)))
+    range_ = expected_range(start_ms, expected.now_ms, expected.settle_ms, whole_start_ms)
     if range_ is None:
         return None
     proven = [claim.window for claim in claims if expected.is_proven(claim)]
@@ -221,6 +190,7 @@ def _history(series: Series, claims: Sequence[Claim], expected: Expectation) -> 
         Coverage(found, expected.now_ms, retention),
         max((window.end_ms for window in proven), default=None),
         frozenset(code for claim in claims for code in claim.manifest.proof.incomplete_reasons),
+        len(claims),
     )
 
 
@@ -232,7 +202,10 @@ class Report:
     warn_days: float
     manifests: int
     histories: tuple[History, ...]
-    unusable: tuple[str, ...]
+    #: what was asked about and has no history at all
+    absent: tuple[str, ...]
+    #: manifests that cover nothing, of what was asked about
+    unusable: tuple[Unusable, ...]
 
     @classmethod
     def of(cls, holdings: Holdings, expected: Expectation, warn_days: float) -> Report:
@@ -242,7 +215,8 @@ class Report:
             warn_days,
             len(holdings.claims) + len(holdings.unusable),
             tuple(tell(holdings, expected)),
-            holdings.unusable,
+            expected.absent(claim.series for claim in holdings.claims),
+            tuple(one for one in holdings.unusable if expected.concerns(one)),
         )
 
     @property
@@ -260,8 +234,9 @@ class Report:
             "manifests": self.manifests,
             "endangered": len(self.endangered),
             "histories": [one.to_dict() for one in self.histories],
+            "absent": list(self.absent),
             "unusable_manifests": len(self.unusable),
-            "unusable": list(self.unusable[:_NAMED]),
+            "unusable": [str(one) for one in self.unusable[:_NAMED]],
         }
 
     def lines(self) -> tuple[str, str, str]:
@@ -276,8 +251,10 @@ class Report:
         missing, unproven, lost = (
             sum(one[name] for one in plain) for name in ("missing_days", "unproven_days", "lost_days")
         )
+        absent = f"; not there at all: {', '.join(self.absent)}" if self.absent else ""
         unusable = f"; {len(self.unusable)} unusable manifests" if self.unusable else ""
-        how_much = f"Days missing: {missing:g}, not proven: {unproven:g}, lost for good: {lost:g}{unusable}"
+        how_much = f"Days missing: {missing:g}, not proven: {unproven:g}, lost for good: {lost:g}"
+        how_much += absent + unusable
         return verdict, how_much, self.first_loss()
 
     def first_loss(self) -> str:

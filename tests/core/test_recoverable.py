@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
 from airflow_provider_binance_liq.core.horizon import Retention
 from airflow_provider_binance_liq.core.recoverable import (
+    APART,
     Coverage,
     counts_as_proven,
     expected_range,
@@ -103,6 +104,18 @@ def test_without_any_window_the_whole_range_is_missing():
 )
 def test_what_is_not_to_be_there_yet_is_not_expected(settle_ms, range_):
     assert expected_range(T0, T0 + 10, settle_ms) == range_
+
+
+@pytest.mark.parametrize(
+    ("until_ms", "range_"),
+    [(T0 + 11, Window(T0, T0 + 8)), (T0 + 5, Window(T0, T0 + 5)), (T0, None), (T0 - 1, None)],
+)
+def test_what_another_history_tells_of_is_not_expected_twice(until_ms, range_):
+    assert expected_range(T0, T0 + 10, 2, until_ms) == range_
+
+
+def test_a_filtered_history_is_no_part_of_the_whole_one_where_isolated_accounts_may_be_left_out():
+    assert APART == ("margin",)
 
 
 def test_retention_says_whether_it_is_documented_assumed_or_configured():

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from scripted import Time
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso
-from airflow_provider_binance_liq.exceptions import StorageError
+from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
 from airflow_provider_binance_liq.operators import coverage
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
 from airflow_provider_binance_liq.simulator import Settings, Simulator
@@ -153,9 +154,9 @@ def test_a_window_that_is_not_proven_covers_nothing_but_for_what_fetching_would_
     (history,) = check(5)["histories"]
     assert history["unproven_days"] == 1
     assert history["incomplete_reasons"] == ["filter_before_limit", "isolated_rows"]
-    (history,) = check(5, accepted_premises=())["histories"]
+    (history,) = check(5, accept_premises=())["histories"]
     assert history["unproven_days"] == 2
-    (history,) = check(5, accepted_premises=("isolated_rows", "filter_before_limit"))["histories"]
+    (history,) = check(5, accept_premises=("isolated_rows", "filter_before_limit"))["histories"]
     assert history["unproven_days"] == 0
 
 
@@ -169,9 +170,67 @@ def test_accounts_and_endpoints_that_are_named_have_to_be_there(lake, check):
     extract(lake, "usdm_futures", 0, 1, 2)
     extract(lake, "margin", 0, 1, 2)
     assert [one["endpoint"] for one in check(5, endpoints=["margin"])["histories"]] == ["margin"]
-    assert check(5, accounts=["other"])["histories"] == []
     named = {"accounts": ["desk"], "endpoints": ["usdm_futures", "coinm_futures"]}
-    assert "coinm_futures of desk" in failure(check, 5, **named)
+    instance = Instance()
+    assert nothing_of("coinm_futures of desk", lake) in failure(check, 5, {"ti": instance}, **named)
+    assert instance.pushed["coverage"]["absent"] == ["coinm_futures of desk"]
+
+
+def nothing_of(what, lake):
+    """Say what a check says that found nothing of it."""
+    return (
+        f"InvalidRequest: Nothing was found at file://{lake.directory}/lake of {what}: check `destination`, "
+        "`accounts` and `endpoints`."
+    )
+
+
+def test_a_lake_without_a_manifest_is_not_well(lake, check):
+    assert nothing_of("any endpoint of any account", lake) in failure(check, 5)
+
+
+@pytest.mark.parametrize(
+    ("named", "what"),
+    [
+        ({"accounts": ["desk", "dsek"]}, "any endpoint of dsek"),
+        ({"accounts": ["dsek"]}, "any endpoint of dsek"),
+        ({"endpoints": ["margin", "usdm_futures"]}, "margin of any account"),
+        ({"accounts": ["dsek"], "endpoints": ["usdm_futures"]}, "usdm_futures of dsek"),
+    ],
+    ids=str,
+)
+def test_a_name_that_no_history_has_is_no_reason_to_be_silent(lake, check, named, what):
+    extract(lake, "usdm_futures", 0, 1, 2)
+    assert nothing_of(what, lake) in failure(check, 5, **named)
+
+
+def test_a_pair_that_is_extracted_by_a_filter_alone_is_there(lake, check):
+    extract(lake, "usdm_futures", 0, 1, 2, symbols=["BTCUSDT"])
+    (history,) = check(5, accounts=["desk"], endpoints=["usdm_futures"])["histories"]
+    assert (history["symbols"], history["missing_days"]) == (["BTCUSDT"], 0)
+
+
+def test_where_something_is_lost_soon_and_something_else_is_not_there_both_are_said(lake, check):
+    extract(lake, "usdm_futures", 0, 2)
+    said = failure(check, 89, accounts=["desk", "dsek"])
+    assert said.startswith("DataLossImminent: 1 of 1 histories")
+    assert "Nothing was found" in said
+    assert "any endpoint of dsek" in said
+
+
+def test_a_start_in_the_future_would_expect_nothing_and_is_refused(lake, check):
+    extract(lake, "usdm_futures", 0, 1, 2)
+    said = failure(check, 5, start=iso(START + 5 * DAY_MS + 1000))
+    assert said.startswith(f"InvalidRequest: start is {iso(START + 5 * DAY_MS + 1000)}, and now it is")
+    assert check(5, start=iso(START + 5 * DAY_MS))["endangered"] == 0
+
+
+def test_a_start_at_the_epoch_is_a_start(lake, check):
+    extract(lake, "usdm_futures", 0, 1, 2)
+    days_before = START // DAY_MS
+    said = failure(check, 5, start="1970-01-01T00:00:00Z")
+    assert said.startswith("DataLossImminent")
+    (history,) = check(5, start="1970-01-01T00:00:00Z", warn_days=0, retention_days=1)["histories"]
+    assert history["lost_days"] == days_before
 
 
 def test_a_filtered_history_is_part_of_the_whole_one_and_else_one_of_its_own(lake, check):
@@ -183,15 +242,74 @@ def test_a_filtered_history_is_part_of_the_whole_one_and_else_one_of_its_own(lak
     assert [(one["symbols"], one["missing_days"]) for one in told] == [(["BTCUSD_PERP"], 2)]
 
 
+FILTERED_AND_LATER_WHOLE = {"filtered": (0, 2, 3), "whole": (5, 6, 7)}
+
+
+def extract_both(lake, endpoint, symbol):
+    extract(lake, endpoint, *FILTERED_AND_LATER_WHOLE["filtered"], symbols=[symbol])
+    extract(lake, endpoint, *FILTERED_AND_LATER_WHOLE["whole"])
+
+
+def test_what_a_filtered_history_lacks_stays_told_when_an_unfiltered_one_begins_later(lake, check):
+    extract_both(lake, "usdm_futures", "BTCUSDT")
+    filtered, whole = check(10)["histories"]
+    assert (filtered["symbols"], filtered["missing_days"]) == (["BTCUSDT"], 2)
+    assert [one["start"] for one in filtered["stretches"]] == [iso(day(1).start_ms), iso(day(4).start_ms)]
+    assert (whole["symbols"], whole["missing_days"]) == ([], 0)
+    said = failure(check, 80)
+    assert f"usdm_futures of desk, only BTCUSDT, {day(1)}, missing" in said
+
+
+def test_what_an_unfiltered_history_lacks_is_told_once(lake, check):
+    extract(lake, "usdm_futures", 0, 2, symbols=["BTCUSDT"])
+    extract(lake, "usdm_futures", 1, 3)
+    told = {tuple(one["symbols"]): one["missing_days"] for one in check(6)["histories"]}
+    assert told == {("BTCUSDT",): 0, (): 1}
+
+
+def test_with_a_start_every_history_begins_there_and_the_unfiltered_one_tells_all(lake, check):
+    extract_both(lake, "usdm_futures", "BTCUSDT")
+    (history,) = check(10, start=iso(START))["histories"]
+    assert (history["symbols"], history["missing_days"]) == ([], 5)
+
+
+def test_on_margin_a_pair_and_the_whole_are_two_histories_to_their_ends(lake, check):
+    extract_both(lake, "margin", "BTCUSDT")
+    told = {tuple(one["symbols"]): one["missing_days"] for one in check(10)["histories"]}
+    assert told == {("BTCUSDT",): 5, (): 0}
+
+
 def test_a_manifest_without_its_object_or_that_is_none_covers_nothing_and_is_named(lake, check):
     _, second, third = extract(lake, "usdm_futures", 0, 1, 2)
     Path(second.object.uri.removeprefix("file://")).unlink()
     Path(third.object.uri.removeprefix("file://")).with_suffix(".manifest.json").write_text("{}")
-    summary = check(5)
+    instance = Instance()
+    said = failure(check, 5, {"ti": instance})
+    assert said.startswith("InconsistentManifest: 2 of 3 manifests at file://")
+    assert "the first: usdm_futures/account=desk/date=2026-10-02/" in said
+    summary = instance.pushed["coverage"]
     assert summary["histories"][0]["missing_days"] == 2
     assert summary["unusable_manifests"] == 2
     assert "its object is not there" in summary["unusable"][0]
     assert "schema_version" in summary["unusable"][1]
+
+
+def test_where_no_manifest_can_be_used_that_is_said_beside_that_nothing_was_found(lake, check):
+    for manifest in extract(lake, "usdm_futures", 0, 1):
+        path = Path(manifest.object.uri.removeprefix("file://")).with_suffix(".manifest.json")
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 3}))
+    said = failure(check, 5)
+    assert nothing_of("any endpoint of any account", lake) in said
+    assert "2 of 2 manifests at" in said
+    assert "schema_version 3" in said
+
+
+def test_a_manifest_of_another_account_that_cannot_be_used_concerns_nobody_who_did_not_ask(lake, check):
+    extract(lake, "usdm_futures", 0, 1, 2)
+    (other,) = extract(lake, "margin", 0)
+    Path(other.object.uri.removeprefix("file://")).unlink()
+    assert check(5, endpoints=["usdm_futures"])["unusable_manifests"] == 0
+    assert "its object is not there" in failure(check, 5)
 
 
 def test_names_that_look_like_patterns_are_names(lake, check, tmp_path):
@@ -224,23 +342,83 @@ def test_a_manifest_that_the_store_does_not_give_is_not_taken_for_missing(lake, 
         check(5)
 
 
+WRONG = [
+    {"endpoints": ["spot"]},
+    {"endpoints": "margin"},
+    {"endpoints": 5},
+    {"accounts": [1]},
+    {"accounts": "desk"},
+    {"start": "yesterday"},
+    {"start": "2026-10-01"},
+    {"start": "1969-12-31T00:00:00Z"},
+    {"start": 5},
+    {"retention_days": 0},
+    {"retention_days": -1},
+    {"retention_days": "x"},
+    {"retention_days": 1.5},
+    {"retention_days": True},
+    {"retention_days": 10**30},
+    {"warn_days": "x"},
+    {"warn_days": None},
+    {"warn_days": float("nan")},
+    {"warn_days": "inf"},
+    {"warn_days": -1},
+    {"warn_days": True},
+    {"warn_days": 10**400},
+]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"endpoints": ["spot"]},
-        {"endpoints": "margin"},
-        {"accounts": [1]},
-        {"start": "yesterday"},
-        {"start": "2026-10-01"},
-        {"retention_days": 0},
+        *WRONG,
+        {"settle": 5},
+        {"settle": timedelta(-1)},
+        {"accept_premises": "isolated_rows"},
+        {"accept_premises": None},
+        {"accept_premises": ["no_such_premise"]},
     ],
-    ids=str,
+    ids=lambda wrong: str(wrong)[:40],
 )
-def test_a_parameter_that_is_none_fails_at_once_and_by_name(lake, check, wrong):
-    said = failure(check, 5, **wrong)
-    assert said.startswith("InvalidRequest: ")
+def test_a_parameter_that_is_wrong_is_refused_by_name_when_the_dag_is_read(wrong):
     (name,) = wrong
-    assert name.removesuffix("s") in said
+    with pytest.raises(InvalidRequest, match=name.removesuffix("s").removeprefix("accept_")):
+        LiquidationsCoverageCheckOperator(task_id="check", destination="file:///lake", **wrong)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: str(wrong)[:40])
+def test_a_template_that_renders_to_something_wrong_fails_the_task_at_once_and_by_name(wrong):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    ((name, value),) = wrong.items()
+    template = {name: "{{ params.given }}"}
+    operator = LiquidationsCoverageCheckOperator(task_id="check", destination="file:///lake", **template)
+    setattr(operator, name, value)
+    with pytest.raises(AirflowFailException, match=f"^InvalidRequest: .*{name.removesuffix('s')}"):
+        operator.execute({})
+
+
+def test_what_templates_and_other_tasks_give_is_taken_as_it_is_written(lake, check):
+    from airflow.sdk import DAG, task
+
+    @task(multiple_outputs=True)
+    def settings():
+        return {}
+
+    with DAG("shown", schedule=None):
+        chosen = settings()
+        LiquidationsCoverageCheckOperator(
+            task_id="check",
+            destination=chosen["destination"],
+            warn_days=chosen["warn_days"],
+            accounts=["{{ params.account }}", chosen["account"]],
+            endpoints=["{{ params.endpoint }}"],
+            start="{{ dag_run.logical_date }}",
+            retention_days="{{ params.days }}",
+        )
+    extract(lake, "usdm_futures", 0, 1, 2)
+    rendered = {"warn_days": "14", "retention_days": "90", "start": "None", "accounts": ("desk",)}
+    assert check(5, **rendered)["endangered"] == 0
 
 
 def test_the_days_that_are_left_are_measured(lake, check, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 
 import pytest
 from lakehouse import row
@@ -156,8 +157,6 @@ ANSWERS = {
         ("desk", "margin", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
         ("desk", "usdm_futures", "", "", "missing", False, at(12), at(15), *until("assumed", 12)),
         ("desk", "usdm_futures", "", "", "missing", False, at(16), NOT_YET, *until("assumed", 16)),
-        ("desk", "usdm_futures", "BTCUSDT", "ADL", "missing", False, at(21), at(22), *until("assumed", 21)),
-        ("desk", "usdm_futures", "BTCUSDT", "ADL", "missing", False, at(23), NOT_YET, *until("assumed", 23)),
         ("fund", "portfolio_cm", "", "", "unproven", False, at(10), at(11), *until("assumed", 10)),
         ("fund", "portfolio_cm", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
         ("fund", "portfolio_margin", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
@@ -166,11 +165,11 @@ ANSWERS = {
 }  # fmt: skip
 
 
-def ask(warehouse, sql):
+def ask(warehouse, sql, zone=ZONE):
     import duckdb
 
     with duckdb.connect(str(warehouse.path)) as connection:
-        connection.execute(f"SET TimeZone = '{ZONE}'")
+        connection.execute(f"SET TimeZone = '{zone}'")
         return connection.execute(sql.replace(NOW, CLOCK)).fetchall()
 
 
@@ -289,6 +288,92 @@ def test_the_stretches_of_the_view_are_those_of_the_core(warehouse, lake):
     ]
     answered = as_of(warehouse, "2027-01-04 07:30:00")
     assert [(state, lost, epoch_ms(a), epoch_ms(b), left) for state, lost, a, b, left in answered] == told
+
+
+def some_history(lake, seed):
+    """Lay down windows of several filters, with and without a proof, at random."""
+    random = Random(seed)
+    doubts = (), ("isolated_rows",), ("recorded_by_endpoint", "isolated_rows"), ("isolated_rows", "two_types")
+    filters = ManifestFilters(), ManifestFilters(("BTCUSDT",)), ManifestFilters((), "ADL")
+    for endpoint in ("usdm_futures", "coinm_futures", "margin", "portfolio_margin"):
+        for account in ("desk", "fund"):
+            for only in random.sample(filters, random.randint(1, 3)):
+                first = random.randint(1, 20)
+                for number in random.sample(range(first, 29), random.randint(1, 29 - first)):
+                    laid = lake.lay([], endpoint=endpoint, account=account, day=number, filters=only)
+                    reasons = random.choice(doubts)
+                    yield unproven(laid, *reasons) if reasons or random.random() < 0.3 else laid
+
+
+def as_the_task_tells(manifests, now):
+    """Say what the coverage check tells of the same manifests, with its defaults."""
+    from airflow_provider_binance_liq.core.windows import epoch_ms, to_datetime
+    from airflow_provider_binance_liq.verify.claims import read_claim
+    from airflow_provider_binance_liq.verify.coverage import Expectation, tell
+    from airflow_provider_binance_liq.verify.holdings import Holdings
+
+    histories = tell(Holdings(tuple(map(read_claim, manifests))), Expectation(epoch_ms(now)))
+    return sorted(
+        (
+            one.series.account,
+            one.series.endpoint,
+            ",".join(one.series.symbols),
+            one.series.auto_close_type,
+            stretch.state,
+            stretch.lost,
+            to_datetime(stretch.window.start_ms),
+            to_datetime(stretch.window.end_ms),
+            one.coverage.retention.days,
+            one.coverage.retention.source,
+            to_datetime(stretch.recoverable_until_ms),
+            stretch.left_ms(epoch_ms(now)) // DAY,
+        )
+        for one in histories
+        for stretch in one.coverage.found
+        if stretch.state != "proven"
+    )
+
+
+#: while windows are not settled yet; across the end of daylight saving; while some are lost
+MOMENTS = (
+    datetime(2026, 10, 20, 13, 20, 0, 250_000, tzinfo=UTC),
+    datetime(2026, 11, 20, 12, tzinfo=UTC),
+    datetime(2027, 1, 10, 7, 30, tzinfo=UTC),
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_view_and_the_task_tell_the_same_of_the_same_windows(warehouse, lake, seed):
+    manifests = list(some_history(lake, seed))
+    warehouse.load(*manifests)
+    for now in MOMENTS:
+        sql = QUERIES["recoverable"].sql.replace(NOW, f"TIMESTAMP WITH TIME ZONE '{now.isoformat()}'")
+        assert sorted(ask(warehouse, sql, "America/New_York")) == as_the_task_tells(manifests, now)
+
+
+def test_nothing_is_told_of_what_ended_less_than_two_days_ago(warehouse, lake):
+    warehouse.load(lake.lay([], day=1), unproven(lake.lay([], day=2), "two_types"), lake.lay([], day=4))
+    assert as_of(warehouse, "2026-10-05 06:00:00") == [
+        ("unproven", False, at(2), at(3), 86),
+        ("missing", False, at(3), at(3, 6), 87),
+    ]
+    assert as_of(warehouse, "2026-10-03 12:00:00") == []
+
+
+def test_a_day_that_fetching_would_not_prove_is_a_gap_and_not_recoverable(warehouse, lake):
+    codes = ("recorded_by_endpoint", "isolated_rows")
+    warehouse.load(lake.lay([], day=1), unproven(lake.lay([], day=2), *codes), lake.lay([], day=3))
+    assert as_of(warehouse, "2026-10-05 12:00:00") == []
+    ((*_, state),) = ask(warehouse, QUERIES["window_gaps"].sql)
+    assert state == "unproven"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC", "Asia/Kolkata"])
+def test_days_that_are_left_are_days_of_24_hours_in_every_time_zone(warehouse, lake, zone):
+    warehouse.load(lake.lay([], day=10), lake.lay([], day=12))
+    # 86 days and half an hour before the 9th of January; in between, New York sets its clocks back an hour.
+    sql = QUERIES["recoverable"].sql.replace(NOW, "TIMESTAMP WITH TIME ZONE '2026-10-14 23:30:00+00'")
+    assert [one[-1] for one in ask(warehouse, sql, zone)] == [86]
 
 
 def test_no_sentence_decides_whether_a_window_is_beyond_retention(warehouse, lake):

@@ -7,7 +7,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 # Its history and its answers are those of DuckDB's tests; the directory is on the path for `lakehouse`.
-from test_queries import ANSWERS, CLOCK, HOUR, TENTH, ZONE, lay, quoted
+from test_queries import (
+    ANSWERS,
+    CLOCK,
+    HOUR,
+    MOMENTS,
+    TENTH,
+    ZONE,
+    as_the_task_tells,
+    lay,
+    quoted,
+    some_history,
+)
 from test_queries import ask as ask_duckdb
 
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
@@ -45,6 +56,14 @@ def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(postgres, l
     postgres.load(*rest)
     found = {name: ask(postgres, f"SELECT * FROM {query.view}") for name, query in QUERIES.items()}
     assert found == ANSWERS
+
+
+def test_the_view_and_the_task_tell_the_same_of_the_same_windows(postgres, lake):
+    manifests = list(some_history(lake, seed=7))
+    postgres.load(*manifests)
+    for now in MOMENTS:
+        sql = QUERIES["recoverable"].sql.replace(NOW, f"TIMESTAMP WITH TIME ZONE '{now.isoformat()}'")
+        assert sorted(ask(postgres, sql)) == as_the_task_tells(manifests, now)
 
 
 def test_every_documented_row_is_valued_the_same(postgres, duckdb, lake):
