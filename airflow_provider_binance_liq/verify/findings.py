@@ -33,7 +33,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "contradiction": "a row with the same key and update, but other bytes, in two overlapping windows",
     "unproven": "a window whose manifest does not claim to be complete",
     "gap": "time between two windows that no manifest covers",
-    "stale": "the newest window that counts for `--max-age` ended longer ago than that allows, or there is none",
+    "stale": "the newest window that counts for `--max-age` ended too long ago, or there is none",
 }
 #: kinds that change nothing about the exit status
 NOTES: Final[Mapping[str, str]] = {
