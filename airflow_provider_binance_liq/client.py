@@ -152,6 +152,11 @@ class BinanceClient:
         """Tell the time on the exchange's clock."""
         return self._clocks.now_ms(family)
 
+    def redacted(self, error: LiquidationsError) -> LiquidationsError:
+        """Take secrets that an answer may have echoed out of an error, wherever it was made."""
+        error.args = tuple(self._redact(part) if isinstance(part, str) else part for part in error.args)
+        return error
+
     # How it is asked.
 
     def _get(self, request: Request, read: Callable[[bytes], T], attempts: int | None = None) -> T:

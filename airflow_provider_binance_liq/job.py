@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq import __version__
@@ -189,6 +189,8 @@ class Job:
             if self.resumable and (part := journal.save(client.spent, int(clock() * 1000))):
                 error.journal = asdict(part)
             raise
+        except LiquidationsError as error:
+            raise client.redacted(error)  # noqa: B904 - it is the same error
         # It may have grown too old while it was read.
         return reading, doubt or horizon.check_kept(client.now_ms(family))
 
@@ -208,6 +210,10 @@ class Job:
                 publish(local, at)
                 commit(proven, at, spool.path, seen=look.earlier)
             return proven
+        if not proof.complete and look.earlier and look.repeats_proven_rows:
+            # What was proven of these rows is not unlearnt because they are answered otherwise now.
+            stood = look.earlier.proof
+            proof = replace(proof, complete=True, incomplete_reasons=(), premises=stood.premises)
         manifest = Manifest(
             endpoint=self.endpoint.name,
             account=self.account.label,

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import deque
 from typing import Final
 from urllib.parse import unquote
 
 #: in texts about other things, no so many characters in a row are those of a secret by chance
 _PIECE: Final = 8
 _MASK: Final = "***"
+#: attempts whose signatures are remembered
+_ATTEMPTS: Final = 8
 _SIGNATURE: Final = re.compile(r"(signature=)[^&\s'\"]+")
 #: what an error shows of an answer is shorter by far; of a longer one, the rest is dropped
 _LONGEST: Final = 64 * 1024
@@ -24,13 +27,18 @@ class Redactor:
 
     def __init__(self, api_key: str) -> None:
         self._key = api_key
-        self._secrets: tuple[str, ...] = (api_key,)
+        #: of the last attempts, since an answer may echo an earlier one
+        self._signatures: deque[str] = deque(maxlen=2 * _ATTEMPTS)
         self._pieces: frozenset[str] | None = None
 
     def hide_signature(self, encoded: str) -> None:
         """Hide the signature of the attempt that is being made, as it is and as it is sent."""
-        self._secrets = (self._key, encoded, unquote(encoded))
+        self._signatures.extend((encoded, unquote(encoded)))
         self._pieces = None
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return (self._key, *self._signatures)
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""

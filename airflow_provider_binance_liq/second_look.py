@@ -25,6 +25,7 @@ from airflow_provider_binance_liq.landing import (
     find_manifest,
     finish,
     has_pending,
+    is_there,
     standing,
 )
 from airflow_provider_binance_liq.spool import Spool
@@ -57,6 +58,13 @@ class SecondLook:
     same_bytes: bool = False
     #: why it could not be compared with what stood there; empty where it was, or nothing did
     uncompared: str = ""
+
+    @property
+    def repeats_proven_rows(self) -> bool:
+        """Tell whether this is the set of rows that the earlier look proved, though some have changed."""
+        if self.earlier is None or self.uncompared or not self.earlier.proof.complete:
+            return False
+        return self.differences is None or not self.differences.added["count"]
 
     @property
     def is_union_of_unproven(self) -> bool:
@@ -117,6 +125,8 @@ def look_again(
         return SecondLook(earlier, same_bytes=True)
     path, reason = _fetch_any_form(earlier, place, spool.path)
     if path is None:
+        if draft.rows < earlier.object.rows:
+            raise RowsMissing(_say_fewer(draft, earlier, reason))
         log.warning("The look of %s does not count, and is replaced: %s", earlier.extracted_at, reason)
         return SecondLook(earlier, uncompared=reason)
     try:
@@ -177,7 +187,8 @@ def _fetch(manifest: Manifest, place: Place, directory: Path) -> tuple[Path | No
     except InconsistentManifest as error:
         return None, str(error)
     except StorageError as error:
-        if not isinstance(error.__cause__, FileNotFoundError):
+        # Stores have answered "not there" for what is there: it is looked for once more.
+        if not isinstance(error.__cause__, FileNotFoundError) or is_there(beside):
             raise
         return None, f"its object is not at {beside}"
 
@@ -205,6 +216,14 @@ def _compare(
         kept = sum(spool.keep(rows) for rows in _batches(path, endpoint))
     differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict())
     return SecondLook(earlier, differences, kept, merged)
+
+
+def _say_fewer(draft: Draft, earlier: Manifest, reason: str) -> str:
+    return (
+        f"the extraction of {earlier.extracted_at} had {earlier.object.rows} rows, and this one has "
+        f"{draft.rows}; which are missing cannot be told, because {reason}. Nothing was written. Bring the "
+        "earlier object back from a backup; if it is gone for good, remove its manifest and run again"
+    )
 
 
 def _say_missing(found: Differences, earlier: Manifest) -> str:

@@ -148,8 +148,8 @@ def test_a_filtered_look_is_compared_with_its_own_kind(look):
 def test_an_object_that_its_manifest_does_not_describe_is_repaired_and_not_compared_with(look, caplog):
     first = look([row(1), row(2)])
     open_destination(first.object.uri).write_bytes(b"half of")
-    second = look([row(2)])
-    assert ids(second) == [2]
+    second = look([row(2), row(3)])
+    assert ids(second) == [2, 3]
     assert second.differences is None
     assert "does not count" in caplog.text
 
@@ -157,7 +157,28 @@ def test_an_object_that_its_manifest_does_not_describe_is_repaired_and_not_compa
 def test_a_manifest_whose_object_is_gone_is_repaired(look):
     first = look([row(1), row(2)])
     open_destination(first.object.uri).unlink()
-    assert ids(look([row(2)])) == [2]
+    assert ids(look([row(2), row(3)])) == [2, 3]
+
+
+@pytest.mark.parametrize("missing_rows", ["fail", "keep"])
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"half of")])
+def test_what_cannot_be_compared_with_is_not_replaced_by_fewer_rows(look, tmp_path, harm, missing_rows):
+    first = look([row(1), row(2)])
+    harm(open_destination(first.object.uri))
+    stood = manifest_path(tmp_path).read_bytes()
+    with pytest.raises(RowsMissing, match="had 2 rows, and this one has 1; which are missing cannot be told"):
+        look([row(2)], missing_rows=missing_rows)
+    assert manifest_path(tmp_path).read_bytes() == stood
+
+
+def test_a_proof_of_the_same_rows_stands_where_only_their_content_changed(look):
+    look([row(1), row(2)])
+    weaker = {"retention_days": 1, "beyond_retention": "extract"}
+    second = look([row(1, price="1.11"), row(2)], **weaker)
+    assert second.proof.complete
+    assert second.differences.changed["count"] == 1
+    third = look([row(1, price="1.11"), row(2), row(3)], **weaker)
+    assert third.proof.incomplete_reasons == ("within_retention",)
 
 
 def test_an_earlier_object_that_cannot_be_read_is_not_taken_for_one_that_is_not_there(look, tmp_path):
@@ -264,8 +285,8 @@ def test_rows_that_lie_there_in_another_compression_are_not_lost(look, tmp_path,
 def test_an_earlier_object_that_cannot_be_compared_with_is_told_of_in_the_proof(look, harm):
     first = look([row(1), row(2)])
     harm(open_destination(first.object.uri))
-    second = look([row(2)])
-    assert ids(second) == [2]
+    second = look([row(2), row(3)])
+    assert ids(second) == [2, 3]
     (said,) = second.proof.caveats
     assert said.startswith("an earlier extraction of this window could not be compared with: ")
 

@@ -139,10 +139,11 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             ),
             Premise(
                 "symbols_listed",
-                "Every symbol with rows is in `exchangeInfo`, or in another row of the window.",
+                "Where symbols are asked for apart: every symbol with rows is listed by `exchangeInfo`, or "
+                "was seen, and its rows are answered, also where it is not listed any more.",
                 "Nothing is documented on symbols that are not listed any more.",
                 BY_TIME,
-                "Rows of a symbol that is not listed any more, in a millisecond that fills a page.",
+                "Rows of a symbol that is not listed any more, or refused although it is listed.",
                 "Compare with the symbols of earlier extractions.",
             ),
             Premise(

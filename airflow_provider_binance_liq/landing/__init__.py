@@ -26,7 +26,7 @@ from airflow_provider_binance_liq.landing.reading import (
     read_manifest,
     standing,
 )
-from airflow_provider_binance_liq.landing.storage import open_destination
+from airflow_provider_binance_liq.landing.storage import is_there, open_destination
 
 __all__ = [
     "Draft",
@@ -42,6 +42,7 @@ __all__ = [
     "find_manifest",
     "finish",
     "has_pending",
+    "is_there",
     "locate",
     "open_destination",
     "place",

@@ -34,6 +34,7 @@ from airflow_provider_binance_liq.landing.storage import (
     put,
     read_if_there,
     see_stored,
+    sha256_of,
     stored_sha256,
     storing,
 )
@@ -197,6 +198,7 @@ def _describe(manifest: Manifest, place: Place, directory: Path, note: bytes | N
     local = directory / "manifest.json"
     local.write_text(manifest.to_json(), encoding="utf-8")
     put(local, place.manifest)
+    see_stored(place.manifest, sha256_of(local))
     try:
         see_stored(place.object, manifest.object.sha256)
     except StorageError:

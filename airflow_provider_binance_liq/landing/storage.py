@@ -198,3 +198,12 @@ def _describe(verb: str, what: Any, error: Exception) -> str:
         f"{said} Nothing half-written is visible; once the destination can be reached and written to, "
         "running again repairs it"
     )
+
+
+def is_there(path: ObjectStoragePath) -> bool:
+    """Tell whether something lies at `path`.
+
+    :raises StorageError: it cannot be told.
+    """
+    with storing("look for", path):
+        return bool(path.exists())

@@ -7,7 +7,7 @@ and a backfill over the same interval write the same key and the same bytes.
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
 from airflow.sdk import Asset
@@ -343,7 +343,9 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             return None
         try:
             text = open_destination(self.probe_report).read_bytes()
-            return read_report(text, account=account.label)
+            return read_report(
+                text, account=account.label, hosts=account.settings.origins, now=datetime.now(UTC)
+            )
         except OSError as error:
             message = f"probe_report {self.probe_report!r} cannot be read: {type(error).__name__}"
             raise StorageError(message) from error

@@ -38,7 +38,6 @@ def begin_with(report: ProbeReport | None, endpoint: Endpoint) -> Experience:
     first = [kind for kind, stage in stages.items() if stage == "before_limit"]
     return Experience(
         side="backward" if learnt.cut_side == "newest" else "forward" if learnt.cut_side else None,
-        filtered_by=learnt.filtered_by,
         equal_bounds=False if learnt.equal_bounds in ("refused", "empty") else None,
         filters_first=set(first),
         filters_probed=frozenset(first),

@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Refuted, check_rows, widened
-from airflow_provider_binance_liq.core.paging.blocks import unseen
+from airflow_provider_binance_liq.core.paging.blocks import (
+    halves_to_confirm,
+    likely_side,
+    sides,
+    sorted_by,
+    unseen,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -90,16 +96,18 @@ class Asker:
         return count >= self.endpoint.page_size or overlooked
 
     def tell_filter(self, rows: Sequence[Row]) -> Step:
-        """Ask at the update of one known row, after its creation: it answers only if filtered by that."""
+        """Ask at the update of one known row, then at its creation: where it is answered, that filters.
+
+        That it is not answered tells nothing: it may have been updated meanwhile.
+        """
         row = max(rows, key=lambda row: row.updated_ms - row.created_ms)
-        if self.experience.filtered_by or row.updated_ms - row.created_ms <= MARGIN_MS:
+        if row.updated_ms - row.created_ms <= MARGIN_MS:
             return
-        # So short a span that any exchange takes it, and it cannot be full of others.
-        first_ms, last_ms = row.updated_ms - MARGIN_MS, row.updated_ms + MARGIN_MS
-        found = yield from self.send(replace(self.ask, first_ms=first_ms, last_ms=last_ms), exactly=True)
-        if self.experience.filtered_by is None and not self.is_full(found):
-            there = any(one.key == row.key for one in found.rows)
-            self.experience.filtered_by = "updated" if there else "created"
+        for at_ms in (row.updated_ms, row.created_ms):
+            if self.experience.filtered_by is None:
+                # So short a span that any exchange takes it.
+                first_ms, last_ms = max(at_ms - MARGIN_MS, 0), at_ms + MARGIN_MS
+                yield from self.send(replace(self.ask, first_ms=first_ms, last_ms=last_ms), exactly=True)
 
     def hold_nothing_new(self, parts: Sequence[Ask], page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
         """Ask for parts of what `page` holds; whether they hold nothing else, and are short."""
@@ -108,3 +116,16 @@ class Asker:
             if unseen(answer.rows, page.rows) or self.is_full(answer):
                 return False
         return True
+
+    def test_block(self, ask: Ask, page: Page) -> Step:
+        """Prove the first block by short pages if its order fits neither instant.
+
+        Rows cut by something else, such as their order id, would be scattered and not a block.
+        """
+        if sorted_by(page.rows):
+            return
+        parts = halves_to_confirm(ask, page)
+        for side in sides(self.experience.side or likely_side(ask, page)):
+            if (yield from self.hold_nothing_new(parts[side], page)):
+                return
+        raise Refuted

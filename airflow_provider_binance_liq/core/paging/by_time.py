@@ -29,7 +29,6 @@ from airflow_provider_binance_liq.core.paging.asker import Asker
 from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Refuted, pieces, shorter, starts
 from airflow_provider_binance_liq.core.paging.blocks import (
     Block,
-    halves_to_confirm,
     lacks_known,
     likely_side,
     sides,
@@ -95,6 +94,8 @@ class TimeWalk(Asker):
         self.careful = typed is not None or experience.careful
         self.walked = False
         self.split = False
+        #: what is still to be proven
+        self._pieces: list[Ask] = []
         #: filters that the proof relies on
         self.filters_used: set[Filter] = set(ask.filters)
         #: full milliseconds that were split by type alone, and whether they are asked exactly
@@ -132,9 +133,10 @@ class TimeWalk(Asker):
         evidence.needed |= {"filter_before_limit", "limit_honoured", "span_refused"}
         if not self.filters_used <= self.experience.filters_first:
             evidence.suspected.add("filter_before_limit")
-        elif self.filters_used:
-            probed = self.filters_used & self.experience.filters_probed
-            (evidence.probed if probed else evidence.observed).add("filter_before_limit")
+        elif self.filters_used & self.experience.filters_probed:
+            evidence.probed.add("filter_before_limit")
+        if "symbol" in self.filters_used:
+            evidence.needed.add("symbols_listed")
         if self.walked and not self.careful:
             evidence.needed |= {"cut_by_filtered_instant", "update_after_time"}
         proof = CAREFUL_PROOF if self.careful and self.walked else PROOF
@@ -143,19 +145,25 @@ class TimeWalk(Asker):
     # Any interval.
 
     def _prove(self, ask: Ask) -> Step:
-        """Prove the interval of `ask`, in parts where the exchange refuses its span."""
+        """Prove the interval of `ask`, and every piece that it turns out to need."""
+        self._pieces = [ask]
+        while self._pieces:
+            yield from self._prove_piece(self._pieces.pop())
+
+    def _prove_piece(self, ask: Ask) -> Step:
+        """Prove one interval, in parts where the exchange refuses its span."""
         longest_ms = self.experience.longest_ms
         if longest_ms is not None and (ask.last_ms - ask.first_ms) + 2 * MARGIN_MS > longest_ms:
             cuts = starts(ask, longest_ms) - {ask.first_ms}
             if cuts:
-                yield from self._prove_pieces(ask, cuts)
+                self._prove_later(ask, cuts)
                 return
         sent = self._sent(ask)
         try:
             page = yield from self.send(ask)
         except SpanRefused as refusal:
             self.experience.longest_ms = shorter(sent, refusal)
-            yield from self._prove(ask)
+            self._pieces.append(ask)
             return
         if self.is_full(page) and self._sent(ask) != sent:
             # Its bounds turned out to be inclusive: rows of the milliseconds beside it need not fill it.
@@ -172,10 +180,12 @@ class TimeWalk(Asker):
         if self.typed and page.rows and ask.auto_close_type is None:
             yield from self.send(replace(ask, auto_close_type=self.typed), exactly=exactly)
 
-    def _prove_pieces(self, ask: Ask, cuts: Iterable[int]) -> Step:
-        """Prove the adjacent pieces of `ask` that begin at its start and at each of `cuts`."""
-        for piece in pieces(ask, cuts):
-            yield from self._prove(piece)
+    def _prove_later(self, ask: Ask, cuts: Iterable[int]) -> None:
+        """Note the adjacent pieces of `ask` that begin at its start and at each of `cuts`, the first on top.
+
+        On a list, because a careful walk cuts a window of many rows thousands of times.
+        """
+        self._pieces += reversed(pieces(ask, cuts))
 
     # Swift: blocks and remainders.
 
@@ -183,7 +193,7 @@ class TimeWalk(Asker):
         """Prove what lies around the block of `page`, the full answer to `ask`."""
         first, self.walked = not self.walked, True
         if first:
-            yield from self._test_block(ask, page)
+            yield from self.test_block(ask, page)
         order = sides(self.experience.side or likely_side(ask, page))
         slack_rows = _FIRST_SLACK_ROWS if first else _SLACK_ROWS
         beside = yield from self._beside(ask, page, order, slack_rows)
@@ -244,19 +254,6 @@ class TimeWalk(Asker):
         if any(block.is_passed(remainder.side, row, counting) for row in fresh):
             experience.side = remainder.side
 
-    def _test_block(self, ask: Ask, page: Page) -> Step:
-        """Prove the first block by short pages if its order fits neither instant.
-
-        Rows cut by something else, such as their order id, would be scattered and not a block.
-        """
-        if sorted_by(page.rows):
-            return
-        parts = halves_to_confirm(ask, page)
-        for side in sides(self.experience.side or likely_side(ask, page)):
-            if (yield from self.hold_nothing_new(parts[side], page)):
-                return
-        raise Refuted
-
     def _beyond(
         self, side: Side, ask: Ask, page: Page, slack_rows: int
     ) -> Generator[Ask | AskSymbols, Answer, Ask | None]:
@@ -296,4 +293,4 @@ class TimeWalk(Asker):
         halves = not self.is_full(page) and instants[0] < middle < instants[-1]
         cuts = {middle} if halves else {instants[0], middle, end}
         inside = {cut for cut in cuts if ask.first_ms < cut <= ask.last_ms}
-        yield from self._prove_pieces(ask, inside or {(ask.first_ms + ask.last_ms + 1) // 2})
+        self._prove_later(ask, inside or {(ask.first_ms + ask.last_ms + 1) // 2})

@@ -19,6 +19,7 @@ from airflow_provider_binance_liq.exceptions import RequestRejected, SaturatedIn
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, Experience, Filter, Step
     from airflow_provider_binance_liq.core.rows import Key, Page
 
@@ -29,6 +30,7 @@ INVALID_SYMBOL: Final = -1121
 class Walk(Protocol):
     """What a split needs of the walk that it is part of."""
 
+    endpoint: Endpoint
     experience: Experience
     symbols_seen: set[str]
     #: filters that the proof relies on
@@ -97,6 +99,10 @@ class InstantSplit:
             return
         if ask.symbol is None:
             yield from self.split_symbols(ask)
+            return
+        if len(page.rows) < self.walk.endpoint.page_size:
+            # As many as come without a limit, and no page has shown yet that `limit` is honoured.
+            self.walk.experience.evidence.suspected.add("limit_honoured")
             return
         message = (
             f"{ask} holds {len(page.rows)} rows, as many as one request returns, and cannot be split: there "
