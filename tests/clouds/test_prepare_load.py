@@ -48,6 +48,26 @@ def test_an_object_that_is_not_what_its_manifest_says_is_refused_and_nothing_is_
     assert written(lake) == []
 
 
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_what_was_extracted_again_since_is_loaded_instead(lake, compression):
+    spot = lakehouse.Spot(lakehouse.Lake(lake.directory))
+    given = spot.extract([row(1)], "2026-11-11T00:00:00Z")
+    now = spot.extract([row(1), row(2)], "2026-11-11T01:00:00Z", compression)
+    load = prepared(lake, given)
+    assert (load["windows"], load["rows"]) == (1, 2)
+    assert now.object.sha256 in written(lake)[0].read_text()
+    assert prepared(lake, given, now)["windows"] == 1
+
+
+def test_an_object_that_changed_and_no_newer_manifest_vouches_for_is_refused(lake):
+    spot = lakehouse.Spot(lakehouse.Lake(lake.directory))
+    given = spot.extract([row(1)], "2026-11-11T00:00:00Z")
+    spot.extract([row(2)], "2026-11-11T01:00:00Z", day=11)
+    with pytest.raises(InconsistentManifest):
+        prepared(lake, given)
+    assert written(lake) == []
+
+
 def test_an_object_somewhere_else_is_refused(lake, tmp_path):
     elsewhere = DiskLake(tmp_path / "lake of others").lay([row(1)])
     with pytest.raises(InvalidRequest, match="is not below the destination"):

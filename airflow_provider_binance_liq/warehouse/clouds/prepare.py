@@ -23,6 +23,7 @@ from airflow_provider_binance_liq.warehouse.clouds.clickhouse import ClickHouse
 from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
 from airflow_provider_binance_liq.warehouse.clouds.snowflake import Snowflake
 from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, Warehouse
+from airflow_provider_binance_liq.warehouse.load import ObjectSource, fetch_current
 from airflow_provider_binance_liq.warehouse.manifests import collect
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
@@ -65,17 +66,22 @@ def prepare(
 ) -> dict[str, Any] | None:
     """Check every object, write the manifests down, and return the steps of the load; None without manifests.
 
+    Where a window was extracted again since, so that its object is not what the given manifest says, the
+    manifest that stands beside it now is loaded instead.
+
     :param run: keeps the tables of loads apart, which may prepare the same manifests at the same time.
     :raises InconsistentManifest: an object is not what its manifest says; nothing was written.
     :raises InvalidRequest: the warehouse cannot read what lies there.
     :raises StorageError: the destination could not be read or written.
     """
-    warehouse.check_via(via)
     loadables = _one_each(collect(given))
     if not loadables:
         return None
+    warehouse.check_via(via)
+    for one in loadables:
+        _source(one, destination, warehouse)
+    loadables = _hold_against_manifests(loadables, destination, fetch)
     sources = [_source(one, destination, warehouse) for one in loadables]
-    _hold_against_manifests(loadables, destination, fetch)
     lines = _lines(loadables, sources, (now or _now)())
     name = _name(run, lines)
     key = f"{LOADS}/{name}.jsonl"
@@ -125,16 +131,15 @@ def _url(uri: str) -> str:
     return _CONNECTION.sub(r"\1", uri)
 
 
-def _hold_against_manifests(loadables: Iterable[Loadable], destination: str, fetch: Fetch | None) -> None:
-    """Fetch each object, which checks it, and forget it again."""
-    from airflow_provider_binance_liq.landing import fetch_object, locate
-
+def _hold_against_manifests(
+    loadables: Iterable[Loadable], destination: str, fetch: Fetch | None
+) -> list[Loadable]:
+    """Fetch each object, which checks it, and forget it again; return what is there now."""
+    source, current = ObjectSource(destination, fetch), []
     for one in loadables:
         with tempfile.TemporaryDirectory(prefix="binance-liq-check-") as directory:
-            if fetch:
-                fetch(one.manifest, Path(directory))
-            else:
-                fetch_object(one.manifest, Path(directory), at=locate(one.manifest, destination))
+            current.append(fetch_current(one, source, Path(directory))[0])
+    return _one_each(current)
 
 
 def _lines(loadables: Sequence[Loadable], sources: Sequence[Source], loaded_at: datetime) -> str:
