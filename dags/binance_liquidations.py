@@ -20,7 +20,7 @@ paused.
 | `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
 | `endpoints` | those of the connections that name none of their own | all of a classic account |
 | `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | under `AIRFLOW_HOME` |
-| `database` | path of the DuckDB file, or `md:<database>` | with a local `destination`, under `AIRFLOW_HOME` |
+| `database` | path of the DuckDB file, or `md:<database>` | for a local lake, under `AIRFLOW_HOME` |
 | `postgres_conn_id` | connection to a PostgreSQL database, to load into it instead of DuckDB | none |
 | `schema` | schema of the tables in PostgreSQL, which has to be there | as the search path says |
 | `compression` | `gzip` or null | null |

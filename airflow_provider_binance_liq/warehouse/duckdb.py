@@ -215,8 +215,8 @@ class DuckDB:
     def _busy(self, busy: InTheWay) -> WarehouseBusy:
         return WarehouseBusy(
             f"{shown(self.database)} was in use by others for {self.patience.wait_s:g} s ({busy}); DuckDB "
-            "takes one writer at a time, and none while another program holds the file open. Nothing was merged; a "
-            "retry tries again"
+            "takes one writer at a time, and none while another program holds the file open. Nothing was "
+            "merged; a retry tries again"
         )
 
     @contextmanager

@@ -36,6 +36,7 @@ from airflow_provider_binance_liq.exceptions import (
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.load import Summary, load
 from airflow_provider_binance_liq.warehouse.manifests import Known, Loadable, WindowKey
+from airflow_provider_binance_liq.warehouse.postgres_indexes import missing_indexes
 from airflow_provider_binance_liq.warehouse.tables import (
     DECIMAL_PRECISION,
     DECIMAL_SCALE,
@@ -391,7 +392,7 @@ class _PostgresSession:
 
     def _lacks(self, table: Table) -> bool:
         found = self._columns(table)
-        return not found or bool(sql.absent(table, found))
+        return not found or bool(sql.absent(table, found) or missing_indexes(table, self._rows))
 
     def _complete(self, table: Table) -> None:
         """Create a table, or add to one of the release before what it lacks; others may just have done so."""
@@ -400,7 +401,7 @@ class _PostgresSession:
         found = self._columns(table)
         if differing := sql.difference(table, DIALECT, found):
             raise self._refusal(differing)
-        for statement in sql.add_columns(table, DIALECT, found):
+        for statement in (*sql.add_columns(table, DIALECT, found), *missing_indexes(table, self._rows)):
             self._wait(statement)
 
     def hold_tables(self) -> None:

@@ -122,8 +122,8 @@ def _see_lasting(merged: Mapping[str, Any]) -> None:
     if "://" in destination and not destination.startswith("file://"):
         message = (
             f"destination is {hide_parameters(destination)!r}, which workers share, and no warehouse is "
-            "named: the rows would go into a DuckDB file of whichever worker loads them, and be gone with it. Name "
-            "one: postgres_conn_id, or database as md:<database> or as a path on a disk that workers share"
+            "named: rows would go into a DuckDB file of the worker that loads them, and be gone with it. "
+            "Name one: postgres_conn_id, or database as md:<database> or a path on a disk that workers share"
         )
         raise InvalidRequest(message)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.core.windows import epoch_ms
-from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
+from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError, WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
 from airflow_provider_binance_liq.warehouse.clouds.clickhouse import ClickHouse
 from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
@@ -25,6 +25,7 @@ from airflow_provider_binance_liq.warehouse.clouds.snowflake import Snowflake
 from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, Warehouse
 from airflow_provider_binance_liq.warehouse.load import ObjectSource, fetch_current
 from airflow_provider_binance_liq.warehouse.manifests import collect
+from airflow_provider_binance_liq.warehouse.sql import repeated_field
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
@@ -138,8 +139,29 @@ def _hold_against_manifests(
     source, current = ObjectSource(destination, fetch), []
     for one in loadables:
         with tempfile.TemporaryDirectory(prefix="binance-liq-check-") as directory:
-            current.append(fetch_current(one, source, Path(directory))[0])
+            found, path = fetch_current(one, source, Path(directory))
+            _see_no_repeated_field(path, found)
+            current.append(found)
     return _one_each(current)
+
+
+def _see_no_repeated_field(path: Path, one: Loadable) -> None:
+    """Refuse a row that has a field twice: some warehouses take the first, others the last."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if name := _repeated_field(line):
+                raise WarehouseError(repeated_field(one.manifest.object.uri, name, line.rstrip("\n")))
+
+
+def _repeated_field(line: str) -> str | None:
+    try:
+        row = json.loads(line, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return None  # refused by the warehouse
+    names = [member[0] for member in row] if isinstance(row, tuple) else []
+    if len(set(names)) == len(names):
+        return None
+    return next(name for place, name in enumerate(names) if name in names[:place])
 
 
 def _lines(loadables: Sequence[Loadable], sources: Sequence[Source], loaded_at: datetime) -> str:
