@@ -45,8 +45,8 @@ def test_an_index_of_somebody_else_that_begins_with_the_same_columns_does(postgr
     postgres.load(lake.lay([row(1)]))
     drop(postgres)
     postgres.query(f"CREATE INDEX theirs ON {TABLE} (updated_at, symbol)")
-    postgres.query(f"CREATE INDEX partly ON {TABLE} (account, endpoint, object_sha256) WHERE order_id > 5")
-    postgres.query(f"CREATE INDEX other ON {TABLE} (account, object_sha256, endpoint)")
+    postgres.query(f"CREATE INDEX partly ON {TABLE} (object_sha256, account, endpoint) WHERE order_id > 5")
+    postgres.query(f"CREATE INDEX other ON {TABLE} (account, endpoint, object_sha256)")
     postgres.load(lake.lay([row(2)], day=11))
     made = {name for (name,) in postgres.query(NAMED)} - {"theirs", "partly", "other"}
     assert made == {"binance_liquidations_pkey", "binance_liquidations_object"}
@@ -78,6 +78,16 @@ def test_who_writes_to_the_table_is_waited_for_and_not_for_ever(postgres, lake, 
         writer.rollback()
     assert postgres.load(lake.lay([row(2)], day=11)).inserted == 1
     assert postgres.query(NAMED) == WANTED
+
+
+def test_a_load_into_a_table_without_statistics_looks_rows_up_by_their_key_alone(postgres, lake, row):
+    for day in range(1, 4):
+        postgres.load(lake.lay([row(day * 10_000 + number) for number in range(10_000)], day=day))
+    postgres.load(lake.lay([row(number) for number in range(100)]))
+    read = (
+        "SELECT coalesce(sum(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes WHERE indexrelname = ANY(%s)"
+    )
+    assert postgres.query(read, list(INDEXES[TABLE])) == [(0,)]
 
 
 ASKED = {
