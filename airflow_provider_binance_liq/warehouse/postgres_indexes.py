@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     Rows = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
-#: table → name → columns: the rows that an object told last, which a load counts; the rows of a day. None begins
-#: with a column of the key: without statistics, a MERGE would take it for as good as the key's own, and compare
-#: each row with every other of its account.
+#: table → name → columns: the rows that an object told last, which a load counts; the rows of a day. None
+#: begins with a column of the key: without statistics, a MERGE would take it for as good as the key's own,
+#: and compare each row with every other of its account.
 INDEXES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     LIQUIDATIONS.name: {
         f"{LIQUIDATIONS.name}_object": ("object_sha256", "account", "endpoint"),

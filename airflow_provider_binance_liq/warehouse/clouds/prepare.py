@@ -158,7 +158,7 @@ def _repeated_field(line: str) -> str | None:
         row = json.loads(line, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return None  # refused by the warehouse
-    names = [member[0] for member in row] if isinstance(row, tuple) else []
+    names: list[str] = [member[0] for member in row] if isinstance(row, tuple) else []
     if len(set(names)) == len(names):
         return None
     return next(name for place, name in enumerate(names) if name in names[:place])
