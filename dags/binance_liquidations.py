@@ -20,7 +20,7 @@ paused.
 | `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
 | `endpoints` | those of the connections that name none of their own | all of a classic account |
 | `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | under `AIRFLOW_HOME` |
-| `database` | path of the DuckDB file, or `md:<database>` | under `AIRFLOW_HOME` |
+| `database` | path of the DuckDB file, or `md:<database>` | for a local lake, under `AIRFLOW_HOME` |
 | `postgres_conn_id` | connection to a PostgreSQL database, to load into it instead of DuckDB | none |
 | `schema` | schema of the tables in PostgreSQL, which has to be there | as the search path says |
 | `compression` | `gzip` or null | null |
@@ -119,11 +119,11 @@ log = logging.getLogger(__name__)
 
 # With multiple outputs, a task that takes one of them gets None where it is absent.
 @task(retries=0, multiple_outputs=True)
-def settings(*, again: bool, params: Any = None) -> dict[str, Any]:
+def settings(*, again: bool, loads: bool = True, params: Any = None) -> dict[str, Any]:
     """Read the Variable and the parameters, when the run starts."""
     try:
         variable = Variable.get(VARIABLE, default=None, deserialize_json=True)
-        found = read_settings(variable, params)
+        found = read_settings(variable, params, loads=loads)
     except (InvalidRequest, ValueError) as error:
         message = f"the Variable {VARIABLE!r} or the run's parameters: {error}"
         raise AirflowFailException(message) from error
@@ -265,7 +265,7 @@ def liquidations(dag_id: str, *, again: bool) -> DAG:
 def extraction(dag_id: str) -> DAG:
     """Build the DAG that extracts and announces."""
     with dag_of(dag_id, DAILY, PARAMS, max_active_runs=4) as dag:
-        extract(plan(settings(again=False)["connections"]), announced=True)
+        extract(plan(settings(again=False, loads=False)["connections"]), announced=True)
     return dag
 
 

@@ -17,9 +17,20 @@ _PARAMETER: Final = re.compile(
     r"\s*=\s*[^&;#\s]",
     re.IGNORECASE,
 )
+#: the same within a sentence, with what leads to the value, and the value up to what may follow it
+_SECRET_VALUE: Final = re.compile(
+    r"([\w.-]*(?:token|passwd|password|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*\s*=\s*)"
+    r"[^&;#\s'\"]+",
+    re.IGNORECASE,
+)
 #: a host with its port, in small letters as hosts are written and access keys are not
 _HOST_PORT: Final = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _SHORT_PARAMETER: Final = re.compile(r"[?&;](?:sig|key|pass|auth)=[^&;#\s]", re.IGNORECASE)
+
+
+def hide_parameters(text: str) -> str:
+    """Mask the values of parameters whose names say that they are secret, wherever `text` repeats them."""
+    return _SECRET_VALUE.sub(r"\1***", text)
 
 
 def has_credentials(url: str) -> bool:

@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import (
     InconsistentManifest,
     StorageError,
@@ -136,6 +137,12 @@ CREATE OR REPLACE TEMP MACRO has_fraction(line) AS regexp_matches(line, '[:,\[]\
 """.replace("$SCALE", str(DECIMAL_SCALE)).replace("$DECIMAL", _DECIMAL)
 
 _STAGED_OBJECTS: Final = "told_objects"
+_REPEATED_FIELD: Final = (
+    "SELECT object_sha256, raw,\n"
+    "    list_filter(fields, lambda name, place: list_position(fields, name) < place)[1]\n"
+    f"FROM (SELECT object_sha256, raw, json_keys(raw) AS fields FROM {sql.TOLD})\n"
+    "WHERE list_unique(fields) < len(fields) LIMIT 1"
+)
 #: DuckDB's MERGE takes three times as long to insert a row as its INSERT does
 _INSERT_NEW_ROWS: Final = (
     f"INSERT INTO {LIQUIDATIONS.name} BY NAME SELECT {', '.join(LIQUIDATIONS.names)}\n"
@@ -186,7 +193,8 @@ class DuckDB:
 
     def __post_init__(self) -> None:
         if not self.database.strip() or self.database.startswith(":memory:"):
-            message = f"a database {self.database!r} would be gone after the task; give a path or an md: URL"
+            named = hide_parameters(self.database)
+            message = f"a database {named!r} would be gone after the task; give a path or an md: URL"
             raise WarehouseError(message)
 
     def run(self, work: Callable[[Session], T]) -> T:
@@ -200,15 +208,15 @@ class DuckDB:
                 return work(session)
 
         try:
-            return self.patience.outwait(once, self.database)
+            return self.patience.outwait(once, shown(self.database))
         except InTheWay as busy:
             raise self._busy(busy) from busy.__cause__
 
     def _busy(self, busy: InTheWay) -> WarehouseBusy:
         return WarehouseBusy(
-            f"{self.database} was in use by others for {self.patience.wait_s:g} s ({busy}); DuckDB takes one "
-            "writer at a time, and none while another program holds the file open. Nothing was merged; a "
-            "retry tries again"
+            f"{shown(self.database)} was in use by others for {self.patience.wait_s:g} s ({busy}); DuckDB "
+            "takes one writer at a time, and none while another program holds the file open. Nothing was "
+            "merged; a retry tries again"
         )
 
     @contextmanager
@@ -224,11 +232,22 @@ class DuckDB:
             yield DuckDBSession(connection)
             connection.commit()
         except duckdb.Error as error:
-            raise translate(error, self.database) from error
+            raise translate(error, self.database) from _hiding(error)
         finally:
             if connection is not None:
                 # Closing rolls back what was not committed.
                 connection.close()
+
+
+def shown(database: str) -> str:
+    """Name a database without what its URL is given along: a token among it is nobody's to read."""
+    return database.partition("?")[0] if database.startswith(_MOTHERDUCK) else database
+
+
+def _hiding(error: Exception) -> Exception:
+    """Return an error as a log may repeat it."""
+    text = hide_parameters(str(error))
+    return error if text == str(error) else type(error)(text)
 
 
 def _make_room(path: Path) -> None:
@@ -243,7 +262,8 @@ def translate(error: Exception, database: str) -> Exception:
     """Say what a retry should do about an error of DuckDB's."""
     import duckdb
 
-    text = str(error)
+    text = hide_parameters(str(error))
+    database = shown(database)
     if _is_in_the_way(error, text):
         return InTheWay(text.splitlines()[0])
     unusable = isinstance(error, duckdb.IOException) and "not a valid DuckDB database" not in text
@@ -324,12 +344,21 @@ class DuckDBSession:
             self.connection.execute(
                 _stage_statement(paths), [*([paths] if paths else []), _micros(loaded_at)]
             )
+        self._see_no_repeated_field(holding)
         rows, repeated = *self.counts(f"SELECT count(*) FROM {sql.TOLD}"), *self.counts(sql.count_repeated())
         if rows != sum(one.loadable.manifest.object.rows for one in holding):
             raise InconsistentManifest(self._miscounted(holding))
         if repeated:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {sql.TOLD} AS {sql.newest_of_each()}")
         return rows - repeated
+
+    def _see_no_repeated_field(self, fetched: Sequence[Fetched]) -> None:
+        """Refuse a row that has a field twice, of which DuckDB takes the first and others the last."""
+        found = self.connection.execute(_REPEATED_FIELD).fetchone()
+        if found:
+            sha256, raw, name = found
+            uris = {one.loadable.manifest.object.sha256: one.loadable.manifest.object.uri for one in fetched}
+            raise WarehouseError(sql.repeated_field(uris[sha256], name, raw))
 
     def _miscounted(self, fetched: Sequence[Fetched]) -> str:
         query = f"SELECT object_sha256, count(*) FROM {sql.TOLD} GROUP BY object_sha256"

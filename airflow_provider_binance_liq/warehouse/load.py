@@ -129,7 +129,7 @@ def load(
         known = engine.run(lambda session: _known(session, loadables))
         there = [one for one in loadables if _has(known, one)]
         fresh = [one for one in loadables if not _has(known, one)]
-        fetched = _fetch_all(fresh, _Source(destination, fetch), Path(directory))
+        fetched = _fetch_all(fresh, ObjectSource(destination, fetch), Path(directory))
         loadables = (*there, *(one.loadable for one in fetched))
         if not fetched and not any(one.outranks(known.get(one.key)) for one in loadables):
             return Summary(windows=len(loadables), windows_skipped=len(loadables))
@@ -140,7 +140,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class _Source:
+class ObjectSource:
     """Where objects may be read."""
 
     def __init__(self, destination: str | None, fetch: Fetch | None) -> None:
@@ -162,18 +162,19 @@ class _Source:
         return locate(manifest, self._destination)
 
 
-def _fetch_all(fresh: Iterable[Loadable], source: _Source, directory: Path) -> list[Fetched]:
+def _fetch_all(fresh: Iterable[Loadable], source: ObjectSource, directory: Path) -> list[Fetched]:
     """Fetch the objects, each once; where one was replaced since its manifest was given, what replaced it."""
     fetched: dict[str, Fetched] = {}
     for given in fresh:
         if given.manifest.to_json() in fetched:
             continue
-        current, path = _fetch_current(given, source, directory)
+        current, path = fetch_current(given, source, directory)
         fetched.setdefault(current.manifest.to_json(), Fetched(current, path))
     return list(fetched.values())
 
 
-def _fetch_current(given: Loadable, source: _Source, directory: Path) -> tuple[Loadable, Path]:
+def fetch_current(given: Loadable, source: ObjectSource, directory: Path) -> tuple[Loadable, Path]:
+    """Fetch an object; where it was replaced since, what replaced it, with the manifest of that."""
     try:
         return given, source.fetch(given.manifest, directory)
     except (InconsistentManifest, StorageError) as error:
@@ -192,7 +193,7 @@ def _fetch_current(given: Loadable, source: _Source, directory: Path) -> tuple[L
     return newer, source.fetch(newer.manifest, directory)
 
 
-def _replacing(given: Loadable, source: _Source) -> Loadable | None:
+def _replacing(given: Loadable, source: ObjectSource) -> Loadable | None:
     """Return the manifest that stands where `given` stood, if it is of the same window, and newer.
 
     The window may have been extracted again between the extraction that returned `given` and its load.

@@ -239,6 +239,18 @@ FROM parts
 WHERE stretch_end > stretch_start
 ORDER BY {_SERIES}, stretch_start"""
 
+# An order id is one order of one account within its endpoint and symbol, so two labels are of one account.
+_RELABELLED: Final = f"""\
+SELECT one.endpoint, one.account, other.account AS also_account,
+    count(*) AS orders,
+    min(one.updated_at) AS first_updated_at, max(one.updated_at) AS last_updated_at
+FROM {LIQUIDATIONS.name} AS one JOIN {LIQUIDATIONS.name} AS other
+    ON other.endpoint = one.endpoint AND other.symbol = one.symbol AND other.order_id = one.order_id
+    AND other.updated_at = one.updated_at AND other.created_at IS NOT DISTINCT FROM one.created_at
+    AND other.account > one.account
+GROUP BY one.endpoint, one.account, other.account
+ORDER BY one.endpoint, one.account, other.account"""
+
 QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
     {
         query.name: query
@@ -270,6 +282,14 @@ QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
                 "being complete and of what they rest on, and whether it is for the retention. Where they "
                 "are NULL, a version loaded the window that did not know them yet.",
                 _WINDOW_DOUBTS,
+            ),
+            Query(
+                "relabelled",
+                "Accounts that are there under two labels: how many orders are, with the same endpoint, "
+                "symbol, order id and instants, and from when to when. An account whose label was changed, "
+                "or two connections to one account, are; each such order counts twice in the sums of the "
+                "other queries. It is empty where every label is an account of its own.",
+                _RELABELLED,
             ),
             Query(
                 "window_gaps",

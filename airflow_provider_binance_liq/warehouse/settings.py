@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
+from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 MEMBERS: Final = (
@@ -98,14 +99,19 @@ class Settings:
         ]
 
 
-def read_settings(variable: object, parameters: Mapping[str, Any], home: str | None = None) -> Settings:
+def read_settings(
+    variable: object, parameters: Mapping[str, Any], home: str | None = None, *, loads: bool = False
+) -> Settings:
     """Put the Variable and the parameters of the run together; the parameters outrank it.
 
+    :param loads: whether the run loads what it extracts, so that the warehouse has to be one that lasts.
     :raises InvalidRequest: a member that is unknown or not what it has to be; the message names it.
     """
     given = _mapping("the settings", variable or {}, MEMBERS)
     over = {name: parameters.get(name) for name in MEMBERS if parameters.get(name) not in (None, "", [])}
     merged = _merge({name: value for name, value in given.items() if value is not None}, over)
+    if loads:
+        _see_lasting(merged)
     base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
     return Settings(
         connections=_connections(
@@ -117,6 +123,20 @@ def read_settings(variable: object, parameters: Mapping[str, Any], home: str | N
         beyond_retention=_choice("beyond_retention", merged) or "fail",
         second_look_days=_days("second_look_days", merged.get("second_look_days", 80)),
     )
+
+
+def _see_lasting(merged: Mapping[str, Any]) -> None:
+    """Refuse to load from a store that all workers share into a file that only one of them has."""
+    destination = merged.get("destination")
+    if {"database", "postgres_conn_id"} & set(merged) or not isinstance(destination, str):
+        return
+    if "://" in destination and not destination.startswith("file://"):
+        message = (
+            f"destination is {hide_parameters(destination)!r}, which workers share, and no warehouse is "
+            "named: rows would go into a DuckDB file of the worker that loads them, and be gone with it. "
+            "Name one: postgres_conn_id, or database as md:<database> or a path on a disk that workers share"
+        )
+        raise InvalidRequest(message)
 
 
 def _merge(given: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,9 +251,13 @@ def _database(value: object) -> str:
     )
     if not isinstance(value, str) or not absolute:
         # A relative path would be another file on every worker.
-        message = f"database is {value!r}; it takes an absolute path, or md:<database>"
+        message = f"database is {_shown(value)!r}; it takes an absolute path, or md:<database>"
         raise InvalidRequest(message)
     return value
+
+
+def _shown(value: object) -> object:
+    return hide_parameters(value) if isinstance(value, str) else value
 
 
 def _choice(name: str, merged: Mapping[str, Any]) -> str | None:

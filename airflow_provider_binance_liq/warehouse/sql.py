@@ -214,6 +214,11 @@ def difference(table: Table, dialect: Dialect, found: Mapping[str, str], *, othe
     )
 
 
+def repeated_field(uri: str, name: str, raw: str) -> str:
+    """Say that a row has a field twice, of which readers of JSON take the first or the last as they like."""
+    return f"a row of {uri} has {name} more than once, so nobody can say what it is: {raw[:300]}"
+
+
 def miscounted(read: Iterable[tuple[ManifestObject, int]]) -> str:
     """Say which objects hold another number of rows than their manifests say."""
     differing = [

@@ -4,8 +4,8 @@ Every day, each account's own liquidations of the day before: extracted, proven 
 GCS, and merged in one transaction. `check` fails by name where anything does not fit, before the tables are
 touched.
 
-**What has to be there:** the provider `apache-airflow-providers-google` with gcsfs, a connection to Google
-Cloud that may run jobs, read the destination and write to the dataset, and the dataset.
+**What has to be there:** the provider `apache-airflow-providers-google` 22 or later with gcsfs, a connection
+to Google Cloud that may run jobs, read the destination and write to the dataset, and the dataset.
 
 **What to set:** `LOCATION` in this file, where the dataset is, since its operator takes no template for that.
 And the Airflow Variable `binance_liquidations_to_bigquery`, as JSON:
@@ -35,7 +35,14 @@ with daily(NAME, __doc__):
     settings, load = extract_and_prepare("bigquery", NAME)
     conn_id, project, dataset = (settings.output[name] for name in ("conn_id", "project", "dataset"))
     query = {"useLegacySql": False, "defaultDataset": {"projectId": project, "datasetId": dataset}}
-    run = partial(BigQueryInsertJobOperator, gcp_conn_id=conn_id, project_id=project, location=LOCATION)
+    # Durable, it keeps its job's id when it is cleared: it would submit nothing, and succeed.
+    run = partial(
+        BigQueryInsertJobOperator,
+        gcp_conn_id=conn_id,
+        project_id=project,
+        location=LOCATION,
+        durable=False,
+    )
     stage = run(task_id="stage", configuration={"query": query | {"query": load.output["stage"]}})
     check = run(task_id="check", configuration={"query": query | {"query": load.output["check"]}}, retries=0)
     # Loads wait for one another, whatever number of runs there is.

@@ -29,7 +29,15 @@ def bucket_lake(bucket: str, s3: str, tmp_path: Path) -> BucketLake:
 
 
 @pytest.fixture
-def snowflake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeSnow, DiskLake]]:
+def stage_ends_in() -> str:
+    """Say what the stage's URL ends in; with nothing, a name is put right behind the URL."""
+    return ""
+
+
+@pytest.fixture
+def snowflake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage_ends_in: str
+) -> Iterator[tuple[FakeSnow, DiskLake]]:
     import fakesnow
     from fakesnow import info_schema
 
@@ -41,7 +49,7 @@ def snowflake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
 
         with connector.connect(database="desk", schema="binance") as connection:
             cursor = connection.cursor()
-            cursor.execute(f"CREATE STAGE lake URL = '{lake.destination}/'")
+            cursor.execute(f"CREATE STAGE lake URL = '{lake.destination}{stage_ends_in}'")
             yield FakeSnow(SnowflakeOnDisk(), lake.destination, "lake", cursor=cursor), lake
 
 

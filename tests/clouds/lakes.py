@@ -1,4 +1,4 @@
-"""Objects laid down as an extraction does: with a suffix for gzip, on a disk or on an S3 API."""
+"""Objects laid down as an extraction does: in folders, with a suffix for gzip, on a disk or on an S3 API."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ class DiskLake(lakehouse.Lake):
 
     def lay(self, rows: list[str], **more: Any) -> Manifest:
         manifest = super().lay(rows, **more)
-        name = manifest.object.uri.rpartition("/")[2]
+        laid = manifest.object.uri.rpartition("/")[2]
+        name = f"{manifest.endpoint}/date={manifest.window.start[:10]}/{laid}"
         if manifest.object.compression:
-            shutil.move(self.directory / name, self.directory / f"{name}.gz")
             name += ".gz"
+        (self.directory / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(self.directory / laid, self.directory / name)
         return replace(manifest, object=replace(manifest.object, uri=self.publish(name)))
 
     def publish(self, name: str) -> str:

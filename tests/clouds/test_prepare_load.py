@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from engines import BigQueryOnDisk
 from lakes import DiskLake, lakehouse
 
-from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES, get_warehouse, prepare
 from airflow_provider_binance_liq.warehouse.clouds.settings import read_settings
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
@@ -46,6 +48,38 @@ def test_an_object_that_is_not_what_its_manifest_says_is_refused_and_nothing_is_
     with pytest.raises(InconsistentManifest):
         prepared(lake, lake.lay([row(1)]), lakehouse.tampered(lake.lay([row(2)], day=11)))
     assert written(lake) == []
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_what_was_extracted_again_since_is_loaded_instead(lake, compression):
+    spot = lakehouse.Spot(lakehouse.Lake(lake.directory))
+    given = spot.extract([row(1)], "2026-11-11T00:00:00Z")
+    now = spot.extract([row(1), row(2)], "2026-11-11T01:00:00Z", compression)
+    load = prepared(lake, given)
+    assert (load["windows"], load["rows"]) == (1, 2)
+    assert now.object.sha256 in written(lake)[0].read_text()
+    assert prepared(lake, given, now)["windows"] == 1
+
+
+def test_an_object_that_changed_and_no_newer_manifest_vouches_for_is_refused(lake):
+    spot = lakehouse.Spot(lakehouse.Lake(lake.directory))
+    given = spot.extract([row(1)], "2026-11-11T00:00:00Z")
+    spot.extract([row(2)], "2026-11-11T01:00:00Z", day=11)
+    with pytest.raises(InconsistentManifest):
+        prepared(lake, given)
+    assert written(lake) == []
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_a_row_that_has_a_field_twice_is_refused_by_name(lake, compression):
+    twice = row(1)[:-1] + ',"order\\u0049d":2}'
+    within = row(2, legs='[{"qty":1,"qty":2}]')
+    manifest = lake.lay([within, twice], compression=compression)
+    with pytest.raises(WarehouseError, match="has orderId more than once") as refused:
+        prepared(lake, manifest)
+    assert manifest.object.uri in str(refused.value)
+    assert twice in str(refused.value)
+    assert prepared(lake, lake.lay([within], day=11))["rows"] == 1
 
 
 def test_an_object_somewhere_else_is_refused(lake, tmp_path):
@@ -86,7 +120,7 @@ def test_no_connection_and_no_value_of_a_manifest_stands_in_a_statement(lake, mo
         get_warehouse("snowflake"),
         "s3://aws_default@bucket/lake",
         via="lake",
-        fetch=lambda *_: None,
+        fetch=lambda *_: Path(os.devnull),
         write=lambda *_: None,
     )
     text = json.dumps(load)

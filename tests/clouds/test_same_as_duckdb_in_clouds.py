@@ -84,6 +84,14 @@ def test_every_documented_row_is_the_same(engine, lake, duckdb):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stage_ends_in", ["", "/"], ids=["as it is", "in a slash"])
+def test_a_stage_of_snowflakes_is_read_however_its_url_ends(snowflake, stage_ends_in):
+    engine, lake = snowflake
+    engine.load(lake.lay([row(1)]), lake.lay([row(2)], day=11, compression="gzip"), at=LOADED_AT)
+    assert len(engine.rows(LIQUIDATIONS)) == len(engine.rows(WINDOWS)) == 2
+
+
+@pytest.mark.slow
 def test_every_value_that_is_taken_is_the_same(engine, lake, duckdb):
     taken = [case for case in TAKEN if case not in refused(engine)]
     manifests = [

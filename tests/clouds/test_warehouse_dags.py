@@ -7,9 +7,11 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from airflow.models import dagrun
 from engines import ROLE
 from fixed_days import recent_day
 from lakes import REPOSITORY
+from sqlalchemy import select
 
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
@@ -41,18 +43,27 @@ def exchange():
 
 
 @pytest.fixture
+def early():
+    """The same exchange, earlier: the last rows of every day are not there yet."""
+    with Simulator(Settings(seed=7, cascade_rows=300, late_rows=30, late_requests=100_000)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
 def run(bag, exchange, set_connection, monkeypatch):
     """Run a DAG of theirs over a day, with its Variable; return the states of its tasks."""
-    credentials = exchange.credentials()
-    set_connection(
-        "binance_demo",
-        conn_type="binance",
-        login=credentials.api_key,
-        password=credentials.secret,
-        extra={"base_url": exchange.url, "account": "demo", "weight_share": 1},
-    )
 
-    def start(warehouse, day, **members):
+    def start(warehouse, day, *, asked=exchange, cleared=False, **members):
+        credentials = asked.credentials()
+        set_connection(
+            "binance_demo",
+            conn_type="binance",
+            login=credentials.api_key,
+            password=credentials.secret,
+            extra={"base_url": asked.url, "account": "demo", "weight_share": 1},
+        )
+        if cleared:
+            monkeypatch.setattr(dagrun, "get_or_create_dagrun", the_run_that_was_cleared)
         told = {"connections": ["binance_demo"], "endpoints": ENDPOINTS} | members
         monkeypatch.setenv(f"AIRFLOW_VAR_{NAMES[warehouse].upper()}", json.dumps(told))
         dag = bag.dags[NAMES[warehouse]]
@@ -62,6 +73,17 @@ def run(bag, exchange, set_connection, monkeypatch):
         return {(ti.task_id, ti.map_index): str(ti.state) for ti in done.get_task_instances()}
 
     return start
+
+
+def the_run_that_was_cleared(*, dag, logical_date, session, **_):
+    """Go on with the run that is there, as after a click on `Clear`: `DAG.test` would replace it."""
+    found = session.scalar(
+        select(dagrun.DagRun).where(
+            dagrun.DagRun.dag_id == dag.dag_id, dagrun.DagRun.logical_date == logical_date
+        )
+    )
+    found.dag, found.state = dag, "running"
+    return found
 
 
 def truth(exchange, day):
@@ -83,7 +105,9 @@ def steps(states):
     return {task: state for (task, index), state in states.items() if index < 0}
 
 
-SUCCESS = dict.fromkeys(("settings", "prepare", "stage", "check", "merge", "clean"), "success")
+SUCCESS = dict.fromkeys(("settings", "prepare", "stage", "check", "merge", "clean"), "success") | {
+    "watcher": "skipped"
+}
 
 
 def test_every_dag_is_read_with_its_provider_and_without_warnings(bag):
@@ -113,19 +137,22 @@ def test_what_lies_there_is_not_read_beside_the_sample_dag_of_the_demo(airflow_d
     assert not set(bag.dags) & set(NAMES.values())
 
 
-def comes_in_twice(name, engine, run, exchange, day, **members):
-    states = run(name, day, **members)
+def comes_in_twice(name, engine, run, exchange, early, day, **members):
+    states = run(name, day, asked=early, **members)
     assert steps(states) == SUCCESS, states
+    assert set(rows(engine)) < set(truth(exchange, day))
+    cleared = run(name, day, cleared=True, **members)
+    assert steps(cleared) == SUCCESS, cleared
     assert rows(engine) == truth(exchange, day) != []
     assert len(engine.rows(WINDOWS)) == len(ENDPOINTS)
     before = engine.rows(LIQUIDATIONS)
-    again = run(name, day, **members)
+    again = run(name, day, cleared=True, **members)
     assert steps(again) == SUCCESS, again
     assert engine.rows(LIQUIDATIONS) == before
 
 
-def test_a_day_comes_into_snowflake_and_coming_again_changes_nothing(
-    snowflake, run, exchange, monkeypatch, set_connection
+def test_a_day_comes_into_snowflake_and_when_cleared_brings_what_is_new_and_then_nothing(
+    snowflake, run, exchange, early, monkeypatch, set_connection
 ):
     engine, lake = snowflake
     monkeypatch.setattr(type(WAREHOUSES["snowflake"]), "schemes", ("file",))
@@ -138,12 +165,12 @@ def test_a_day_comes_into_snowflake_and_coming_again_changes_nothing(
         extra={"account": "here", "database": "desk"},
     )
     comes_in_twice(
-        "snowflake", engine, run, exchange, recent_day(3), destination=lake.destination, via="lake"
+        "snowflake", engine, run, exchange, early, recent_day(3), destination=lake.destination, via="lake"
     )
 
 
-def test_a_day_comes_into_clickhouse_and_coming_again_changes_nothing(
-    clickhouse, run, exchange, set_connection
+def test_a_day_comes_into_clickhouse_and_when_cleared_brings_what_is_new_and_then_nothing(
+    clickhouse, run, exchange, early, set_connection
 ):
     engine, lake = clickhouse
     set_connection(
@@ -153,37 +180,85 @@ def test_a_day_comes_into_clickhouse_and_coming_again_changes_nothing(
         extra={"client_kwargs": {"interface": "chdb"}},
     )
     comes_in_twice(
-        "clickhouse", engine, run, exchange, recent_day(4), destination=lake.destination, via=engine.via
+        "clickhouse",
+        engine,
+        run,
+        exchange,
+        early,
+        recent_day(4),
+        destination=lake.destination,
+        via=engine.via,
     )
 
 
-def test_a_day_comes_into_what_stands_in_for_bigquery_and_coming_again_changes_nothing(
-    bigquery, run, exchange, set_connection, monkeypatch
-):
+@pytest.fixture
+def on_bigquery(set_connection, monkeypatch):
+    """Let an engine do the jobs of BigQuery's hook; return what each job was told."""
     from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
 
+    jobs, done = [], {}
+
+    def stand_in(engine):
+        def insert_job(_, *, configuration, job_id, project_id, location, **__):
+            query = configuration["query"]
+            jobs.append((project_id, location, query["defaultDataset"], query["useLegacySql"]))
+            engine.run(query["query"])
+            done[job_id] = Job(job_id, configuration)
+            return done[job_id]
+
+        set_connection("google_cloud_default", conn_type="google_cloud_platform", extra={"project": "desk"})
+        monkeypatch.setattr(BigQueryHook, "insert_job", insert_job)
+        monkeypatch.setattr(BigQueryHook, "get_job", lambda _, *, job_id, **__: done[job_id])
+        monkeypatch.setattr(type(WAREHOUSES["bigquery"]), "schemes", ("file",))
+        return jobs
+
+    return stand_in
+
+
+DATASET = {"project": "desk", "dataset": "binance"}
+
+
+def test_a_day_comes_into_what_stands_in_for_bigquery_and_when_cleared_brings_what_is_new_and_then_nothing(
+    bigquery, run, exchange, early, on_bigquery
+):
     engine, lake = bigquery
-    jobs = []
-
-    def insert_job(_, *, configuration, job_id, project_id, location, **__):
-        query = configuration["query"]
-        jobs.append((project_id, location, query["defaultDataset"], query["useLegacySql"]))
-        engine.run(query["query"])
-        return Job(job_id, configuration)
-
-    set_connection("google_cloud_default", conn_type="google_cloud_platform", extra={"project": "desk"})
-    monkeypatch.setattr(BigQueryHook, "insert_job", insert_job)
-    monkeypatch.setattr(type(WAREHOUSES["bigquery"]), "schemes", ("file",))
-    where = {"project": "desk", "dataset": "binance"}
-    comes_in_twice("bigquery", engine, run, exchange, recent_day(6), destination=lake.destination, **where)
+    jobs = on_bigquery(engine)
+    comes_in_twice(
+        "bigquery", engine, run, exchange, early, recent_day(6), destination=lake.destination, **DATASET
+    )
     assert set(map(repr, jobs)) == {
         "('desk', 'EU', {'projectId': 'desk', 'datasetId': 'binance'}, False)",
     }
-    assert len(jobs) == 8
+    assert len(jobs) == 12
 
 
-def test_a_day_comes_into_redshift_and_coming_again_changes_nothing(
-    redshift, run, exchange, set_connection, monkeypatch
+def test_one_key_that_is_refused_keeps_nothing_else_out_and_fails_the_run(
+    bigquery, run, exchange, set_connection, on_bigquery
+):
+    engine, lake = bigquery
+    on_bigquery(engine)
+    set_connection(
+        "binance_revoked",
+        conn_type="binance",
+        login="revoked" * 9,
+        password="none",
+        extra={"base_url": exchange.url, "account": "revoked"},
+    )
+    day = recent_day(6)
+    states = run(
+        "bigquery",
+        day,
+        destination=lake.destination,
+        connections=["binance_revoked", "binance_demo"],
+        **DATASET,
+    )
+    assert steps(states) == SUCCESS | {"watcher": "failed"}, states
+    assert [states["extract", index] for index in range(6)] == ["failed"] * 3 + ["success"] * 3
+    assert rows(engine) == truth(exchange, day) != []
+
+
+def test_a_day_comes_into_redshift_and_when_cleared_brings_what_is_new_and_then_nothing(
+    redshift, run, exchange, early, set_connection, monkeypatch
 ):
     from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
@@ -195,6 +270,7 @@ def test_a_day_comes_into_redshift_and_coming_again_changes_nothing(
         engine,
         run,
         exchange,
+        early,
         recent_day(5),
         destination=lake.destination,
         via=ROLE,

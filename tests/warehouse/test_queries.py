@@ -147,6 +147,7 @@ ANSWERS = {
             "", "", "",
         ),
     ],
+    "relabelled": [],
     "window_gaps": [
         ("desk", "usdm_futures", "", "", at(12), at(15), "missing"),
         ("desk", "usdm_futures", "BTCUSDT", "ADL", at(21), at(22), "missing"),
@@ -397,6 +398,36 @@ def test_a_notional_is_made_of_columns_that_the_endpoint_fills():
     fills = {column.name: column.endpoints for column in LIQUIDATIONS}
     for endpoint, made_of in NOTIONALS.items():
         assert [name for name in made_of.split(" * ") if endpoint not in fills[name]] == []
+
+
+def test_an_account_whose_label_was_changed_is_told_with_its_orders(warehouse, lake):
+    first = [row(n, TENTH + n * HOUR) for n in (1, 2, 3)]
+    others = [
+        row(1, TENTH + HOUR, **quoted(symbol="ETHUSDT")),
+        row(2, TENTH + 5 * HOUR),
+        row(3, TENTH + 3 * HOUR, time=str(TENTH)),
+        row(9, TENTH + HOUR),
+    ]
+    warehouse.load(
+        lake.lay(first, account="desk"),
+        lake.lay([*first[:2], row(4)], account="desk renamed"),
+        lake.lay(first[1:], account="a third"),
+        lake.lay(others, account="of its own"),
+        lake.lay(first, account="elsewhere", endpoint="coinm_futures"),
+    )
+    assert ask(warehouse, QUERIES["relabelled"].sql) == [
+        ("usdm_futures", "a third", "desk", 2, at(10, 2), at(10, 3)),
+        ("usdm_futures", "a third", "desk renamed", 1, at(10, 2), at(10, 2)),
+        ("usdm_futures", "desk", "desk renamed", 2, at(10, 1), at(10, 2)),
+    ]
+
+
+def test_a_margin_record_has_no_instant_of_its_creation_and_is_told_all_the_same(warehouse, lake):
+    record = '{"symbol":"BNBBTC","orderId":5,"updatedTime":' + str(TENTH) + "}"
+    warehouse.load(*(lake.lay([record], account=name, endpoint="margin") for name in ("desk", "fund")))
+    assert [found[:4] for found in ask(warehouse, QUERIES["relabelled"].sql)] == [
+        ("margin", "desk", "fund", 1),
+    ]
 
 
 def test_hours_of_the_same_size_share_their_place(warehouse, lake):

@@ -106,6 +106,41 @@ def test_airflows_home_is_where_things_go_that_are_not_told(monkeypatch):
     assert read_settings(None, {}).destination == "file:///home/someone/airflow/binance_liquidations/lake"
 
 
+SHARED = {"destination": "s3://aws_default@bucket/lake"}
+
+
+def test_a_store_that_workers_share_is_not_loaded_into_a_file_that_one_of_them_has():
+    with pytest.raises(InvalidRequest) as refused:
+        read_settings(SHARED, {}, HOME, loads=True)
+    message = str(refused.value)
+    assert "no warehouse is named" in message
+    assert all(name in message for name in ("postgres_conn_id", "database", "md:<database>"))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"database": "/shared/x.duckdb"}, {"database": "md:desk"}, {"postgres_conn_id": "desk_db"}],
+    ids=["a path", "MotherDuck", "PostgreSQL"],
+)
+def test_a_store_that_workers_share_is_loaded_into_a_warehouse_that_is_named(named):
+    assert read_settings(SHARED | named, {}, HOME, loads=True) == read(SHARED | named)
+    assert read_settings(SHARED, named, HOME, loads=True) == read(SHARED | named)
+
+
+@pytest.mark.parametrize("destination", [{}, {"destination": "file:///lake"}, {"destination": "/lake"}])
+def test_a_lake_on_a_disk_is_loaded_into_a_file_on_it_unasked(destination):
+    assert read_settings(destination, {}, HOME, loads=True) == read(destination)
+
+
+def test_what_only_extracts_needs_no_warehouse():
+    assert read_settings(SHARED, {}, HOME).destination == SHARED["destination"]
+
+
+def test_a_token_in_a_database_is_not_repeated():
+    with pytest.raises(InvalidRequest, match=r"database is ' md:desk\?motherduck_token=\*\*\*'"):
+        read({"database": " md:desk?motherduck_token=eyJhbGciOi"})
+
+
 def test_endpoints_stand_in_one_order_and_once():
     assert read({"endpoints": ["margin", "usdm_futures", "margin"]}).connections == (
         Chosen("binance_default", ("usdm_futures", "margin")),

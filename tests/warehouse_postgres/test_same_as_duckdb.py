@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from decimal import Decimal
 
 import lakehouse
@@ -125,6 +126,50 @@ def test_a_row_is_kept_as_it_was_sent(postgres, lake, row):
     postgres.load(lake.lay([line]))
 
     assert postgres.values("raw") == [(line,)]
+
+
+@pytest.mark.parametrize("field", ["status", "orderId", "remark"])
+def test_a_row_that_has_a_field_twice_is_refused_by_both_in_the_same_words(
+    postgres, duckdb, lake, row, field
+):
+    line = row(1, **{field: "1"})[:-1] + f',"{field}":2' + "}"
+    manifest = lake.lay([row(2), line])
+    said = f"a row of {manifest.object.uri} has {field} more than once"
+    for one in (postgres, duckdb):
+        with pytest.raises(WarehouseError, match=re.escape(said)):
+            one.load(manifest)
+        assert not any(one.dump())
+
+
+def test_a_field_that_is_there_twice_under_an_escape_is_there_twice(postgres, duckdb, lake, row):
+    manifest = lake.lay([row(1)[:-1] + ',"order\\u0049d":2}'])
+    for one in (postgres, duckdb):
+        with pytest.raises(WarehouseError, match="has orderId more than once"):
+            one.load(manifest)
+
+
+def test_what_is_repeated_within_a_field_that_nobody_reads_is_nobodys_doubt(postgres, duckdb, lake, row):
+    load_both(postgres, duckdb, lake.lay([row(1, legs='[{"qty":1,"qty":2},{"qty":3}]')]))
+    same(postgres, duckdb)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"remark": '"a\\u0000b"'},
+        {"remark": '"\\u0000\\u0000"', "status": '"a\\\\u0000b"'},
+        {"legs": '[{"\\u0000":"\\\\\\u0000"}]'},
+        {"orderId\\u0000": "9"},
+    ],
+    ids=["once", "twice, beside what only looks like it", "in a name", "in a name like another"],
+)
+def test_a_zero_character_in_a_field_that_nobody_reads_stays_in_the_row_as_it_was_sent(
+    postgres, duckdb, lake, row, fields
+):
+    line = row(1, price="1.25", **fields)
+    load_both(postgres, duckdb, lake.lay([row(2), line, row(3, price='"1e-3"')]))
+    same(postgres, duckdb)
+    assert postgres.values("raw", "order_id = 1") == [(line,)]
 
 
 def test_rows_that_several_windows_tell_are_the_same(postgres, duckdb, lake, row):

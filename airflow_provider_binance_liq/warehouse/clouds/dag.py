@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, XComArg
+from airflow.sdk import DAG, CronDataIntervalTimetable, XComArg, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator, ReadSettingsOperator
@@ -30,7 +31,7 @@ def daily(dag_id: str, doc_md: str | None) -> DAG:
 
 
 def extract_and_prepare(warehouse: str, variable: str) -> tuple[ReadSettingsOperator, PrepareLoadOperator]:
-    """Add the tasks `settings`, `extract` and `prepare` to the DAG at hand; return the first and the last."""
+    """Add the tasks up to `prepare`, and `watcher`, to the DAG at hand; return `settings` and `prepare`."""
     settings = ReadSettingsOperator(task_id="settings", warehouse=warehouse, variable=variable, retries=0)
     extract = LiquidationsToObjectStorageOperator.partial(
         task_id="extract", map_index_template="{{ task.endpoint }} of {{ task.binance_conn_id }}"
@@ -41,6 +42,18 @@ def extract_and_prepare(warehouse: str, variable: str) -> tuple[ReadSettingsOper
         manifests=extract.output,
         destination=XComArg(settings, "destination"),
         via=XComArg(settings, "via"),
-        trigger_rule="none_failed",
+        # One key that is refused keeps no other account's rows out; without settings there is nothing to do.
+        trigger_rule="all_done_min_one_success",
     )
+    [settings, extract, prepare] >> watcher()
     return settings, prepare
+
+
+# Airflow's watcher pattern: a run ends as its last tasks do, and the load succeeds with what there is.
+@task(task_id="watcher", trigger_rule="one_failed", retries=0)
+def watcher() -> None:
+    """Fail the run where an extraction failed."""
+    raise AirflowFailException(
+        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is mended, "
+        "clear the failed task with those downstream of it: what was loaded is not loaded twice"
+    )

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.core.windows import epoch_ms
-from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
+from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError, WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
 from airflow_provider_binance_liq.warehouse.clouds.clickhouse import ClickHouse
 from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
 from airflow_provider_binance_liq.warehouse.clouds.snowflake import Snowflake
 from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, Warehouse
+from airflow_provider_binance_liq.warehouse.load import ObjectSource, fetch_current
 from airflow_provider_binance_liq.warehouse.manifests import collect
+from airflow_provider_binance_liq.warehouse.sql import repeated_field
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
@@ -65,17 +67,22 @@ def prepare(
 ) -> dict[str, Any] | None:
     """Check every object, write the manifests down, and return the steps of the load; None without manifests.
 
+    Where a window was extracted again since, so that its object is not what the given manifest says, the
+    manifest that stands beside it now is loaded instead.
+
     :param run: keeps the tables of loads apart, which may prepare the same manifests at the same time.
     :raises InconsistentManifest: an object is not what its manifest says; nothing was written.
     :raises InvalidRequest: the warehouse cannot read what lies there.
     :raises StorageError: the destination could not be read or written.
     """
-    warehouse.check_via(via)
     loadables = _one_each(collect(given))
     if not loadables:
         return None
+    warehouse.check_via(via)
+    for one in loadables:
+        _source(one, destination, warehouse)
+    loadables = _hold_against_manifests(loadables, destination, fetch)
     sources = [_source(one, destination, warehouse) for one in loadables]
-    _hold_against_manifests(loadables, destination, fetch)
     lines = _lines(loadables, sources, (now or _now)())
     name = _name(run, lines)
     key = f"{LOADS}/{name}.jsonl"
@@ -125,16 +132,36 @@ def _url(uri: str) -> str:
     return _CONNECTION.sub(r"\1", uri)
 
 
-def _hold_against_manifests(loadables: Iterable[Loadable], destination: str, fetch: Fetch | None) -> None:
-    """Fetch each object, which checks it, and forget it again."""
-    from airflow_provider_binance_liq.landing import fetch_object, locate
-
+def _hold_against_manifests(
+    loadables: Iterable[Loadable], destination: str, fetch: Fetch | None
+) -> list[Loadable]:
+    """Fetch each object, which checks it, and forget it again; return what is there now."""
+    source, current = ObjectSource(destination, fetch), []
     for one in loadables:
         with tempfile.TemporaryDirectory(prefix="binance-liq-check-") as directory:
-            if fetch:
-                fetch(one.manifest, Path(directory))
-            else:
-                fetch_object(one.manifest, Path(directory), at=locate(one.manifest, destination))
+            found, path = fetch_current(one, source, Path(directory))
+            _see_no_repeated_field(path, found)
+            current.append(found)
+    return _one_each(current)
+
+
+def _see_no_repeated_field(path: Path, one: Loadable) -> None:
+    """Refuse a row that has a field twice: some warehouses take the first, others the last."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if name := _repeated_field(line):
+                raise WarehouseError(repeated_field(one.manifest.object.uri, name, line.rstrip("\n")))
+
+
+def _repeated_field(line: str) -> str | None:
+    try:
+        row = json.loads(line, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return None  # refused by the warehouse
+    names: list[str] = [member[0] for member in row] if isinstance(row, tuple) else []
+    if len(set(names)) == len(names):
+        return None
+    return next(name for place, name in enumerate(names) if name in names[:place])
 
 
 def _lines(loadables: Sequence[Loadable], sources: Sequence[Source], loaded_at: datetime) -> str:

@@ -57,8 +57,13 @@ class Snowflake(Warehouse):
     def copy_one(self, load: Load, source: Source) -> str:
         """Copy the lines of one object."""
         packed = "GZIP" if source.compression == "gzip" else "NONE"
+        folder, slash, name = source.key.rpartition("/")
+        # A name is put behind the URL or the path as it is, with nothing in between; a path of a stage is
+        # joined to its URL as a path. So the URL may end in a slash or not.
+        # https://docs.snowflake.com/en/sql-reference/sql/copy-into-table
+        place = quote(f"@{load.via}/{folder}/") if slash else f"@{load.via}"
         return (
-            f"COPY INTO {self.lines(load)} (line) FROM @{load.via} FILES = ({quote(source.key)})\n"
+            f"COPY INTO {self.lines(load)} (line) FROM {place} FILES = ({quote(name)})\n"
             f"FILE_FORMAT = ({_LINES} COMPRESSION = {packed}) FORCE = TRUE"
         )
 

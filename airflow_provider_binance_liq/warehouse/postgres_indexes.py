@@ -1,0 +1,56 @@
+"""Indexes in PostgreSQL, so that a load and a question about a day take as long as what they are about.
+
+Without them both read the whole table. They are made with the tables, or by the first load into tables that
+have none; an index of somebody else that begins with the same columns does as well. They only save time, so
+whoever may not make them loads without: it takes the table's owner, with the right to create in its schema.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow_provider_binance_liq.warehouse.tables import Table
+
+    Rows = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+#: table → name → columns: the rows that an object told last, which a load counts; the rows of a day. None
+#: begins with a column of the key: without statistics, a MERGE would take it for as good as the key's own,
+#: and compare each row with every other of its account.
+INDEXES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    LIQUIDATIONS.name: {
+        f"{LIQUIDATIONS.name}_object": ("object_sha256", "account", "endpoint"),
+        f"{LIQUIDATIONS.name}_updated_at": ("updated_at",),
+    }
+}
+_FOUND: Final = (
+    "SELECT (SELECT array_agg(attname::text ORDER BY place)\n"
+    "    FROM unnest(indkey::int2[]) WITH ORDINALITY AS keys (number, place)\n"
+    "    JOIN pg_attribute ON attrelid = indrelid AND attnum = number)\n"
+    "FROM pg_index WHERE indrelid = to_regclass(%s) AND indisvalid AND indpred IS NULL"
+)
+_MAY_CREATE: Final = (
+    "SELECT pg_has_role(relowner, 'USAGE') AND has_schema_privilege(relnamespace, 'CREATE')\n"
+    "FROM pg_class WHERE oid = to_regclass(%s)"
+)
+
+
+def missing_indexes(table: Table, rows: Rows) -> list[str]:
+    """Return the statements that make the indexes which a table lacks, and which this user may make."""
+    wanted = INDEXES.get(table.name, {})
+    found = [tuple(columns or ()) for (columns,) in rows(_FOUND, [table.name])] if wanted else []
+    lacking = {
+        name: columns
+        for name, columns in wanted.items()
+        if not any(one[: len(columns)] == columns for one in found)
+    }
+    if not lacking or rows(_MAY_CREATE, [table.name]) != [(True,)]:
+        return []
+    return [
+        f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} ({', '.join(columns)})"
+        for name, columns in lacking.items()
+    ]
