@@ -1,7 +1,7 @@
 """What is measured, and told to Airflow's own Stats: StatsD, Datadog or OpenTelemetry, as Airflow is set up.
 
-Law: to measure never fails what is measured, and no name, value or tag holds a secret. Airflow has this
-interface for tasks from 3.3; where it is not there, or where no Airflow runs, nothing is told.
+Law: to measure never fails what is measured, and no name, value or tag holds a secret. Where no Airflow
+runs, nothing is told.
 """
 
 from __future__ import annotations
@@ -131,8 +131,6 @@ def _stats() -> Any:
     """Return Airflow's interface; None without Airflow, which takes seconds to import."""
     if "airflow" not in sys.modules:
         return None
-    try:
-        from airflow.sdk.observability import stats  # noqa: PLC0415 - see above
-    except ImportError:
-        return None
-    return stats
+    from airflow_provider_binance_liq.compat import task_stats  # noqa: PLC0415 - see above
+
+    return task_stats()

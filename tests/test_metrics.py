@@ -113,7 +113,7 @@ def test_the_operator_tells_what_it_extracted(start, monkeypatch, told):
 
 
 def test_the_operator_tells_for_how_long_it_gives_its_slot_back(monkeypatch, told):
-    from airflow.sdk.exceptions import TaskDeferred
+    from airflow.providers.common.compat.sdk import TaskDeferred
 
     from airflow_provider_binance_liq.exceptions import IpBanned
     from airflow_provider_binance_liq.operators import liquidations

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, XComArg
+from airflow.sdk import DAG, XComArg
 
+from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator, ReadSettingsOperator
 
