@@ -36,6 +36,7 @@ __all__ = [
     "connection_of",
     "show_connection_form",
     "task_stats",
+    "zone_of",
 ]
 
 
@@ -45,6 +46,14 @@ def connection_of(path: ObjectStoragePath) -> str | None:
         conn_id: str | None = path.storage_options.get("conn_id")
         return conn_id
     return path.conn_id
+
+
+def zone_of(timetable: object) -> Any:
+    """Return the time zone of a timetable: an object, or a name; None where it has none.
+
+    That of the scheduler, which is every timetable before 3.2, has it as `_timezone`.
+    """
+    return getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None)
 
 
 def task_stats() -> Any:

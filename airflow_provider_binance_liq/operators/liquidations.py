@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import Asset
 
 from airflow_provider_binance_liq import metrics
-from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
+from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException, zone_of
 from airflow_provider_binance_liq.core.differences import MissingRows
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
@@ -278,7 +278,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         A run's own instants are in UTC, whatever the timetable's time zone; without one, they decide.
         """
         timetable = getattr(self.get_dag(), "timetable", None)
-        zone = getattr(getattr(timetable, "timetable", timetable), "timezone", None)
+        zone = zone_of(getattr(timetable, "timetable", timetable))
         if isinstance(zone, str):
             return ZoneInfo(zone)
         return zone if isinstance(zone, tzinfo) else start.tzinfo
