@@ -2,9 +2,9 @@
 
     python tests/versions/run.py 3.2.2
 
-It prints one line: `Airflow 3.2.2, Python 3.11: 500 passed, 0 failed, 1 skipped`. The environment is made by uv in a
-temporary directory, which is removed. `--python 3.13` takes another Python, `--everything` all tests of the
-sample DAGs instead of a few: a whole run of a DAG takes a minute under 3.1.
+It prints one line: `Airflow 3.2.2, Python 3.11: 500 passed, 0 failed, 1 skipped`. The environment is made by
+uv in a temporary directory, which is removed. `--python 3.13` takes another Python, `--everything` all tests
+of the sample DAGs instead of a few: a whole run of a DAG takes a minute under 3.1.
 """
 
 from __future__ import annotations
@@ -66,18 +66,16 @@ def run(environment: Path, selection: list[str]) -> tuple[int, str]:
 
 def count(said: str) -> str:
     """Say in one line how many tests came to which end; pytest's last line has the numbers."""
-    found = {
-        kind: int(number) for number, kind in re.findall(r"(\d+) (passed|failed|skipped|errors?)\b", said)
-    }
-    failed = found.get("failed", 0) + found.get("error", 0) + found.get("errors", 0)
-    return f"{found.get('passed', 0)} passed, {failed} failed, {found.get('skipped', 0)} skipped"
+    lasts = re.findall(r"^.*\d+ (?:passed|failed|error).* in [\d.]+s.*$", said, re.MULTILINE)
+    numbers = re.findall(r"(\d+) (passed|failed|skipped|error)", lasts[-1] if lasts else "")
+    found = {"passed": 0, "failed": 0, "skipped": 0, "error": 0} | {kind: int(much) for much, kind in numbers}
+    failed = found["failed"] + found["error"]
+    return f"{found['passed']} passed, {failed} failed, {found['skipped']} skipped"
 
 
 def main() -> int:
     """Run the selection under the version that is asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description="Run what touches Airflow under one version of it.")
     parser.add_argument("version", choices=RESOLVED)
     parser.add_argument("--python", default=f"{sys.version_info.major}.{sys.version_info.minor}")
     parser.add_argument("--everything", action="store_true", help="every test of the sample DAGs")
@@ -89,10 +87,7 @@ def main() -> int:
         code, said = run(environment, selection)
     if code:
         print(said)
-    summary = [
-        line for line in said.splitlines() if re.search(r"\d+ (passed|failed|errors?)\b.* in [\d.]+s", line)
-    ]
-    print(f"Airflow {given.version}, Python {given.python}: {count(''.join(summary[-1:]))}", flush=True)
+    print(f"Airflow {given.version}, Python {given.python}: {count(said)}", flush=True)
     return code
 
 
