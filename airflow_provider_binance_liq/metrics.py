@@ -113,13 +113,13 @@ def until_loss(*, endpoint: str, account: str, days: float) -> None:
 
 
 def _tell(name: str, value: float, **tags: str) -> None:
-    stats = _stats()
-    if stats is None:
-        return
     metric = METRICS[name]
     fit = {tag: _UNFIT.sub("_", tags[tag]) for tag in metric.tags}
-    tell = stats.gauge if metric.kind == "gauge" else stats.incr
     try:
+        stats = _stats()
+        if stats is None:
+            return
+        tell = stats.gauge if metric.kind == "gauge" else stats.incr
         tell(f"{PREFIX}.{name}", value, tags=fit)
         # As Airflow's own: a StatsD without tags would take the values of all of them for one.
         tell(".".join((PREFIX, name, *fit.values())), value)

@@ -29,6 +29,7 @@ SELECTION = [
     "tests/test_compat.py",
     "tests/test_connection.py",
     "tests/test_get_provider_info.py",
+    "tests/test_metrics.py",
     "tests/test_publication.py",
 ]
 _DAGS = "tests/dags/test_binance_liquidations.py"
