@@ -1,7 +1,7 @@
 """What is measured, and told to Airflow's own Stats: StatsD, Datadog or OpenTelemetry, as Airflow is set up.
 
-Law: to measure never fails what is measured, and no name, value or tag holds a secret. Airflow has this
-interface for tasks from 3.3; where it is not there, or where no Airflow runs, nothing is told.
+Law: to measure never fails what is measured, and no name, value or tag holds a secret. Where no Airflow
+runs, nothing is told.
 """
 
 from __future__ import annotations
@@ -113,13 +113,13 @@ def until_loss(*, endpoint: str, account: str, days: float) -> None:
 
 
 def _tell(name: str, value: float, **tags: str) -> None:
-    stats = _stats()
-    if stats is None:
-        return
     metric = METRICS[name]
     fit = {tag: _UNFIT.sub("_", tags[tag]) for tag in metric.tags}
-    tell = stats.gauge if metric.kind == "gauge" else stats.incr
     try:
+        stats = _stats()
+        if stats is None:
+            return
+        tell = stats.gauge if metric.kind == "gauge" else stats.incr
         tell(f"{PREFIX}.{name}", value, tags=fit)
         # As Airflow's own: a StatsD without tags would take the values of all of them for one.
         tell(".".join((PREFIX, name, *fit.values())), value)
@@ -131,8 +131,6 @@ def _stats() -> Any:
     """Return Airflow's interface; None without Airflow, which takes seconds to import."""
     if "airflow" not in sys.modules:
         return None
-    try:
-        from airflow.sdk.observability import stats  # noqa: PLC0415 - see above
-    except ImportError:
-        return None
-    return stats
+    from airflow_provider_binance_liq.compat import task_stats  # noqa: PLC0415 - see above
+
+    return task_stats()

@@ -48,9 +48,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Asset, AssetAny, CronDataIntervalTimetable, Param, Variable, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import DAG, Asset, AssetAny, Param, Variable, task
 
+# Also for Airflow 3.1; from 3.2 on they are in airflow.sdk and airflow.sdk.exceptions.
+from airflow_provider_binance_liq.compat import (
+    AirflowFailException,
+    AirflowSkipException,
+    CronDataIntervalTimetable,
+)
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator

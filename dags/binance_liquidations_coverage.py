@@ -36,9 +36,10 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Variable, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, Variable, task
 
+# Also for Airflow 3.1; from 3.2 on they are in airflow.sdk and airflow.sdk.exceptions.
+from airflow_provider_binance_liq.compat import AirflowFailException, CronDataIntervalTimetable
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
 from airflow_provider_binance_liq.warehouse.settings import read_settings

@@ -107,7 +107,9 @@ def test_what_a_dag_file_imports_leaves_the_workers_libraries_for_the_worker():
         "[sys.modules.pop(name, None) for name in before]"
     )
     ours = {name for name in extra if name.partition(".")[0] in (*HEAVY, "airflow_provider_binance_liq")}
-    assert not [name for name in ours if name.partition(".")[0] in HEAVY[1:]]
+    # Airflow's own task SDK stands on msgspec, which takes less than a tenth of a second.
+    left = set(HEAVY) - {"airflow", "msgspec"}
+    assert not [name for name in ours if name.partition(".")[0] in left]
     assert "airflow_provider_binance_liq.client" not in ours
 
 

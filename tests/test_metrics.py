@@ -35,8 +35,7 @@ class Listener:
 @pytest.fixture
 def listener(monkeypatch):
     """Set Airflow up as its configuration would, and what it is told goes to a listener."""
-    from airflow.sdk.observability import stats
-    from airflow.sdk.observability.metrics import statsd_logger
+    from airflow_of_any_version import tell_metrics_to
 
     found = Listener()
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "True")
@@ -44,11 +43,9 @@ def listener(monkeypatch):
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_PORT", str(found.port))
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_PREFIX", "airflow")
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED", "True")
-    stats.initialize(factory=statsd_logger.get_statsd_logger, export_legacy_names=True)
+    tell_metrics_to(statsd=True)
     yield found
-    from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-
-    stats.initialize(factory=NoStatsLogger, export_legacy_names=True)
+    tell_metrics_to(statsd=False)
     found.socket.close()
 
 
@@ -113,7 +110,7 @@ def test_the_operator_tells_what_it_extracted(start, monkeypatch, told):
 
 
 def test_the_operator_tells_for_how_long_it_gives_its_slot_back(monkeypatch, told):
-    from airflow.sdk.exceptions import TaskDeferred
+    from airflow.providers.common.compat.sdk import TaskDeferred
 
     from airflow_provider_binance_liq.exceptions import IpBanned
     from airflow_provider_binance_liq.operators import liquidations
@@ -149,8 +146,9 @@ def test_what_cannot_be_told_fails_nothing(monkeypatch):
     metrics.weighed("futures", 1, 2)
 
 
-def test_where_airflow_does_not_have_it_nothing_is_told(monkeypatch):
+def test_where_what_airflow_has_for_it_cannot_be_had_nothing_is_told_and_nothing_fails(monkeypatch):
     monkeypatch.setitem(sys.modules, "airflow.sdk.observability", None)
+    monkeypatch.setitem(sys.modules, "airflow.stats", None)
     metrics.weighed("futures", 1, 2)
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
+from airflow_provider_binance_liq.compat import show_connection_form
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES, Endpoint
 from airflow_provider_binance_liq.exceptions import LiquidationsError
+from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
 # What takes time to import (requests, cryptography) is imported where it is used: DAG files import this
 # module, and Airflow imports DAG files again and again.
@@ -93,6 +95,9 @@ class BinanceHook(BaseHook):
         for secret in fields.secrets():
             mask_secret(secret)
         return fields
+
+
+show_connection_form(BinanceHook, get_provider_info()["connection-types"][0])
 
 
 def _one_endpoint_a_family(client: BinanceClient) -> list[Endpoint]:

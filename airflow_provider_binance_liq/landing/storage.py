@@ -41,6 +41,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
     """
     from airflow.sdk import ObjectStoragePath
 
+    from airflow_provider_binance_liq.compat import connection_of
+
     text = str(destination or "").strip()
     if not text:
         raise InvalidRequest(
@@ -55,8 +57,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
         raise InvalidRequest(message)
     try:
         path = ObjectStoragePath(text if "://" in text else f"file://{text}")
-        if path.conn_id:
-            _see_connection(path.conn_id, text)
+        if conn_id := connection_of(path):
+            _see_connection(conn_id, text)
         path.fs  # noqa: B018 - resolving it tells whether there is such a store
     except InvalidRequest:
         raise
@@ -79,7 +81,8 @@ def see_no_password(url: str) -> None:
 
 def _see_connection(conn_id: str, destination: str) -> None:
     from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from airflow_provider_binance_liq.compat import AirflowNotFoundException
 
     try:
         BaseHook.get_connection(conn_id)

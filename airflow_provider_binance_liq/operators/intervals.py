@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from airflow_provider_binance_liq.compat import zone_of
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval
 
@@ -59,7 +60,7 @@ def schedule_zone(dag: Any, start: datetime) -> tzinfo | None:
     A run's own instants are in UTC, whatever the timetable's time zone; without one, they decide.
     """
     timetable = getattr(dag, "timetable", None)
-    zone = getattr(getattr(timetable, "timetable", timetable), "timezone", None)
+    zone = zone_of(getattr(timetable, "timetable", timetable))
     if isinstance(zone, str):
         return ZoneInfo(zone)
     return zone if isinstance(zone, tzinfo) else start.tzinfo

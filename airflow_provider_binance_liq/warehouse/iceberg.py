@@ -605,8 +605,9 @@ def read_connection(iceberg_conn_id: str) -> dict[str, str]:
     :raises InvalidConnection: there is no such connection, or a field is not what it has to be.
     """
     from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
     from airflow.sdk.log import mask_secret
+
+    from airflow_provider_binance_liq.compat import AirflowNotFoundException
 
     try:
         connection = BaseHook.get_connection(iceberg_conn_id)

@@ -274,7 +274,7 @@ class Postgres:
         return f"PostgreSQL ({self.postgres_conn_id})"
 
     def _connect(self, hook: Any, errors: tuple[type[Exception], ...]) -> Any:
-        from airflow.sdk.exceptions import AirflowNotFoundException
+        from airflow_provider_binance_liq.compat import AirflowNotFoundException
 
         unfit: tuple[type[Exception], ...] = (TypeError, ValueError, *_named("ProgrammingError"))
         try:

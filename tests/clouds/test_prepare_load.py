@@ -135,8 +135,7 @@ def test_without_manifests_there_is_no_load(lake):
 
 
 def test_the_operator_skips_where_there_is_nothing_to_load():
-    from airflow.sdk.exceptions import AirflowSkipException
-
+    from airflow_provider_binance_liq.compat import AirflowSkipException
     from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
 
     operator = PrepareLoadOperator(
@@ -147,8 +146,7 @@ def test_the_operator_skips_where_there_is_nothing_to_load():
 
 
 def test_the_operator_fails_at_once_where_no_retry_can_mend_it(lake):
-    from airflow.sdk.exceptions import AirflowFailException
-
+    from airflow_provider_binance_liq.compat import AirflowFailException
     from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
 
     operator = PrepareLoadOperator(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def read_dag(dag_id: str) -> Any:
     """Read a sample DAG anew: `dag.test` leaves a run's own parameters in it."""
-    from airflow.dag_processing.dagbag import DagBag
+    from airflow_of_any_version import DagBag
 
     dag = DagBag().dags[dag_id]
     for task in dag.tasks:

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_binance_liq.client import BinanceClient
+from airflow_provider_binance_liq.compat import AirflowNotFoundException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.exceptions import InvalidConnection

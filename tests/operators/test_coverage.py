@@ -65,7 +65,7 @@ def check(lake, monkeypatch):
 
 
 def failure(check, *arguments, **known):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_provider_binance_liq.compat import AirflowFailException
 
     with pytest.raises(AirflowFailException) as caught:
         check(*arguments, **known)

@@ -14,10 +14,15 @@ from datetime import UTC, date, datetime, timedelta
 import pendulum
 import pytest
 import time_machine
-from airflow.sdk import DAG, CronDataIntervalTimetable
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.sdk import DAG
 
 from airflow_provider_binance_liq.client import BinanceClient
+from airflow_provider_binance_liq.compat import (
+    AirflowFailException,
+    AirflowSkipException,
+    CronDataIntervalTimetable,
+)
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,

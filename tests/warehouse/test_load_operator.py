@@ -20,14 +20,14 @@ def operator(**parameters):
 
 @pytest.fixture
 def failed():
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_provider_binance_liq.compat import AirflowFailException
 
     return AirflowFailException
 
 
 @pytest.fixture
 def skipped():
-    from airflow.sdk.exceptions import AirflowSkipException
+    from airflow_provider_binance_liq.compat import AirflowSkipException
 
     return AirflowSkipException
 

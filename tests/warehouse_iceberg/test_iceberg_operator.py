@@ -49,7 +49,7 @@ def test_it_loads_through_the_connection_it_was_given(lake, iceberg, operator, c
 
 
 def test_what_no_retry_can_mend_fails_at_once(lake, operator, connected):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_provider_binance_liq.compat import AirflowFailException
 
     with pytest.raises(
         AirflowFailException, match=r"WarehouseError: the Iceberg tables .* price is a, which"
@@ -71,7 +71,7 @@ def test_what_a_retry_can_mend_is_left_to_airflow(lake, operator, connected, mon
 
 
 def test_without_a_manifest_it_is_skipped(operator, connected):
-    from airflow.sdk.exceptions import AirflowSkipException
+    from airflow_provider_binance_liq.compat import AirflowSkipException
 
     with pytest.raises(AirflowSkipException):
         operator(iceberg_conn_id=connected()).execute({})
@@ -81,7 +81,7 @@ def test_without_a_manifest_it_is_skipped(operator, connected):
     "wrong", [{"catalog": ""}, {"namespace": "a."}, {"iceberg_conn_id": " "}, {"iceberg_conn_id": 5}]
 )
 def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_provider_binance_liq.compat import AirflowFailException
 
     with pytest.raises(AirflowFailException, match=next(iter(wrong))):
         operator(lake.lay([]), **wrong).execute({})

@@ -52,7 +52,7 @@ def test_it_loads_into_the_schema_it_was_given(postgres, lake, row, operator):
 
 
 def test_what_no_retry_can_mend_fails_at_once(postgres, lake, row, operator):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_provider_binance_liq.compat import AirflowFailException
 
     with pytest.raises(AirflowFailException, match=r"WarehouseError: PostgreSQL .* price is a, which"):
         operator(lake.lay([row(price='"a"')]), postgres_conn_id="ware_house").execute({})
@@ -68,7 +68,7 @@ def test_what_a_retry_can_mend_is_left_to_airflow(postgres, lake, row, operator)
 
 
 def test_without_a_manifest_it_is_skipped(operator):
-    from airflow.sdk.exceptions import AirflowSkipException
+    from airflow_provider_binance_liq.compat import AirflowSkipException
 
     with pytest.raises(AirflowSkipException):
         operator().execute({})
@@ -76,7 +76,7 @@ def test_without_a_manifest_it_is_skipped(operator):
 
 @pytest.mark.parametrize("wrong", [{"postgres_conn_id": " "}, {"schema": ""}, {"schema": 5}])
 def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_provider_binance_liq.compat import AirflowFailException
 
     with pytest.raises(AirflowFailException, match=next(iter(wrong))):
         operator(lake.lay([]), **wrong).execute({})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, XComArg, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, XComArg, task
 
+from airflow_provider_binance_liq.compat import AirflowFailException, CronDataIntervalTimetable
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator, ReadSettingsOperator
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator, Variable
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.exceptions import InvalidRequest, PermanentError
 from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse, prepare
 from airflow_provider_binance_liq.warehouse.clouds.settings import read_settings
