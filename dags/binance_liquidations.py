@@ -27,8 +27,8 @@ paused.
 | `beyond_retention` | `fail`, `skip` or `extract` days older than the exchange is known to keep | `fail` |
 | `second_look_days` | how many days back `binance_liquidations_second_look` looks | 80 |
 
-A connection in its long form may have the operator's `probe_report` and `accept_premises`, for what is known of
-its account.
+A connection in its long form may have the operator's `probe_report` and `accept_premises`, for what is known
+of its account.
 
 An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or portfolio margin
 (`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter. An endpoint that an
