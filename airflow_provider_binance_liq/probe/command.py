@@ -104,7 +104,6 @@ def _run(arguments: argparse.Namespace) -> int:
 def _account(conn_id: str) -> Account | None:
     with _airflow_elsewhere():
         from airflow_provider_binance_liq.compat import AirflowNotFoundException
-
         from airflow_provider_binance_liq.hooks.binance import BinanceHook
 
         try:
