@@ -167,11 +167,11 @@ def test_the_table_knows_every_fault_of_the_simulator():
 
 
 #: rows of each page. By time: the newest, in the second history once more without the millisecond after the
-#: window, since a row at it shows that `endTime` is inclusive; none where the filter is told, at the update
+#: window, since a row at it shows that `endTime` is inclusive; one where the filter is told, at the creation
 #: of a known row; then what lies before those, twice, and what lies after them. By number: as counted.
 PAGES = {
-    "um": [100, 0, 100, 59, 30],
-    "cm": [100, 100, 0, 100, 59, 30],
+    "um": [100, 1, 100, 59, 30],
+    "cm": [100, 100, 1, 100, 59, 30],
     "number": [100, 100, 32],
 }
 

@@ -41,6 +41,7 @@ def check(outcome, fewest):
     assert outcome.seen <= {"nothing", "the first look", "the second look"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", LOCAL)
 def test_a_fault_at_any_step_of_a_second_look_on_a_disk_loses_no_row(kind):

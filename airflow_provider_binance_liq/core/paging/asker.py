@@ -96,14 +96,14 @@ class Asker:
         return count >= self.endpoint.page_size or overlooked
 
     def tell_filter(self, rows: Sequence[Row]) -> Step:
-        """Ask at the update of one known row, then at its creation: where it is answered, that filters.
+        """Ask at the creation of one known row, then at its update: where it is answered, that filters.
 
         That it is not answered tells nothing: it may have been updated meanwhile.
         """
         row = max(rows, key=lambda row: row.updated_ms - row.created_ms)
         if row.updated_ms - row.created_ms <= MARGIN_MS:
             return
-        for at_ms in (row.updated_ms, row.created_ms):
+        for at_ms in (row.created_ms, row.updated_ms):
             if self.experience.filtered_by is None:
                 # So short a span that any exchange takes it.
                 first_ms, last_ms = max(at_ms - MARGIN_MS, 0), at_ms + MARGIN_MS
