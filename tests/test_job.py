@@ -64,7 +64,7 @@ def check_cascade(run, endpoint, measure, what):
     manifest = run.run(endpoint, window)
     assert run.rows(manifest) == truth
     assert len(truth) == manifest.object.rows >= 2400
-    # Where rows are cut in a strange way, nothing shows that the filters that split a full instant come first.
+    # Where rows are cut in a strange way, nothing shows that the filters that split an instant come first.
     possible = {"isolated_rows"} if endpoint == "margin" else set()
     possible |= {"filter_before_limit"} if manifest.proof.method.startswith("short pages alone") else set()
     assert set(manifest.proof.incomplete_reasons) <= possible
