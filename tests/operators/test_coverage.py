@@ -388,7 +388,7 @@ def test_a_parameter_that_is_wrong_is_refused_by_name_when_the_dag_is_read(wrong
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: str(wrong)[:40])
 def test_a_template_that_renders_to_something_wrong_fails_the_task_at_once_and_by_name(wrong):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_provider_binance_liq.compat import AirflowFailException
 
     ((name, value),) = wrong.items()
     template = {name: "{{ params.given }}"}

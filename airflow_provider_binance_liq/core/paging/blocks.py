@@ -43,13 +43,6 @@ class Block:
             return all(INSTANTS[name](row) > self.oldest[name] for name in counting)
         return all(INSTANTS[name](row) < self.newest[name] for name in counting)
 
-    def edge(self, side: Side, exact: Instant | None) -> int:
-        """Find the edge on `side`: by the instant that is filtered by, or such that it holds for both."""
-        extent = self.newest if side == "forward" else self.oldest
-        if exact:
-            return extent[exact]
-        return min(extent.values()) if side == "forward" else max(extent.values())
-
 
 def unseen(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
     """Rows that are not among the known ones."""
@@ -92,12 +85,23 @@ def _is_sorted(values: Sequence[int]) -> bool:
     return all(a <= b for a, b in pairwise(values)) or all(a >= b for a, b in pairwise(values))
 
 
-def slack_ms(side: Side, rows: Sequence[Row], most_rows: int) -> int:
-    """Milliseconds to reach back over an edge, over at most so many rows of the block."""
-    edges = sorted((row.created_ms for row in rows), reverse=True)
-    if side == "backward":
-        edges = sorted(row.updated_ms for row in rows)
-    return abs(edges[0] - edges[min(most_rows, len(edges) - 1)])
+def edge_inside(side: Side, rows: Sequence[Row], exact: Instant | None, slack_rows: int) -> int:
+    """Choose from where to ask beyond a block on `side`, so that some of its rows are answered again.
+
+    By the instant that the exchange filters by; where that is not known, such that it holds for both.
+
+    :param slack_rows: rows inside of the edge to ask for again; one at least that is not at the edge itself.
+    """
+    names: tuple[Instant, ...] = (exact,) if exact else ("created", "updated")
+    if side == "forward":
+        return min(_nth(sorted(map(INSTANTS[name], rows), reverse=True), slack_rows) for name in names)
+    return max(_nth(sorted(map(INSTANTS[name], rows)), slack_rows) for name in names)
+
+
+def _nth(values: Sequence[int], place: int) -> int:
+    """Take the value at `place`, or the first after it that is not the first one."""
+    later = [value for value in values[place:] if value != values[0]]
+    return later[0] if later else values[-1]
 
 
 def halves_to_confirm(ask: Ask, page: Page) -> dict[Side, list[Ask]]:

@@ -29,10 +29,10 @@ from airflow_provider_binance_liq.core.paging.asker import Asker
 from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Refuted, pieces, shorter, starts
 from airflow_provider_binance_liq.core.paging.blocks import (
     Block,
+    edge_inside,
     lacks_known,
     likely_side,
     sides,
-    slack_ms,
     sorted_by,
     unseen,
 )
@@ -267,11 +267,8 @@ class TimeWalk(Asker):
                 raise Refuted
         # The exact instant only where the rows are seen to be cut by it; otherwise the superset.
         exact = self.experience.filtered_by if self.experience.filtered_by == cut_by else None
-        edge, slack = Block(page.rows).edge(side, exact), slack_ms(side, page.rows, slack_rows)
-        if side == "forward":
-            beyond = replace(ask, first_ms=min(max(edge - slack, ask.first_ms), ask.last_ms))
-        else:
-            beyond = replace(ask, last_ms=max(min(edge + slack, ask.last_ms), ask.first_ms))
+        edge = min(max(edge_inside(side, page.rows, exact, slack_rows), ask.first_ms), ask.last_ms)
+        beyond = replace(ask, first_ms=edge) if side == "forward" else replace(ask, last_ms=edge)
         return None if beyond == ask else beyond
 
     # Careful: short pages alone.
