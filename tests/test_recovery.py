@@ -103,7 +103,7 @@ def test_a_call_of_s3_that_fails_is_a_storage_error_and_nothing_lies(tmp_path, b
         dying.land(destination, SECOND)
         assert read(destination, tmp_path) == rows(SECOND)
     # What only tells whether something is there may fail without harm.
-    assert set(said) == {"StorageError", "done"}
+    assert set(said) <= {"StorageError", "done"}
     assert said.count("StorageError") >= 3
 
 

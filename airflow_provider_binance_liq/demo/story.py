@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 DAG_ID: Final = "binance_liquidations"
 CONNECTION: Final = "binance_default"
+#: what is not documented of the real exchange, and known of the simulated one
+VOUCHED: Final = ("isolated_rows", "recorded_by_endpoint")
 ACCOUNT: Final = "demo"
 _VARIABLE: Final = "binance_liquidations"
 #: all of it: nobody else trades from the simulated exchange's IP address
@@ -281,7 +283,7 @@ def dag_settings(directory: Directory) -> dict[str, Any]:
     """Return the value of the Variable that the sample DAG reads."""
     return {
         "endpoints": list(ENDPOINTS),
-        "connections": [CONNECTION],
+        "connections": [{"binance_conn_id": CONNECTION, "accept_premises": list(VOUCHED)}],
         # Not `as_uri()`: an ObjectStoragePath takes %20 for three letters.
         "destination": f"file://{directory.lake}",
         "database": str(directory.warehouse),
