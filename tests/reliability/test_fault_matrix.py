@@ -138,7 +138,7 @@ EXPECTED = {
     "row_withheld": (
         {
             "um": ("complete +1", "complete +4", "complete +10"),
-            "cm": ("complete +0", "complete +3", "complete +9"),
+            "cm": ("complete +2", "complete +3", "complete +9"),
             "number": "complete +4",
         },
         {"um": "1 rows lost +3", "cm": "complete +1", "number": "UnstablePaging +19"},
