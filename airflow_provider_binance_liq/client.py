@@ -29,7 +29,7 @@ from airflow_provider_binance_liq.exceptions import (
     SpanRefused,
     UnexpectedRow,
 )
-from airflow_provider_binance_liq.gate import Gate
+from airflow_provider_binance_liq.gate import NO_WAITS, Gate, WaitState
 from airflow_provider_binance_liq.ledger import Ledger, find_ledger
 from airflow_provider_binance_liq.pacing import Pacer
 from airflow_provider_binance_liq.redaction import Redactor, hide_in_logs
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.paging import Ask
     from airflow_provider_binance_liq.core.rows import Page
-    from airflow_provider_binance_liq.core.waits import Waits
     from airflow_provider_binance_liq.pacing import Draw
 
 __all__ = ["ATTEMPTS", "BinanceClient", "Settings", "Spent", "is_loopback"]
@@ -59,13 +58,11 @@ hide_in_logs()
 class BinanceClient:
     """Sends what the core decides to one account's hosts.
 
-    :param earlier_holds: answers in a row that asked to wait, before this client.
-    :param known_ban: tells until when others know of a ban, in epoch ms on this machine's clock.
-    :param waits: what may be waited altogether, and was before; None: each wait is bounded by itself alone.
+    :param before: what is known of waits before this client.
     :raises LiquidationsError: every method, by the branch that says what a retry should do.
     """
 
-    def __init__(  # noqa: PLR0913 - time, sleep and randomness are arguments
+    def __init__(
         self,
         settings: Settings,
         *,
@@ -73,10 +70,8 @@ class BinanceClient:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
-        earlier_holds: int = 0,
         ledger: Ledger | None = None,
-        known_ban: Callable[[], int] | None = None,
-        waits: Waits | None = None,
+        before: WaitState = NO_WAITS,
     ) -> None:
         self.settings = settings
         self.spent = Spent()
@@ -95,9 +90,7 @@ class BinanceClient:
             monotonic=monotonic,
             sleep=sleep,
             uniform=uniform,
-            holds=earlier_holds,
-            known_ban=known_ban,
-            waits=waits,
+            before=before,
         )
         #: when the last attempt was sent, and its answer received, by the local clock
         self._sent_ms = self._received_ms = 0
@@ -152,10 +145,9 @@ class BinanceClient:
         """Tell the time on the exchange's clock."""
         return self._clocks.now_ms(family)
 
-    def redacted(self, error: LiquidationsError) -> LiquidationsError:
+    def redact(self, error: LiquidationsError) -> None:
         """Take secrets that an answer may have echoed out of an error, wherever it was made."""
         error.args = tuple(self._redact(part) if isinstance(part, str) else part for part in error.args)
-        return error
 
     # How it is asked.
 

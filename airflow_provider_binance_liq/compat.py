@@ -59,14 +59,9 @@ def zone_of(timetable: object) -> Any:
 def task_stats() -> Any:
     """Return what a task tells its metrics to; it has `incr` and `gauge`."""
     if AIRFLOW >= (3, 3):
-        from airflow.sdk.observability import stats  # noqa: PLC0415 - not there before
-
-        return stats
-    if BEFORE_3_2:
-        from airflow.stats import Stats  # noqa: PLC0415 - warns from 3.2 on
-    else:
-        from airflow.sdk.observability.stats import Stats  # noqa: PLC0415 - warns from 3.3 on
-    return Stats
+        return import_module("airflow.sdk.observability.stats")
+    # Each warns in the versions after its own.
+    return import_module("airflow.stats" if BEFORE_3_2 else "airflow.sdk.observability.stats").Stats
 
 
 def show_connection_form(hook: Any, declared: Mapping[str, Any]) -> None:

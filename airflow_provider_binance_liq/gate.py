@@ -7,6 +7,7 @@ to `Waits`, which ends the task where they add up to more than it was given.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq import metrics
@@ -38,14 +39,26 @@ _HEED_EVERY_S: Final = 10.0
 _BACKOFF_S: Final = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class WaitState:
+    """What a client is told of waits before it begins."""
+
+    #: answers in a row that asked to wait, before this client; a guessed wait grows with it
+    holds: int = 0
+    #: tells until when others know of a ban, in epoch ms on this machine's clock
+    known_ban: Callable[[], int] | None = None
+    #: what may be waited altogether, and was before; None: each wait is bounded by itself alone
+    waits: Waits | None = None
+
+
+#: the first client of a task knows of none
+NO_WAITS: Final = WaitState()
+
+
 class Gate:
-    """Holds one client's requests back for as long as they have to wait.
+    """Holds one client's requests back for as long as they have to wait."""
 
-    :param holds: answers in a row that asked to wait, also before this client; a guessed wait grows with it.
-    :param known_ban: tells until when others know of a ban, in epoch ms on this machine's clock.
-    """
-
-    def __init__(  # noqa: PLR0913 - time, sleep and randomness are arguments
+    def __init__(
         self,
         pacer: Pacer,
         clocks: Clocks,
@@ -55,11 +68,10 @@ class Gate:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
         uniform: Callable[[float, float], float],
-        holds: int,
-        known_ban: Callable[[], int] | None,
-        waits: Waits | None,
+        before: WaitState,
     ) -> None:
-        self.holds = holds
+        #: answers in a row that asked to wait, also before this client
+        self.holds = before.holds
         self._pacer = pacer
         self._clocks = clocks
         self._redact = redact
@@ -67,8 +79,8 @@ class Gate:
         self._monotonic = monotonic
         self._sleep = sleep
         self._uniform = uniform
-        self._known_ban = known_ban
-        self._waits = waits
+        self._known_ban = before.known_ban
+        self._waits = before.waits
         self._heed_again = float("-inf")
 
     def admit(self, request: Request) -> str:

@@ -21,6 +21,7 @@ from airflow_provider_binance_liq.core.premises import Claim, Evidence
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
 from airflow_provider_binance_liq.extraction import extract
+from airflow_provider_binance_liq.gate import NO_WAITS, WaitState
 from airflow_provider_binance_liq.journal import Journal, Owner, Part
 from airflow_provider_binance_liq.landing import (
     claim,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression
     from airflow_provider_binance_liq.core.probe_report import ProbeReport
-    from airflow_provider_binance_liq.core.waits import Waits
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.extraction import Filters, Reading
     from airflow_provider_binance_liq.landing import Place
@@ -76,12 +76,8 @@ class Job:
     missing_rows: MissingRows = "fail"
     #: whether a window that is proven already is left as it is, once its object was checked
     keep_proven: bool = False
-    #: answers in a row that asked to wait, before this job went on
-    earlier_holds: int = 0
-    #: tells until when others know of a ban of this IP address, in epoch ms on this machine's clock
-    known_ban: Callable[[], int] | None = None
-    #: what may be waited altogether, and was before; None: each wait is bounded by itself alone
-    waits: Waits | None = None
+    #: what is known of waits before this job
+    before: WaitState = NO_WAITS
     #: whether somebody will go on after a wait, so that what was read until then has to be kept
     resumable: bool = False
     #: what was read before the wait that this job goes on from
@@ -160,9 +156,7 @@ class Job:
         return BinanceClient(
             self.account.settings,
             clock=clock,
-            earlier_holds=self.earlier_holds,
-            known_ban=self.known_ban,
-            waits=self.waits,
+            before=self.before,
         )
 
     def _read(
@@ -190,7 +184,8 @@ class Job:
                 error.journal = asdict(part)
             raise
         except LiquidationsError as error:
-            raise client.redacted(error)  # noqa: B904 - it is the same error
+            client.redact(error)
+            raise
         # It may have grown too old while it was read.
         return reading, doubt or horizon.check_kept(client.now_ms(family))
 

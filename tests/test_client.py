@@ -42,6 +42,7 @@ from airflow_provider_binance_liq.exceptions import (
     UnexpectedRow,
     WaitTooLong,
 )
+from airflow_provider_binance_liq.gate import WaitState
 from airflow_provider_binance_liq.ledger import SharedLedger
 from airflow_provider_binance_liq.simulator import Fault, Simulator
 from airflow_provider_binance_liq.simulator import Settings as Knobs
@@ -76,7 +77,8 @@ def connect(world):
         def make(url, ledger=None, known_ban=None, **known):
             arguments = {"api_key": KEY, "signer": HmacSigner(SECRET), **known}
             settings = Settings(origins=dict.fromkeys(FAMILIES, url), **arguments)
-            client = BinanceClient(settings, ledger=ledger, known_ban=known_ban, **world.arguments)
+            before = WaitState(known_ban=known_ban)
+            client = BinanceClient(settings, ledger=ledger, before=before, **world.arguments)
             closing.callback(client.close)
             return client
 
@@ -663,7 +665,7 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
     waits, holds = [], 0
     for _ in range(8):
         settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
-        client = BinanceClient(settings, earlier_holds=holds, **world.arguments)
+        client = BinanceClient(settings, before=WaitState(holds=holds), **world.arguments)
         with pytest.raises(Throttled) as caught:
             client.fetch(FUTURES, ask_of(FUTURES))
         client.close()
@@ -676,7 +678,7 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
 def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, world):
     waits = Waits(most_ms=100_000)
     settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
-    client = BinanceClient(settings, waits=waits, **world.arguments)
+    client = BinanceClient(settings, before=WaitState(waits=waits), **world.arguments)
     server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1190")
     client.fetch(FUTURES, ask_of(FUTURES))
     client.fetch(FUTURES, ask_of(FUTURES))

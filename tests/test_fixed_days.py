@@ -14,6 +14,7 @@ import pytest
 from fixed_days import BEGIN, recent_day
 
 TESTS = Path(__file__).parent
+#: a pattern, which reads no clock itself
 READS_A_CLOCK = re.compile(
     r"\b(datetime\.now|datetime\.today|date\.today|utcnow|time\.time|time_ns|pendulum\.\w*(now|today)"
     r"|fixed_clock|recent_day)\b"
@@ -32,9 +33,10 @@ def test_every_test_that_reads_a_clock_is_run_on_other_days_too():
 @pytest.mark.skipif("TESTS_BEGIN_AT" not in os.environ, reason="the command is not run at another instant")
 def test_a_command_at_another_instant_is_there_with_all_its_children():
     begin = datetime.fromisoformat(os.environ["TESTS_BEGIN_AT"])
-    command = [sys.executable, "-P", "-c", "import time; print(time.time())"]
+    # The clock is shifted to `begin` in both processes: the day on which this runs is not to be seen.
+    command = [sys.executable, "-P", "-c", "import time; print(time.time())"]  # of the shifted clock
     told = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
-    for now_s in (time.time(), float(told)):
+    for now_s in (time.time(), float(told)):  # both of the shifted clock
         assert 0 <= now_s - begin.timestamp() < timedelta(hours=6).total_seconds()
 
 

@@ -218,7 +218,7 @@ def test_after_a_fork_the_child_has_a_watch_of_its_own(trickle):
 @pytest.fixture(scope="module")
 def certify(tmp_path_factory):
     """Make certificates of an authority of our own; returns the files of certificate and key."""
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.UTC)  # TLS goes by the system's clock: good for a day around it, whatever day
     day = dt.timedelta(days=1)
     directory = tmp_path_factory.mktemp("certificates")
     numbers = itertools.count()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from airflow_provider_binance_liq.core.horizon import Retention
+    from airflow_provider_binance_liq.core.manifest import Proof
 
 #: proven: a complete window covers it; unproven: windows cover it, none of them complete; missing: none does
 State = Literal["proven", "unproven", "missing"]
@@ -37,13 +38,10 @@ APART: Final = tuple(name for name, one in ENDPOINTS.items() if one.symbol_param
 SETTLE_DAYS: Final = 2
 
 
-def counts_as_proven(
-    complete: bool,  # noqa: FBT001 - as a manifest states it
-    reasons: Collection[str],
-    accepted: Collection[str] = NOT_MENDED_BY_FETCHING,
-) -> bool:
+def counts_as_proven(proof: Proof, accepted: Collection[str] = NOT_MENDED_BY_FETCHING) -> bool:
     """Tell whether nothing keeps a window from being complete but codes that are accepted."""
-    return complete or (bool(reasons) and set(reasons) <= set(accepted))
+    reasons = set(proof.incomplete_reasons)
+    return proof.complete or (bool(reasons) and reasons <= set(accepted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +93,11 @@ def stretches(
         }
     )
     found: list[Stretch] = []
-    for start_ms, end_ms in pairwise(cuts):
-        state: State = "proven" if start_ms in complete else "unproven" if start_ms in others else "missing"
-        lost = state != "proven" and start_ms < horizon_ms
-        if found and (found[-1].state, found[-1].lost) == (state, lost):
-            start_ms = found.pop().window.start_ms  # noqa: PLW2901 - the one before goes on
+    for cut_ms, end_ms in pairwise(cuts):
+        state: State = "proven" if cut_ms in complete else "unproven" if cut_ms in others else "missing"
+        lost = state != "proven" and cut_ms < horizon_ms
+        goes_on = bool(found) and (found[-1].state, found[-1].lost) == (state, lost)
+        start_ms = found.pop().window.start_ms if goes_on else cut_ms
         found.append(Stretch(Window(start_ms, end_ms), state, start_ms + retention.ms, lost))
     return found
 

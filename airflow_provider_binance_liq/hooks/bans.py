@@ -46,8 +46,8 @@ class SharedBan:
             told_ms = epoch_ms(datetime.fromisoformat(Variable.get(self.name, default=None) or ""))
         except (ValueError, OverflowError, LiquidationsError):
             return 0
-        except Exception as error:  # noqa: BLE001 - Airflow's secrets backends raise whatever they like
-            # Their texts may hold addresses and tokens.
+        # Airflow's secrets backends raise whatever they like, and their texts may hold addresses and tokens.
+        except Exception as error:  # noqa: BLE001
             log.info("Whether others have met a ban cannot be read (%s)", type(error).__name__)
             return 0
         return credible(told_ms, int(self._clock() * 1000), banned=True)
@@ -58,5 +58,6 @@ class SharedBan:
             return
         try:
             Variable.set(self.name, iso(until_ms), description=_DESCRIPTION)
-        except Exception as error:  # noqa: BLE001 - as above
+        # As above.
+        except Exception as error:  # noqa: BLE001
             log.info("The others cannot be told of the ban (%s)", type(error).__name__)

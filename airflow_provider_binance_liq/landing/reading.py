@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow.sdk import ObjectStoragePath
-    from fsspec.callbacks import Callback  # type: ignore[import-untyped] # it has no types
+    from fsspec.callbacks import Callback
 
     from airflow_provider_binance_liq.landing.places import Place
 
@@ -236,15 +236,10 @@ def _limit(source: ObjectStoragePath, most: int) -> Callback:
     """Stop a download as soon as it is known to be too large, without a request for that."""
     from fsspec.callbacks import Callback
 
-    class Limit(Callback):  # type: ignore[misc] # it has no types
-        def set_size(self, size: int | None) -> None:
-            _see_size(source, size or 0, most)
+    def see(size: int | None, value: int) -> None:
+        _see_size(source, max(size or 0, value), most)
 
-        def relative_update(self, inc: int = 1) -> None:
-            self.value += inc
-            _see_size(source, self.value, most)
-
-    return Limit()
+    return Callback(hooks={"limit": see})
 
 
 @dataclass(frozen=True, slots=True)

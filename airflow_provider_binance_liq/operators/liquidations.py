@@ -296,6 +296,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
     def _extract(self, window: Window, holds: int, journal: dict[str, str] | None) -> Manifest:
         from airflow_provider_binance_liq.extraction import Filters
+        from airflow_provider_binance_liq.gate import WaitState
         from airflow_provider_binance_liq.hooks.bans import SharedBan
         from airflow_provider_binance_liq.job import Job
         from airflow_provider_binance_liq.journal import Part
@@ -317,9 +318,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             probe=self._probe(account),
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
-            earlier_holds=holds,
-            known_ban=ban.until_ms if ban else None,
-            waits=self._waits,
+            before=WaitState(holds, ban.until_ms if ban else None, self._waits),
             resumable=self.deferrable,
             journal=Part(**journal) if journal else None,
         )

@@ -82,8 +82,7 @@ class Expectation:
 
     def is_proven(self, claim: Claim) -> bool:
         """Tell whether a window counts as proven."""
-        proof = claim.manifest.proof
-        return counts_as_proven(proof.complete, proof.incomplete_reasons, self.accepted)
+        return counts_as_proven(claim.manifest.proof, self.accepted)
 
 
 @dataclass(frozen=True, slots=True)

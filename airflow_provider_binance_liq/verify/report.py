@@ -203,8 +203,7 @@ def printable(line: str) -> str:
 
 
 def _counts(claim: Claim) -> bool:
-    proof = claim.manifest.proof
-    return counts_as_proven(proof.complete, proof.incomplete_reasons)
+    return counts_as_proven(claim.manifest.proof)
 
 
 def _why(claim: Claim) -> str:

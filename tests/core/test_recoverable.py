@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
 from airflow_provider_binance_liq.core.horizon import Retention
+from airflow_provider_binance_liq.core.manifest import Proof
 from airflow_provider_binance_liq.core.recoverable import (
     APART,
     Coverage,
@@ -153,5 +154,6 @@ def test_where_all_is_proven_nothing_is_forgotten():
     ],
 )
 def test_a_window_counts_as_proven_but_for_what_fetching_it_again_would_mend(complete, reasons, counts):
-    assert counts_as_proven(complete, reasons) == counts
-    assert counts_as_proven(complete, reasons, accepted=()) == complete
+    proof = Proof(complete, pages=1, requests=1, weight=1, method="short", incomplete_reasons=reasons)
+    assert counts_as_proven(proof) == counts
+    assert counts_as_proven(proof, accepted=()) == complete

@@ -19,5 +19,5 @@ import time_machine
 _SHIFT = "TESTS_SHIFT_S"
 if _SHIFT not in os.environ:
     begin = datetime.fromisoformat(os.environ["TESTS_BEGIN_AT"])
-    os.environ[_SHIFT] = str(begin.timestamp() - time.time())
-time_machine.travel(time.time() + float(os.environ[_SHIFT]), tick=True).start()
+    os.environ[_SHIFT] = str(begin.timestamp() - time.time())  # only the distance to `begin` is kept
+time_machine.travel(time.time() + float(os.environ[_SHIFT]), tick=True).start()  # that is `begin`, whenever

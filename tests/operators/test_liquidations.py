@@ -434,7 +434,7 @@ def test_a_ban_that_does_not_say_how_long_is_guessed_longer_each_time(operator, 
             operator().resume(interval(DAY), **kwargs)
         kwargs = deferred.value.kwargs
         moment = deferred.value.trigger.serialize()[1]["moment"]
-        waits.append((moment - datetime.now(UTC)).total_seconds())
+        waits.append((moment - datetime.now(UTC)).total_seconds())  # `now` has fixed this clock
         now.move_to(moment)
     assert [round(wait / waits[0]) for wait in waits] == [1, 2, 4, 8]
 
@@ -505,7 +505,7 @@ def test_what_lasts_fails_the_task_within_max_wait_and_long_before_the_rows_are_
     assert why in str(error)
     assert "max_wait allows 12 h 0 min in all" in str(error)
     assert "clear the task, or raise max_wait" in str(error)
-    assert datetime.now(UTC) <= NOW + timedelta(hours=12, minutes=5)
+    assert datetime.now(UTC) <= NOW + timedelta(hours=12, minutes=5)  # `now` has fixed this clock at NOW
     assert deferrals < 80
 
 
@@ -590,7 +590,8 @@ def test_an_error_that_says_when_to_come_back_in_a_moment_is_waited_out_in_the_w
         asked.append(window)
         if len(asked) < 3:
             error = _NotYet("the exchange's clock is a little behind")
-            error.retry_at_ms = int(datetime.now(UTC).timestamp() * 1000) + 3000
+            now_s = datetime.now(UTC).timestamp()  # `now` has fixed this clock
+            error.retry_at_ms = int(now_s * 1000) + 3000
             raise error
         return real(window, *rest)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from fixed_days import BEGIN
 from interrupts import interrupt
 
 from airflow_provider_binance_liq.cli import main
@@ -21,11 +22,9 @@ MINUTE_MS = 60_000
 
 
 @pytest.fixture
-def exchange():
-    """An exchange in real time, whose account was liquidated lately."""
-    import time
-
-    now_ms = int(time.time() * 1000)
+def exchange(fixed_clock):
+    """An exchange whose account was liquidated lately."""
+    now_ms = int(BEGIN.timestamp() * 1000)
     rows = [
         make_row(
             "margin", orderId=number, time=now_ms - (number + 5) * MINUTE_MS, isIsolated=bool(number % 2)

@@ -10,15 +10,17 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+_MIDDLEWARES = [
+    {
+        "name": "hosts of this machine",
+        "middleware": TrustedHostMiddleware,
+        "kwargs": {"allowed_hosts": ["127.0.0.1", "localhost"], "www_redirect": False},
+    }
+]
+
 
 class OnlyThisMachine(AirflowPlugin):
     """Refuse requests that are addressed to another host, whatever their path."""
 
     name = "binance_liq_demo_only_this_machine"
-    fastapi_root_middlewares = [  # noqa: RUF012 - declared by the class of Airflow that it replaces it in
-        {
-            "name": "hosts of this machine",
-            "middleware": TrustedHostMiddleware,
-            "kwargs": {"allowed_hosts": ["127.0.0.1", "localhost"], "www_redirect": False},
-        }
-    ]
+    fastapi_root_middlewares = _MIDDLEWARES
