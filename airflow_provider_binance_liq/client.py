@@ -180,9 +180,7 @@ class BinanceClient:
         Each is asked for at most once; where it cannot be told, the documented limit and our own count do.
         """
         family = FAMILIES[request.family]
-        if not self._clocks.knows(request.family):
-            self.server_time_ms(request.family)
-        now_ms = self.now_ms(request.family)
+        now_ms = self.exchange_now_ms(request.family)
         if family.scout_path and self.settings.coordinate and self._pacer.is_blind(request.draw, now_ms):
             self._look_up(request, family.scout_path, lambda _: None)
         if family.limits_path and self._pacer.lacks_limit(request.draw, self.now_ms(request.family)):

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq import __version__
+from airflow_provider_binance_liq import __version__, metrics
 from airflow_provider_binance_liq.client import BinanceClient, Spent
 from airflow_provider_binance_liq.core.horizon import Horizon, OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
@@ -126,6 +126,13 @@ class Job:
             open_here.enter_context(claim(at))
             manifest = self._land(at, spool, reading, spent, doubt, extracted_at_ms=int(clock() * 1000))
             sweep(at, clock())
+        metrics.extracted(
+            endpoint=manifest.endpoint,
+            account=manifest.account,
+            rows=manifest.object.rows,
+            weight=spent.weight,
+            complete=manifest.proof.complete,
+        )
         log.info(
             "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
             self.endpoint.name,

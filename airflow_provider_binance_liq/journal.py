@@ -26,7 +26,7 @@ import msgspec
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.core.rows import Page, read_row
 from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, StorageError, Throttled
-from airflow_provider_binance_liq.landing import fetch_part, publish_part, remove_part
+from airflow_provider_binance_liq.landing import fetch_part, publish_part, remove_part, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,7 +261,7 @@ class Journal:
             with gzip.open(path, "wb") as packed, (self._directory / "journal.ndjson").open("rb") as entries:
                 packed.write(msgspec.json.encode(header) + b"\n")
                 shutil.copyfileobj(entries, packed)
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256 = sha256_of(path)
             saved = Part(publish_part(path, self._place, sha256), sha256)
         except (StorageError, OSError) as error:
             log.warning("What was read so far cannot be kept, and will be asked again: %s", error)

@@ -72,10 +72,12 @@ class SharedLedger:
         self,
         path: Path,
         *,
+        clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.path = path
+        self._clock = clock
         self._monotonic = monotonic
         self._sleep = sleep
         #: what is known here alone, because the file could not be had
@@ -107,7 +109,8 @@ class SharedLedger:
             return self._own or Book()
         book = _decode(text)
         if self._own is not None:
-            book.join(self._own)
+            # By this machine's clock: it is told from the exchange's by seconds, what is absurd by days.
+            book.join(self._own, int(self._clock() * 1000))
         return book
 
     def _write(self, descriptor: int, book: Book, before: bytes) -> bool:

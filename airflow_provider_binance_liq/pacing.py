@@ -117,13 +117,9 @@ class Pacer:
     def hold(self, draw: Draw, until_ms: int, now_ms: int, *, banned: bool) -> None:
         """Let nothing of the pool go before `until_ms`; nothing at all, where the address is banned."""
         with self._ledger.open() as book:
-            # What is absurd goes first: it would outlast what is told now, and then be forgotten with it.
-            book.banned_until(now_ms)
             if banned:
-                book.ban(until_ms)
-            budget = self._budget(book, draw, now_ms)
-            budget.held_until(now_ms)
-            budget.hold(until_ms)
+                book.ban(until_ms, now_ms)
+            self._budget(book, draw, now_ms).hold(until_ms, now_ms)
 
     def _budget(self, book: Book, draw: Draw, now_ms: int) -> Budget:
         family = FAMILIES[draw.family]

@@ -22,6 +22,10 @@ FUTURES = Draw("fapi", "futures", 50)
 ORIGINS = {"fapi": "https://fapi.example", "dapi": "https://dapi.example"}
 
 
+def at_noon():
+    return NOON / 1000
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "binance-liq" / "book.json"
@@ -38,8 +42,8 @@ def used(ledger):
 
 
 def test_what_one_writes_another_reads(path):
-    spend(SharedLedger(path), 50)
-    assert used(SharedLedger(path)) == 50
+    spend(SharedLedger(path, clock=at_noon), 50)
+    assert used(SharedLedger(path, clock=at_noon)) == 50
 
 
 def test_ledgers_of_their_own_know_nothing_of_each_other():
@@ -67,23 +71,23 @@ UNREADABLE = {
 def test_a_book_that_cannot_be_read_is_begun_anew(path, text):
     path.parent.mkdir(mode=0o700)
     path.write_bytes(text)
-    ledger = SharedLedger(path)
+    ledger = SharedLedger(path, clock=at_noon)
     assert used(ledger) == 0
     spend(ledger, 20)
-    assert used(SharedLedger(path)) == 20
+    assert used(SharedLedger(path, clock=at_noon)) == 20
 
 
 def test_a_shorter_book_leaves_nothing_of_a_longer_one(path):
-    ledger = SharedLedger(path)
+    ledger = SharedLedger(path, clock=at_noon)
     with ledger.open() as book:
         book.pools.update({f"sapi:{number}": Book().budget("", Limit(1), 1, 0).usage for number in range(99)})
     with ledger.open() as book:
         book.pools.clear()
-    assert used(SharedLedger(path)) == 0
+    assert used(SharedLedger(path, clock=at_noon)) == 0
 
 
 def test_the_book_is_its_users_alone_and_holds_no_name_of_a_host(path):
-    spend(SharedLedger(path), 50)
+    spend(SharedLedger(path, clock=at_noon), 50)
     assert path.stat().st_mode & 0o077 == 0
     assert path.parent.stat().st_mode & 0o077 == 0
     assert "example" not in path.read_text()
@@ -92,7 +96,7 @@ def test_the_book_is_its_users_alone_and_holds_no_name_of_a_host(path):
 def test_a_directory_that_others_may_write_to_is_not_trusted(path, caplog):
     path.parent.mkdir()
     path.parent.chmod(0o777)
-    ledger = SharedLedger(path)
+    ledger = SharedLedger(path, clock=at_noon)
     spend(ledger, 50)
     assert used(ledger) == 50, "it goes on with a book of its own"
     assert not path.exists()
@@ -104,13 +108,13 @@ def test_a_link_that_somebody_left_there_is_not_followed(path, tmp_path):
     target = tmp_path / "precious"
     target.write_text("precious")
     path.symlink_to(target)
-    spend(SharedLedger(path), 50)
+    spend(SharedLedger(path, clock=at_noon), 50)
     assert target.read_text() == "precious"
 
 
 def test_a_process_that_was_stopped_with_the_book_in_its_hands_holds_nobody_up_for_long(path):
     world = Time()
-    with SharedLedger(path).open():
+    with SharedLedger(path, clock=at_noon).open():
         spend(SharedLedger(path, monotonic=world.clock, sleep=world.sleep), 50)
     assert 1 < sum(world.naps) < 4
 
@@ -155,7 +159,7 @@ FAULTS = [("flock", errno.ENOLCK), ("pread", errno.EIO), ("pwrite", errno.ENOSPC
 def test_whatever_fails_it_goes_on_with_a_book_of_its_own_and_leaks_no_descriptor(
     path, disk, step, code, caplog
 ):
-    shared = SharedLedger(path)
+    shared = SharedLedger(path, clock=at_noon)
     spend(shared, 50)
     disk[step] = code
     before = descriptors()
@@ -169,9 +173,9 @@ def test_whatever_fails_it_goes_on_with_a_book_of_its_own_and_leaks_no_descripto
 
 @pytest.mark.parametrize(("step", "code"), FAULTS)
 def test_a_ban_that_is_known_survives_a_disk_that_takes_no_more(path, disk, step, code):
-    first, second = SharedLedger(path), SharedLedger(path)
+    first, second = SharedLedger(path, clock=at_noon), SharedLedger(path, clock=at_noon)
     with first.open() as book:
-        book.ban(NOON + 600_000)
+        book.ban(NOON + 600_000, NOON)
     disk[step] = code
     spend(first, 50)
     if step == "pwrite":
@@ -183,27 +187,27 @@ def test_a_ban_that_is_known_survives_a_disk_that_takes_no_more(path, disk, step
 
 def test_a_book_for_which_there_is_no_room_from_the_first_is_kept_here(path, disk):
     disk["posix_fallocate"] = errno.ENOSPC
-    shared = SharedLedger(path)
+    shared = SharedLedger(path, clock=at_noon)
     spend(shared, 50)
     spend(shared, 20)
     assert used(shared) == 70
     assert path.read_bytes() == b""
     disk.clear()
     spend(shared, 1)
-    assert used(SharedLedger(path)) == 71
+    assert used(SharedLedger(path, clock=at_noon)) == 71
 
 
 def test_a_book_whose_writer_died_after_it_had_room_is_read(path):
-    with SharedLedger(path).open() as book:
-        book.ban(NOON + 600_000)
+    with SharedLedger(path, clock=at_noon).open() as book:
+        book.ban(NOON + 600_000, NOON)
     path.write_bytes(path.read_bytes().rstrip() + bytes(5000))
-    assert banned_until(SharedLedger(path)) == NOON + 600_000
+    assert banned_until(SharedLedger(path, clock=at_noon)) == NOON + 600_000
 
 
 def test_a_disk_that_is_really_full_loses_nothing(path, tmp_path):
-    shared = SharedLedger(path)
+    shared = SharedLedger(path, clock=at_noon)
     with shared.open() as book:
-        book.ban(NOON + 600_000)
+        book.ban(NOON + 600_000, NOON)
     script = f"""
         import pathlib, resource, signal
         from airflow_provider_binance_liq.ledger import SharedLedger
@@ -211,7 +215,7 @@ def test_a_disk_that_is_really_full_loses_nothing(path, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
         with SharedLedger(pathlib.Path({str(path)!r})).open() as book:
             print(book.banned_until_ms)
-            book.ban({NOON + 700_000})
+            book.ban({NOON + 700_000}, {NOON})
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -221,9 +225,9 @@ def test_a_disk_that_is_really_full_loses_nothing(path, tmp_path):
 
 
 def test_an_error_in_between_is_not_taken_for_one_of_the_disk(path):
-    shared = SharedLedger(path)
+    shared = SharedLedger(path, clock=at_noon)
     with pytest.raises(OSError, match="of the caller"), shared.open() as book:  # noqa: PT012 - it is what raises
-        book.ban(NOON)
+        book.ban(NOON, NOON)
         raise OSError("of the caller")
     assert banned_until(shared) == NOON
 
@@ -259,12 +263,15 @@ def test_processes_that_ask_at_the_same_time_never_exceed_the_share_together(pat
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     admitted = [int(worker.communicate(timeout=60)[0]) for worker in workers]
     assert sum(admitted) == 2400 * 0.5 / 50
-    waits = Pacer(SharedLedger(path), 0.5, {}).admit(FUTURES, NOON + 5_000)
+    waits = Pacer(SharedLedger(path, clock=at_noon), 0.5, {}).admit(FUTURES, NOON + 5_000)
     assert waits == Wait(NOON + 60_000, banned=False)
 
 
 def test_a_share_of_ones_own_is_kept_beside_others_with_a_larger_one(path):
-    greedy, modest = Pacer(SharedLedger(path), 1.0, {}), Pacer(SharedLedger(path), 0.1, {})
+    greedy, modest = (
+        Pacer(SharedLedger(path, clock=at_noon), 1.0, {}),
+        Pacer(SharedLedger(path, clock=at_noon), 0.1, {}),
+    )
     for _ in range(10):
         assert isinstance(greedy.admit(FUTURES, NOON), str)
     assert isinstance(modest.admit(FUTURES, NOON), Wait)

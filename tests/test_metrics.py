@@ -100,23 +100,32 @@ def operator(monkeypatch, extract):
     return UsdmFuturesLiquidationsOperator(task_id="extract", destination="file:///lake", **window)
 
 
-def test_the_operator_tells_what_it_extracted(start, monkeypatch, told):
+def test_an_extraction_tells_what_it_extracted_and_spent(start, told):
     run = start()
     manifest = run.run("usdm_futures", run.cascade())
-    told.clear()
-    operator(monkeypatch, lambda *_: manifest).execute({})
     counts = {"rows": manifest.object.rows, "weight": manifest.proof.weight, "complete": True}
-    assert told == [("extracted", {"endpoint": "usdm_futures", "account": "desk"} | counts)]
+    extracted = [one for one in told if one[0] == "extracted"]
+    assert extracted == [("extracted", {"endpoint": "usdm_futures", "account": "desk"} | counts)]
+
+
+def test_a_window_that_is_proven_already_is_not_counted_as_extracted_again(start, told):
+    run = start()
+    run.run("usdm_futures", run.cascade())
+    told.clear()
+    run.run("usdm_futures", run.cascade(), keep_proven=True)
+    assert told == []
 
 
 def test_the_operator_tells_for_how_long_it_gives_its_slot_back(monkeypatch, told):
     from airflow.providers.common.compat.sdk import TaskDeferred
 
     from airflow_provider_binance_liq.exceptions import IpBanned
-    from airflow_provider_binance_liq.operators import liquidations
+    from airflow_provider_binance_liq.operators import liquidations, waiting
 
     now_ms = 1_792_000_000_000
-    monkeypatch.setattr(liquidations, "_now_ms", lambda: now_ms)
+    for module in (liquidations, waiting):
+        monkeypatch.setattr(module, "_now_ms", lambda: now_ms)
+    monkeypatch.setattr(waiting.WaitingOperator, "_chance", lambda _: 0.0)
 
     def ban(*_):
         raise IpBanned("banned", now_ms + 600_000)

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, DAY_MS
+from airflow_provider_binance_liq.core import horizon
 from airflow_provider_binance_liq.core.weights import Budget
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
@@ -182,10 +182,9 @@ def least_minutes(pools: Iterable[PoolEstimate]) -> int:
 
 def retention(endpoint: Endpoint, series: WindowSeries, now_ms: int) -> Retention:
     """Tell which windows begin before what the exchange keeps, as documented or else as assumed."""
-    days = endpoint.retention_days or ASSUMED_RETENTION_DAYS
-    oldest_ms = now_ms - days * DAY_MS
-    documented = endpoint.retention_days is not None
-    return Retention(days, documented, oldest_ms, series.starting_before(oldest_ms))
+    kept = horizon.Retention.of(endpoint)
+    oldest_ms = kept.oldest_ms(now_ms)
+    return Retention(kept.days, kept.source == "documented", oldest_ms, series.starting_before(oldest_ms))
 
 
 def _check(accounts: int, share: float, expected_rows: int) -> None:

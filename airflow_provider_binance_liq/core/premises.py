@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import msgspec
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.premise_table import PREMISES, Premise, Status
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
@@ -102,7 +103,7 @@ class Claim:
 def _state(
     premise: Premise, endpoint: Endpoint, evidence: Evidence, probed: Mapping[str, bool]
 ) -> StatedPremise:
-    if premise.code in evidence.observed and premise.code not in evidence.probed:
+    if premise.code in evidence.observed:
         return StatedPremise(premise.code, "observed", "extraction")
     if probed.get(premise.code) or premise.code in evidence.probed:
         return StatedPremise(premise.code, "observed", "probe")
@@ -149,11 +150,12 @@ def of_version_1(endpoint: str, *, symbols: bool, rows: int, complete: bool) -> 
     Its claim is judged by what is known today, so that an old one says no more than a new one would.
     """
     codes = {code for code, premise in PREMISES.items() if endpoint in premise.endpoints}
-    if endpoint == "margin" and symbols:
+    if symbols:
         codes.discard("isolated_rows")
-    open_ = {"isolated_rows"} & codes
-    if endpoint == "portfolio_margin" and not rows:
-        open_.add("recorded_by_endpoint")
+    open_: set[str] = set()
+    if endpoint in ENDPOINTS:
+        known = ENDPOINTS[endpoint]
+        open_ = weigh_endpoint(known, by_symbol=symbols, rows=rows, isolated_rows=False).suspected
     if not complete:  # the one reason that version had
         open_.add("within_retention")
     stated = tuple(

@@ -11,18 +11,14 @@ from typing import Final
 from urllib.parse import unquote
 
 _AUTHORITY: Final = re.compile(r"[a-z0-9+.-]+:/{2}([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-#: `name=value` of a query, of a fragment, or of a list of settings; the name says what the value is
-_PARAMETER: Final = re.compile(
-    r"(?:^|[?&;#\s])[\w.-]*(?:token|passwd|password|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*"
-    r"\s*=\s*[^&;#\s]",
-    re.IGNORECASE,
+#: the name of a setting, with its equals sign, that says that the value is secret
+_NAMED: Final = (
+    r"[\w.-]*(?:token|passwd|password|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*\s*=\s*"
 )
+#: `name=value` of a query, of a fragment, or of a list of settings
+_PARAMETER: Final = re.compile(rf"(?:^|[?&;#\s]){_NAMED}[^&;#\s]", re.IGNORECASE)
 #: the same within a sentence, with what leads to the value, and the value up to what may follow it
-_SECRET_VALUE: Final = re.compile(
-    r"([\w.-]*(?:token|passwd|password|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*\s*=\s*)"
-    r"[^&;#\s'\"]+",
-    re.IGNORECASE,
-)
+_SECRET_VALUE: Final = re.compile(rf"({_NAMED})[^&;#\s'\"]+", re.IGNORECASE)
 #: a host with its port, in small letters as hosts are written and access keys are not
 _HOST_PORT: Final = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _SHORT_PARAMETER: Final = re.compile(r"[?&;](?:sig|key|pass|auth)=[^&;#\s]", re.IGNORECASE)

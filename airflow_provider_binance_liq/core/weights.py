@@ -131,9 +131,9 @@ class Budget:
         usage.counted = used if sent_ms > usage.told_ms else max(usage.counted, used)
         usage.told_ms = now_ms
 
-    def hold(self, until_ms: int) -> None:
-        """Let nothing go before `until_ms`; a hold is never shortened."""
-        self.usage.held_until_ms = max(self.usage.held_until_ms, until_ms)
+    def hold(self, until_ms: int, now_ms: int) -> None:
+        """Let nothing go before `until_ms`; a hold is never shortened, unless it was none that can be."""
+        self.usage.held_until_ms = max(self.held_until(now_ms), until_ms)
 
 
 class Book(msgspec.Struct):
@@ -172,28 +172,31 @@ class Book(msgspec.Struct):
         offset_ms, at_ms = self.clocks.get(name, (0, -_CLOCK_MS - 1))
         return offset_ms if 0 <= local_ms - at_ms <= _CLOCK_MS else None
 
-    def ban(self, until_ms: int) -> None:
-        """Let nothing of any pool go before `until_ms`; a ban is never shortened."""
-        self.banned_until_ms = max(self.banned_until_ms, until_ms)
+    def ban(self, until_ms: int, now_ms: int) -> None:
+        """Let nothing of any pool go before `until_ms`; a ban that can be one is never shortened."""
+        self.banned_until_ms = max(self.banned_until(now_ms), until_ms)
 
     def banned_until(self, now_ms: int) -> int:
         """Until when the address is banned; 0 where it is not. What no ban can be is forgotten."""
         self.banned_until_ms = credible(self.banned_until_ms, now_ms, banned=True)
         return self.banned_until_ms
 
-    def join(self, other: Book) -> None:
-        """Take over what another book of the same address knows: of each, what asks for more caution."""
+    def join(self, other: Book, now_ms: int) -> None:
+        """Take over what another book of the same address knows: of each, what asks for more caution.
+
+        What is absurd in one of them would outlast what the other knows, and then be forgotten with it.
+        """
         for pool, told in other.pools.items():
-            self.pools[pool] = _joined(self.pools.get(pool, Usage()), told)
+            self.pools[pool] = _joined(self.pools.get(pool, Usage()), told, now_ms)
         for pool, limit in other.limits.items():
             if pool not in self.limits or self.limits[pool].at_ms < limit.at_ms:
                 self.limits[pool] = limit
         for name, clock in other.clocks.items():
             self.clocks[name] = max(self.clocks.get(name, clock), clock, key=lambda told: told[1])
-        self.ban(other.banned_until_ms)
+        self.ban(other.banned_until(now_ms), now_ms)
 
 
-def _joined(one: Usage, other: Usage) -> Usage:
+def _joined(one: Usage, other: Usage, now_ms: int) -> Usage:
     """Join two counts of one pool; of different minutes, the later one counts."""
     minute = max(one.minute, other.minute)
     now = [usage for usage in (one, other) if usage.minute == minute]
@@ -203,5 +206,5 @@ def _joined(one: Usage, other: Usage) -> Usage:
         ours=max(usage.ours for usage in now),
         told_ms=max(usage.told_ms for usage in now),
         on_their_way={**one.on_their_way, **other.on_their_way},
-        held_until_ms=max(one.held_until_ms, other.held_until_ms),
+        held_until_ms=max(credible(usage.held_until_ms, now_ms, banned=True) for usage in (one, other)),
     )

@@ -26,7 +26,7 @@ from airflow_provider_binance_liq.landing.reading import (
     read_manifest,
     standing,
 )
-from airflow_provider_binance_liq.landing.storage import is_there, open_destination
+from airflow_provider_binance_liq.landing.storage import is_there, open_destination, sha256_of
 
 __all__ = [
     "Draft",
@@ -50,6 +50,7 @@ __all__ = [
     "publish_part",
     "read_manifest",
     "remove_part",
+    "sha256_of",
     "standing",
     "sweep",
 ]

@@ -12,6 +12,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.core.urls import has_credentials
 from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
 
 if TYPE_CHECKING:
@@ -71,11 +72,12 @@ def open_destination(destination: str) -> ObjectStoragePath:
 def see_no_password(url: str) -> None:
     """See that a URL can be shown.
 
-    :raises InvalidRequest: it holds a password; the message does not repeat it.
+    :raises InvalidRequest: it holds a password or a token; the message does not repeat it.
     """
-    if _PASSWORD.search(url):
+    if _PASSWORD.search(url) or has_credentials(url):
         raise InvalidRequest(
-            "destination holds a password; name an Airflow connection instead, as in s3://aws_default@bucket"
+            "destination holds a password or a token; name an Airflow connection instead, as in "
+            "s3://aws_default@bucket"
         )
 
 

@@ -7,7 +7,6 @@ of a lake say, never at runs, and fails while there is time left to fetch what i
 from __future__ import annotations
 
 import math
-import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +25,8 @@ from airflow_provider_binance_liq.exceptions import (
     LiquidationsError,
     PermanentError,
 )
+from airflow_provider_binance_liq.operators.intervals import is_given
+from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -186,10 +187,6 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
             yield InconsistentManifest(message)
 
 
-def _now_ms() -> int:
-    return int(time.time() * 1000)
-
-
 def _is_template(value: object) -> bool:
     """Tell whether a value is known only when the task runs: a template, or what another task returns."""
     if isinstance(value, list | tuple | set):
@@ -209,7 +206,7 @@ def _warn_days(given: object) -> float:
 
 
 def _retention_days(given: object) -> int | None:
-    if _is_nothing(given):
+    if not is_given(given):
         return None
     text = "" if isinstance(given, bool) else str(given)
     days = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_DAYS)) else 0
@@ -219,13 +216,8 @@ def _retention_days(given: object) -> int | None:
     return days
 
 
-def _is_nothing(given: object) -> bool:
-    """Treat what a template renders nothing to as not given."""
-    return given is None or given in ("", "None")
-
-
 def _start_ms(start: object) -> int | None:
-    if _is_nothing(start):
+    if not is_given(start):
         return None
     try:
         start_ms = epoch_ms(start if isinstance(start, datetime) else datetime.fromisoformat(str(start)))

@@ -6,6 +6,7 @@ have to find the same one.
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def given(value: str | datetime | None) -> str | datetime | None:
-    """Treat what a template renders nothing to as not given."""
-    return None if value is None or value in ("", "None") else value
+def now_ms() -> int:
+    """Tell the time on this machine's clock, in epoch ms."""
+    return int(time.time() * 1000)
+
+
+def is_given(value: object) -> bool:
+    """Tell whether a parameter was given; what a template renders nothing to was not."""
+    return value is not None and value not in ("", "None")
 
 
 def _instant(name: str, value: str | datetime) -> datetime:

@@ -6,16 +6,14 @@ and a backfill over the same interval write the same key and the same bytes.
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
 from airflow.sdk import Asset
 
-from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.differences import MissingRows
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.waits import Waits
@@ -30,15 +28,15 @@ from airflow_provider_binance_liq.exceptions import (
     PermanentError,
     RetryableError,
     StorageError,
-    Throttled,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.operators.intervals import (
     data_interval,
-    given,
+    is_given,
     schedule_zone,
     window_between,
 )
+from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, WaitingOperator
 
 # What takes time to import (requests, cryptography, fsspec) is imported in the worker, where it is used: DAG
@@ -243,15 +241,8 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
                 self._where = f"{self.endpoint} {window}"
                 self._waits.lost_ms = self._lost_ms(window)
                 self._settle(window)
-                manifest = self._extract(window, holds, journal)
-                _measure(manifest)
-                return self._announced(manifest.to_dict(), context)
+                return self._announced(self._extract(window, holds, journal).to_dict(), context)
             except RetryableError as error:
-                error.where = error.where or self._where
-                if isinstance(error, Throttled) and self.deferrable:
-                    pool = get_endpoint(self.endpoint).weight_pool
-                    seconds = (error.retry_at_ms - _now_ms()) / 1000
-                    metrics.waited(pool, seconds, banned=isinstance(error, IpBanned))
                 self._wait_out(error)
                 holds, journal = error.holds, error.journal
 
@@ -266,7 +257,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
     def _window(self, context: Context) -> Window:
         """Take the window from `start` and `end`, or else from the data interval."""
-        start, end = given(self.start), given(self.end)
+        start, end = (one if is_given(one) else None for one in (self.start, self.end))
         if start is not None or end is not None:
             return window_between(start, end)
         start, end = data_interval(context)
@@ -290,7 +281,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         """When the exchange may begin to forget the window; 0 where whoever asks accepts that."""
         if self.beyond_retention != "fail":
             return 0
-        return window.start_ms + Retention.of(get_endpoint(self.endpoint), self.retention_days).days * DAY_MS
+        return window.start_ms + Retention.of(get_endpoint(self.endpoint), self.retention_days).ms
 
     # The extraction.
 
@@ -351,20 +342,6 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         except PermanentError as error:
             message = f"probe_report {self.probe_report!r}: {str(error).removeprefix('destination ')}"
             raise InvalidProbeReport(message) from error
-
-
-def _measure(manifest: Manifest) -> None:
-    metrics.extracted(
-        endpoint=manifest.endpoint,
-        account=manifest.account,
-        rows=manifest.object.rows,
-        weight=manifest.proof.weight,
-        complete=manifest.proof.complete,
-    )
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 class UsdmFuturesLiquidationsOperator(LiquidationsToObjectStorageOperator):

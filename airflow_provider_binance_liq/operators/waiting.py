@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator
 
+from airflow_provider_binance_liq import metrics
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.waits import spread
 from airflow_provider_binance_liq.core.windows import iso, to_datetime
 from airflow_provider_binance_liq.exceptions import IpBanned, Throttled
+from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.waits import Waits
@@ -35,6 +38,7 @@ _LATE_ROWS: Final = "rows of the interval may still appear (settle)"
 class WaitingOperator(BaseOperator):
     """Waits within what `_waits` allows, which `execute` begins and every deferral hands on."""
 
+    endpoint: str
     deferrable: bool
     _waits: Waits
 
@@ -67,7 +71,8 @@ class WaitingOperator(BaseOperator):
         if is_short:
             self._wait(until_ms, _reason(error))
         else:
-            self._defer_until(until_ms, error.holds, error.journal, _reason(error), spread_out=told_to_wait)
+            throttled = error if isinstance(error, Throttled) else None
+            self._defer_until(until_ms, error.holds, error.journal, _reason(error), throttled=throttled)
 
     def _defer_until(
         self,
@@ -76,18 +81,21 @@ class WaitingOperator(BaseOperator):
         journal: dict[str, str] | None = None,
         reason: str = _LATE_ROWS,
         *,
-        spread_out: bool = False,
+        throttled: Throttled | None = None,
     ) -> NoReturn:
         """Give the worker slot back until an instant.
 
-        :param spread_out: whether others wait for the same instant, and should not all come back in it.
+        :param throttled: for which others wait as well, and should not all come back in the same instant.
         :raises WaitTooLong: it ends beyond `max_wait`.
         """
         now_ms = _now_ms()
-        if spread_out:
+        if throttled:
             latest_ms = max(self._waits.latest(now_ms), until_ms)
             until_ms = min(spread(until_ms, now_ms, self._chance()), latest_ms)
         self._waits.take(until_ms, now_ms, reason)
+        if throttled:
+            pool = get_endpoint(self.endpoint).weight_pool
+            metrics.waited(pool, (until_ms - now_ms) / 1000, banned=isinstance(throttled, IpBanned))
         self.log.info("Waiting until %s without a worker slot: %s", iso(until_ms), reason)
         trigger = DateTimeTrigger(moment=to_datetime(until_ms))
         kwargs = {"holds": holds, "journal": journal, "waited_ms": self._waits.spent_ms}
@@ -104,7 +112,3 @@ def _reason(error: RetryableError) -> str:
     if isinstance(error, Throttled):
         return "its weight is used up, or the exchange asked to wait (429)"
     return str(error).removeprefix(f"{error.where}: ")
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

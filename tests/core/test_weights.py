@@ -155,8 +155,8 @@ def test_what_was_counted_stays_counted_when_a_limit_is_learnt(minute_ms):
 
 def test_a_ban_is_never_shortened():
     book = Book()
-    book.ban(NOON + 600_000)
-    book.ban(NOON + 1)
+    book.ban(NOON + 600_000, NOON)
+    book.ban(NOON + 1, NOON)
     assert book.banned_until_ms == NOON + 600_000
 
 
@@ -170,7 +170,7 @@ def test_a_ban_or_a_hold_that_can_be_none_is_forgotten_when_it_is_read(absurd):
     book = Book(banned_until_ms=absurd)
     assert book.banned_until(NOON) == 0
     budget = book.budget("futures", DOCUMENTED, 0.5, NOON)
-    budget.hold(absurd)
+    budget.hold(absurd, NOON)
     assert budget.ready_at(NOON, 50) == NOON
     assert (book.banned_until_ms, budget.usage.held_until_ms) == (0, 0)
 
@@ -195,10 +195,10 @@ def test_of_two_books_what_asks_for_more_caution_is_kept():
     spend(one.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 50, used=300)
     spend(other.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 500)
     other.budget("futures", DOCUMENTED, 0.5, NOON).send("on its way", NOON, 20)
-    other.budget("futures", DOCUMENTED, 0.5, NOON).hold(NOON + 9)
+    other.budget("futures", DOCUMENTED, 0.5, NOON).hold(NOON + 9, NOON)
     other.learn("papi", Limit(5000), NOON)
     other.clocks["fapi"] = (17, NOON)
-    one.join(other)
+    one.join(other, NOON)
     budget = one.budget("futures", DOCUMENTED, 0.5, NOON)
     assert budget.used(NOON) == 520
     assert budget.ready_at(NOON, 1) == NOON + 9
@@ -207,11 +207,22 @@ def test_of_two_books_what_asks_for_more_caution_is_kept():
     assert one.clock("fapi", NOON) == 17
 
 
+@pytest.mark.parametrize("absurd_first", [True, False])
+def test_what_is_absurd_in_one_book_does_not_take_the_ban_of_the_other_with_it(absurd_first):
+    absurd, real = Book(banned_until_ms=9_999_999_999_999), Book(banned_until_ms=NOON + 7)
+    for book, until_ms in ((absurd, 9_999_999_999_999), (real, NOON + 9)):
+        book.budget("futures", DOCUMENTED, 0.5, NOON).usage.held_until_ms = until_ms
+    one, other = (absurd, real) if absurd_first else (real, absurd)
+    one.join(other, NOON)
+    assert one.banned_until(NOON) == NOON + 7
+    assert one.budget("futures", DOCUMENTED, 0.5, NOON).held_until(NOON) == NOON + 9
+
+
 def test_of_two_minutes_the_later_one_is_kept():
     one, other = Book(), Book()
     spend(one.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 700)
     spend(other.budget("futures", DOCUMENTED, 0.5, NOON), NOON + MINUTE_MS, 50)
-    one.join(other)
+    one.join(other, NOON)
     assert one.budget("futures", DOCUMENTED, 0.5, NOON).used(NOON + MINUTE_MS) == 50
 
 
@@ -220,7 +231,7 @@ def test_of_two_minutes_the_later_one_is_kept():
 
 def test_a_hold_lets_nothing_go_before_it_ends():
     budget = Budget(2400, 0.5)
-    budget.hold(NOON + 35_000)
+    budget.hold(NOON + 35_000, NOON)
     assert budget.ready_at(NOON, 1) == NOON + 35_000
     assert budget.ready_at(NOON + 34_999, 1) == NOON + 35_000
     assert budget.ready_at(NOON + 35_000, 1) == NOON + 35_000
@@ -228,14 +239,14 @@ def test_a_hold_lets_nothing_go_before_it_ends():
 
 def test_a_hold_is_never_shortened():
     budget = Budget(2400, 0.5)
-    budget.hold(NOON + 180_000)
-    budget.hold(NOON + 1_000)
+    budget.hold(NOON + 180_000, NOON)
+    budget.hold(NOON + 1_000, NOON)
     assert budget.ready_at(NOON, 1) == NOON + 180_000
 
 
 def test_a_hold_outlasts_the_minute():
     budget = Budget(2400, 0.5)
-    budget.hold(NOON + 3 * MINUTE_MS + 1)
+    budget.hold(NOON + 3 * MINUTE_MS + 1, NOON)
     assert budget.ready_at(NOON + 2 * MINUTE_MS, 1) == NOON + 3 * MINUTE_MS + 1
 
 
@@ -365,7 +376,7 @@ class Spending(RuleBasedStateMachine):
     @rule(ms=st.integers(1, 200_000))
     def told_to_wait(self, ms):
         self.held_until = max(self.held_until, self.now + ms)
-        self.budget.hold(self.now + ms)
+        self.budget.hold(self.now + ms, self.now)
 
     @invariant()
     def we_stay_within_our_share_whatever_the_headers_say(self):

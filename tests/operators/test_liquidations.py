@@ -32,7 +32,7 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
 )
 from airflow_provider_binance_liq.landing import open_destination
-from airflow_provider_binance_liq.operators import liquidations
+from airflow_provider_binance_liq.operators import liquidations, waiting
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator, make_row
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
@@ -346,7 +346,7 @@ def test_it_waits_in_the_worker_until_the_end_is_settled(operator, now, monkeypa
         slept.append(seconds)
         now.shift(seconds)
 
-    monkeypatch.setattr(liquidations.time, "sleep", sleep)
+    monkeypatch.setattr(waiting.time, "sleep", sleep)
     end = datetime(2026, 10, 12, 9, 29, 30, tzinfo=UTC)
     operator().execute(interval(end - timedelta(hours=1), timedelta(hours=1)))
     assert slept == [30.0]

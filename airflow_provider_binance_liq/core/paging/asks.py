@@ -77,8 +77,8 @@ class Experience:
 
     #: the side of a block on which rows were left out the last time: only a guess at where to ask first
     side: Side | None = None
-    #: the instant that the exchange filters by, once an answer has told
-    filtered_by: Instant | None = None
+    #: instants by which a row was answered whose other instant lay outside
+    answered_by: set[Instant] = field(default_factory=set)
     #: a page longer than the default has been seen, so `limit` is honoured
     limit_honoured: bool = False
     #: a row at a bound itself has been answered
@@ -97,16 +97,24 @@ class Experience:
     #: what the proof rests on
     evidence: Evidence = field(default_factory=Evidence)
 
+    @property
+    def filtered_by(self) -> Instant | None:
+        """The instant that the exchange filters by, once answers have told; None too if it takes either."""
+        return next(iter(self.answered_by)) if len(self.answered_by) == 1 else None
+
+    @property
+    def counting(self) -> set[Instant]:
+        """The instants that a row has to be judged by."""
+        return {self.filtered_by} if self.filtered_by else {"created", "updated"}
+
     def sees(self, rows: Iterable[Row], sent: Ask) -> None:
         """Learn from an answer which instant is filtered by, and whether bounds are inclusive."""
         for row in rows:
-            instants = {"created": row.created_ms, "updated": row.updated_ms}
+            instants: dict[Instant, int] = {"created": row.created_ms, "updated": row.updated_ms}
             inside = {name for name, at_ms in instants.items() if sent.first_ms <= at_ms <= sent.last_ms}
-            if inside == {"created"}:
-                self.filtered_by = "created"
-            elif inside == {"updated"}:
-                self.filtered_by = "updated"
-            counting = {instants[self.filtered_by]} if self.filtered_by else set(instants.values())
+            if len(inside) == 1:
+                self.answered_by |= inside
+            counting = {instants[name] for name in self.counting}
             self.start_inclusive |= counting == {sent.first_ms}
             self.end_inclusive |= counting == {sent.last_ms}
 

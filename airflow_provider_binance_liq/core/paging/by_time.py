@@ -230,8 +230,7 @@ class TimeWalk(Asker):
         inside: set[Instant] = set()
         for row in again:
             inside |= block.before_edge(remainder.side, row)
-        counting = {self.experience.filtered_by} if self.experience.filtered_by else {"created", "updated"}
-        return (remainder.side,) if counting <= inside else sides(remainder.side)
+        return (remainder.side,) if self.experience.counting <= inside else sides(remainder.side)
 
     def _check_block(self, remainder: _Remainder, page: Page) -> Step:
         """Refute blocks where an answer beside one contradicts it; note on which side there was more.
@@ -246,9 +245,7 @@ class TimeWalk(Asker):
         block, experience = Block(remainder.known), self.experience
         if experience.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
             yield from self.tell_filter(remainder.known)
-        counting: set[Instant] = (
-            {experience.filtered_by} if experience.filtered_by else {"created", "updated"}
-        )
+        counting = experience.counting
         if any(block.around(row) & counting for row in fresh):
             raise Refuted
         if any(block.is_passed(remainder.side, row, counting) for row in fresh):
