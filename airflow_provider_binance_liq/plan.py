@@ -29,8 +29,8 @@ from airflow_provider_binance_liq.core.estimates import (
 from airflow_provider_binance_liq.core.weights import MINUTE_MS
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest, LiquidationsError
-from airflow_provider_binance_liq.extraction import Filters
-from airflow_provider_binance_liq.verify.findings import count
+from airflow_provider_binance_liq.extraction.reader import Filters
+from airflow_provider_binance_liq.lake.verify.findings import count
 
 if TYPE_CHECKING:
     import argparse

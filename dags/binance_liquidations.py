@@ -57,14 +57,14 @@ from airflow_provider_binance_liq.compat import (
     CronDataIntervalTimetable,
 )
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.dag_support.events import read_run, see_all_told
+from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
-from airflow_provider_binance_liq.warehouse.events import read_run, see_all_told
-from airflow_provider_binance_liq.warehouse.operators import (
+from airflow_provider_binance_liq.transfers.object_storage import (
     ObjectStorageToDuckDBOperator,
     ObjectStorageToPostgresOperator,
 )
-from airflow_provider_binance_liq.warehouse.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +144,7 @@ def plan(
     dag_run: Any = None,
 ) -> list[dict[str, Any]]:
     """Log what the run costs at the least; return the connections, for the extractions to be mapped over."""
-    from airflow_provider_binance_liq.run_plan import log_plan
+    from airflow_provider_binance_liq.dag_support.run_plan import log_plan
 
     of_backfill = dag_run.run_type == "backfill"
     log_plan(connections, data_interval_start, data_interval_end, of_backfill=of_backfill)

@@ -40,9 +40,9 @@ from airflow.sdk import DAG, Variable, task
 
 # Also for Airflow 3.1; from 3.2 on they are in airflow.sdk and airflow.sdk.exceptions.
 from airflow_provider_binance_liq.compat import AirflowFailException, CronDataIntervalTimetable
+from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
-from airflow_provider_binance_liq.warehouse.settings import read_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

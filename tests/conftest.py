@@ -49,8 +49,8 @@ def start(tmp_path):
     """Begin exchanges of chosen strangeness, each with a client that lives in its time, and a destination."""
     from contextlib import ExitStack
 
-    from running import NOW_S, Run
-    from scripted import Time
+    from support.running import NOW_S, Run
+    from support.scripted import Time
 
     from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, Simulator
 
@@ -69,7 +69,7 @@ def start(tmp_path):
 @pytest.fixture
 def fixed_clock():
     """Let the test live at an instant that is the same on every day; see `fixed_days`."""
-    from fixed_days import travel
+    from support.fixed_days import travel
 
     with travel():
         yield

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fixed_days import BEGIN, recent_day
+from support.fixed_days import BEGIN, recent_day
 
 TESTS = Path(__file__).parent
 #: a pattern, which reads no clock itself

@@ -110,7 +110,7 @@ def test_what_a_dag_file_imports_leaves_the_workers_libraries_for_the_worker():
     # Airflow's own task SDK stands on msgspec, which takes less than a tenth of a second.
     left = set(HEAVY) - {"airflow", "msgspec"}
     assert not [name for name in ours if name.partition(".")[0] in left]
-    assert "airflow_provider_binance_liq.client" not in ours
+    assert "airflow_provider_binance_liq.exchange.client" not in ours
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ class Listener:
 @pytest.fixture
 def listener(monkeypatch):
     """Set Airflow up as its configuration would, and what it is told goes to a listener."""
-    from airflow_of_any_version import tell_metrics_to
+    from support.airflow_of_any_version import tell_metrics_to
 
     found = Listener()
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "True")

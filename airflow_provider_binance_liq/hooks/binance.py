@@ -16,8 +16,8 @@ from airflow_provider_binance_liq.get_provider_info import get_provider_info
 # What takes time to import (requests, cryptography) is imported where it is used: DAG files import this
 # module, and Airflow imports DAG files again and again.
 if TYPE_CHECKING:
-    from airflow_provider_binance_liq.client import BinanceClient
-    from airflow_provider_binance_liq.connection import Account, Fields
+    from airflow_provider_binance_liq.exchange.client import BinanceClient
+    from airflow_provider_binance_liq.exchange.connection import Account, Fields
 
 #: seconds; a test in the UI should not wait for longer
 _TEST_TIMEOUT_S: Final = 5.0
@@ -45,13 +45,13 @@ class BinanceHook(BaseHook):
 
         :raises InvalidConnection: naming the field.
         """
-        from airflow_provider_binance_liq.connection import read_account
+        from airflow_provider_binance_liq.exchange.connection import read_account
 
         return read_account(self._fields())
 
     def account_label(self) -> str:
         """Return the account's label in object keys and tables; the connection id, if none is given."""
-        from airflow_provider_binance_liq.connection import read_label
+        from airflow_provider_binance_liq.exchange.connection import read_label
 
         return read_label(self._fields())
 
@@ -60,7 +60,7 @@ class BinanceHook(BaseHook):
 
         :raises InvalidConnection: naming the field.
         """
-        from airflow_provider_binance_liq.client import BinanceClient
+        from airflow_provider_binance_liq.exchange.client import BinanceClient
 
         return BinanceClient(self.account().settings)
 
@@ -69,7 +69,7 @@ class BinanceHook(BaseHook):
 
         It is a success when at least one family can be read: no account has them all.
         """
-        from airflow_provider_binance_liq.client import BinanceClient
+        from airflow_provider_binance_liq.exchange.client import BinanceClient
 
         try:
             settings = self.account().settings
@@ -82,7 +82,7 @@ class BinanceHook(BaseHook):
         return any(readable for readable, _ in results), "; ".join(said for _, said in results)
 
     def _fields(self) -> Fields:
-        from airflow_provider_binance_liq.connection import Fields
+        from airflow_provider_binance_liq.exchange.connection import Fields
 
         connection = self.get_connection(self.binance_conn_id)
         fields = Fields(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_binance_liq.verify.coverage import Expectation, Report
+    from airflow_provider_binance_liq.lake.verify.coverage import Expectation, Report
 
 #: a century: what is longer was meant to be something else
 _MOST_DAYS: Final = 36_525
@@ -123,16 +123,16 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
             raise AirflowFailException(message) from error
 
     def _look(self) -> Report:
-        from airflow_provider_binance_liq.landing import open_destination
-        from airflow_provider_binance_liq.verify.coverage import Report
-        from airflow_provider_binance_liq.verify.holdings import read_holdings
+        from airflow_provider_binance_liq.lake import open_destination
+        from airflow_provider_binance_liq.lake.verify.coverage import Report
+        from airflow_provider_binance_liq.lake.verify.holdings import read_holdings
 
         expected, warn_days = self._expectation(_now_ms()), _warn_days(self.warn_days)
         holdings = read_holdings(open_destination(self.destination))
         return Report.of(holdings, expected, warn_days)
 
     def _expectation(self, now_ms: int) -> Expectation:
-        from airflow_provider_binance_liq.verify.coverage import Expectation
+        from airflow_provider_binance_liq.lake.verify.coverage import Expectation
 
         start_ms = _start_ms(self.start)
         if start_ms is not None and start_ms > now_ms:

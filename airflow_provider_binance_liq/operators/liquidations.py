@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_binance_liq.connection import Account
     from airflow_provider_binance_liq.core.manifest import Compression, Manifest
     from airflow_provider_binance_liq.core.probe_report import ProbeReport
+    from airflow_provider_binance_liq.exchange.connection import Account
 
 _CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
     "beyond_retention": get_args(OnBeyondRetention),
@@ -286,11 +286,11 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     # The extraction.
 
     def _extract(self, window: Window, holds: int, journal: dict[str, str] | None) -> Manifest:
-        from airflow_provider_binance_liq.extraction import Filters
-        from airflow_provider_binance_liq.gate import WaitState
+        from airflow_provider_binance_liq.exchange.gate import WaitState
+        from airflow_provider_binance_liq.extraction.job import Job
+        from airflow_provider_binance_liq.extraction.reader import Filters
+        from airflow_provider_binance_liq.extraction.resume import Part
         from airflow_provider_binance_liq.hooks.bans import SharedBan
-        from airflow_provider_binance_liq.job import Job
-        from airflow_provider_binance_liq.journal import Part
 
         endpoint = get_endpoint(self.endpoint)
         account = BinanceHook(self.binance_conn_id).account()
@@ -327,7 +327,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     def _probe(self, account: Account) -> ProbeReport | None:
         """Read what a probe has found of the exchange with this account's rows."""
         from airflow_provider_binance_liq.core.probe_report import read_report
-        from airflow_provider_binance_liq.landing import open_destination
+        from airflow_provider_binance_liq.lake import open_destination
 
         if not self.probe_report:
             return None

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from airflow_provider_binance_liq import __version__
-from airflow_provider_binance_liq.client import BinanceClient
 from airflow_provider_binance_liq.core.probe_report import ProbeReport
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.probe.asking import (
     PUBLIC_WEIGHT,
     SENDS,
@@ -27,9 +27,9 @@ from airflow_provider_binance_liq.probe.why import INTERRUPTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_binance_liq.connection import Account
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.probe_report import EndpointReport
+    from airflow_provider_binance_liq.exchange.connection import Account
 
 #: family → what a key needs there besides reading, if reading is not enough; the names are apiRestrictions'
 _NEEDS: Final[Mapping[str, str]] = {"fapi": "enableFutures", "dapi": "enableFutures", "sapi": "enableMargin"}

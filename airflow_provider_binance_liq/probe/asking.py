@@ -27,7 +27,7 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
     UnexpectedRow,
 )
-from airflow_provider_binance_liq.pacing import Draw
+from airflow_provider_binance_liq.exchange.rate_limiter import Draw
 from airflow_provider_binance_liq.probe.heard import Heard, Known, see
 from airflow_provider_binance_liq.probe.said import NO_WEIGHT
 from airflow_provider_binance_liq.probe.why import code_of, no_answer, told_to_wait, unserved
@@ -35,10 +35,10 @@ from airflow_provider_binance_liq.probe.why import code_of, no_answer, told_to_w
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_binance_liq.client import BinanceClient
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
     from airflow_provider_binance_liq.core.probe_report import Access
     from airflow_provider_binance_liq.core.rows import Page
+    from airflow_provider_binance_liq.exchange.client import BinanceClient
     from airflow_provider_binance_liq.probe.heard import Refusal, Seen
 
 T = TypeVar("T")

@@ -28,7 +28,7 @@ from airflow_provider_binance_liq.probe.why import INTERRUPTED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_binance_liq.connection import Account
+    from airflow_provider_binance_liq.exchange.connection import Account
 
 _WRONG: Final = 2
 _INTERRUPTED: Final = 130

@@ -149,7 +149,7 @@ class ObjectSource:
 
     def fetch(self, manifest: Manifest, directory: Path) -> Path:
         """Fetch an object, held against its manifest."""
-        from airflow_provider_binance_liq.landing import fetch_object
+        from airflow_provider_binance_liq.lake import fetch_object
 
         if self._fetch or self._destination is None:
             return (self._fetch or fetch_object)(manifest, directory)
@@ -157,7 +157,7 @@ class ObjectSource:
 
     def locate(self, manifest: Manifest) -> ObjectStoragePath:
         """Find an object, where it is allowed to be."""
-        from airflow_provider_binance_liq.landing import locate
+        from airflow_provider_binance_liq.lake import locate
 
         return locate(manifest, self._destination)
 
@@ -198,7 +198,7 @@ def _replacing(given: Loadable, source: ObjectSource) -> Loadable | None:
 
     The window may have been extracted again between the extraction that returned `given` and its load.
     """
-    from airflow_provider_binance_liq.landing import Place, find_manifest
+    from airflow_provider_binance_liq.lake import Place, find_manifest
 
     path = source.locate(given.manifest)
     stem, _, _ = path.name.rpartition(".ndjson")

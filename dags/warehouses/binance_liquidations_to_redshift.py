@@ -26,7 +26,7 @@ from functools import partial
 
 from airflow.providers.common.sql.operators.sql import SQLCheckOperator, SQLExecuteQueryOperator
 
-from airflow_provider_binance_liq.warehouse.clouds.dag import daily, extract_and_prepare
+from airflow_provider_binance_liq.dag_support.cloud_dag import daily, extract_and_prepare
 
 NAME = "binance_liquidations_to_redshift"
 

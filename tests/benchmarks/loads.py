@@ -227,7 +227,7 @@ class Ours(Contender):
     def __init__(self, engine: str, database: str) -> None:
         super().__init__(engine, database)
         # A task has imported Airflow long before it loads.
-        from airflow_provider_binance_liq.landing import open_destination
+        from airflow_provider_binance_liq.lake import open_destination
 
         open_destination("file:///")
         if engine == "postgres":

@@ -16,9 +16,9 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestFilters, ManifestWindow, Proof
 from airflow_provider_binance_liq.core.rows import read_page
 from airflow_provider_binance_liq.core.windows import Window, iso
-from airflow_provider_binance_liq.extraction import Filters, extract
-from airflow_provider_binance_liq.landing import commit, draft, fetch_object, open_destination, place, publish
-from airflow_provider_binance_liq.spool import Spool
+from airflow_provider_binance_liq.extraction.reader import Filters, extract
+from airflow_provider_binance_liq.lake import commit, draft, fetch_object, open_destination, place, publish
+from airflow_provider_binance_liq.lake.spool import Spool
 
 START = 1_791_590_400_000
 WINDOW = Window(START, START + DAY_MS)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-REPOSITORY = Path(__file__).parents[2]
-# The objects to load are those of DuckDB's tests.
-sys.path.append(f"{REPOSITORY}/tests/warehouse")
-import lakehouse  # noqa: E402 - found by the line above
+from support import lakehouse
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.manifest import Manifest
+
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def module_of_postgres(name: str) -> Any:

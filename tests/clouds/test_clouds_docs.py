@@ -9,8 +9,8 @@ import inspect
 import re
 
 import pytest
-from generated_pages import check_page
 from lakes import REPOSITORY
+from support.generated_pages import check_page
 from test_cloud_statements import a_load, steps
 
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES
@@ -94,7 +94,7 @@ def test_every_task_of_the_sample_dags_is_documented():
 
 
 def test_every_member_of_the_settings_is_documented_by_each_dag():
-    from airflow_provider_binance_liq.warehouse.clouds.settings import BIGQUERY_MEMBERS, MEMBERS
+    from airflow_provider_binance_liq.dag_support.cloud_settings import BIGQUERY_MEMBERS, MEMBERS
 
     for name in WAREHOUSES:
         code = (REPOSITORY / f"dags/warehouses/binance_liquidations_to_{name}.py").read_text(encoding="utf-8")

@@ -12,9 +12,9 @@ import pytest
 from engines import BigQueryOnDisk
 from lakes import DiskLake, lakehouse
 
+from airflow_provider_binance_liq.dag_support.cloud_settings import read_settings
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES, get_warehouse, prepare
-from airflow_provider_binance_liq.warehouse.clouds.settings import read_settings
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
@@ -136,7 +136,7 @@ def test_without_manifests_there_is_no_load(lake):
 
 def test_the_operator_skips_where_there_is_nothing_to_load():
     from airflow_provider_binance_liq.compat import AirflowSkipException
-    from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
+    from airflow_provider_binance_liq.transfers.clouds import PrepareLoadOperator
 
     operator = PrepareLoadOperator(
         task_id="prepare", manifests=[None], warehouse="snowflake", destination="s3://b/lake", via="lake"
@@ -147,7 +147,7 @@ def test_the_operator_skips_where_there_is_nothing_to_load():
 
 def test_the_operator_fails_at_once_where_no_retry_can_mend_it(lake):
     from airflow_provider_binance_liq.compat import AirflowFailException
-    from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
+    from airflow_provider_binance_liq.transfers.clouds import PrepareLoadOperator
 
     operator = PrepareLoadOperator(
         task_id="prepare",
@@ -161,7 +161,7 @@ def test_the_operator_fails_at_once_where_no_retry_can_mend_it(lake):
 
 
 def test_a_warehouse_that_there_is_not_is_refused_when_the_dag_is_read():
-    from airflow_provider_binance_liq.warehouse.clouds.operators import PrepareLoadOperator
+    from airflow_provider_binance_liq.transfers.clouds import PrepareLoadOperator
 
     with pytest.raises(InvalidRequest, match="warehouse is 'oracle'; there are bigquery, clickhouse"):
         PrepareLoadOperator(task_id="prepare", manifests=[], warehouse="oracle", destination="s3://b/lake")

@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from airflow.models import dagrun
 from engines import ROLE
-from fixed_days import recent_day
 from lakes import REPOSITORY
 from sqlalchemy import select
+from support.fixed_days import recent_day
 
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
@@ -30,7 +30,7 @@ DAY_MS = 86_400_000
 def bag(airflow_database, monkeypatch):
     """Take their directory for the DAGs folder, as whoever copies one of them does."""
     from airflow import settings
-    from airflow_of_any_version import DagBag
+    from support.airflow_of_any_version import DagBag
 
     monkeypatch.setattr(settings, "DAGS_FOLDER", str(DAGS))
     return DagBag(dag_folder=DAGS)
@@ -130,7 +130,7 @@ def test_every_dag_has_the_same_steps(bag, name):
 
 
 def test_what_lies_there_is_not_read_beside_the_sample_dag_of_the_demo(airflow_database):
-    from airflow_of_any_version import DagBag
+    from support.airflow_of_any_version import DagBag
 
     bag = DagBag(dag_folder=REPOSITORY / "dags")
     assert bag.import_errors == {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_exchange import ModelExchange, drive, make_order
+from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.estimates import (
@@ -25,7 +25,7 @@ from airflow_provider_binance_liq.core.paging import plan
 from airflow_provider_binance_liq.core.weights import MINUTE_MS, Budget
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
-from airflow_provider_binance_liq.extraction import Filters
+from airflow_provider_binance_liq.extraction.reader import Filters
 
 START = 1_790_812_800_000  # 2026-10-01
 USDM, COINM, MARGIN = map(get_endpoint, ("usdm_futures", "coinm_futures", "margin"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from fixed_days import recent_day
-from sample_dags import connect
+from support.fixed_days import recent_day
+from support.sample_dags import connect
 
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator

@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs/assets.md").read_text(encoding="utf-8"
 @pytest.mark.skipif(BEFORE_3_2, reason="the page imports CronDataIntervalTimetable from where 3.2 has it")
 def test_the_pages_code_is_a_dag_file_of_an_extraction_and_a_load(tmp_path, airflow_database):
     from airflow.sdk import Asset
-    from airflow_of_any_version import DagBag
+    from support.airflow_of_any_version import DagBag
 
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "shown.py").write_text(code, encoding="utf-8")
@@ -30,7 +30,7 @@ def test_the_pages_code_is_a_dag_file_of_an_extraction_and_a_load(tmp_path, airf
 
 
 def test_the_dags_that_the_page_names_are_among_the_samples(airflow_database):
-    from airflow_of_any_version import DagBag
+    from support.airflow_of_any_version import DagBag
 
     named = set(re.findall(r"`(binance_liquidations\w*)`", PAGE)) - {"binance_liquidations_usdm_futures"}
     assert named <= set(DagBag().dags)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fixed_days import recent_day
-from sample_dags import configure, connect, in_state, read_dag, states
+from support.fixed_days import recent_day
+from support.sample_dags import configure, connect, in_state, read_dag, states
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator.settings import Settings
@@ -50,7 +50,7 @@ def read(database, sql):
 
 
 def test_the_dags_are_read_without_errors_or_warnings(airflow_database):
-    from airflow_of_any_version import DagBag
+    from support.airflow_of_any_version import DagBag
 
     bag = DagBag()
     assert bag.import_errors == {}

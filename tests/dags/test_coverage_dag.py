@@ -12,9 +12,9 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
-from running import START, Run
-from sample_dags import in_state, read_dag
-from scripted import Time
+from support.running import START, Run
+from support.sample_dags import in_state, read_dag
+from support.scripted import Time
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso

@@ -7,11 +7,11 @@ import logging
 import pytest
 from airflow.sdk import Connection
 
-from airflow_provider_binance_liq.client import BinanceClient
 from airflow_provider_binance_liq.compat import AirflowNotFoundException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.exceptions import InvalidConnection
+from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.simulator import Fault, Settings, Simulator

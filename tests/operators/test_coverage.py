@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from running import START, Run
-from scripted import Time
+from support.running import START, Run
+from support.scripted import Time
 
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import DAY_MS

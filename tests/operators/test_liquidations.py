@@ -17,7 +17,6 @@ import time_machine
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG
 
-from airflow_provider_binance_liq.client import BinanceClient
 from airflow_provider_binance_liq.compat import (
     AirflowFailException,
     AirflowSkipException,
@@ -31,7 +30,8 @@ from airflow_provider_binance_liq.exceptions import (
     StorageError,
     Throttled,
 )
-from airflow_provider_binance_liq.landing import open_destination
+from airflow_provider_binance_liq.exchange.client import BinanceClient
+from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.operators import liquidations, waiting
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator, make_row

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from interrupts import interrupt
 
-from airflow_provider_binance_liq.connection import Account
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.exchange.connection import Account
 from airflow_provider_binance_liq.probe.account import Plan, probe_account
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from running import NOW_S
+from support.running import NOW_S
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
 from airflow_provider_binance_liq.simulator import make_row

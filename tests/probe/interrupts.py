@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_binance_liq.transport import Transport
+from airflow_provider_binance_liq.exchange.transport import Transport
 
 
 def interrupt(monkeypatch, number):

@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from fixed_days import BEGIN
 from interrupts import interrupt
+from support.fixed_days import BEGIN
 
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.probe_report import read_report

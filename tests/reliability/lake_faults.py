@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import dying
+from support import dying
 
 from airflow_provider_binance_liq.exceptions import LiquidationsError
-from airflow_provider_binance_liq.landing import fetch_object, find_manifest
+from airflow_provider_binance_liq.lake import fetch_object, find_manifest
 
 FIRST, SECOND, RETRY = range(1, 6), range(4, 9), range(8, 9)
 #: what the first look, and the later ones, are compressed with

@@ -17,18 +17,18 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from scripted import Time
+from support.scripted import Time
 
-from airflow_provider_binance_liq.client import BinanceClient
-from airflow_provider_binance_liq.client import Settings as Reach
-from airflow_provider_binance_liq.connection import Account
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, get_endpoint
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError, Throttled
-from airflow_provider_binance_liq.extraction import Filters
-from airflow_provider_binance_liq.job import Job
-from airflow_provider_binance_liq.landing import fetch_object, open_destination, read_manifest
+from airflow_provider_binance_liq.exchange.client import BinanceClient
+from airflow_provider_binance_liq.exchange.client import Settings as Reach
+from airflow_provider_binance_liq.exchange.connection import Account
+from airflow_provider_binance_liq.extraction.job import Job
+from airflow_provider_binance_liq.extraction.reader import Filters
+from airflow_provider_binance_liq.lake import fetch_object, open_destination, read_manifest
 from airflow_provider_binance_liq.simulator import (
     FAULTS,
     ExplicitHistory,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 import pytest
-from scripted import ScriptedServer, Time, reply
+from support.scripted import ScriptedServer, Time, reply
 
-from airflow_provider_binance_liq.client import BinanceClient, Settings
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, get_endpoint
 from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.core.signing import HmacSigner
+from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings
 
 FUTURES = get_endpoint("usdm_futures")
 KEY, SECRET = "a-key-that-nobody-may-read", "a-secret-that-nobody-may-read"

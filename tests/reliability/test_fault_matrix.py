@@ -21,8 +21,8 @@ from matrix import (
     run_against,
 )
 
-from airflow_provider_binance_liq.client import ATTEMPTS
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.exchange.client import ATTEMPTS
 from airflow_provider_binance_liq.simulator import FAULTS
 
 #: an endpoint of each kind of paging, in the tests that need not go through all six

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import uuid
 
-import dying
 import lake_faults
 import page
 import pytest
 from lake_faults import FORMS, LOCAL, S3, strike
+from support import dying
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -27,10 +27,10 @@ SELECTION = [
     "tests/hooks",
     "tests/operators",
     "tests/test_compat.py",
-    "tests/test_connection.py",
+    "tests/exchange/test_connection.py",
     "tests/test_get_provider_info.py",
     "tests/test_metrics.py",
-    "tests/test_publication.py",
+    "tests/lake/test_publication.py",
 ]
 _DAGS = "tests/dags/test_binance_liquidations.py"
 A_FEW_DAGS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from lakehouse import Lake, Warehouse
+from support.lakehouse import Lake, Warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lakehouse import row, tampered
+from support.lakehouse import row, tampered
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError, WarehouseError
 

@@ -10,9 +10,9 @@ import threading
 import time
 from pathlib import Path
 
-import loading
 import pytest
-from lakehouse import row
+from support import loading
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import RetryableError, WarehouseBusy
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lakehouse import Lake, Warehouse, row
+from support.lakehouse import Lake, Warehouse, row
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
-from airflow_provider_binance_liq.landing.drafts import LONGEST_ROW
+from airflow_provider_binance_liq.lake.drafts import LONGEST_ROW
 
 EIGHTEEN_DECIMALS = "12345678901234567890.123456789012345678"
 DECIMALS = [

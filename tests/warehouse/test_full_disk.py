@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from lakehouse import row
+from support.lakehouse import row
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 ROWS = 2000
 
 
@@ -50,7 +50,7 @@ def test_a_disk_that_fills_while_an_object_is_fetched_leaves_the_warehouse_as_it
 ):
     warehouse.load(lake.lay([row(10_000)]))
     before = warehouse.dump()
-    said = run(HERE / "fetching.py", "duckdb", warehouse.path, given, large.object.bytes - 200_000)
+    said = run(SUPPORT / "fetching.py", "duckdb", warehouse.path, given, large.object.bytes - 200_000)
     assert said.startswith("StorageError: cannot read file://"), said
     assert warehouse.dump() == before
     assert warehouse.load(large).inserted == ROWS
@@ -63,7 +63,7 @@ def test_a_disk_that_fills_while_the_database_grows_leaves_it_as_it_was_and_room
     warehouse.load(lake.lay([row(10_000)]))
     before = warehouse.dump()
     size = str(large.object.bytes + room)
-    (said,) = json.loads(run(HERE / "loading.py", warehouse.path, given, "0.2", "no", FILE_BYTES=size))
+    (said,) = json.loads(run(SUPPORT / "loading.py", warehouse.path, given, "0.2", "no", FILE_BYTES=size))
     assert re.match(r"StorageError: .*Could not write .*Nothing was merged", said), said
     assert warehouse.dump() == before
     assert warehouse.load(large).inserted == ROWS

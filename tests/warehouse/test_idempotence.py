@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
-from lakehouse import LOADED_AT, row
+from support.lakehouse import LOADED_AT, row
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.warehouse.duckdb import DuckDB

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
-from airflow_provider_binance_liq.landing.drafts import draft
+from airflow_provider_binance_liq.lake.drafts import draft
 from airflow_provider_binance_liq.warehouse.load import Summary
 from airflow_provider_binance_liq.warehouse.manifests import Known, collect
 

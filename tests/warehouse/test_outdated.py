@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lakehouse import Lake, Spot, Warehouse, row
+from support.lakehouse import Lake, Spot, Warehouse, row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, LiquidationsError, StorageError
 

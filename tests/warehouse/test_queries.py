@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.premises import StatedPremise
@@ -309,9 +309,9 @@ def some_history(lake, seed):
 def as_the_task_tells(manifests, now):
     """Say what the coverage check tells of the same manifests, with its defaults."""
     from airflow_provider_binance_liq.core.windows import epoch_ms, to_datetime
-    from airflow_provider_binance_liq.verify.claims import read_claim
-    from airflow_provider_binance_liq.verify.coverage import Expectation, tell
-    from airflow_provider_binance_liq.verify.holdings import Holdings
+    from airflow_provider_binance_liq.lake.verify.claims import read_claim
+    from airflow_provider_binance_liq.lake.verify.coverage import Expectation, tell
+    from airflow_provider_binance_liq.lake.verify.holdings import Holdings
 
     histories = tell(Holdings(tuple(map(read_claim, manifests))), Expectation(epoch_ms(now)))
     return sorted(

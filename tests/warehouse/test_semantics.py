@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.exceptions import WarehouseError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.exceptions import StorageError, WarehouseError

@@ -6,7 +6,7 @@ import traceback
 
 import duckdb
 import pytest
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import LiquidationsError, WarehouseError

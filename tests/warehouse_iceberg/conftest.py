@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from icehouse import Icehouse
 
 # The objects to load are those of DuckDB's tests, and so are the tests that hold for every warehouse.
-sys.path.append(str(Path(__file__).parent.parent / "warehouse"))
-import lakehouse
-from icehouse import Icehouse
+from support import lakehouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytest.register_assert_rewrite("test_idempotence", "test_all_or_nothing")
 

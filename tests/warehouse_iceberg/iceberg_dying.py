@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import icehouse
-from loading import copy
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from sqlalchemy.orm import Session
+from support.loading import copy
 
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 

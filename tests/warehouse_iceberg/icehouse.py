@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import lakehouse
 from pyiceberg.catalog import load_catalog
+from support import lakehouse
 
 from airflow_provider_binance_liq.warehouse.duckdb import Patience
 from airflow_provider_binance_liq.warehouse.iceberg import Iceberg

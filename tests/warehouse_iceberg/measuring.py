@@ -1,6 +1,6 @@
 """Measures loads into Iceberg; prints the medians of three, and what they wrote.
 
-`PYTHONPATH=tests/warehouse python tests/warehouse_iceberg/measuring.py [rows]`
+`PYTHONPATH=tests python tests/warehouse_iceberg/measuring.py [rows]`
 
 A first load of 20 windows, the same again, a new window of 1,000 rows, and a second look at a window that
 tells all of its rows anew, and one more.
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icehouse import TABLES, Icehouse
-from lakehouse import Lake, Warehouse
-from loading import copy
+from support.lakehouse import Lake, Warehouse
+from support.loading import copy
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.load import Summary

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icehouse import Icehouse
-from lakehouse import LOADED_AT, Lake, Warehouse, row
+from support.lakehouse import LOADED_AT, Lake, Warehouse, row
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.manifest import ManifestFilters

@@ -8,8 +8,8 @@ import threading
 import iceberg_dying
 import pytest
 from icehouse import TABLES
-from lakehouse import LOADED_AT, row
-from loading import copy
+from support.lakehouse import LOADED_AT, row
+from support.loading import copy
 
 from airflow_provider_binance_liq.exceptions import WarehouseBusy
 from airflow_provider_binance_liq.warehouse.load import load

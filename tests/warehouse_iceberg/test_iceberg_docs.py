@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from icehouse import Icehouse
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.warehouse import iceberg as engine
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from icehouse import Icehouse
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 

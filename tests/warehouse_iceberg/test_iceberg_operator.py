@@ -5,14 +5,14 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import InvalidConnection, WarehouseBusy
 
 
 @pytest.fixture
 def operator():
-    from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToIcebergOperator
+    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToIcebergOperator
 
     def make(*manifests, **parameters):
         given = [manifest.to_dict() for manifest in manifests]
@@ -88,7 +88,7 @@ def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
 
 
 def test_its_parameters_are_templated():
-    from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToIcebergOperator
+    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToIcebergOperator
 
     fields = ("manifests", "destination", "catalog", "namespace", "iceberg_conn_id")
     assert ObjectStorageToIcebergOperator.template_fields == fields

@@ -7,7 +7,7 @@ from decimal import Decimal
 import duckdb as library
 import pytest
 from icehouse import TABLES
-from lakehouse import row
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.warehouse.queries import NOW, QUERIES

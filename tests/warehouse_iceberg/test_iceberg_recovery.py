@@ -5,9 +5,9 @@ from __future__ import annotations
 import iceberg_dying
 import pytest
 from icehouse import NAMESPACE, TABLES, Icehouse
-from lakehouse import row
-from loading import copy
 from pyiceberg.exceptions import NoSuchTableError
+from support.lakehouse import row
+from support.loading import copy
 
 BOUND_S = 60
 

@@ -6,9 +6,9 @@ import traceback
 
 import pytest
 from icehouse import CATALOG, NAMESPACE, TABLES, Icehouse
-from lakehouse import row
 from pyiceberg.catalog import load_catalog
 from pyiceberg.types import LongType
+from support.lakehouse import row
 
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.exceptions import (

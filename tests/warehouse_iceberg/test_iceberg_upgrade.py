@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from icehouse import CATALOG, NAMESPACE
-from lakehouse import row
 from pyiceberg.catalog import load_catalog
+from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.warehouse.iceberg import PROPERTIES, schema_of

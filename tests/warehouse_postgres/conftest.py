@@ -7,12 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -24,10 +22,10 @@ from airflow_provider_binance_liq.warehouse.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # The objects to load are those of DuckDB's tests.
-sys.path.append(str(Path(__file__).parent.parent / "warehouse"))
-import lakehouse
+from support import lakehouse
 
 LOADED_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CONN_ID = "ware_house"

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_binance_liq.exceptions import StorageError
 
-FETCHING = Path(__file__).parents[1] / "warehouse/fetching.py"
+FETCHING = Path(__file__).parents[1] / "support/fetching.py"
 
 
 @pytest.fixture

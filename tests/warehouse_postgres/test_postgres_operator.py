@@ -9,7 +9,7 @@ from airflow_provider_binance_liq.exceptions import WarehouseBusy
 
 @pytest.fixture
 def operator():
-    from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToPostgresOperator
+    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToPostgresOperator
 
     def make(*manifests, **parameters):
         given = [manifest.to_dict() for manifest in manifests]
@@ -83,7 +83,7 @@ def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
 
 
 def test_its_parameters_are_templated():
-    from airflow_provider_binance_liq.warehouse.operators import ObjectStorageToPostgresOperator
+    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToPostgresOperator
 
     assert ObjectStorageToPostgresOperator.template_fields == (
         "manifests",

@@ -34,7 +34,7 @@ def ask(postgres, query):
 @pytest.fixture(scope="module")
 def loaded(database, tmp_path_factory):
     """Load the history once: to ask changes nothing."""
-    import lakehouse
+    from support import lakehouse
 
     database.empty()
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -99,7 +99,7 @@ def amounts(greatest):
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_orders_are_valued_the_same(postgres, tmp_path_factory, orders):
-    import lakehouse
+    from support import lakehouse
 
     directory = tmp_path_factory.mktemp("any")
     lake, duckdb = lakehouse.Lake(directory), lakehouse.Warehouse(directory / "any.duckdb")

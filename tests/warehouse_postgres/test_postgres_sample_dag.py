@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-from fixed_days import recent_day
+from support.fixed_days import recent_day
+from support.sample_dags import configure, connect, in_state, read_dag, states
 
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
-
-sys.path.append(str(Path(__file__).parents[1] / "dags"))
-from sample_dags import configure, connect, in_state, read_dag, states
 
 pytestmark = [pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 

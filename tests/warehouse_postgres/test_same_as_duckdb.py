@@ -7,10 +7,10 @@ import json
 import re
 from decimal import Decimal
 
-import lakehouse
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support import lakehouse
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED

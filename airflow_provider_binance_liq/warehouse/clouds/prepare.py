@@ -192,7 +192,7 @@ def _name(run: str, lines: str) -> str:
 
 
 def _write(uri: str, lines: str) -> None:
-    from airflow_provider_binance_liq.landing import open_destination
+    from airflow_provider_binance_liq.lake import open_destination
 
     target = open_destination(uri)
     try:

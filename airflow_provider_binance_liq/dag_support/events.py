@@ -1,0 +1,130 @@
+"""Events of assets that carry manifests: from whoever extracts to whoever loads, without a run in common.
+
+An extracting task puts its manifest into the event of each asset that is among its outlets. A run that was
+triggered by such events loads what they tell. Airflow gathers the events of a run by their time, and one that
+comes while the run is being made may be told to a later run or, where none follows, to nobody. So a run
+also reads the events that came about since: to load what another run loads as well costs nothing and changes
+nothing, to load it never would be a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.core.manifest import from_dict
+from airflow_provider_binance_liq.exceptions import InconsistentManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from typing import Protocol
+
+    from airflow.sdk import Context
+
+    class Event(Protocol):
+        """What is needed of an event of Airflow's."""
+
+        @property
+        def asset(self) -> Any:
+            """Return what has the name."""
+
+        @property
+        def extra(self) -> Mapping[str, Any] | None:
+            """Return the manifest, if all is well."""
+
+        @property
+        def timestamp(self) -> datetime:
+            """Return when it was made."""
+
+        @property
+        def source_dag_id(self) -> str | None:
+            """Return whose task made it; None where a person did."""
+
+        @property
+        def source_task_id(self) -> str | None:
+            """Return which task made it."""
+
+        @property
+        def source_run_id(self) -> str | None:
+            """Return in which run."""
+
+
+#: an event has its time from before it is stored, so for so long one may appear before those that were read
+OVERLAP: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What events tell."""
+
+    #: as extracting tasks return them, each once, in the order of the events
+    manifests: list[dict[str, Any]]
+    #: the events that hold no manifest, and why, in words
+    others: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for the XCom."""
+        return asdict(self)
+
+
+def read_run(context: Context, since: str | None = None) -> Told:
+    """Take the manifests out of the events of a task's inlets: those that triggered its run, and those since.
+
+    :param since: an ISO 8601 instant; by default just before Airflow made the run.
+    """
+    triggering, inlets = context["triggering_asset_events"], context["inlet_events"]
+    begin = since or (context["dag_run"].run_after - OVERLAP).isoformat()
+    return read_events(
+        chain.from_iterable(triggering.get(asset, ()) for asset in inlets),
+        chain.from_iterable(inlets[asset].after(begin) for asset in inlets),
+    )
+
+
+def read_events(triggering: Iterable[Event], since: Iterable[Event] = ()) -> Told:
+    """Take the manifests out of events.
+
+    :param triggering: those that the run is there to load: what holds no manifest is told.
+    :param since: those that may be another run's as well: what holds no manifest is that run's to tell.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    others = []
+    for event in triggering:
+        try:
+            _take(event, found)
+        except InconsistentManifest as error:
+            others.append(f"{_describe(event)}: {error}")
+    for event in since:
+        try:
+            _take(event, found)
+        except InconsistentManifest:
+            continue
+    return Told(list(found.values()), others)
+
+
+def see_all_told(others: Iterable[str]) -> None:
+    """See that there was no event without a manifest.
+
+    :raises InconsistentManifest: there was; the message names each.
+    """
+    if told := list(others):
+        message = (
+            f"events without a manifest: {'; '.join(told)}. What the others tell was loaded. The "
+            "extra has to be a manifest, as extracting operators write it for each asset among their outlets"
+        )
+        raise InconsistentManifest(message)
+
+
+def _take(event: Event, found: dict[str, dict[str, Any]]) -> None:
+    manifest = from_dict(dict(event.extra or {}))
+    found.setdefault(manifest.to_json(), manifest.to_dict())
+
+
+def _describe(event: Event) -> str:
+    if event.source_task_id is None:
+        source = "not of a task"
+    else:
+        source = f"of {event.source_dag_id}.{event.source_task_id}, run {event.source_run_id}"
+    return f"the event of {event.asset.name} at {event.timestamp.isoformat()}, {source}"

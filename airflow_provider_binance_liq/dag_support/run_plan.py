@@ -1,0 +1,123 @@
+"""What a run of a sample DAG costs at the least: the estimate of `binance-liq plan`, for the run's log.
+
+A task knows its own run and not the backfill that the run is part of, so the whole backfill is for the
+command line to plan; what is said here is the command.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.estimates import WindowSeries, estimate, pool_estimates, retention
+from airflow_provider_binance_liq.core.weights import MINUTE_MS
+from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.exceptions import LiquidationsError
+from airflow_provider_binance_liq.extraction.reader import Filters
+from airflow_provider_binance_liq.hooks.binance import BinanceHook
+from airflow_provider_binance_liq.plan import Part, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+log = logging.getLogger(__name__)
+
+#: the connection's own default
+_SHARE: Final = 0.5
+_UNITS_MS: Final = {"d": DAY_MS, "h": 60 * MINUTE_MS, "m": MINUTE_MS}
+
+
+def log_plan(
+    extractions: Sequence[Mapping[str, Any]],
+    start: datetime | None,
+    end: datetime | None,
+    *,
+    of_backfill: bool = False,
+    now_ms: int | None = None,
+) -> None:
+    """Log what extracting `[start, end)` costs at the least.
+
+    It never fails: what is wrong fails where it is used.
+
+    :param extractions: what `Settings.extractions` returned.
+    :param of_backfill: say as well how to plan the whole backfill.
+    :param now_ms: epoch milliseconds that retention is judged at; by default now.
+    """
+    if start is None or end is None or start == end:
+        log.info("The run has no data interval, so there is nothing to estimate")
+        return
+    share = greatest_share([one["operator"]["binance_conn_id"] for one in extractions])
+    window = Window.between(start, end).earlier(extractions[0]["operator"]["look_back_days"] * DAY_MS)
+    try:
+        plan = plan_run(extractions, window, share, int(time.time() * 1000) if now_ms is None else now_ms)
+    except LiquidationsError as error:
+        log.warning("What this run costs cannot be estimated: %s", error)
+        return
+    for line in ["What this run costs, at the least:", *plan.lines()]:
+        log.info("%s", line)
+    if of_backfill:
+        log.info(
+            "This is one run of a backfill, and a run does not know the whole. To plan the whole backfill:"
+        )
+        for command in commands(extractions, share):
+            log.info("%s", command)
+
+
+def plan_run(extractions: Sequence[Mapping[str, Any]], window: Window, share: float, now_ms: int) -> Plan:
+    """Estimate the least that one window costs, of each endpoint for the connections that have it.
+
+    :raises InvalidRequest: a share that not one request fits into.
+    """
+    series = WindowSeries(window, window.end_ms - window.start_ms)
+    accounts = Counter(name for one in extractions for name in one["endpoints"])
+    parts = []
+    for name in filter(accounts.get, ENDPOINTS):
+        endpoint = ENDPOINTS[name]
+        cost = estimate(endpoint, series, accounts=accounts[name], share=share)
+        kept = retention(endpoint, series, now_ms)
+        parts.append(Part(cost, Filters(), kept, kept.windows * accounts[name]))
+    return Plan(
+        series=series,
+        every=_say_length(series.every_ms),
+        now_ms=now_ms,
+        accounts=len(extractions),
+        share=share,
+        rows_per_window=0,
+        parts=tuple(parts),
+        pools=pool_estimates(part.cost for part in parts),
+    )
+
+
+def commands(extractions: Sequence[Mapping[str, Any]], share: float) -> Iterator[str]:
+    """Write the commands that plan a range of days, one for the accounts that have the same endpoints."""
+    alike = Counter(tuple(one["endpoints"]) for one in extractions if one["endpoints"])
+    for endpoints, accounts in alike.items():
+        options = [word for name in endpoints for word in ("--endpoint", name)]
+        given = [*options, "--accounts", str(accounts), "--share", f"{share:g}"]
+        yield f"binance-liq plan --start FIRST_DAY --end DAY_AFTER_THE_LAST {shlex.join(given)}"
+
+
+def greatest_share(conn_ids: Sequence[str]) -> float:
+    """Read the greatest share of the weight that one of the connections may use: who waits least.
+
+    A connection that cannot be read fails the tasks that need it, and not this one.
+    """
+    shares = []
+    for conn_id in conn_ids:
+        try:
+            shares.append(BinanceHook(conn_id).account().settings.weight_share)
+        except Exception as error:  # noqa: BLE001 - a backend may raise anything; to log is no reason to fail
+            log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
+    return max(shares, default=_SHARE)
+
+
+def _say_length(length_ms: int) -> str:
+    for unit, unit_ms in _UNITS_MS.items():
+        if length_ms % unit_ms == 0:
+            return f"{length_ms // unit_ms}{unit}"
+    return f"{length_ms} ms"

@@ -1,0 +1,168 @@
+"""Sends one request and receives one whole answer, within a time that nothing can stretch.
+
+The law kept here: every wait ends. A socket's timeout starts anew with every byte, so whatever trickles (a
+proxy's answer, headers, chunk extensions, trailers, empty blocks of gzip) would hold a worker for hours. So
+one deadline covers an attempt from the look for the host's address to the last byte: `deadlines` hangs up.
+"""
+
+from __future__ import annotations
+
+import http.client
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from airflow_provider_binance_liq.core.answers import Response
+from airflow_provider_binance_liq.exchange.causes import TOO_LONG, TOO_SLOW, describe
+from airflow_provider_binance_liq.exchange.deadlines import Deadline, connect, current_deadline
+from airflow_provider_binance_liq.exchange.settings import is_loopback
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from urllib3 import ProxyManager
+
+#: times the timeout that one attempt may take, from the look for the address to the last byte
+DEADLINE_FACTOR: Final = 3
+#: longer answers are no page of 100 rows and no list of symbols
+_LONGEST_BODY: Final = 64 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """There was no whole answer; `cause` says why, in words that hold nothing of the request."""
+
+    cause: str
+
+
+class Transport:
+    """Keeps the connections of one client."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._session = requests.Session()
+        self._session.mount("https://", _DeadlineAdapter())
+        self._session.mount("http://", _DeadlineAdapter())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get(self, target: str, headers: Mapping[str, str]) -> Response | NoAnswer:
+        """Receive the answer to one GET, whose target is sent as it is."""
+        deadline = Deadline(DEADLINE_FACTOR * self._timeout_s)
+        answer: Response | NoAnswer
+        try:
+            with deadline:
+                answer = self._receive(target, headers)
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+        ) as error:
+            answer = NoAnswer(describe(error))
+        # Where it was hung up, the end of the connection looks like an error, or like the end of the body.
+        return NoAnswer(TOO_SLOW) if deadline.is_over else answer
+
+    def _receive(self, target: str, headers: Mapping[str, str]) -> Response | NoAnswer:
+        prepared = requests.Request("GET", target.partition("?")[0], headers=dict(headers)).prepare()
+        prepared.url = target  # as it was signed; preparing it would quote it again
+        # Not by the session: where an answer redirects, it reads the whole body to prepare the next request.
+        adapter = self._session.get_adapter(target)
+        with adapter.send(
+            prepared, stream=True, timeout=self._timeout_s, **self._environment(target)
+        ) as response:
+            body = bytearray()
+            # With a size given, an answer that is shorter than announced is an error.
+            while chunk := response.raw.read(_CHUNK, decode_content=True):
+                body += chunk
+                if len(body) > _LONGEST_BODY:
+                    return NoAnswer(TOO_LONG)
+            return Response(response.status_code, response.headers, bytes(body))
+
+    def _environment(self, target: str) -> dict[str, Any]:
+        """Proxies and certificates from the environment; none of that for loopback."""
+        if is_loopback(target):
+            return {"proxies": {}, "verify": True}
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(target))
+        found = self._session.merge_environment_settings(origin, {}, None, None, None)
+        return {"proxies": found["proxies"], "verify": found["verify"] or True}
+
+
+class _Watched(HTTPConnection):
+    """Has its socket hung up when the deadline of the attempt that uses it is over."""
+
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        if deadline := current_deadline():
+            deadline.watch(made)
+        return made
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        deadline = current_deadline()
+        if deadline and self.sock is not None:  # kept from an earlier attempt, which had its own deadline
+            deadline.watch(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _Direct(_Watched):
+    """Looks for the host's address and connects within the deadline too."""
+
+    def _new_conn(self) -> socket.socket:
+        deadline = current_deadline()
+        if deadline is None:
+            return super()._new_conn()
+        try:
+            return connect(deadline, self._dns_host, self.port, self.timeout, self.socket_options or ())
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "in time") from error
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, "not connected") from error
+
+
+class _DirectHTTPS(_Direct, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _Direct
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _DirectHTTPS
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    """Sends like its base, over connections that keep to the deadline."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+        """Make the pools of connections through a proxy; those through SOCKS connect in their own way."""
+        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        if type(manager).__name__.startswith("SOCKS"):
+            pools = manager.pool_classes_by_scheme
+            manager.pool_classes_by_scheme = {scheme: _watched(pool) for scheme, pool in pools.items()}
+        else:
+            manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        return manager
+
+
+def _watched(pool: Any) -> Any:
+    """Return a kind of pool whose connections are watched."""
+    if issubclass(pool.ConnectionCls, _Watched):
+        return pool
+    watched = type("_WatchedConnection", (_Watched, pool.ConnectionCls), {})
+    return type("_WatchedPool", (pool,), {"ConnectionCls": watched})

@@ -1,0 +1,1 @@
+"""One window: read, proven, compared with an earlier extraction, and handed to the lake."""

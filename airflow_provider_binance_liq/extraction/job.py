@@ -1,0 +1,261 @@
+"""One job: read a window completely, publish its object, then commit its manifest. Nothing of Airflow.
+
+The order is the law of commit: the manifest says what was proven about an object that is already whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_binance_liq import __version__, metrics
+from airflow_provider_binance_liq.core.horizon import Horizon, OnBeyondRetention, Retention
+from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
+from airflow_provider_binance_liq.core.paging import begin_with
+from airflow_provider_binance_liq.core.premise_table import PREMISES
+from airflow_provider_binance_liq.core.premises import Claim, Evidence
+from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
+from airflow_provider_binance_liq.exchange.client import BinanceClient, Spent
+from airflow_provider_binance_liq.exchange.gate import NO_WAITS, WaitState
+from airflow_provider_binance_liq.extraction.comparison import find_proven, finish_earlier, look_again
+from airflow_provider_binance_liq.extraction.reader import extract
+from airflow_provider_binance_liq.extraction.resume import Journal, Owner, Part
+from airflow_provider_binance_liq.lake import (
+    claim,
+    commit,
+    draft,
+    open_destination,
+    place,
+    publish,
+    sweep,
+)
+from airflow_provider_binance_liq.lake.spool import Spool, sweep_spools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_binance_liq.core.differences import MissingRows
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.manifest import Compression
+    from airflow_provider_binance_liq.core.probe_report import ProbeReport
+    from airflow_provider_binance_liq.core.windows import Window
+    from airflow_provider_binance_liq.exchange.connection import Account
+    from airflow_provider_binance_liq.extraction.comparison import SecondLook
+    from airflow_provider_binance_liq.extraction.reader import Filters, Reading
+    from airflow_provider_binance_liq.lake import Place
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to extract, of whom, and where to."""
+
+    endpoint: Endpoint
+    window: Window
+    filters: Filters
+    account: Account
+    #: URL of the destination
+    destination: str
+    compression: Compression = None
+    #: how many days the exchange keeps, where the user knows better
+    retention_days: int | None = None
+    #: what to do with a window that begins before that
+    beyond_retention: OnBeyondRetention = "fail"
+    #: ms after the window's end until late rows are taken to be there
+    settle_ms: int = 0
+    #: codes of the premises that the user vouches for
+    accepted: tuple[str, ...] = ()
+    #: what a probe has found of the exchange with this account's rows
+    probe: ProbeReport | None = None
+    #: what to do where the window was extracted before, with rows that are not answered any more
+    missing_rows: MissingRows = "fail"
+    #: whether a window that is proven already is left as it is, once its object was checked
+    keep_proven: bool = False
+    #: what is known of waits before this job
+    before: WaitState = NO_WAITS
+    #: whether somebody will go on after a wait, so that what was read until then has to be kept
+    resumable: bool = False
+    #: what was read before the wait that this job goes on from
+    journal: Part | None = None
+
+    def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
+        """Extract and land; returns the manifest as it was written.
+
+        :raises LiquidationsError: by the branch that says what a retry should do; nothing half-done stays.
+        """
+        try:
+            return self._run(client, clock)
+        except LiquidationsError as error:
+            error.where = error.where or f"{self.endpoint.name} {self.window}"
+            raise
+
+    def _run(self, client: BinanceClient | None, clock: Callable[[], float]) -> Manifest:
+        if self.endpoint.family.name not in self.account.settings.origins:
+            message = (
+                f"the connection's environment has no {self.endpoint.family.name}, so no {self.endpoint.name}"
+            )
+            raise InvalidRequest(message)
+        # Before any weight is spent: a destination that is none would waste it.
+        destination = open_destination(self.destination)
+        at = place(
+            destination,
+            self.endpoint,
+            self.account.label,
+            self.window,
+            self.filters.to_manifest(),
+            self.compression,
+        )
+        finish_earlier(at)
+        if self.keep_proven and (known := find_proven(at)):
+            log.info("%s %s is proven already; %s stays", self.endpoint.name, self.window, known.object.uri)
+            return known
+        sweep_spools()
+        with ExitStack() as open_here:
+            own = client or open_here.enter_context(closing(self._client(clock)))
+            spool = open_here.enter_context(Spool())
+            journal = open_here.enter_context(Journal(own, spool.path, at, self._owner()))
+            if self.journal is not None:
+                journal.go_on_from(self.journal, int(clock() * 1000))
+            reading, doubt = self._read(own, spool, journal, clock)
+            spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
+            open_here.enter_context(claim(at))
+            manifest = self._land(at, spool, reading, spent, doubt, extracted_at_ms=int(clock() * 1000))
+            sweep(at, clock())
+        metrics.extracted(
+            endpoint=manifest.endpoint,
+            account=manifest.account,
+            rows=manifest.object.rows,
+            weight=spent.weight,
+            complete=manifest.proof.complete,
+        )
+        log.info(
+            "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
+            self.endpoint.name,
+            self.window,
+            manifest.object.rows,
+            manifest.object.uri,
+            manifest.proof.requests,
+            manifest.proof.weight,
+            manifest.proof.method
+            if manifest.proof.complete
+            else f"no, because of {', '.join(manifest.proof.incomplete_reasons)}",
+        )
+        return manifest
+
+    def _owner(self) -> Owner:
+        """Say whose answers a journal holds; those of anybody else are not gone on from."""
+        settings = self.account.settings
+        return Owner(
+            endpoint=self.endpoint,
+            account=self.account.label,
+            origin=settings.origins[self.endpoint.family.name],
+            api_key=settings.api_key,
+            window=self.window,
+            filters=self.filters.to_manifest(),
+        )
+
+    def _client(self, clock: Callable[[], float]) -> BinanceClient:
+        return BinanceClient(
+            self.account.settings,
+            clock=clock,
+            before=self.before,
+        )
+
+    def _read(
+        self, client: BinanceClient, spool: Spool, journal: Journal, clock: Callable[[], float]
+    ) -> tuple[Reading, str]:
+        """Read the window; what a wait would lose is kept, for whoever goes on.
+
+        :returns: what was read, and why it cannot be claimed complete for its age.
+        """
+        horizon, family = self._horizon(), self.endpoint.family.name
+        try:
+            now_ms = client.exchange_now_ms(family)
+            horizon.check_settled(now_ms, client.clock_offset_ms(family))
+            doubt = horizon.check_kept(now_ms)
+            reading = extract(
+                self.endpoint,
+                self.window,
+                self.filters,
+                exchange=journal,
+                spool=spool,
+                experience=begin_with(self.probe, self.endpoint),
+            )
+        except Throttled as error:
+            if self.resumable and (part := journal.save(client.spent, int(clock() * 1000))):
+                error.journal = asdict(part)
+            raise
+        except LiquidationsError as error:
+            client.redact(error)
+            raise
+        # It may have grown too old while it was read.
+        return reading, doubt or horizon.check_kept(client.now_ms(family))
+
+    def _land(
+        self, at: Place, spool: Spool, reading: Reading, spent: Spent, doubt: str, *, extracted_at_ms: int
+    ) -> Manifest:
+        """Write the object, then its manifest; what stood there before is compared first."""
+        symbols = self.filters.symbols
+        local = draft(spool.bodies(symbols), spool.path, self.compression)
+        look = look_again(local, at, spool, self.endpoint, symbols, self.missing_rows)
+        proof = self._prove(reading, spent, look, doubt)
+        if look.merged:
+            local = draft(spool.bodies(symbols), spool.path, self.compression)
+        if proven := look.earlier_proof_stands(complete=proof.complete):
+            log.info("The same rows were proven on %s; that proof stands", proven.extracted_at)
+            if look.same_bytes:  # which says nothing of what became of the earlier object
+                publish(local, at)
+                commit(proven, at, spool.path, seen=look.earlier)
+            return proven
+        if not proof.complete and look.earlier and look.repeats_proven_rows:
+            # What was proven of these rows is not unlearnt because they are answered otherwise now.
+            stood = look.earlier.proof
+            proof = replace(proof, complete=True, incomplete_reasons=(), premises=stood.premises)
+        manifest = Manifest(
+            endpoint=self.endpoint.name,
+            account=self.account.label,
+            window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
+            filters=self.filters.to_manifest(),
+            object=publish(local, at),
+            proof=proof,
+            extracted_at=iso(extracted_at_ms),
+            provider_version=__version__,
+            differences=look.differences,
+        )
+        commit(manifest, at, spool.path, seen=look.earlier)
+        return manifest
+
+    def _horizon(self) -> Horizon:
+        retention = Retention.of(self.endpoint, self.retention_days)
+        return Horizon(self.window, retention, self.settle_ms, self.beyond_retention)
+
+    def _prove(self, reading: Reading, spent: Spent, look: SecondLook, doubt: str) -> Proof:
+        """State what may be claimed, what it rests on, and why it is no more."""
+        evidence = Evidence()
+        evidence.merge(reading.evidence)
+        if doubt:
+            evidence.known_false.add("within_retention")
+        if look.is_union_of_unproven and look.earlier:
+            # What kept that look from being complete keeps the union from it, too.
+            evidence.known_false.update(look.earlier.proof.incomplete_reasons or ("within_retention",))
+        probed = self.probe.holds(self.endpoint.name) if self.probe else {}
+        claim = Claim.of(self.endpoint, evidence, probed=probed, accepted=self.accepted)
+        doubts = [
+            doubt if doubt and code == "within_retention" else PREMISES[code].doubt
+            for code in claim.incomplete_reasons
+        ]
+        return Proof(
+            complete=claim.complete,
+            pages=reading.pages,
+            requests=spent.requests,
+            weight=spent.weight,
+            method=reading.method,
+            premises=claim.premises,
+            incomplete_reasons=claim.incomplete_reasons,
+            caveats=(*doubts, *([self.endpoint.caveat] if self.endpoint.caveat else []), *look.caveats),
+        )

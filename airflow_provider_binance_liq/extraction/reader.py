@@ -1,0 +1,209 @@
+"""One extraction: a window, its plans, the client that answers them, and the spool that keeps the rows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
+from airflow_provider_binance_liq.core.manifest import ManifestFilters
+from airflow_provider_binance_liq.core.paging import MARGIN_MS, Answer, Ask, Experience, Plan, plan
+from airflow_provider_binance_liq.core.premises import Evidence, weigh_endpoint
+from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, RequestRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.rows import Page, Row
+    from airflow_provider_binance_liq.core.windows import Window
+    from airflow_provider_binance_liq.lake.spool import Spool
+
+log = logging.getLogger(__name__)
+
+_PROGRESS_EVERY: Final = 50
+
+
+class Exchange(Protocol):
+    """What an extraction needs of a client."""
+
+    def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
+        """Ask for one page."""
+
+    def symbols(self, endpoint: Endpoint) -> frozenset[str] | None:
+        """List the symbols there are; None where that cannot be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What an extraction is restricted to; both empty means everything."""
+
+    symbols: tuple[str, ...] = ()
+    auto_close_type: AutoCloseType | None = None
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, symbols: Sequence[str] | None, auto_close_type: str | None) -> Filters:
+        """Check what a user asks for against what `endpoint` can filter.
+
+        :raises InvalidRequest: a value that is none, or a filter that the endpoint does not have.
+        """
+        if isinstance(symbols, str):
+            message = f"symbols has to be a list of symbols, not the text {symbols!r}"
+            raise InvalidRequest(message)
+        wanted = list(symbols or ())
+        # Filtered here, a symbol in lower case would match nothing, and nothing would look like an empty day.
+        wrong = [
+            symbol for symbol in wanted if not isinstance(symbol, str) or symbol.strip().upper() != symbol
+        ]
+        wrong += [symbol for symbol in wanted if not symbol]
+        if wrong:
+            message = f"symbols holds {wrong[0]!r}, which is no symbol"
+            raise InvalidRequest(message)
+        for known in AUTO_CLOSE_TYPES:
+            if auto_close_type == known and endpoint.takes_auto_close_type:
+                return cls(tuple(sorted(set(wanted))), known)
+        if auto_close_type:
+            valid = (
+                " or ".join(AUTO_CLOSE_TYPES)
+                if endpoint.takes_auto_close_type
+                else "none: it has no such filter"
+            )
+            message = f"auto_close_type {auto_close_type!r} is not for {endpoint.name}; it takes {valid}"
+            raise InvalidRequest(message)
+        return cls(tuple(sorted(set(wanted))))
+
+    def to_manifest(self) -> ManifestFilters:
+        """Return the filters as they stand in a manifest."""
+        return ManifestFilters(self.symbols, self.auto_close_type)
+
+    def per_request(self, endpoint: Endpoint) -> tuple[str | None, ...]:
+        """Tell which symbol the cheapest requests for a window without rows name: one a symbol, or none."""
+        if not self.symbols or endpoint.symbol_parameter is None:
+            return (None,)
+        # Whether `margin` without isolatedSymbol returns isolated accounts is not documented.
+        return self.symbols if endpoint.paging == "number" else (None,)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What it took to prove a window, and what the proof rests on."""
+
+    pages: int
+    #: the argument that proves it
+    method: str
+    evidence: Evidence
+
+
+def extract(
+    endpoint: Endpoint,
+    window: Window,
+    filters: Filters,
+    *,
+    exchange: Exchange,
+    spool: Spool,
+    experience: Experience | None = None,
+) -> Reading:
+    """Read `window` completely into `spool`, which then holds at least its rows that pass `filters`.
+
+    :param experience: what is known of the exchange already, from a probe.
+
+    :raises LiquidationsError: the window could not be proven; the error names endpoint and window.
+    """
+    reader = _Reader(endpoint, window, filters, exchange, spool, experience or Experience())
+    try:
+        for span in window.split(endpoint.max_span_ms - 2 * MARGIN_MS):
+            for steps in _plans(endpoint, span, filters, reader.experience):
+                reader.follow(steps)
+    except LiquidationsError as error:
+        error.where = error.where or f"{endpoint.name} {window}"
+        raise
+    return reader.finish()
+
+
+def _plans(endpoint: Endpoint, span: Window, filters: Filters, experience: Experience) -> Iterator[Plan]:
+    """Plan how `span` is read: with numbered pages one symbol after another, else all together."""
+    apart = endpoint.paging == "number" and endpoint.symbol_parameter and filters.symbols
+    for symbols in [(symbol,) for symbol in filters.symbols] if apart else [filters.symbols]:
+        yield plan(
+            endpoint, span, symbols=symbols, auto_close_type=filters.auto_close_type, experience=experience
+        )
+
+
+class _Reader:
+    """Drives plans one after another, and counts."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        window: Window,
+        filters: Filters,
+        exchange: Exchange,
+        spool: Spool,
+        experience: Experience,
+    ) -> None:
+        self.endpoint = endpoint
+        self.window = window
+        self.filters = filters
+        self.exchange = exchange
+        self.spool = spool
+        self.experience = experience
+        self.pages = 0
+        self.isolated = False
+        self.arguments: set[str] = set()
+
+    def follow(self, steps: Plan) -> None:
+        """Answer every ask of a plan until it returns its argument."""
+        try:
+            wish = next(steps)
+            while True:
+                try:
+                    answer = self._answer(wish) if isinstance(wish, Ask) else self._symbols()
+                except RequestRejected as refusal:
+                    wish = steps.throw(refusal)
+                else:
+                    wish = steps.send(answer)
+        except StopIteration as stop:
+            self.arguments.add(stop.value)
+
+    def finish(self) -> Reading:
+        """Drop what belongs to the windows beside this one; tell what was read."""
+        if self.experience.filtered_by:
+            self.spool.keep_only(self.window, self.experience.filtered_by)
+        evidence = self.experience.evidence
+        evidence.merge(
+            weigh_endpoint(
+                self.endpoint,
+                by_symbol=bool(self.filters.symbols),
+                rows=len(self.spool),
+                isolated_rows=self.isolated,
+            )
+        )
+        return Reading(self.pages, "; ".join(sorted(self.arguments)), evidence)
+
+    def _answer(self, ask: Ask) -> Answer:
+        page = self.exchange.fetch(self.endpoint, ask)
+        self.pages += 1
+        self.isolated = self.isolated or any(row.isolated for row in page.rows)
+        unseen = self.spool.keep(row for row in page.rows if self._is_wanted(row, ask))
+        if self.pages % _PROGRESS_EVERY == 0:
+            log.info(
+                "%s: %d pages, %d rows so far, at %s", self.endpoint.name, self.pages, len(self.spool), ask
+            )
+        return Answer(page, unseen)
+
+    def _is_wanted(self, row: Row, ask: Ask) -> bool:
+        """Whether an answer's row belongs to what is extracted, as far as can be told yet.
+
+        Asked is for a little more than the window. Of which type a row is, only the request tells.
+        """
+        if ask.auto_close_type != self.filters.auto_close_type and self.filters.auto_close_type:
+            return False
+        # Numbered pages are counted, so each row counts for its own piece of the window alone.
+        wanted = ask.wanted if ask.number and ask.wanted else self.window
+        return row.created_ms in wanted or row.updated_ms in wanted
+
+    def _symbols(self) -> Answer:
+        """Name the symbols that matter: those asked for, or all that the exchange lists."""
+        wanted = self.filters.symbols
+        return Answer(symbols=frozenset(wanted) if wanted else self.exchange.symbols(self.endpoint))

@@ -1,0 +1,62 @@
+"""Drafts: an object is written whole to the local disk before a store sees any of it.
+
+Law of idempotence: the same rows give the same bytes, also when compressed.
+"""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.exceptions import UnexpectedRow
+from airflow_provider_binance_liq.lake.layout import SUFFIXES
+from airflow_provider_binance_liq.lake.storage import sha256_of, storing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from airflow_provider_binance_liq.core.manifest import Compression
+
+#: a row has a few hundred bytes; what is longer is none, and whoever reads by line would need memory for it
+LONGEST_ROW: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An object on local disk, ready to be published."""
+
+    path: Path
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def draft(bodies: Iterable[bytes], directory: Path, compression: Compression = None) -> Draft:
+    """Write rows to a local file, one a line.
+
+    :raises StorageError: the local disk does not take them.
+    :raises UnexpectedRow: a row is so long that no reader would take it back.
+    """
+    path = directory / f"object{SUFFIXES[compression]}"
+    rows = 0
+    with storing("write the rows to the local disk, in", directory), path.open("wb") as file:
+        # No file name and no time in gzip's header: the same rows have to give the same bytes.
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compression == "gzip" else file
+        for body in bodies:
+            _see_length(body)
+            packed.write(body)
+            packed.write(b"\n")
+            rows += 1
+        if packed is not file:
+            packed.close()
+    return Draft(path, rows, path.stat().st_size, sha256_of(path))
+
+
+def _see_length(body: bytes) -> None:
+    if len(body) > LONGEST_ROW:
+        message = (
+            f"the exchange answered a row of {len(body)} bytes; {LONGEST_ROW} is the most that is landed"
+        )
+        raise UnexpectedRow(message)

@@ -1,0 +1,219 @@
+"""Read back what lies at a destination, and hold every manifest against its object.
+
+Nothing is changed there. Exit status: 0 where all is well; 1 where something is wrong, which is named; 2
+where the destination cannot be read or an option is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
+from airflow_provider_binance_liq.lake import open_destination
+from airflow_provider_binance_liq.lake.verify.findings import ALLOWABLE, redact
+from airflow_provider_binance_liq.lake.verify.lake import verify
+from airflow_provider_binance_liq.lake.verify.report import failed, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from airflow_provider_binance_liq.lake.verify.report import Report
+
+_UNREADABLE: Final = 2
+_INTERRUPTED: Final = 130
+#: a run shorter than this needs no word on how far it is
+_SILENT_S: Final = 2.0
+#: without a terminal, progress is a line now and then
+_LINE_EVERY_S: Final = 10.0
+_MOVE_EVERY_S: Final = 0.1
+_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
+_CLEAR_LINE: Final = "\r\x1b[K"
+_OPTIONS: Final = {
+    "gap": ("--allow-gaps", "let time between windows that nothing covers pass as a note"),
+    "moved": ("--allow-moved", "let a copy of a destination pass, whose manifests name the old place"),
+    "unproven": ("--allow-unproven", "let windows pass as a note that are not proven complete"),
+}
+_DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+_UNITS_MS: Final = (86_400_000, 3_600_000, 60_000, 1000)
+#: greedy, unlike what is taken out of messages: a password may hold blanks and slashes
+_CREDENTIALS: Final = re.compile(r"(://[^/:@]*):.*@", re.DOTALL)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "destination",
+        metavar="DESTINATION",
+        help="what the extracting tasks were given: a URL such as file:///lake or "
+        "s3://aws_default@bucket/prefix, or a local path",
+    )
+    for kind in ALLOWABLE:
+        option, text = _OPTIONS[kind]
+        parser.add_argument(option, dest="allowed", action="append_const", const=kind, help=text)
+    parser.add_argument(
+        "--max-age",
+        metavar="DURATION",
+        type=_duration_ms,
+        dest="max_age_ms",
+        help="how long ago the newest complete window of each endpoint, account and filter may have ended: "
+        "2d, 36h, 1d12h; an older one is wrong",
+    )
+    parser.add_argument("--now", type=_instant_ms, help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+    parser.add_argument(
+        "--quiet", action="store_true", help="no progress, and of the lines only what is wrong"
+    )
+    parser.set_defaults(allowed=[])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify, print and return the exit status."""
+    out = sys.stdout
+    # A symbol may be Chinese, whatever this terminal can write.
+    if hasattr(out, "reconfigure"):
+        out.reconfigure(errors="backslashreplace")
+    try:
+        return _run(arguments, out)
+    except KeyboardInterrupt:
+        sys.stderr.write("binance-liq verify: interrupted\n")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output is gone; what was not said to the end is not all well. What is left of it
+        # would be written once more at the end of the process, and fail there.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return 1
+
+
+def _run(arguments: argparse.Namespace, out: TextIO) -> int:
+    try:
+        with _airflow_elsewhere():
+            report = _verify(arguments)
+    except LiquidationsError as error:
+        return _fail(arguments, out, error)
+    allowed = frozenset(arguments.allowed)
+    if arguments.json:
+        _print_json(out, report.to_dict(allowed))
+    else:
+        _print(out, report.lines(allowed, brief=arguments.quiet))
+    return report.status(allowed)
+
+
+def _verify(arguments: argparse.Namespace) -> Report:
+    given = arguments.destination
+    if _CREDENTIALS.search(given):
+        # Before anything looks at it: Airflow writes the names of connections that it misses into its log.
+        message = "the destination holds a password; it takes the name of an Airflow connection before the @"
+        raise InvalidRequest(message)
+    destination = open_destination(_absolute(given))
+    progress = Progress(sys.stderr, quiet=arguments.quiet)
+    now_ms = int(time.time() * 1000) if arguments.now is None else arguments.now
+    try:
+        return verify(destination, progress, now_ms=now_ms, max_age_ms=arguments.max_age_ms)
+    finally:
+        progress.end()
+
+
+def _duration_ms(text: str) -> int:
+    """Read a length of time: days, hours, minutes and seconds, each at most once, in that order."""
+    match = _DURATION.fullmatch(text)
+    if not match or not text:
+        message = f"{text!r} is no length of time; write it as 2d, 36h or 1d12h"
+        raise argparse.ArgumentTypeError(message)
+    return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
+
+
+def _instant_ms(text: str) -> int:
+    return epoch_ms(datetime.fromisoformat(text))
+
+
+def _absolute(destination: str) -> str:
+    """Let a local path be relative, as paths on a command line are."""
+    given = destination.strip()
+    return given if not given or "://" in given else str(Path(given).absolute())
+
+
+def _fail(arguments: argparse.Namespace, out: TextIO, error: LiquidationsError) -> int:
+    said = redact(str(error))
+    if arguments.json:
+        _print_json(out, failed(_CREDENTIALS.sub(r"\1:***@", arguments.destination), said))
+    sys.stderr.write(printable(f"binance-liq verify: {said}") + "\n")
+    return _UNREADABLE
+
+
+@contextlib.contextmanager
+def _airflow_elsewhere() -> Iterator[None]:
+    """Keep what Airflow says of its connections out of the report: it writes to standard output.
+
+    How much it says is settled when it is first imported, from its environment.
+    """
+    unset = _LOG_LEVEL not in os.environ
+    if unset:
+        os.environ[_LOG_LEVEL] = "ERROR"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if unset:
+            del os.environ[_LOG_LEVEL]
+
+
+def _print(out: TextIO, lines: Iterable[str]) -> None:
+    out.write("".join(f"{printable(line)}\n" for line in lines))
+    out.flush()
+
+
+def _print_json(out: TextIO, document: dict[str, Any]) -> None:
+    out.write(json.dumps(document, indent=2) + "\n")
+    out.flush()
+
+
+class Progress:
+    """Says how far it is: one line that moves on a terminal, else a line now and then."""
+
+    def __init__(
+        self, stream: TextIO, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._quiet = quiet
+        self._clock = clock
+        self._terminal = stream.isatty()
+        self._next = clock() + _SILENT_S
+        self._moving = False
+
+    def __call__(self, text: str) -> None:
+        """Say it, unless something was said just now."""
+        now = self._clock()
+        if self._quiet or now < self._next:
+            return
+        self._next = now + (_MOVE_EVERY_S if self._terminal else _LINE_EVERY_S)
+        text = printable(redact(text))
+        if self._terminal:
+            self._write(f"{_CLEAR_LINE}{text[: shutil.get_terminal_size().columns - 1]}")
+            self._moving = True
+        else:
+            self._write(f"{text}\n")
+
+    def end(self) -> None:
+        """Give the line back."""
+        if self._moving:
+            self._write(_CLEAR_LINE)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self._quiet = True

@@ -1,0 +1,274 @@
+"""What a lake's manifests say was fetched, and so what is missing and until when it can still be fetched.
+
+Law: silence is no answer. Where nothing is there that could be told of, that is told: a lake without a
+manifest, a name that no history has, and manifests that cannot be used.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.horizon import Retention
+from airflow_provider_binance_liq.core.recoverable import (
+    APART,
+    NOT_MENDED_BY_FETCHING,
+    SETTLE_DAYS,
+    Coverage,
+    counts_as_proven,
+    expected_range,
+    stretches,
+)
+from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.lake.verify.claims import Claim, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from airflow_provider_binance_liq.lake.verify.holdings import Holdings, Unusable
+
+#: of what is wrong, a summary names so many
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is expected to have been fetched, and by when it is asked."""
+
+    now_ms: int
+    #: what ended less than this long ago is not expected yet
+    settle_ms: int = SETTLE_DAYS * DAY_MS
+    #: where each history begins; without it, with its first window
+    start_ms: int | None = None
+    #: where the user knows better than the documentation
+    retention_days: int | None = None
+    #: codes because of which a window that is not complete counts as proven all the same
+    accepted: Collection[str] = NOT_MENDED_BY_FETCHING
+    #: only these accounts and endpoints; each has to be there, and where both are given, each pair
+    accounts: Sequence[str] = ()
+    endpoints: Sequence[str] = ()
+
+    def wants(self, endpoint: str, account: str) -> bool:
+        """Tell whether a history is asked about."""
+        return (not self.accounts or account in self.accounts) and (
+            not self.endpoints or endpoint in self.endpoints
+        )
+
+    def concerns(self, unusable: Unusable) -> bool:
+        """Tell whether a manifest may be of a history that is asked about."""
+        place = unusable.endpoint_and_account
+        return place is None or self.wants(*place)
+
+    def absent(self, there: Iterable[Series]) -> tuple[str, ...]:
+        """Name what is asked about and has no history at all."""
+        there = tuple(one for one in there if self.wants(one.endpoint, one.account))
+        if self.accounts and self.endpoints:
+            return tuple(f"{endpoint} of {account}" for endpoint, account in self.absent_pairs(there))
+        if not self.accounts and not self.endpoints:
+            return () if there else ("any endpoint of any account",)
+        accounts, endpoints = {one.account for one in there}, {one.endpoint for one in there}
+        return (
+            *(f"any endpoint of {name}" for name in self.accounts if name not in accounts),
+            *(f"{name} of any account" for name in self.endpoints if name not in endpoints),
+        )
+
+    def absent_pairs(self, there: Iterable[Series]) -> list[tuple[str, str]]:
+        """Name the pairs of an endpoint and an account that were asked for and have no history."""
+        known = {(one.endpoint, one.account) for one in there}
+        asked = [(endpoint, account) for account in self.accounts for endpoint in self.endpoints]
+        return [pair for pair in asked if pair not in known]
+
+    def is_proven(self, claim: Claim) -> bool:
+        """Tell whether a window counts as proven."""
+        return counts_as_proven(claim.manifest.proof, self.accepted)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One history, and what is told of it."""
+
+    series: Series
+    coverage: Coverage
+    #: end of the newest window that counts as proven
+    proven_until_ms: int | None
+    #: codes of what keeps windows from being complete, the accepted ones too
+    reasons: frozenset[str] = field(default_factory=frozenset)
+    #: how many windows it has
+    windows: int = 0
+
+    @property
+    def days_left(self) -> float | None:
+        """Days until something that can still be fetched is forgotten; None where nothing is."""
+        left_ms = self.coverage.left_ms
+        return None if left_ms is None else _days(left_ms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for the XCom."""
+        told, first = self.coverage, self.coverage.next_loss
+        return {
+            "account": self.series.account,
+            "endpoint": self.series.endpoint,
+            "symbols": list(self.series.symbols),
+            "auto_close_type": self.series.auto_close_type or None,
+            "proven_until": None if self.proven_until_ms is None else iso(self.proven_until_ms),
+            "missing_days": _days(told.total_ms("missing", lost=False)),
+            "unproven_days": _days(told.total_ms("unproven", lost=False)),
+            "lost_days": _days(told.total_ms("missing", lost=True) + told.total_ms("unproven", lost=True)),
+            "incomplete_reasons": sorted(self.reasons),
+            "retention_days": told.retention.days,
+            "retention_source": told.retention.source,
+            "recoverable_until": None if first is None else iso(first.recoverable_until_ms),
+            "days_left": self.days_left,
+            "stretches": [
+                {
+                    "start": iso(one.window.start_ms),
+                    "end": iso(one.window.end_ms),
+                    "state": one.state,
+                    "recoverable_until": iso(one.recoverable_until_ms),
+                }
+                for one in told.listed
+            ],
+        }
+
+
+def tell(holdings: Holdings, expected: Expectation) -> list[History]:
+    """Tell of each history what is missing or not proven, the one that loses first before the others."""
+    by_series: dict[Series, list[Claim]] = defaultdict(list)
+    for claim in holdings.claims:
+        if expected.wants(claim.series.endpoint, claim.series.account):
+            by_series[claim.series].append(claim)
+    for endpoint, account in expected.absent_pairs(by_series):
+        by_series[Series(endpoint, account)] = []
+    told = (
+        _history(series, claims, expected, _whole_start_ms(series, by_series, expected))
+        for series, claims in by_series.items()
+    )
+    return sorted(
+        (one for one in told if one is not None),
+        key=lambda one: (
+            one.coverage.left_ms is None,
+            one.coverage.left_ms or 0,
+            one.series,
+        ),
+    )
+
+
+def _whole_start_ms(
+    series: Series, known: Mapping[Series, Sequence[Claim]], expected: Expectation
+) -> int | None:
+    """Tell where the unfiltered history begins that has all of this filtered one from there on, if any."""
+    whole = Series(series.endpoint, series.account)
+    if series == whole or whole not in known or series.endpoint in APART:
+        return None
+    return _start_ms(known[whole], expected, 0)
+
+
+def _start_ms(claims: Sequence[Claim], expected: Expectation, else_ms: int) -> int:
+    if expected.start_ms is not None:
+        return expected.start_ms
+    return min((claim.window.start_ms for claim in claims), default=else_ms)
+
+
+def _history(
+    series: Series, claims: Sequence[Claim], expected: Expectation, whole_start_ms: int | None
+) -> History | None:
+    """None where nothing is expected yet, or all of it of another history."""
+    retention = Retention.of(ENDPOINTS.get(series.endpoint), expected.retention_days)
+    # Where nothing was ever fetched, all is missing that could still be.
+    start_ms = _start_ms(claims, expected, max(0, retention.oldest_ms(expected.now_ms)))
+    range_ = expected_range(start_ms, expected.now_ms, expected.settle_ms, whole_start_ms)
+    if range_ is None:
+        return None
+    proven = [claim.window for claim in claims if expected.is_proven(claim)]
+    others = [claim.window for claim in claims if not expected.is_proven(claim)]
+    found = stretches(proven, others, range_, now_ms=expected.now_ms, retention=retention)
+    return History(
+        series,
+        Coverage(found, expected.now_ms, retention),
+        max((window.end_ms for window in proven), default=None),
+        frozenset(code for claim in claims for code in claim.manifest.proof.incomplete_reasons),
+        len(claims),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check tells: briefly enough for an XCom."""
+
+    now_ms: int
+    warn_days: float
+    manifests: int
+    histories: tuple[History, ...]
+    #: what was asked about and has no history at all
+    absent: tuple[str, ...]
+    #: manifests that cover nothing, of what was asked about
+    unusable: tuple[Unusable, ...]
+
+    @classmethod
+    def of(cls, holdings: Holdings, expected: Expectation, warn_days: float) -> Report:
+        """Hold a lake against what is expected of it."""
+        return cls(
+            expected.now_ms,
+            warn_days,
+            len(holdings.claims) + len(holdings.unusable),
+            tuple(tell(holdings, expected)),
+            expected.absent(claim.series for claim in holdings.claims),
+            tuple(one for one in holdings.unusable if expected.concerns(one)),
+        )
+
+    @property
+    def endangered(self) -> tuple[History, ...]:
+        """Histories of which something that can still be fetched is forgotten within the days to warn."""
+        return tuple(
+            one for one in self.histories if one.days_left is not None and one.days_left <= self.warn_days
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for the XCom."""
+        return {
+            "now": iso(self.now_ms),
+            "warn_days": self.warn_days,
+            "manifests": self.manifests,
+            "endangered": len(self.endangered),
+            "histories": [one.to_dict() for one in self.histories],
+            "absent": list(self.absent),
+            "unusable_manifests": len(self.unusable),
+            "unusable": [str(one) for one in self.unusable[:_NAMED]],
+        }
+
+    def lines(self) -> tuple[str, str, str]:
+        """Say it in three short lines: the verdict, how much, and what is forgotten first."""
+        many, few = len(self.histories), len(self.endangered)
+        verdict = (
+            f"{few} of {many} histories lose data within {self.warn_days:g} days"
+            if few
+            else f"None of {many} histories loses data within {self.warn_days:g} days"
+        )
+        plain = [one.to_dict() for one in self.histories]
+        missing, unproven, lost = (
+            sum(one[name] for one in plain) for name in ("missing_days", "unproven_days", "lost_days")
+        )
+        absent = f"; not there at all: {', '.join(self.absent)}" if self.absent else ""
+        unusable = f"; {len(self.unusable)} unusable manifests" if self.unusable else ""
+        how_much = f"Days missing: {missing:g}, not proven: {unproven:g}, lost for good: {lost:g}"
+        how_much += absent + unusable
+        return verdict, how_much, self.first_loss()
+
+    def first_loss(self) -> str:
+        """Name what is forgotten first."""
+        first = next((one for one in self.histories if one.days_left is not None), None)
+        if first is None:
+            return "Nothing is missing that could still be fetched"
+        (stretch, *_), told = first.coverage.listed, first.coverage
+        kept = f"{told.retention.days} days, {told.retention.source}"
+        return (
+            f"Forgotten first: {first.series}, {stretch.window}, {stretch.state}; "
+            f"from {iso(stretch.recoverable_until_ms)} on ({kept}), in {first.days_left:g} days"
+        )
+
+
+def _days(length_ms: int) -> float:
+    """Days, to the hundredth; rounded down, so that nothing is promised that is not there."""
+    return (length_ms * 100 // DAY_MS) / 100

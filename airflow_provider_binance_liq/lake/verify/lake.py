@@ -1,0 +1,299 @@
+"""Verify a destination: each manifest against its place and its object, then the windows against each other.
+
+Nothing is written there, and nothing is mended. A lake may be written to while it is read: what does not
+match is looked at a second time before it is called wrong.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.timeline import overlaps
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
+from airflow_provider_binance_liq.lake import Place, fetch_object, place, read_manifest
+from airflow_provider_binance_liq.lake.spool import Spool
+from airflow_provider_binance_liq.lake.verify.claims import ends_alike, read_claim, same_key
+from airflow_provider_binance_liq.lake.verify.contents import check_end, check_rows, compare_rows
+from airflow_provider_binance_liq.lake.verify.findings import Finding, count
+from airflow_provider_binance_liq.lake.verify.listing import (
+    MANIFEST_SUFFIX,
+    OBJECT_SUFFIXES,
+    explain,
+    is_manifest,
+    is_object,
+    is_pending,
+    is_temporary,
+    list_lake,
+)
+from airflow_provider_binance_liq.lake.verify.report import Report, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_binance_liq.core.windows import Window
+    from airflow_provider_binance_liq.lake.verify.claims import Claim, Series
+    from airflow_provider_binance_liq.lake.verify.listing import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One manifest, after it was held against its place and its object."""
+
+    path: str
+    findings: tuple[Finding, ...]
+    #: None where the manifest could not be read as one
+    claim: Claim | None = None
+    #: whether it lies where its window belongs
+    placed: bool = False
+    #: whether its object is what it says
+    sound: bool = False
+    #: the objects that are not to be called leftovers for want of a manifest
+    objects: frozenset[str] = frozenset()
+
+
+def verify(
+    destination: ObjectStoragePath,
+    tick: Callable[[str], None] = lambda _: None,
+    *,
+    now_ms: int,
+    max_age_ms: int | None = None,
+) -> Report:
+    """Read everything below `destination` and report what was found; `tick` is told what is being done.
+
+    :param max_age_ms: how long before `now_ms` the newest complete window of each history may have ended.
+    :raises StorageError: the destination cannot be read at all, or this machine's disk keeps no keys.
+    """
+    listing = list_lake(destination, tick)
+    examiner = _Examiner(destination, tick)
+    examined = [
+        examiner.examine(path, f"manifest {number:,} of {len(listing.manifests):,}")
+        for number, path in enumerate(listing.manifests, 1)
+    ]
+    placed = [one for one in examined if one.claim and one.placed]
+    findings = [
+        *listing.findings,
+        *(finding for one in examined for finding in one.findings),
+        *_without_manifest(listing, examined),
+        *_unknown_directories(listing),
+        *_duplicates(examined),
+    ]
+    if not listing.manifests:
+        message = "there is no manifest below the destination, so there is nothing that could be verified"
+        findings.append(Finding.of("no-manifest", "", message))
+    timelines = [Timeline.of(series, claims) for series, claims in _by_series(placed).items()]
+    findings += [finding for timeline in timelines for finding in timeline.findings()]
+    if max_age_ms is not None:
+        findings += [finding for timeline in timelines for finding in timeline.stale(now_ms, max_age_ms)]
+    findings += examiner.compare([one for one in placed if one.sound])
+    sound = [one.claim.manifest.object for one in examined if one.claim and one.sound]
+    return Report(
+        destination=str(destination),
+        manifests=len(listing.manifests),
+        sound=len(sound),
+        rows=sum(stored.rows for stored in sound),
+        bytes=sum(stored.bytes for stored in sound),
+        findings=tuple(sorted(findings)),
+        timelines=tuple(sorted(timelines, key=lambda timeline: timeline.series)),
+        now_ms=now_ms,
+        max_age_ms=max_age_ms,
+    )
+
+
+class _Examiner:
+    """Reads manifests and objects of one destination."""
+
+    def __init__(self, destination: ObjectStoragePath, tick: Callable[[str], None]) -> None:
+        self._destination = destination
+        self._tick = tick
+
+    def examine(self, path: str, progress: str) -> Examined:
+        """Hold one manifest against its place and its object."""
+        self._tick(f"{progress}: {path}")
+        found = self._look(path, progress)
+        if not any(finding.is_wrong() for finding in found.findings):
+            return found
+        # A run of the same window may just have replaced them: then both are right now, or it is gone.
+        self._destination.fs.invalidate_cache()
+        return self._look(path, progress)
+
+    def compare(self, sound: Sequence[Examined]) -> Iterator[Finding]:
+        """Hold the rows of overlapping windows of one series against each other."""
+        for series, claims in _by_series(sound).items():
+            stretches = overlaps(claim.window for _, claim in claims)
+            if stretches and series.endpoint in ENDPOINTS:
+                with Spool() as updates, Spool() as versions:
+                    for path, claim in claims:
+                        if _touches(claim.window, stretches):
+                            yield from self._compare(path, claim, stretches, updates, versions)
+
+    def _compare(
+        self, path: str, claim: Claim, stretches: Sequence[Window], updates: Spool, versions: Spool
+    ) -> Iterator[Finding]:
+        self._tick(f"comparing overlapping windows: {path}")
+        try:
+            file = fetch_object(claim.manifest, updates.path, self._beside(path, claim).object)
+        except (StorageError, InconsistentManifest) as error:
+            yield Finding.of("unreadable", path, explain(error))
+            return
+        endpoint = ENDPOINTS[claim.series.endpoint]
+        for kind, message in compare_rows(file, endpoint, stretches, updates, versions):
+            yield Finding.of(kind, path, message)
+        file.unlink()
+
+    def _look(self, path: str, progress: str) -> Examined:
+        stem = path.removesuffix(MANIFEST_SUFFIX)
+        either = frozenset(f"{stem}{suffix}" for suffix in OBJECT_SUFFIXES)
+        try:
+            claim = read_claim(read_manifest(self._destination / path))
+        except InconsistentManifest as error:
+            return Examined(path, (Finding.of("invalid-manifest", path, str(error)),), objects=either)
+        except StorageError as error:
+            gone = isinstance(error.__cause__, FileNotFoundError)
+            kind = "vanished" if gone else "unreadable"
+            return Examined(path, (Finding.of(kind, path, explain(error)),), objects=either)
+        beside = self._beside(path, claim)
+        misplaced = self._misplaced(path, claim)
+        at = f"{_parent(path)}{beside.object.name}"
+        if misplaced:
+            return Examined(path, (misplaced,), claim, objects=frozenset({at}))
+        where = list(_check_uri(path, at, claim, str(beside.object)))
+        wrong = [Finding.of(kind, path, said) for kind, said in self._check_object(claim, beside, progress)]
+        return Examined(path, (*where, *wrong), claim, placed=True, sound=not wrong, objects=frozenset({at}))
+
+    def _beside(self, path: str, claim: Claim) -> Place:
+        """Where its object has to lie, seen from where the manifest lies."""
+        manifest = self._destination / path
+        stem = manifest.name.removesuffix(MANIFEST_SUFFIX)
+        return Place(manifest.parent, stem, claim.manifest.object.compression)
+
+    def _expected(self, claim: Claim) -> tuple[str, ...]:
+        """Where the manifest belongs, and its object; nothing where this version does not know."""
+        endpoint = ENDPOINTS.get(claim.series.endpoint)
+        if endpoint is None:
+            return ()
+        said = claim.manifest
+        at = place(
+            self._destination,
+            endpoint,
+            claim.series.account,
+            claim.window,
+            said.filters,
+            said.object.compression,
+        )
+        start = len(str(self._destination).rstrip("/")) + 1
+        return str(at.manifest)[start:], str(at.object)[start:]
+
+    def _misplaced(self, path: str, claim: Claim) -> Finding | None:
+        expected = self._expected(claim)
+        if not expected:
+            # How a newer version names windows is not known, but that the endpoint comes first.
+            if path.startswith(f"{claim.series.endpoint}/"):
+                return None
+            belongs = f"{claim.series.endpoint}/"
+        else:
+            belongs = expected[0]
+            if path == belongs:
+                return None
+        says = f"it says that it is of {claim.series}, {claim.window}, so it belongs at {belongs}"
+        return Finding.of("misplaced", path, says)
+
+    def _check_object(self, claim: Claim, at: Place, progress: str) -> list[tuple[str, str]]:
+        """Fetch an object, and hold it against its manifest."""
+        with Spool() as spool:
+            try:
+                file = fetch_object(claim.manifest, spool.path, at.object)
+            except InconsistentManifest as error:
+                return [("mismatch", str(error))]
+            except StorageError as error:
+                return [_why_not(error)]
+            endpoint = ENDPOINTS.get(claim.series.endpoint)
+            if endpoint is None:
+                message = f"this version does not know {claim.series.endpoint}; only the bytes were checked"
+                return [("unknown-endpoint", message)]
+            return [
+                *check_end(file),
+                *check_rows(
+                    file, claim, endpoint, spool, lambda rows: self._tick(f"{progress}: {count(rows, 'row')}")
+                ),
+            ]
+
+
+def _why_not(error: StorageError) -> tuple[str, str]:
+    if isinstance(error.__cause__, FileNotFoundError):
+        return "missing-object", f"its object is not there ({explain(error)})"
+    return "unreadable", f"its object cannot be read ({explain(error)})"
+
+
+def _check_uri(path: str, relative: str, claim: Claim, uri: str) -> Iterator[Finding]:
+    """Hold where the manifest says that its object is against where it is."""
+    said = claim.manifest.object.uri
+    if same_key(said, uri):
+        return
+    kind = "moved" if ends_alike(said, relative) else "misplaced"
+    yield Finding.of(kind, path, f"it says that its object is {said}, but beside it is {uri}")
+
+
+def _without_manifest(listing: Listing, examined: Iterable[Examined]) -> Iterator[Finding]:
+    """Name what no manifest describes."""
+    described = frozenset[str]().union(*(one.objects for one in examined))
+    for name in listing.files:
+        if name in described or is_manifest(name):
+            continue
+        if is_object(name):
+            yield Finding.of("leftover", name, "an object without a manifest, so readers never see it")
+        elif is_pending(name):
+            message = (
+                "a landing that was committed and cut off; extracting the window again brings it to its end"
+            )
+            yield Finding.of("leftover", name, message)
+        elif is_temporary(name):
+            yield Finding.of("leftover", name, "a temporary file of a run that was cut off")
+        else:
+            yield Finding.of("foreign", name, "neither an object nor a manifest")
+
+
+def _unknown_directories(listing: Listing) -> Iterator[Finding]:
+    files: dict[str, int] = defaultdict(int)
+    for name in listing.files:
+        top, slash, _ = name.partition("/")
+        if slash and top not in ENDPOINTS:
+            files[top] += 1
+    for top, many in files.items():
+        message = f"no endpoint that this version knows; {count(many, 'file')} below it"
+        yield Finding.of("unknown-directory", top, message)
+
+
+def _duplicates(examined: Iterable[Examined]) -> Iterator[Finding]:
+    same: dict[tuple[Series, Window], list[str]] = defaultdict(list)
+    for one in examined:
+        if one.claim:
+            same[one.claim.series, one.claim.window].append(one.path)
+    for (series, window), paths in same.items():
+        if len(paths) > 1:
+            message = f"{count(len(paths), 'manifest')} of {series}, {window}: {', '.join(paths)}"
+            yield Finding.of("duplicate", paths[0], message)
+
+
+def _by_series(examined: Iterable[Examined]) -> dict[Series, list[tuple[str, Claim]]]:
+    """Sort paths and claims into their series, by window; one claim a window."""
+    found: dict[Series, dict[Window, tuple[str, Claim]]] = defaultdict(dict)
+    for one in examined:
+        if one.claim:
+            found[one.claim.series].setdefault(one.claim.window, (one.path, one.claim))
+    return {
+        series: [by_window[window] for window in sorted(by_window)] for series, by_window in found.items()
+    }
+
+
+def _touches(window: Window, stretches: Iterable[Window]) -> bool:
+    return any(one.start_ms < window.end_ms and window.start_ms < one.end_ms for one in stretches)
+
+
+def _parent(path: str) -> str:
+    directory, slash, _ = path.rpartition("/")
+    return f"{directory}{slash}"

@@ -1,0 +1,153 @@
+"""Everything that lies below a destination, by name.
+
+Own walk instead of the file system's: those leave out what they may not read, and what is left out would
+pass for verified. A directory that cannot be listed is a finding; the destination itself, an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.core.manifest import LOADS
+from airflow_provider_binance_liq.exceptions import StorageError
+from airflow_provider_binance_liq.lake.verify.findings import Finding, count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import ObjectStoragePath
+
+MANIFEST_SUFFIX: Final = ".manifest.json"
+OBJECT_SUFFIXES: Final = (".ndjson", ".ndjson.gz")
+_TEMPORARY_SUFFIX: Final = ".tmp"
+_PENDING_SUFFIX: Final = ".pending.tmp"
+#: the layout has three levels of directories; a link that leads back would have no end
+_DEEPEST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies there: paths relative to the destination, in order, and what could not be listed."""
+
+    files: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """The manifests among the files."""
+        return tuple(name for name in self.files if is_manifest(name))
+
+
+def is_manifest(name: str) -> bool:
+    """Tell whether a path is that of a manifest; a hidden one is a temporary file."""
+    return name.endswith(MANIFEST_SUFFIX) and not _is_hidden(name)
+
+
+def is_object(name: str) -> bool:
+    """Tell whether a path is that of an object."""
+    return name.endswith(OBJECT_SUFFIXES) and not _is_hidden(name)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a path is that of a write that was not finished."""
+    return name.endswith(_TEMPORARY_SUFFIX) and _is_hidden(name)
+
+
+def is_pending(name: str) -> bool:
+    """Tell whether a path is that of a note that a landing is to be brought to its end."""
+    return name.endswith(_PENDING_SUFFIX) and _is_hidden(name)
+
+
+def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Listing:
+    """List everything below a destination.
+
+    :raises StorageError: the destination cannot be listed, or is no directory.
+    """
+    root = str(destination.path).rstrip("/")
+    store = destination.fs
+    store.invalidate_cache()
+    files: list[str] = []
+    findings: list[Finding] = []
+    waiting = [("", _list_root(store, root, str(destination)))]
+    while waiting:
+        directory, entries = waiting.pop()
+        tick(f"listing: {count(len(files), 'file')} so far, at {directory or destination}")
+        for entry in entries:
+            key, kind = str(entry["name"]).rstrip("/"), _kind(store, entry)
+            name = f"{directory}/{key.rpartition('/')[2]}".lstrip("/")
+            if key == f"{root}/{directory}".rstrip("/"):
+                if kind == "directory":
+                    message = "a directory without a name stands in its keys, two slashes; it was not read"
+                    findings.append(Finding.of("foreign", directory, message))
+            elif kind == "file":
+                files.append(name)
+            elif name == LOADS:
+                continue
+            elif kind != "directory":
+                findings.append(Finding.of("foreign", name, "neither a file nor a directory"))
+            elif name.count("/") >= _DEEPEST:
+                findings.append(Finding.of("unreadable", name, "lies too deep, and was not read"))
+            else:
+                try:
+                    waiting.append((name, store.ls(key, detail=True)))
+                except Exception as error:  # noqa: BLE001 - every store has errors of its own
+                    findings.append(Finding.of("unreadable", name, explain(error)))
+    return Listing(tuple(sorted(files)), tuple(findings))
+
+
+def _kind(store: Any, entry: dict[str, Any]) -> str:
+    """Tell a file from a directory; a link is what it leads to."""
+    if entry.get("islink"):
+        key = entry["name"]
+        return "directory" if store.isdir(key) else "file" if store.isfile(key) else "link"
+    return str(entry["type"])
+
+
+def _list_root(store: Any, root: str, destination: str) -> list[dict[str, Any]]:
+    try:
+        entries: list[dict[str, Any]] = store.ls(root or "/", detail=True)
+    except FileNotFoundError as error:
+        if not _is_empty_prefix(store, root):
+            message = f"{destination} cannot be read: {explain(error)}"
+            raise StorageError(message) from error
+        return []
+    except Exception as error:
+        message = f"{destination} cannot be read: {explain(error)}"
+        raise StorageError(message) from error
+    if len(entries) == 1 and _is_file(entries[0], root):
+        message = f"{destination} cannot be read: it is a file; give the directory that was the destination"
+        raise StorageError(message)
+    return entries
+
+
+def _is_empty_prefix(store: Any, root: str) -> bool:
+    """Tell whether it is an object store's prefix without objects: that is empty, and not missing."""
+    bucket, slash, _ = root.lstrip("/").partition("/")
+    if not slash or _is_local(store):
+        return False
+    try:
+        store.ls(bucket, detail=True)
+    except Exception:  # noqa: BLE001 - then the first error stands
+        return False
+    return True
+
+
+def _is_file(entry: dict[str, Any], root: str) -> bool:
+    # A slash at the end marks a directory in an object store, and is an object of its own.
+    return str(entry["name"]) == root and entry["type"] == "file"
+
+
+def _is_local(store: Any) -> bool:
+    protocol = store.protocol
+    return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(".")
+
+
+def explain(error: BaseException) -> str:
+    """Say what a store said, without advice on how to write to it."""
+    cause = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
+    return f"{type(cause).__name__}: {cause}"

@@ -1,0 +1,1 @@
+"""Operators that load objects of the lake into warehouses."""

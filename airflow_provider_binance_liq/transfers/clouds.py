@@ -1,0 +1,72 @@
+"""The bridge between manifests and the operators of a warehouse's own provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
+from airflow_provider_binance_liq.exceptions import PermanentError
+from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context, XComArg
+
+#: the XComs that have a load's statements
+STEPS: Final = ("stage", "check", "merge", "clean")
+
+
+class PrepareLoadOperator(BaseOperator):
+    """Hold every object against its manifest, and write the statements that load them.
+
+    The XComs `stage`, `check`, `merge` and `clean` have the statements, as the operators of the warehouse's
+    provider take them; the XCom itself, the `load`'s name and how many `windows` and `rows` it has. Without
+    any manifest, as when every extraction was skipped, the task is skipped.
+
+    :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param warehouse: `bigquery`, `clickhouse`, `redshift` or `snowflake`.
+    :param destination: where the extracting tasks wrote; the manifests are written below it, to `_loads/`.
+    :param via: how the warehouse gets at the lake: Snowflake's stage, Redshift's role, ClickHouse's named
+        collection; nothing for BigQuery.
+
+    :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
+    :raises RetryableError: a retry may succeed, unchanged.
+    """
+
+    template_fields: Sequence[str] = ("manifests", "destination", "via")
+    ui_color = "#dcefe0"
+
+    def __init__(
+        self,
+        *,
+        manifests: Any,
+        warehouse: str,
+        destination: str | XComArg,
+        via: str | XComArg = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.manifests = manifests
+        self.warehouse = get_warehouse(warehouse).name
+        # Texts, once they are rendered.
+        self.destination: Any = destination
+        self.via: Any = via
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check, and hand the statements on."""
+        warehouse = get_warehouse(self.warehouse)
+        run = f"{context.get('run_id', '')} {self.task_id}"
+        try:
+            load = prepare(self.manifests, warehouse, self.destination, via=self.via, run=run)
+        except PermanentError as error:
+            message = f"{type(error).__name__}: {error}"
+            raise AirflowFailException(message) from error
+        if load is None:
+            raise AirflowSkipException("there is no manifest to load")
+        for step in STEPS:
+            context["ti"].xcom_push(key=step, value=load.pop(step))
+        self.log.info("Prepared: %s", load)
+        return load

@@ -1,0 +1,220 @@
+"""Documentation runs: what the README shows is executed, and what the pages list is complete."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_binance_liq import __version__, exceptions
+from airflow_provider_binance_liq.cli import COMMANDS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.get_provider_info import get_provider_info
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def page(name):
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def listed(text):
+    """Names in code font at the beginning of a table's row, or in its first cell."""
+    cells = re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+# --- the README -----------------------------------------------------------------------------------------
+
+
+def test_the_readme_gives_the_two_commands_before_anything_else_to_run():
+    assert [block.strip() for block in blocks("shell")[:2]] == [
+        "pip install uv && uv run binance-liq demo",
+        "pip install uv && uv run pytest",
+    ]
+
+
+def test_continuous_integration_runs_the_readmes_commands():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "uv run pytest" in script
+    assert "uv run binance-liq demo --exit" in script
+
+
+def test_the_readmes_dag_is_a_dag_with_the_tasks_it_shows(tmp_path):
+    (code,) = blocks("python")
+    file = tmp_path / "shown.py"
+    file.write_text(code, encoding="utf-8")
+    from support.airflow_of_any_version import DagBag
+
+    bag = DagBag(dag_folder=str(tmp_path))
+    assert bag.import_errors == {}
+    (dag,) = bag.dags.values()
+    assert sorted(dag.task_ids) == ["extract", "load"]
+
+
+def test_the_readme_installs_an_extra_that_exists():
+    (extra,) = re.findall(r"airflow-provider-binance-liq\[(\w+)\]", README)
+    assert extra in PROJECT["project"]["optional-dependencies"]
+
+
+@pytest.mark.slow  # a metadata database of its own takes ten seconds
+def test_the_readmes_connection_can_be_added_as_shown(tmp_path):
+    (command,) = [block for block in blocks("shell") if block.startswith("airflow connections add")]
+    command = command.replace("airflow ", f"{shlex.quote(sys.executable)} -m airflow ", 1)
+    environment = {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "API_KEY": "a-key",
+        "API_SECRET": "a-secret",
+        "PATH": str(Path(sys.executable).parent),
+    }
+    script = f"{shlex.quote(sys.executable)} -m airflow db migrate && {command}"
+    done = subprocess.run(
+        ["/bin/sh", "-ec", script], env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    shown = subprocess.run(
+        [sys.executable, "-m", "airflow", "connections", "get", "binance_default", "-o", "json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    (connection,) = json.loads(shown.stdout[shown.stdout.index("[") :])
+    assert (connection["conn_type"], connection["login"]) == ("binance", "a-key")
+
+
+def test_the_readmes_links_lead_somewhere():
+    targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+# --- the pages ------------------------------------------------------------------------------------------
+
+
+def test_every_link_between_the_pages_leads_somewhere():
+    for file in (ROOT / "docs").rglob("*.md"):
+        targets = re.findall(r"\]\((?!http)([^)#]+)\)", file.read_text(encoding="utf-8"))
+        assert [target for target in targets if not (file.parent / target).exists()] == [], file.name
+
+
+def test_every_field_of_the_connection_is_documented():
+    (connection,) = get_provider_info()["connection-types"]
+    assert set(connection["conn-fields"]) <= listed(page("connection.md"))
+
+
+def test_every_parameter_of_the_operators_is_documented():
+    from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
+
+    parameters = set(inspect.signature(LiquidationsToObjectStorageOperator.__init__).parameters)
+    assert parameters - {"self", "kwargs"} <= listed(page("operators.md"))
+
+
+def test_every_templated_parameter_is_marked_as_one():
+    from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
+
+    marked = re.findall(r"^\| (.*?) ⓣ \|", page("operators.md"), re.MULTILINE)
+    names = {name for cell in marked for name in re.findall(r"`(\w+)`", cell)}
+    assert names == set(LiquidationsToObjectStorageOperator.template_fields)
+
+
+def test_every_endpoint_is_documented_with_its_request():
+    text = page("operators.md")
+    assert [e.name for e in ENDPOINTS.values() if f"| `{e.name}` | `GET {e.path}` |" not in text] == []
+
+
+def test_every_error_is_documented():
+    errors = {
+        name
+        for name, kind in vars(exceptions).items()
+        if inspect.isclass(kind) and issubclass(kind, exceptions.LiquidationsError)
+    }
+    branches = {"LiquidationsError", "RetryableError", "PermanentError"}
+    assert listed(page("errors.md")) == errors - branches
+
+
+def test_every_member_of_the_manifest_is_documented():
+    from airflow_provider_binance_liq.core.manifest import (
+        Manifest,
+        ManifestDifferences,
+        ManifestFilters,
+        ManifestObject,
+        ManifestWindow,
+        Proof,
+    )
+
+    nested = {
+        "window": ManifestWindow,
+        "filters": ManifestFilters,
+        "object": ManifestObject,
+        "proof": Proof,
+        "differences": ManifestDifferences,
+    }
+    members = {
+        f"{outer}.{inner}" if inner else outer
+        for outer in Manifest.__slots__
+        for inner in (nested[outer].__slots__ if outer in nested else [""])
+    }
+    inside = {"gzip", "differences", "count", "keys", "symbol", "order_id"}
+    assert listed(page("manifest.md")) - inside == members
+
+
+def test_every_dependency_is_given_a_reason():
+    reasons = page("dependencies.md")
+    names = [re.split(r"[\[><=]", entry)[0] for entry in PROJECT["project"]["dependencies"]]
+    assert [name for name in names if f"| {name} |" not in reasons] == []
+    assert set(PROJECT["project"]["optional-dependencies"]) <= listed(reasons)
+
+
+def test_every_command_is_documented():
+    text = README + "".join(page(file.name) for file in (ROOT / "docs").glob("*.md"))
+    assert [name for name in COMMANDS if f"binance-liq {name}" not in text] == []
+
+
+def test_the_changelog_begins_with_what_is_not_released_yet_or_with_this_version():
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert next(heading for heading in headings if heading != "Unreleased") == __version__
+    assert "Unreleased" not in headings[1:]
+
+
+def knob_table():
+    from airflow_provider_binance_liq.simulator.command import _documentation as documentation
+    from airflow_provider_binance_liq.simulator.settings import Settings
+
+    default = Settings(seed=0)
+    rows = [f"| `{name}` | {text} | {shown(name, default)} |" for name, text in documentation().items()]
+    return "\n".join(["| knob | meaning | default |", "|---|---|---|", *rows])
+
+
+def shown(name, settings):
+    value = getattr(settings, name)
+    if name == "seed":
+        return "random"
+    return "" if value in (None, ()) else f"`{', '.join(value) if isinstance(value, tuple) else value}`"
+
+
+def fault_table():
+    from airflow_provider_binance_liq.simulator.faults import FAULTS
+
+    rows = [f"| `{kind.name}` | {kind.description} |" for kind in FAULTS.values()]
+    return "\n".join(["| fault | what happens |", "|---|---|", *rows])
+
+
+def test_the_simulators_knobs_and_faults_are_documented_as_they_are():
+    text = page("simulator.md")
+    assert knob_table() in text
+    assert fault_table() in text

@@ -1,0 +1,199 @@
+"""The spool keeps each row once and hands the rows out in the object's order, whatever came when."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.rows import Row
+from airflow_provider_binance_liq.exceptions import StorageError
+from airflow_provider_binance_liq.lake.spool import Spool, sweep_spools
+
+SYMBOLS = ["BTCUSDT", "ETHUSDT", "币安人生USDT", "1000PEPEUSDT", "btc"]
+
+
+def make(symbol="BTCUSDT", order_id=1, created=10, updated=None, body=None):
+    updated = created if updated is None else updated
+    return Row(
+        symbol,
+        order_id,
+        created,
+        updated,
+        f"{symbol} {order_id} {updated}".encode() if body is None else body,
+    )
+
+
+rows = st.builds(
+    make,
+    st.sampled_from(SYMBOLS),
+    st.integers(0, 3) | st.integers(2**53, 2**53 + 3) | st.integers(2**64, 2**64 + 2),
+    st.integers(0, 5),
+)
+
+
+@given(st.lists(st.lists(rows, max_size=6), max_size=6))
+def test_each_row_is_kept_once_and_counted_once_when_it_is_first_seen(pages):
+    known = {}
+    with Spool() as spool:
+        for page in pages:
+            fresh = {row.key for row in page} - set(known)
+            for row in page:
+                known[row.key] = max(known.get(row.key, row), row, key=lambda row: row.updated_ms)
+            assert spool.keep(page) == len(fresh)
+            assert len(spool) == len(known)
+        in_order = sorted(known.values(), key=lambda row: (row.created_ms, row.symbol, row.order_id))
+        assert list(spool.bodies()) == [row.body for row in in_order]
+
+
+def test_rows_are_ordered_by_time_then_symbol_then_order_id_as_a_number():
+    given_rows = [
+        make("ETHUSDT", 5, 10),
+        make("BTCUSDT", 100, 10),
+        make("BTCUSDT", 99, 10),
+        make("ETHUSDT", 1, 9),
+        make("BTCUSDT", 18446744073709551617, 10),
+    ]
+    with Spool() as spool:
+        spool.keep(given_rows)
+        assert list(spool.bodies()) == [
+            b"ETHUSDT 1 9",
+            b"BTCUSDT 99 10",
+            b"BTCUSDT 100 10",
+            b"BTCUSDT 18446744073709551617 10",
+            b"ETHUSDT 5 10",
+        ]
+
+
+def test_one_order_id_under_two_symbols_is_two_rows():
+    with Spool() as spool:
+        assert spool.keep([make("BTCUSDT", 7), make("ETHUSDT", 7)]) == 2
+
+
+@pytest.mark.parametrize("later_first", [True, False])
+def test_of_two_states_of_one_order_the_later_update_is_kept(later_first):
+    early, late = make(updated=20, body=b"early"), make(updated=30, body=b"late")
+    with Spool() as spool:
+        for row in (late, early) if later_first else (early, late):
+            spool.keep([row])
+        assert list(spool.bodies()) == [b"late"]
+
+
+def test_of_two_spellings_of_one_state_the_first_is_kept():
+    with Spool() as spool:
+        assert spool.keep([make(body=b"first"), make(body=b"second")]) == 1
+        assert list(spool.bodies()) == [b"first"]
+
+
+def test_only_the_symbols_that_are_wanted_are_handed_out():
+    with Spool() as spool:
+        spool.keep([make(symbol, body=symbol.encode()) for symbol in SYMBOLS])
+        assert list(spool.bodies(("币安人生USDT", "BTCUSDT"))) == [b"BTCUSDT", "币安人生USDT".encode()]
+        assert len(list(spool.bodies(()))) == len(SYMBOLS)
+
+
+def test_any_bytes_of_a_row_come_back_as_they_were():
+    bodies = [bytes(range(256)), b"", b"\x00\n\r", "强平".encode()]
+    with Spool() as spool:
+        spool.keep([make(order_id=number, body=body) for number, body in enumerate(bodies)])
+        assert sorted(spool.bodies()) == sorted(bodies)
+
+
+def test_an_empty_spool_hands_out_nothing():
+    with Spool() as spool:
+        assert spool.keep([]) == 0
+        assert list(spool.bodies()) == []
+
+
+def test_nothing_is_left_on_disk_when_it_is_closed_even_after_an_error():
+    paths = []
+
+    def fail_with_rows():
+        with Spool() as spool:
+            paths.append(spool.path)
+            spool.keep([make()])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_with_rows()
+    assert [path.exists() for path in paths] == [False]
+
+
+def test_a_local_disk_that_is_full_is_a_storage_error_by_name():
+    with Spool() as spool:
+        spool._database.execute("PRAGMA max_page_count = 20")
+        with pytest.raises(StorageError, match="full"):
+            spool.keep([make(order_id=number, body=b"x" * 1000) for number in range(1000)])
+
+
+def test_a_temporary_directory_that_cannot_be_written_is_a_storage_error_by_name(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(StorageError, match="local disk"):
+        Spool()
+
+
+def test_a_database_that_is_gone_is_a_storage_error_by_name():
+    spool = Spool()
+    spool.close()
+    with pytest.raises(StorageError):
+        spool.keep([make()])
+    with pytest.raises(sqlite3.ProgrammingError):
+        spool._database.execute("SELECT 1")
+
+
+# --- what killed processes leave ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def leave(directory, name, age_s):
+    """Make a directory as a process leaves it that is killed outright."""
+    path = directory / name
+    path.mkdir()
+    (path / "rows.sqlite").write_bytes(b"rows")
+    for one in (path / "rows.sqlite", path):
+        os.utime(one, (NOW_S - age_s, NOW_S - age_s))
+    return path
+
+
+NOW_S = 1_800_000_000
+DAY_S = 86_400
+
+
+def test_the_rows_of_a_process_that_was_killed_long_ago_are_removed(temporary):
+    old, young = leave(temporary, "binance-liq-rows-a", 2 * DAY_S), leave(temporary, "binance-liq-rows-b", 60)
+    assert sweep_spools(NOW_S) == 1
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_what_is_still_written_to_is_somebodys_however_old_it_is(temporary):
+    path = leave(temporary, "binance-liq-rows-a", 2 * DAY_S)
+    os.utime(path / "rows.sqlite", (NOW_S - 60, NOW_S - 60))
+    assert sweep_spools(NOW_S) == 0
+
+
+@pytest.mark.parametrize("name", ["binance-liq-tests-a", "binance-liq-load-a", "rows"])
+def test_only_names_that_are_the_spools_are_touched(temporary, name):
+    leave(temporary, name, 30 * DAY_S)
+    assert sweep_spools(NOW_S) == 0
+
+
+def test_a_link_is_not_followed(temporary):
+    target = leave(temporary, "elsewhere", 30 * DAY_S)
+    (temporary / "binance-liq-rows-a").symlink_to(target)
+    assert sweep_spools(NOW_S) == 0
+    assert (target / "rows.sqlite").exists()
+
+
+def test_a_running_spool_is_never_swept(temporary):
+    with Spool() as spool:
+        spool.keep([make()])
+        assert sweep_spools() == 0
+        assert list(spool.bodies())
