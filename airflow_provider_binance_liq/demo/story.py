@@ -85,7 +85,7 @@ class Story:
     def tell(self) -> int:
         """Run the demo to its end, stop all that it started, and return its exit status."""
         with ExitStack() as stack:
-            with self._interrupts.held():
+            with self._interrupts.hold():
                 port = Port.take(self._wishes.port)
                 stack.callback(port.release)
                 directory = stack.enter_context(Directory.take(self._wishes.directory))
@@ -152,13 +152,11 @@ class Story:
 
     def _start_postgres(self, stack: ExitStack, directory: Directory) -> tuple[Processes, str]:
         with self._console.phase("PostgreSQL", "starting") as outcome:
-            held = self._interrupts.held
-            processes = Processes(directory.path, directory.logs, directory.lock, held)
-            with held():
-                postgres = Postgres(processes)
-                # Entered before the processes, so removed after they have ended.
-                stack.callback(postgres.remove)
+            hold = self._interrupts.hold
+            processes = Processes(directory.path, directory.logs, directory.lock, hold)
+            with hold():
                 stack.enter_context(processes)
+                postgres = Postgres(processes)
             postgres.start()
             outcome.append("ready to hold Airflow's metadata")
         return processes, postgres.url
