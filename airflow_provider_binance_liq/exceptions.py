@@ -60,7 +60,11 @@ class RetryableError(LiquidationsError):
 
 
 class ExchangeUnavailable(RetryableError):
-    """The exchange could not answer, or not readably, although it was asked several times."""
+    """No usable answer after several attempts; `cause` says what was wrong with the last one."""
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class Throttled(RetryableError):
@@ -121,7 +125,14 @@ class InvalidRequest(PermanentError):
 
 
 class KeyRejected(PermanentError):
-    """The exchange refuses the API key, its permission, its IP address or its signature."""
+    """The exchange refuses the API key, its permission, its IP address or its signature.
+
+    `code` is its own error code, where it gave one.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RequestRejected(PermanentError):

@@ -23,6 +23,7 @@ from airflow_provider_binance_liq.core.signing import encode_query, sign_query
 from airflow_provider_binance_liq.exceptions import (
     ClockSkew,
     ExchangeUnavailable,
+    KeyRejected,
     LiquidationsError,
     RequestRejected,
     SpanRefused,
@@ -171,7 +172,7 @@ class BinanceClient:
                     except UnexpectedRow as error:
                         verdict = Fail(UnexpectedRow, str(error), "nothing was written")
             else:
-                verdict = Again(f"no answer: {answer.cause}")
+                verdict = Again(answer.cause)
             self._act_on(verdict, request, tries)
 
     def _look_ahead(self, request: Request) -> None:
@@ -258,7 +259,7 @@ class BinanceClient:
         message = self._redact(f"{request.said}: {verdict.said}; {verdict.advice}")
         if issubclass(verdict.kind, SpanRefused):
             return verdict.kind(message, verdict.code, verdict.longest_ms)
-        if issubclass(verdict.kind, RequestRejected):
+        if issubclass(verdict.kind, RequestRejected | KeyRejected):
             return verdict.kind(message, verdict.code)
         return verdict.kind(message)
 

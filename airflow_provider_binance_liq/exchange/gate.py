@@ -127,11 +127,12 @@ class Gate:
         """
         tries.attempts += 1
         if tries.attempts >= tries.most:
+            cause = self._redact(verdict.said)
             message = (
-                f"{request.said}: no usable answer in {tries.attempts} attempts, at last {verdict.said}; "
+                f"{request.said}: no usable answer in {tries.attempts} attempts, at last {cause}; "
                 "a retry asks again"
             )
-            raise ExchangeUnavailable(self._redact(message))
+            raise ExchangeUnavailable(self._redact(message), cause)
         log.info("%s: %s; asking again", request.said, self._redact(verdict.said))
         # Doubling, as the exchange's own page on 503 asks for, and spread over half of it.
         longest = _BACKOFF_S * 2**tries.attempts
