@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.estimates import (
     LEAST_SHARE,
@@ -30,7 +31,6 @@ from airflow_provider_binance_liq.core.weights import MINUTE_MS
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
-from airflow_provider_binance_liq.lake.verify.findings import count
 
 if TYPE_CHECKING:
     import argparse

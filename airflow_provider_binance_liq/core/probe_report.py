@@ -8,17 +8,19 @@ another account, of other hosts or of long ago says nothing of what is read now,
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.exceptions import InvalidProbeReport
+from airflow_provider_binance_liq.core.windows import read_iso
+from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidProbeReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 SCHEMA_VERSION: Final = 1
 #: the exchange may change, so an older report is not believed
@@ -192,11 +194,10 @@ def _host(named: str) -> str:
 
 def _check_age(report: ProbeReport, now: datetime, oldest: timedelta) -> None:
     try:
-        probed_at = datetime.fromisoformat(report.probed_at)
-    except ValueError:
+        age = now - read_iso(report.probed_at)
+    except InvalidInterval:
         message = f"this is no report of `binance-liq probe`: probed_at is {report.probed_at!r}"
         raise InvalidProbeReport(message) from None
-    age = now - (probed_at if probed_at.tzinfo else probed_at.replace(tzinfo=UTC))
     if age > oldest:
         message = (
             f"the probe's report is of {report.probed_at}, {age.days} days ago; one of more than "

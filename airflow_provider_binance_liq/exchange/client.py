@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_binance_liq.core.answers import Again, Fail, Hold, Response, judge
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
-from airflow_provider_binance_liq.core.public import read_limit, read_symbols, read_time
+from airflow_provider_binance_liq.core.public import read_limit, read_permissions, read_symbols, read_time
 from airflow_provider_binance_liq.core.rows import UnreadableBody, read_page
 from airflow_provider_binance_liq.core.signing import encode_query, sign_query
 from airflow_provider_binance_liq.exceptions import (
@@ -34,16 +34,22 @@ from airflow_provider_binance_liq.exchange.gate import NO_WAITS, Gate, WaitState
 from airflow_provider_binance_liq.exchange.rate_limit_state import Ledger, find_ledger
 from airflow_provider_binance_liq.exchange.rate_limiter import Pacer
 from airflow_provider_binance_liq.exchange.redaction import Redactor, hide_in_logs
-from airflow_provider_binance_liq.exchange.request import Request, Spent, Tries, of_page, of_public
+from airflow_provider_binance_liq.exchange.request import (
+    Request,
+    Spent,
+    Tries,
+    of_page,
+    of_permissions,
+    of_public,
+)
 from airflow_provider_binance_liq.exchange.settings import ATTEMPTS, Settings, is_loopback
 from airflow_provider_binance_liq.exchange.transport import NoAnswer, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_binance_liq.core.paging import Ask
     from airflow_provider_binance_liq.core.rows import Page
-    from airflow_provider_binance_liq.exchange.rate_limiter import Draw
 
 __all__ = ["ATTEMPTS", "BinanceClient", "Settings", "Spent", "is_loopback"]
 
@@ -102,14 +108,15 @@ class BinanceClient:
         """Close the connections."""
         self._transport.close()
 
-    # What can be asked for. There is nothing else: the paths of the table, the clocks, the symbols.
+    # What can be asked for. There is nothing else: the paths of the table, the clocks, the symbols, the
+    # limits, and for `binance-liq probe` alone what the key may do.
 
-    def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
-        """Ask for one page.
+    def fetch(self, endpoint: Endpoint, ask: Ask, *, page_size: int | None = None) -> Page:
+        """Ask for one page, of the most rows if no `page_size` is given.
 
         :raises SpanRefused: the exchange wants a shorter span; paging knows what to do.
         """
-        return self._get(of_page(endpoint, ask), lambda body: read_page(body, endpoint))
+        return self._get(of_page(endpoint, ask, page_size), lambda body: read_page(body, endpoint))
 
     def symbols(self, endpoint: Endpoint) -> frozenset[str] | None:
         """List the symbols that `endpoint` may have rows of; None where there is no such list.
@@ -123,6 +130,10 @@ class BinanceClient:
         except RequestRejected as error:
             log.warning("The symbols of %s cannot be listed: %s", endpoint.name, error)
             return None
+
+    def key_permissions(self) -> dict[str, bool]:
+        """Ask what the key may do: permission, by the exchange's name → whether it is given."""
+        return self._get(of_permissions(), read_permissions)
 
     def server_time_ms(self, family: str) -> int:
         """Read the clock that `family` goes by, and keep its offset from the local one."""
@@ -262,11 +273,3 @@ class BinanceClient:
         if issubclass(verdict.kind, RequestRejected | KeyRejected):
             return verdict.kind(message, verdict.code)
         return verdict.kind(message)
-
-    def fetch_raw(
-        self, draw: Draw, path: str, parameters: Iterable[tuple[str, str | int]], read: Callable[[bytes], T]
-    ) -> T:
-        """Ask with explicit parameters, signed and paced like everything else; the probe's way in."""
-        given = tuple(parameters)
-        said = f"GET {path} ({', '.join(f'{name}={value}' for name, value in given)})"
-        return self._get(Request(draw, path, said, given, signed=True), read)

@@ -1,6 +1,7 @@
 """Requests: what is asked, in the exchange's own parameter names, and what it draws on.
 
-There is nothing else that could be asked: the paths of the table of endpoints, the clocks, the lists.
+There is nothing else that could be asked: the paths of the table of endpoints, the clocks, the lists, and for
+`binance-liq probe` alone what the key may do.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.answers import Response
     from airflow_provider_binance_liq.core.paging import Ask
 
-#: the clocks, ping and exchangeInfo of fapi, dapi and papi, and sapi's clock
+#: the clocks, ping and exchangeInfo of fapi, dapi and papi; sapi's clock, and what a key may do
 _PUBLIC_WEIGHT: Final = 1
+_PERMISSIONS_PATH: Final = "/sapi/v1/account/apiRestrictions"
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -63,14 +65,14 @@ class Tries:
     resyncs: int = 0
 
 
-def of_page(endpoint: Endpoint, ask: Ask) -> Request:
-    """Make the request for one page."""
+def of_page(endpoint: Endpoint, ask: Ask, page_size: int | None = None) -> Request:
+    """Make the request for one page, of the most rows if no `page_size` is given."""
     weight = endpoint.request_weight(symbol=ask.symbol is not None)
     return Request(
         draw=Draw(endpoint.family.name, endpoint.weight_pool, weight),
         path=endpoint.path,
         said=f"GET {endpoint.path} ({ask})",
-        parameters=tuple(_parameters(endpoint, ask)),
+        parameters=tuple(_parameters(endpoint, ask, page_size or endpoint.page_size)),
         signed=True,
     )
 
@@ -80,7 +82,13 @@ def of_public(family: str, path: str) -> Request:
     return Request(Draw(family, FAMILIES[family].weight_pool, _PUBLIC_WEIGHT), path, f"GET {path}")
 
 
-def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]:
+def of_permissions() -> Request:
+    """Make the request for what the key may do, which the probe alone sends."""
+    draw = Draw("sapi", "sapi:restrictions", _PUBLIC_WEIGHT)
+    return Request(draw, _PERMISSIONS_PATH, f"GET {_PERMISSIONS_PATH}", signed=True)
+
+
+def _parameters(endpoint: Endpoint, ask: Ask, page_size: int) -> Iterable[tuple[str, str | int]]:
     """Spell an ask in the endpoint's own parameter names."""
     yield "startTime", ask.first_ms
     yield "endTime", ask.last_ms
@@ -89,7 +97,7 @@ def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]
     if ask.auto_close_type is not None:
         yield "autoCloseType", ask.auto_close_type
     if ask.number is None:
-        yield "limit", endpoint.page_size
+        yield "limit", page_size
     else:
         yield "current", ask.number
-        yield "size", endpoint.page_size
+        yield "size", page_size

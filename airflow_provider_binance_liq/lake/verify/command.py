@@ -14,11 +14,10 @@ import re
 import shutil
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.lake.verify.findings import ALLOWABLE, redact
@@ -26,7 +25,7 @@ from airflow_provider_binance_liq.lake.verify.lake import verify
 from airflow_provider_binance_liq.lake.verify.report import failed, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_binance_liq.lake.verify.report import Report
 
@@ -37,7 +36,6 @@ _SILENT_S: Final = 2.0
 #: without a terminal, progress is a line now and then
 _LINE_EVERY_S: Final = 10.0
 _MOVE_EVERY_S: Final = 0.1
-_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
 _CLEAR_LINE: Final = "\r\x1b[K"
 _OPTIONS: Final = {
     "gap": ("--allow-gaps", "let time between windows that nothing covers pass as a note"),
@@ -70,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how long ago the newest complete window of each endpoint, account and filter may have ended: "
         "2d, 36h, 1d12h; an older one is wrong",
     )
-    parser.add_argument("--now", type=_instant_ms, help=argparse.SUPPRESS)
+    parser.add_argument("--now", type=instant_ms, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     parser.add_argument(
         "--quiet", action="store_true", help="no progress, and of the lines only what is wrong"
@@ -99,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, out: TextIO) -> int:
     try:
-        with _airflow_elsewhere():
+        with airflow_on_stderr():
             report = _verify(arguments)
     except LiquidationsError as error:
         return _fail(arguments, out, error)
@@ -135,10 +133,6 @@ def _duration_ms(text: str) -> int:
     return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
 
 
-def _instant_ms(text: str) -> int:
-    return epoch_ms(datetime.fromisoformat(text))
-
-
 def _absolute(destination: str) -> str:
     """Let a local path be relative, as paths on a command line are."""
     given = destination.strip()
@@ -151,23 +145,6 @@ def _fail(arguments: argparse.Namespace, out: TextIO, error: LiquidationsError) 
         _print_json(out, failed(_CREDENTIALS.sub(r"\1:***@", arguments.destination), said))
     sys.stderr.write(printable(f"binance-liq verify: {said}") + "\n")
     return _UNREADABLE
-
-
-@contextlib.contextmanager
-def _airflow_elsewhere() -> Iterator[None]:
-    """Keep what Airflow says of its connections out of the report: it writes to standard output.
-
-    How much it says is settled when it is first imported, from its environment.
-    """
-    unset = _LOG_LEVEL not in os.environ
-    if unset:
-        os.environ[_LOG_LEVEL] = "ERROR"
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if unset:
-            del os.environ[_LOG_LEVEL]
 
 
 def _print(out: TextIO, lines: Iterable[str]) -> None:
