@@ -36,7 +36,7 @@ class Interrupts:
         self._ignored = True
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Let a signal interrupt only after this block, which makes a thing and notes how to unmake it."""
         self._held = True
         try:

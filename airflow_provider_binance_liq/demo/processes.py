@@ -39,7 +39,7 @@ class Processes:
     """All children of one demo, stopped together when the block ends.
 
     :param lock: the open file that locks `directory`; it stays locked until all of them are stopped.
-    :param hold: no signal comes between starting a child and writing it down.
+    :param held: no signal comes between starting a child and writing it down.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Processes:
         directory: Path,
         logs: Path,
         lock: int,
-        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
+        held: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._directory = directory
         self._logs = logs
         self._lock = lock
-        self._hold = hold
+        self._held = held
         self._children: list[Child] = []
         self._removed: list[str] = []
 
@@ -94,7 +94,7 @@ class Processes:
         :raises DemoFailed: it cannot be started.
         """
         path = self.log(name)
-        with os.fdopen(os.open(path, _APPEND, 0o600), "ab") as log, self._hold():
+        with os.fdopen(os.open(path, _APPEND, 0o600), "ab") as log, self._held():
             try:
                 # Commands of our own, as lists: no shell reads them.
                 process = subprocess.Popen(
@@ -114,7 +114,7 @@ class Processes:
                 raise DemoFailed(message) from error
             child = Child(name, process, path)
             self._children.append(child)
-            self._tell_guard()
+            self._update_guard()
         return child
 
     def finish(
@@ -137,7 +137,7 @@ class Processes:
             message = f"{name} is not done after {limit_s:.0f} s"
             raise DemoFailed(message, child.log) from None
         self._children.remove(child)
-        self._tell_guard()
+        self._update_guard()
         if status != 0:
             message = f"{name} ended with status {status}"
             raise DemoFailed(message, child.log)
@@ -145,7 +145,7 @@ class Processes:
     def remove_at_end(self, directory: Path) -> None:
         """Have `directory` removed once everything is stopped, also if the demo is killed."""
         self._removed.append(str(directory))
-        self._tell_guard()
+        self._update_guard()
 
     def log(self, name: str) -> Path:
         """Return the file that the child called `name` writes to."""
@@ -159,8 +159,8 @@ class Processes:
                 message = f"{child.name} ended by itself, with status {status}"
                 raise DemoFailed(message, child.log)
 
-    def _tell_guard(self) -> None:
-        """Write what the guard has to stop and to remove; of these lines, only the last one counts."""
+    def _update_guard(self) -> None:
+        """Write down what the guard has to stop and to remove; only the last such line counts."""
         state = [child.process.pid for child in self._children], self._removed
         with suppress(BrokenPipeError):
             os.write(self._to_guard, json.dumps(state).encode() + b"\n")

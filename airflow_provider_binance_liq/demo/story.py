@@ -85,7 +85,7 @@ class Story:
     def tell(self) -> int:
         """Run the demo to its end, stop all that it started, and return its exit status."""
         with ExitStack() as stack:
-            with self._interrupts.hold():
+            with self._interrupts.held():
                 port = Port.take(self._wishes.port)
                 stack.callback(port.release)
                 directory = stack.enter_context(Directory.take(self._wishes.directory))
@@ -152,9 +152,9 @@ class Story:
 
     def _start_postgres(self, stack: ExitStack, directory: Directory) -> tuple[Processes, str]:
         with self._console.phase("PostgreSQL", "starting") as outcome:
-            hold = self._interrupts.hold
-            processes = Processes(directory.path, directory.logs, directory.lock, hold)
-            with hold():
+            held = self._interrupts.held
+            processes = Processes(directory.path, directory.logs, directory.lock, held)
+            with held():
                 stack.enter_context(processes)
                 postgres = Postgres(processes)
             postgres.start()

@@ -370,7 +370,7 @@ def test_a_signal_in_a_block_that_holds_it_interrupts_at_its_end():
     done = []
 
     def make():
-        with interrupts.hold():
+        with interrupts.held():
             os.kill(os.getpid(), signal.SIGTERM)
             done.append("made")
         done.append("went on")
@@ -383,7 +383,7 @@ def test_a_signal_in_a_block_that_holds_it_interrupts_at_its_end():
 def test_a_signal_in_such_a_block_is_ignored_while_things_are_being_stopped():
     with Interrupts() as interrupts:
         interrupts.ignore()
-        with interrupts.hold():
+        with interrupts.held():
             os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -397,13 +397,13 @@ def test_a_signal_just_when_a_child_is_started_leaves_no_child_behind(directory,
             os.kill(os.getpid(), signal.SIGTERM)
         return started[-1]
 
-    def start(hold):
-        with Processes(directory, directory, lock, hold) as processes:
+    def start(held):
+        with Processes(directory, directory, lock, held) as processes:
             processes.start("sleeper", SLEEP, ENVIRONMENT)
             raise AssertionError("not interrupted")
 
     monkeypatch.setattr(module.subprocess, "Popen", popen)
     with Interrupts() as interrupts, pytest.raises(Interrupted):
-        start(interrupts.hold)
+        start(interrupts.held)
     assert len(started) == 2
     assert not any(runs(process.pid) for process in started)
