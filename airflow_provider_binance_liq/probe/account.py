@@ -80,7 +80,7 @@ def probe_account(
     Who interrupts it gets what was learnt until then. No request is repeated and no wait is slept through
     unseen, so that what is spent can be counted.
     """
-    settings = replace(account.settings, attempts=1, patience_s=0.0)
+    settings = replace(account.settings, attempts=1, max_sleep_s=0.0)
     client = BinanceClient(settings, clock=clock, sleep=sleep, **client_arguments)  # type: ignore[arg-type]  # as given
     most = plan.weight - plan.public_weight
     reports: dict[str, EndpointReport] = {}

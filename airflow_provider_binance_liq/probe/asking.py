@@ -27,7 +27,8 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
     UnexpectedRow,
 )
-from airflow_provider_binance_liq.exchange.rate_limiter import Draw
+from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
+from airflow_provider_binance_liq.exchange.request import RESTRICTIONS_PATH
 from airflow_provider_binance_liq.probe.heard import Heard, Known, see
 from airflow_provider_binance_liq.probe.said import NO_WEIGHT
 from airflow_provider_binance_liq.probe.why import code_of, no_answer, told_to_wait, unserved
@@ -50,7 +51,6 @@ SENDS: Final = 3
 MOST_PAGES: Final = 12
 #: weight that clocks, limits and lists of symbols of one family cost at the most
 PUBLIC_WEIGHT: Final = 10
-_RESTRICTIONS: Final = "/sapi/v1/account/apiRestrictions"
 #: waits for our own share of the weight, each of at most a minute or so; then somebody else has it all
 _MOST_WAITS: Final = 10
 _LONGEST_WAIT_S: Final = 90.0
@@ -114,9 +114,9 @@ class Asker:
             [("limit", size)] if endpoint.paging == "time" else [("current", number), ("size", size)]
         )
         weight = endpoint.request_weight(symbol=symbol is not None)
-        draw = Draw(endpoint.family.name, endpoint.weight_pool, weight)
+        cost = RequestCost(endpoint.family.name, endpoint.weight_pool, weight)
         heard = _hear(
-            lambda: send(self, draw, endpoint.path, parameters, lambda body: read_page(body, endpoint))
+            lambda: send(self, cost, endpoint.path, parameters, lambda body: read_page(body, endpoint))
         )
         self.known.add(heard)
         return replace(heard, full=len(heard.rows) >= size)
@@ -172,15 +172,15 @@ class Asker:
 
 def send(
     asker: Asker,
-    draw: Draw,
+    cost: RequestCost,
     path: str,
     parameters: list[tuple[str, str | int]],
     read: Callable[[bytes], T],
 ) -> T:
     """Send one signed request, after as long a wait as our share of the weight takes."""
-    asker.spend(draw.weight)
+    asker.spend(cost.weight)
     try:
-        return patiently(asker, lambda: asker.client.fetch_raw(draw, path, parameters, read))
+        return patiently(asker, lambda: asker.client.fetch_raw(cost, path, parameters, read))
     finally:
         asker.headers |= {name for name in asker.client.last_headers if _tells_of_limits(name)}
 
@@ -224,9 +224,9 @@ def list_symbols(asker: Asker) -> frozenset[str] | None:
 
 def read_permissions(asker: Asker) -> dict[str, bool]:
     """Ask what the key may do; nothing where that is not told."""
-    draw = Draw("sapi", "sapi:restrictions", 1)
+    cost = RequestCost("sapi", "sapi:restrictions", 1)
     try:
-        said = send(asker, draw, _RESTRICTIONS, [], msgspec.json.decode)
+        said = send(asker, cost, RESTRICTIONS_PATH, [], msgspec.json.decode)
     except (Unanswered, KeyRejected, RequestRejected):
         return {}
     if not isinstance(said, dict):
