@@ -27,8 +27,8 @@ from airflow_provider_binance_liq.core.estimates import (
     pool_estimates,
     retention,
 )
-from airflow_provider_binance_liq.core.weights import MINUTE_MS
-from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
+from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window, epoch_ms, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
 
@@ -73,9 +73,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--every", default="1d", metavar="LENGTH", help="length of a window: 30m, 6h, 1d or 1w (default: 1d)"
     )
     parser.add_argument(
-        "--share", type=float, default=0.5, metavar="SHARE",
+        "--share", type=float, default=DEFAULT_WEIGHT_SHARE, metavar="SHARE",
         help="share of the IP address's weight that may be used up, weight_share in the connection: "
-        f"{LEAST_SHARE} to {MOST_SHARE} (default: 0.5)",
+        f"{LEAST_SHARE} to {MOST_SHARE} (default: {DEFAULT_WEIGHT_SHARE})",
     )  # fmt: skip
     parser.add_argument(
         "--rows-per-window", type=int, default=0, metavar="N",

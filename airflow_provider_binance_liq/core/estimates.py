@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core import horizon
-from airflow_provider_binance_liq.core.weights import Budget
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, PoolLimit
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
 
@@ -125,7 +125,7 @@ def estimate(
     *,
     asked: Sequence[str | None] = (None,),
     accounts: int = 1,
-    share: float = 0.5,
+    share: float = DEFAULT_WEIGHT_SHARE,
     expected_rows: int = 0,
 ) -> Estimate:
     """Estimate what `series` costs on `endpoint`.
@@ -140,7 +140,7 @@ def estimate(
     _check(accounts, share, expected_rows)
     request_weight = endpoint.request_weight(symbol=asked[0] is not None)
     limit = endpoint.family.weight_limit
-    allowed = Budget(limit, share).allowed
+    allowed = PoolLimit(limit, share).allowed
     if request_weight > allowed:
         message = (
             f"a request of {endpoint.name} costs a weight of {request_weight}, but a share of {share:g} of "

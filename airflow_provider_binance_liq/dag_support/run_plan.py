@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
 from airflow_provider_binance_liq.core.estimates import WindowSeries, estimate, pool_estimates, retention
-from airflow_provider_binance_liq.core.weights import MINUTE_MS
-from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
+from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: the connection's own default
-_SHARE: Final = 0.5
 _UNITS_MS: Final = {"d": DAY_MS, "h": 60 * MINUTE_MS, "m": MINUTE_MS}
 
 
@@ -113,7 +111,7 @@ def greatest_share(conn_ids: Sequence[str]) -> float:
             shares.append(BinanceHook(conn_id).account().settings.weight_share)
         except Exception as error:  # noqa: BLE001 - a backend may raise anything; to log is no reason to fail
             log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
-    return max(shares, default=_SHARE)
+    return max(shares, default=DEFAULT_WEIGHT_SHARE)
 
 
 def _say_length(length_ms: int) -> str:

@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.core.premises import Claim, Evidence
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Spent
-from airflow_provider_binance_liq.exchange.gate import NO_WAITS, WaitState
+from airflow_provider_binance_liq.exchange.throttle import NO_WAITS, WaitContext
 from airflow_provider_binance_liq.extraction.comparison import find_proven, finish_earlier, look_again
 from airflow_provider_binance_liq.extraction.reader import extract
 from airflow_provider_binance_liq.extraction.resume import Journal, Owner, Part
@@ -77,7 +77,7 @@ class Job:
     #: whether a window that is proven already is left as it is, once its object was checked
     keep_proven: bool = False
     #: what is known of waits before this job
-    before: WaitState = NO_WAITS
+    before: WaitContext = NO_WAITS
     #: whether somebody will go on after a wait, so that what was read until then has to be kept
     resumable: bool = False
     #: what was read before the wait that this job goes on from
@@ -163,7 +163,7 @@ class Job:
         return BinanceClient(
             self.account.settings,
             clock=clock,
-            before=self.before,
+            wait_context=self.before,
         )
 
     def _read(

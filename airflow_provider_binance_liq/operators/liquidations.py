@@ -286,7 +286,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     # The extraction.
 
     def _extract(self, window: Window, holds: int, journal: dict[str, str] | None) -> Manifest:
-        from airflow_provider_binance_liq.exchange.gate import WaitState
+        from airflow_provider_binance_liq.exchange.throttle import WaitContext
         from airflow_provider_binance_liq.extraction.job import Job
         from airflow_provider_binance_liq.extraction.reader import Filters
         from airflow_provider_binance_liq.extraction.resume import Part
@@ -309,7 +309,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             probe=self._probe(account),
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
-            before=WaitState(holds, ban.until_ms if ban else None, self._waits),
+            before=WaitContext(holds, ban.until_ms if ban else None, self._waits),
             resumable=self.deferrable,
             journal=Part(**journal) if journal else None,
         )

@@ -16,7 +16,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.waits import spread
+from airflow_provider_binance_liq.core.waits import jitter
 from airflow_provider_binance_liq.core.windows import iso, to_datetime
 from airflow_provider_binance_liq.exceptions import IpBanned, Throttled
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
@@ -52,7 +52,7 @@ class WaitingOperator(BaseOperator):
         if self.deferrable and seconds > _SHORT_WAIT_S:
             self._defer_until(until_ms, reason=reason)
         if seconds > 0:
-            self._waits.take(until_ms, now_ms, reason)
+            self._waits.add(until_ms, now_ms, reason)
             self.log.info("Waiting %.1f s, until %s: %s", seconds, iso(until_ms), reason)
             time.sleep(seconds)
 
@@ -91,14 +91,14 @@ class WaitingOperator(BaseOperator):
         now_ms = _now_ms()
         if throttled:
             latest_ms = max(self._waits.latest(now_ms), until_ms)
-            until_ms = min(spread(until_ms, now_ms, self._chance()), latest_ms)
-        self._waits.take(until_ms, now_ms, reason)
+            until_ms = min(jitter(until_ms, now_ms, self._chance()), latest_ms)
+        self._waits.add(until_ms, now_ms, reason)
         if throttled:
             pool = get_endpoint(self.endpoint).weight_pool
             metrics.waited(pool, (until_ms - now_ms) / 1000, banned=isinstance(throttled, IpBanned))
         self.log.info("Waiting until %s without a worker slot: %s", iso(until_ms), reason)
         trigger = DateTimeTrigger(moment=to_datetime(until_ms))
-        kwargs = {"holds": holds, "journal": journal, "waited_ms": self._waits.spent_ms}
+        kwargs = {"holds": holds, "journal": journal, "waited_ms": self._waits.waited_ms}
         self.defer(trigger=trigger, method_name="resume", kwargs=kwargs)
 
     def _chance(self) -> float:

@@ -79,7 +79,7 @@ def probe_account(
     spent can be counted; but one that is refused for its timestamp (-1021) is, up to twice, after the clock
     was read again.
     """
-    settings = replace(account.settings, attempts=1, patience_s=0.0)
+    settings = replace(account.settings, attempts=1, max_sleep_s=0.0)
     client = BinanceClient(settings, clock=clock, sleep=sleep, **client_arguments)  # type: ignore[arg-type]  # as given
     most = scope.weight - scope.public_weight
     reports: dict[str, EndpointReport] = {}

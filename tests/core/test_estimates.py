@@ -22,8 +22,8 @@ from airflow_provider_binance_liq.core.estimates import (
     retention,
 )
 from airflow_provider_binance_liq.core.paging import plan
-from airflow_provider_binance_liq.core.weights import MINUTE_MS, Budget
-from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.core.weights import PoolLimit
+from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
 from airflow_provider_binance_liq.extraction.reader import Filters
 
@@ -171,7 +171,7 @@ def test_a_larger_share_never_takes_longer(endpoint, series, one, other, account
 
 def minutes_spent(weights, limit, share):
     """How many minutes of the exchange's a budget needs to let requests of these weights go in turn."""
-    budget, now = Budget(limit, share), START
+    budget, now = PoolLimit(limit, share), START
     for weight in weights:
         now = budget.ready_at(now, weight)
         budget.send("one", now, weight)
