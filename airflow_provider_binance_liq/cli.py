@@ -24,7 +24,7 @@ COMMANDS: Final = {
         f"{_PACKAGE}.demo.command",
         "see the whole path at work: simulator, Airflow, backfill, warehouse",
     ),
-    "plan": (f"{_PACKAGE}.plan", "tell what a range of time costs: requests, weight and minutes"),
+    "plan": (f"{_PACKAGE}.plan.command", "estimate what a range of time costs: requests, weight and minutes"),
     "probe": (f"{_PACKAGE}.probe.command", "ask the exchange what its documentation leaves open"),
     "simulator": (f"{_PACKAGE}.simulator.command", "run the strict local exchange"),
     "verify": (f"{_PACKAGE}.lake.verify.command", "hold what lies at a destination against its manifests"),
