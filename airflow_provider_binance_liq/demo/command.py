@@ -1,8 +1,9 @@
-"""See the whole path at work on this machine, without an account, a key or a network.
+"""Run all of it on this machine, without an account, a key or a network.
 
-It starts a strict local exchange with a history of its own, a real Airflow on PostgreSQL, creates a backfill
-over several days as Airflow's own pages do, one of them with a cascade of liquidations, and shows what is in
-the warehouse then. Everything runs in one directory and listens on this machine only; Ctrl-C stops it all.
+The demo starts a simulated exchange that has liquidations to extract, and a real Airflow on PostgreSQL.
+There it creates a backfill over several days, on one of which many positions are liquidated at once (a
+cascade), and then compares the warehouse with the exchange, row by row. Everything runs in one directory
+and listens on this machine only; Ctrl-C stops it all.
 """
 
 from __future__ import annotations
@@ -35,19 +36,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exit",
         action="store_true",
-        help="end when done, with status 0 if the warehouse holds exactly the exchange's history, else 1",
+        help="end when done: with status 0 if the warehouse holds exactly the rows of the exchange, else 1 "
+        "(default: stay up until Ctrl-C)",
     )
     parser.add_argument(
         "--directory",
         type=Path,
         metavar="DIR",
-        help="where everything is written, and kept (default: a temporary directory, removed at the end)",
+        help="write everything here, and keep it (default: a temporary directory, removed at the end)",
     )
     parser.add_argument(
         "--port",
         type=whole_number(1, _MOST_PORTS),
         metavar="N",
-        help="port of Airflow's interface (default: 8080, or any free one)",
+        help="port of Airflow's web interface (default: 8080, or any free one)",
     )
     parser.add_argument(
         "--days",
@@ -57,15 +59,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="days to backfill, up to yesterday (default: 5)",
     )
     parser.add_argument(
-        "--seed", type=int, default=7, metavar="N", help="seed of the exchange's history (default: 7)"
+        "--seed",
+        type=int,
+        default=7,
+        metavar="N",
+        help="seed of the simulated liquidations: the same one makes the same rows (default: 7)",
     )
     parser.add_argument(
         "--cascade-rows",
         type=whole_number(1, _MOST_CASCADE_ROWS),
         default=_CASCADE_ROWS,
         metavar="N",
-        help=f"liquidations per endpoint on the day of the cascade (default: {_CASCADE_ROWS:,}; more of them "
-        "outgrow a minute's request weight, so the extraction waits, as it has to)",
+        help=f"liquidations per endpoint on the day of the cascade (default: {_CASCADE_ROWS:,}); with more, "
+        "the requests exceed the weight of one minute, and the extraction waits for the next",
     )
 
 

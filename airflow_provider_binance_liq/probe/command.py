@@ -1,14 +1,17 @@
-"""Ask the exchange, with a connection's own key, what its documentation leaves open.
+"""Find out, with a connection's own key, what the exchange's documentation does not say.
 
-It reads and never writes, and says first what weight it may spend on this IP address. What the account's own
-rows cannot show is said to be untold. Exit status: 0; 1 where it had to end early, or nothing could be asked;
-2 where an option or the connection is wrong, or nobody agreed to the weight; 130 where it was interrupted,
-which keeps what was learnt until then.
+A proof of completeness rests on premises, such as whether a row exactly at endTime is answered. The probe
+asks the exchange for rows of the account in ways that show which premises hold. It only reads, and first
+says what request weight it may spend on this IP address. What the account's rows do not show stays
+undecided.
+
+Exit status: 0 when done; 1 if it had to end early or no endpoint could be asked; 2 if an option or the
+connection is wrong, or nobody agreed to the weight; 130 if it was interrupted: what was learnt until then
+is kept.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +26,8 @@ from airflow_provider_binance_liq.probe.shortfalls import shortfalls, unwritable
 from airflow_provider_binance_liq.probe.table import lines
 
 if TYPE_CHECKING:
+    import argparse
+
     from airflow_provider_binance_liq.exchange.connection import Account
 
 _WRONG: Final = 2
@@ -33,10 +38,9 @@ _MOST_WEIGHT: Final = 1_000_000
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--conn-id", default="binance_default", metavar="ID",
-        help="the Airflow connection whose account is asked (default: binance_default)",
+        help="the Airflow connection with the key of the account (default: binance_default)",
     )  # fmt: skip
     parser.add_argument(
         "--endpoint", action="append", choices=tuple(ENDPOINTS), metavar="NAME",
@@ -47,19 +51,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1, _MOST_DAYS),
         default=90,
         metavar="N",
-        help="how far to look back for rows (default: 90)",
+        help="search for rows this many days back (default: 90)",
     )
     parser.add_argument(
         "--near", type=instant_ms, metavar="INSTANT",
-        help="ISO 8601 instant at which the account is known to have been liquidated: looked at first",
+        help="an ISO 8601 instant at which you know that the account was liquidated: rows around it are read "
+        "first",
     )  # fmt: skip
     parser.add_argument(
         "--max-weight", type=whole_number(1, _MOST_WEIGHT), metavar="N",
-        help="spend no more weight than that, without asking first; questions for which the weight does not "
-        "suffice get the answer 'cannot be told'",
+        help="spend no more weight than that, and start without asking; questions for which it does not "
+        "suffice stay undecided",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="agree to the weight that is stated")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write a JSON report, without secrets")
+    parser.add_argument("--yes", action="store_true", help="start without asking, whatever the stated weight")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write a JSON report, without secrets, for the operator's probe_report",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
