@@ -14,9 +14,9 @@ from __future__ import annotations
 from airflow_provider_binance_liq.lake.drafts import Draft, draft
 from airflow_provider_binance_liq.lake.layout import Identity, Place, place
 from airflow_provider_binance_liq.lake.leftovers import sweep
-from airflow_provider_binance_liq.lake.locks import claim
+from airflow_provider_binance_liq.lake.locks import lock
 from airflow_provider_binance_liq.lake.parts import fetch_part, publish_part, remove_part
-from airflow_provider_binance_liq.lake.publication import commit, finish, has_pending, publish
+from airflow_provider_binance_liq.lake.publication import commit, finish, finish_interrupted, publish
 from airflow_provider_binance_liq.lake.reading import (
     Standing,
     fetch_object,
@@ -33,7 +33,6 @@ __all__ = [
     "Identity",
     "Place",
     "Standing",
-    "claim",
     "commit",
     "draft",
     "fetch_object",
@@ -41,9 +40,10 @@ __all__ = [
     "fetch_part",
     "find_manifest",
     "finish",
-    "has_pending",
+    "finish_interrupted",
     "is_there",
     "locate",
+    "lock",
     "open_destination",
     "place",
     "publish",
