@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq import __version__, metrics
@@ -18,12 +18,19 @@ from airflow_provider_binance_liq.core.paging import begin_with
 from airflow_provider_binance_liq.core.premise_table import PREMISES
 from airflow_provider_binance_liq.core.premises import Claim, Evidence
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
+from airflow_provider_binance_liq.exceptions import (
+    FROM_START,
+    InvalidRequest,
+    LiquidationsError,
+    ResumeState,
+    Throttled,
+    located,
+)
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Spent
-from airflow_provider_binance_liq.exchange.throttle import NO_WAITS, WaitContext
+from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier, find_proven
 from airflow_provider_binance_liq.extraction.reader import extract
-from airflow_provider_binance_liq.extraction.resume import Journal, Owner, Part
+from airflow_provider_binance_liq.extraction.resume import Journal, Source
 from airflow_provider_binance_liq.lake import (
     commit,
     draft,
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression
     from airflow_provider_binance_liq.core.probe_report import ProbeReport
+    from airflow_provider_binance_liq.core.waits import Waits
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.exchange.connection import Account
     from airflow_provider_binance_liq.extraction.comparison import Comparison
@@ -77,23 +85,22 @@ class Job:
     missing_rows: MissingRows = "fail"
     #: whether a window that is proven already is left as it is, once its object was checked
     keep_proven: bool = False
-    #: what is known of waits before this job
-    before: WaitContext = NO_WAITS
-    #: whether somebody will go on after a wait, so that what was read until then has to be kept
+    #: what an earlier run of the same try left to continue from
+    resume: ResumeState = FROM_START
+    #: whether a later run may continue after a wait, so that the answers so far are to be kept
     resumable: bool = False
-    #: what was read before the wait that this job goes on from
-    journal: Part | None = None
+    #: returns until when other tasks know of a ban, in epoch ms on this machine's clock
+    known_ban: Callable[[], int] | None = None
+    #: what the task may wait in total; None: each wait is limited by itself alone
+    waits: Waits | None = None
 
     def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
         """Extract and land; returns the manifest as it was written.
 
         :raises LiquidationsError: by the branch that says what a retry should do; nothing half-done stays.
         """
-        try:
+        with located(f"{self.endpoint.name} {self.window}"):
             return self._run(client, clock)
-        except LiquidationsError as error:
-            error.where = error.where or f"{self.endpoint.name} {self.window}"
-            raise
 
     def _run(self, client: BinanceClient | None, clock: Callable[[], float]) -> Manifest:
         if self.endpoint.family.name not in self.account.settings.origins:
@@ -119,9 +126,9 @@ class Job:
         with ExitStack() as open_here:
             own = client or open_here.enter_context(closing(self._client(clock)))
             spool = open_here.enter_context(Spool())
-            journal = open_here.enter_context(Journal(own, spool.path, at, self._owner()))
-            if self.journal is not None:
-                journal.go_on_from(self.journal, int(clock() * 1000))
+            journal = open_here.enter_context(Journal(own, spool.path, at, self._source()))
+            if self.resume.journal is not None:
+                journal.load(self.resume.journal, int(clock() * 1000))
             reading, too_old = self._read(own, spool, journal, clock)
             spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
             open_here.enter_context(lock(at))
@@ -148,24 +155,13 @@ class Job:
         )
         return manifest
 
-    def _owner(self) -> Owner:
-        """Say whose answers a journal holds; those of anybody else are not gone on from."""
+    def _source(self) -> Source:
         settings = self.account.settings
-        return Owner(
-            endpoint=self.endpoint,
-            account=self.account.label,
-            origin=settings.origins[self.endpoint.family.name],
-            api_key=settings.api_key,
-            window=self.window,
-            filters=self.filters.to_manifest(),
-        )
+        return Source(settings.origins[self.endpoint.family.name], settings.api_key)
 
     def _client(self, clock: Callable[[], float]) -> BinanceClient:
-        return BinanceClient(
-            self.account.settings,
-            clock=clock,
-            wait_context=self.before,
-        )
+        waits = WaitContext(self.resume.consecutive_waits, self.known_ban, self.waits)
+        return BinanceClient(self.account.settings, clock=clock, wait_context=waits)
 
     def _read(
         self, client: BinanceClient, spool: Spool, journal: Journal, clock: Callable[[], float]
@@ -188,8 +184,9 @@ class Job:
                 experience=begin_with(self.probe, self.endpoint),
             )
         except Throttled as error:
-            if self.resumable and (part := journal.save(client.spent, int(clock() * 1000))):
-                error.journal = asdict(part)
+            if self.resumable:
+                saved = journal.save(client.spent, int(clock() * 1000))
+                error.resume = replace(error.resume, journal=saved)
             raise
         except LiquidationsError as error:
             client.redact(error)

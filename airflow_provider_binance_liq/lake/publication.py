@@ -30,11 +30,11 @@ from airflow_provider_binance_liq.lake.layout import SUFFIXES
 from airflow_provider_binance_liq.lake.locks import lock
 from airflow_provider_binance_liq.lake.reading import standing
 from airflow_provider_binance_liq.lake.storage import (
+    check_stored,
     make_directory,
     move,
     put,
     read_if_there,
-    see_stored,
     sha256_of,
     stored_sha256,
     storing,
@@ -104,7 +104,7 @@ def publish(draft: Draft, place: Place) -> ManifestObject:
                 _stage(draft, place)
             else:
                 put(draft.path, target)
-                see_stored(target, draft.sha256)
+                check_stored(target, draft.sha256)
     return ManifestObject(str(target), draft.rows, draft.bytes, draft.sha256, place.compression)
 
 
@@ -156,7 +156,7 @@ def finish(place: Place) -> None:
         return
     note = _Note.of(text, place.pending)
     manifest = note.manifest
-    place.see_identity(manifest)
+    place.check_identity(manifest)
     place = place.in_form(manifest.object.compression)
     with storing("complete the publication of", place.object):
         if not _is_outdated(note, place) and _move_object(manifest, place):
@@ -182,7 +182,7 @@ def _stage(draft: Draft, place: Place) -> None:
     staged = place.staged(draft.sha256)
     try:
         put(draft.path, staged)
-        see_stored(staged, draft.sha256)
+        check_stored(staged, draft.sha256)
     except BaseException:
         staged.unlink(missing_ok=True)
         raise
@@ -208,9 +208,9 @@ def _write_manifest(manifest: Manifest, place: Place, directory: Path, note: byt
     local = directory / "manifest.json"
     local.write_text(manifest.to_json(), encoding="utf-8")
     put(local, place.manifest)
-    see_stored(place.manifest, sha256_of(local))
+    check_stored(place.manifest, sha256_of(local))
     try:
-        see_stored(place.object, manifest.object.sha256)
+        check_stored(place.object, manifest.object.sha256)
     except StorageError:
         # Another run of the same window was faster; this note must not undo what that run committed.
         _remove_own(place.manifest, local.read_bytes())

@@ -165,7 +165,7 @@ class Asker:
         :raises Stopped: the exchange has asked to wait, or it takes too long.
         """
         seconds = throttled.retry_at_ms / 1000 - self._clock()
-        if isinstance(throttled, IpBanned) or throttled.holds or seconds > _LONGEST_WAIT_S:
+        if isinstance(throttled, IpBanned) or throttled.by_exchange or seconds > _LONGEST_WAIT_S:
             raise Stopped(told_to_wait(throttled)) from None
         self._sleep(max(seconds, 0) + 0.1)
 

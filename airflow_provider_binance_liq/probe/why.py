@@ -72,7 +72,7 @@ def told_to_wait(throttled: Throttled) -> str:
             "the exchange, since each request lengthens the ban, and probe again after that"
         )
     # Without an answer that said so, others on this IP address have met it, or use its weight up.
-    why = "the exchange wants this IP address to wait (HTTP 429)" if throttled.holds else _USED_UP
+    why = "the exchange wants this IP address to wait (HTTP 429)" if throttled.by_exchange else _USED_UP
     return f"{why} until {until}: see what else asks the exchange from it, and probe again after that"
 
 

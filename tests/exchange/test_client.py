@@ -703,7 +703,7 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
         with pytest.raises(Throttled) as caught:
             client.fetch(FUTURES, ask_of(FUTURES))
         client.close()
-        holds = caught.value.holds
+        holds = caught.value.resume.consecutive_waits
         waits.append(round((caught.value.retry_at_ms / 1000 - world.now_s) / 60))
         world.now_s = caught.value.retry_at_ms / 1000
     assert waits == [2, 4, 8, 16, 32, 64, 64, 64]

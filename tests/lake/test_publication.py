@@ -209,7 +209,7 @@ def test_a_sweep_that_fails_fails_nothing(tmp_path, monkeypatch, caplog):
     at = dying.at(f"file://{tmp_path}/none")
     monkeypatch.setattr(type(at.directory.fs), "find", lambda *_, **__: 1 / 0)
     assert sweep(at, LATER_S) == 0
-    assert "stays for now" in caplog.text
+    assert "cannot be removed now" in caplog.text
 
 
 # --- who holds the directory ----------------------------------------------------------------------------
