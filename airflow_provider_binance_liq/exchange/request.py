@@ -81,7 +81,7 @@ def of_page(endpoint: Endpoint, ask: Ask) -> Request:
     """Make the request for one page."""
     weight = endpoint.request_weight(symbol=ask.symbol is not None)
     return Request(
-        cost=RequestCost(endpoint.family.name, endpoint.weight_pool, weight),
+        cost=RequestCost(endpoint.family.name, endpoint.weight_pool, weight, endpoint.min_interval_ms),
         path=endpoint.path,
         name=f"GET {endpoint.path} ({ask})",
         parameters=tuple(_parameters(endpoint, ask)),
@@ -98,12 +98,12 @@ def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]
     """Translate an ask to the endpoint's own parameter names."""
     yield "startTime", ask.first_ms
     yield "endTime", ask.last_ms
-    if ask.symbol is not None and endpoint.symbol_parameter:
-        yield endpoint.symbol_parameter, ask.symbol
+    if ask.symbol is not None and endpoint.symbols:
+        yield endpoint.symbols.parameter, ask.symbol
     if ask.auto_close_type is not None:
         yield "autoCloseType", ask.auto_close_type
-    if ask.number is None:
-        yield "limit", endpoint.page_size
-    else:
+    if ask.after_id is not None and endpoint.pager.id_parameter:
+        yield endpoint.pager.id_parameter, ask.after_id
+    if ask.number is not None:
         yield "current", ask.number
-        yield "size", endpoint.page_size
+    yield endpoint.pager.size_parameter, endpoint.pager.page_size

@@ -194,7 +194,7 @@ def _compare(
     with Spool() as before:
         for rows in _batches(path, endpoint):
             before.keep(rows)
-        found = compare(before.told(), spool.told(symbols))
+        found = compare(before.by_key(), spool.by_key(symbols), lambda body: read_row(body, endpoint).key)
     if not found:
         return Comparison(earlier)
     log.warning("This extraction differs from that of %s: %s", earlier.extracted_at, found)
@@ -204,7 +204,8 @@ def _compare(
         # Also where a row only changed: of its two states, the spool keeps the later update.
         for rows in _batches(path, endpoint):
             spool.keep(rows)
-    differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict())
+    columns = [field.column for field in endpoint.kind.key]
+    differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict(columns))
     return Comparison(earlier, differences)
 
 
