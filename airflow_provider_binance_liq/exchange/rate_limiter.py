@@ -30,6 +30,8 @@ class RequestCost:
     family: str
     pool: str
     weight: int
+    #: least time between two requests of the pool, in ms
+    interval_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class RateLimiter:
             self._sent += 1
             ticket = f"{os.getpid()}:{id(self)}:{self._sent}"
             pool.send(ticket, now_ms, cost.weight)
+            if cost.interval_ms:
+                pool.block(now_ms + cost.interval_ms, now_ms)
             return ticket
 
     def answer(self, cost: RequestCost, ticket: str, now_ms: int, used: int | None) -> None:

@@ -81,10 +81,10 @@ def of_page(endpoint: Endpoint, ask: Ask, page_size: int | None = None) -> Reque
     """Make the request for one page, of the most rows if no `page_size` is given."""
     weight = endpoint.request_weight(symbol=ask.symbol is not None)
     return Request(
-        cost=RequestCost(endpoint.family.name, endpoint.weight_pool, weight),
+        cost=RequestCost(endpoint.family.name, endpoint.weight_pool, weight, endpoint.min_interval_ms),
         path=endpoint.path,
         name=f"GET {endpoint.path} ({ask})",
-        parameters=tuple(_parameters(endpoint, ask, page_size or endpoint.page_size)),
+        parameters=tuple(_parameters(endpoint, ask, page_size or endpoint.pager.page_size)),
         signed=True,
     )
 
@@ -104,12 +104,12 @@ def _parameters(endpoint: Endpoint, ask: Ask, page_size: int) -> Iterable[tuple[
     """Translate an ask to the endpoint's own parameter names."""
     yield "startTime", ask.first_ms
     yield "endTime", ask.last_ms
-    if ask.symbol is not None and endpoint.symbol_parameter:
-        yield endpoint.symbol_parameter, ask.symbol
+    if ask.symbol is not None and endpoint.symbols:
+        yield endpoint.symbols.parameter, ask.symbol
     if ask.auto_close_type is not None:
         yield "autoCloseType", ask.auto_close_type
-    if ask.number is None:
-        yield "limit", page_size
-    else:
+    if ask.after_id is not None and endpoint.pager.id_parameter:
+        yield endpoint.pager.id_parameter, ask.after_id
+    if ask.number is not None:
         yield "current", ask.number
-        yield "size", page_size
+    yield endpoint.pager.size_parameter, page_size

@@ -10,7 +10,7 @@ from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.paging import MARGIN_MS, Answer, Ask, Experience, Plan, plan
 from airflow_provider_binance_liq.core.premises import Evidence, weigh_endpoint
-from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, RequestRejected
+from airflow_provider_binance_liq.exceptions import InvalidRequest, RequestRejected, located
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,10 +79,9 @@ class Filters:
 
     def per_request(self, endpoint: Endpoint) -> tuple[str | None, ...]:
         """Tell which symbol the cheapest requests for a window without rows name: one a symbol, or none."""
-        if not self.symbols or endpoint.symbol_parameter is None:
+        if not self.symbols or endpoint.symbols is None:
             return (None,)
-        # Whether `margin` without isolatedSymbol returns isolated accounts is not documented.
-        return self.symbols if endpoint.paging == "number" else (None,)
+        return self.symbols if endpoint.asks_isolated_apart else (None,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +110,16 @@ def extract(
     :raises LiquidationsError: the window could not be proven; the error names endpoint and window.
     """
     reader = _Reader(endpoint, window, filters, exchange, spool, experience or Experience())
-    try:
+    with located(f"{endpoint.name} {window}"):
         for span in window.split(endpoint.max_span_ms - 2 * MARGIN_MS):
             for steps in _plans(endpoint, span, filters, reader.experience):
                 reader.follow(steps)
-    except LiquidationsError as error:
-        error.where = error.where or f"{endpoint.name} {window}"
-        raise
     return reader.finish()
 
 
 def _plans(endpoint: Endpoint, span: Window, filters: Filters, experience: Experience) -> Iterator[Plan]:
-    """Plan how `span` is read: with numbered pages one symbol after another, else all together."""
-    apart = endpoint.paging == "number" and endpoint.symbol_parameter and filters.symbols
+    """Plan how `span` is read: isolated accounts one after another, else all symbols together."""
+    apart = endpoint.asks_isolated_apart and filters.symbols
     for symbols in [(symbol,) for symbol in filters.symbols] if apart else [filters.symbols]:
         yield plan(
             endpoint, span, symbols=symbols, auto_close_type=filters.auto_close_type, experience=experience

@@ -124,12 +124,12 @@ def _symbols(one: EndpointEstimate) -> str:
     symbols = count(len(one.filters.symbols), "symbol")
     if one.symbols == "apart":
         return (
-            f"{symbols} asked for apart, at {endpoint.weight_with_symbol} each: whether one request for all "
-            "holds isolated accounts is not documented"
+            f"{symbols} asked for apart, at {endpoint.request_weight(symbol=True)} each: whether one request for "
+            "all holds isolated accounts is not documented"
         )
     reason = (
         "it has no symbol parameter"
-        if endpoint.symbol_parameter is None
+        if endpoint.symbols is None
         else "whether a symbol filter comes before the limit is not documented"
     )
     return f"{symbols} filtered here, out of one request for all at {endpoint.weight}: {reason}"

@@ -104,14 +104,13 @@ class Asker:
         :raises Unanswered: no usable answer, or no weight left for the question.
         :raises Stopped: no further request may be sent.
         """
-        numbered = self.endpoint.paging == "number"
-        ask = Ask(first_ms, last_ms, symbol, close_type, number if numbered else None)
+        ask = Ask(first_ms, last_ms, symbol, close_type, None if self.endpoint.is_by_time else number)
         weight = self.endpoint.request_weight(symbol=symbol is not None)
         answer = _answer(
             lambda: self.signed(weight, lambda: self.client.fetch(self.endpoint, ask, page_size=limit))
         )
         self.seen.add(answer)
-        full = len(answer.rows) >= (limit or self.endpoint.page_size)
+        full = len(answer.rows) >= (limit or self.endpoint.pager.page_size)
         return replace(answer, incomplete="its page is full" if full else "", page_rows=len(answer.rows))
 
     def read(self, first_ms: int, last_ms: int, *, symbol: str | None = None) -> Answer:
@@ -121,7 +120,7 @@ class Asker:
         :raises Stopped: no further request may be sent.
         """
         answer = self.ask(first_ms, last_ms, symbol=symbol)
-        if self.endpoint.paging == "time" or not answer.rows:
+        if self.endpoint.is_by_time or not answer.rows:
             return answer
         keys = {row.key for row in answer.rows}
         for number in range(2, MOST_PAGES + 1):
@@ -194,7 +193,7 @@ class Asker:
 
     def _wait(self, throttled: Throttled) -> None:
         seconds = throttled.retry_at_ms / 1000 - self._clock()
-        if isinstance(throttled, IpBanned) or throttled.holds or seconds > _LONGEST_WAIT_S:
+        if isinstance(throttled, IpBanned) or throttled.by_exchange or seconds > _LONGEST_WAIT_S:
             raise Stopped(explain_wait(throttled)) from None
         self._sleep(max(seconds, 0) + 0.1)
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.answers import Refusal
     from airflow_provider_binance_liq.probe.asking import Asker
 
-#: an extraction sees by itself whether `limit` is honoured: on the first page that is longer than the default
-NOT_PROBED: Final = frozenset({"limit_honoured"})
+#: what an extraction observes by itself, on its own pages
+NOT_PROBED: Final = frozenset({"limit_honoured", "ids_ascend", "key_identifies"})
 #: asked wherever there are rows: the answer is needed for the question about filters
 _CUTS: Final = ("cut_by_filtered_instant",)
 #: questions in their order: the premises that each is about → how it is asked
@@ -72,7 +72,7 @@ def codes_of(endpoint: Endpoint) -> tuple[str, ...]:
 def weight_of(endpoint: Endpoint, days: int) -> int:
     """Return the weight of one endpoint's questions at the most."""
     reads = survey.requests_of(days) + bounds.REQUESTS + spans.REQUESTS + 1
-    if endpoint.paging == "time":
+    if endpoint.is_by_time:
         requests = reads + cuts.REQUESTS + 2 * filters.REQUESTS + len(AUTO_CLOSE_TYPES) + 2
     else:
         reads += row_questions.ISOLATED_READS

@@ -68,7 +68,9 @@ def explain_wait(throttled: Throttled) -> str:
             "the exchange, since each request lengthens the ban, and probe again after that"
         )
     # Without an answer that said so, others on this IP address have met it, or use its weight up.
-    reason = "the exchange wants this IP address to wait (HTTP 429)" if throttled.holds else WEIGHT_USED_UP
+    reason = (
+        "the exchange wants this IP address to wait (HTTP 429)" if throttled.by_exchange else WEIGHT_USED_UP
+    )
     return f"{reason} until {until}: check what else asks the exchange from it, and probe again after that"
 
 

@@ -58,7 +58,7 @@ def _decide_bound(session: Session, code: str, parameter: str, bound: Bound | No
 def ask_cuts(session: Session) -> None:
     """Ask which rows a limit leaves out."""
     cuts = session.cuts = find_cuts(session.asker, session.survey.span_ms)
-    if session.endpoint.paging != "time":
+    if not session.endpoint.is_by_time:
         return
     if not cuts.observations:
         detail = f"answers with limit=1 do not show it: {_explain_no_cut(cuts)}"
@@ -104,9 +104,9 @@ def ask_filters(session: Session) -> None:
             return None
         return find_stage(asker, cuts, session.survey.span_ms, symbol=symbol)
 
-    if endpoint.symbol_parameter:
-        stages[endpoint.symbol_parameter] = stage_of(symbol=True)
-        session.learn(symbol_filter=stages[endpoint.symbol_parameter])
+    if endpoint.symbols:
+        stages[endpoint.symbols.parameter] = stage_of(symbol=True)
+        session.learn(symbol_filter=stages[endpoint.symbols.parameter])
     if endpoint.takes_auto_close_type:
         stages["autoCloseType"] = stage_of(symbol=False)
         session.learn(type_filter=stages["autoCloseType"])

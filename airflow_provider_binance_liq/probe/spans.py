@@ -190,7 +190,7 @@ def _late(row: SeenRow, span_ms: int, edges: Edges) -> _Case | None:
 
 def _decides(asker: Asker, case: _Case) -> bool:
     """Whether the interval's rows fit on one page."""
-    page = asker.endpoint.page_size
+    page = asker.endpoint.pager.page_size
     if asker.seen.count_instants(case.first_ms, case.last_ms) >= 2 * page:
         return False
     return len(asker.seen.touching(case.first_ms, case.last_ms)) < page

@@ -11,6 +11,7 @@ from histories import BY_TIME, rich
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.premises import PREMISES
 from airflow_provider_binance_liq.core.probe_report import read_report, write_report
+from airflow_provider_binance_liq.probe.endpoint import NOT_PROBED
 from airflow_provider_binance_liq.probe.table import QUESTIONS, lines
 from airflow_provider_binance_liq.simulator import FAULTS, Fault
 
@@ -183,14 +184,14 @@ def test_neither_report_nor_table_hold_a_secret_a_signature_or_the_callers_addre
     assert read_report(text, account="desk") == probed.report
 
 
-def test_every_premise_of_an_endpoint_but_the_limit_is_asked_about_in_words(probe):
+def test_every_premise_of_an_endpoint_that_its_own_pages_do_not_show_is_asked_about_in_words(probe):
     probed = probe("", EVERY, endpoints=tuple(ENDPOINTS))
     asked = {name: set(one.premises) for name, one in probed.report.endpoints.items()}
     assert asked == {
-        name: {code for code, one in PREMISES.items() if name in one.endpoints} - {"limit_honoured"}
+        name: {code for code, one in PREMISES.items() if name in one.endpoints} - NOT_PROBED
         for name in ENDPOINTS
     }
-    assert set.union(*asked.values()) == set(QUESTIONS)
+    assert set(QUESTIONS) == set(PREMISES) - NOT_PROBED
     assert all(question.endswith("?") for question in QUESTIONS.values())
 
 
