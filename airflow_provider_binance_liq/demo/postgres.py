@@ -15,7 +15,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 
@@ -55,6 +55,14 @@ class Postgres:
         self._data = self._root / "data"
 
     @property
+    def _run_as(self) -> dict[str, Any]:
+        """How its programs are started: as another user, who may not enter the demo's own directory."""
+        if self._owner is None:
+            return {}
+        user, group = self._owner.pw_uid, self._owner.pw_gid
+        return {"user": user, "group": group, "extra_groups": [], "cwd": "/"}
+
+    @property
     def url(self) -> str:
         """What Airflow calls the server."""
         return f"postgresql+psycopg2://airflow@/postgres?host={self._root}"
@@ -70,12 +78,12 @@ class Postgres:
             [str(programs / "initdb"), *options, f"--pgdata={self._data}"],
             environment,
             limit_s=_INITDB_LIMIT_S,
-            owner=self._owner,
+            **self._run_as,
         )
         settings = _SETTINGS | {"unix_socket_directories": str(self._root)}
         command = [str(programs / "postgres"), "-D", str(self._data)]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        child = self._processes.start("postgres", command, environment, self._owner)
+        child = self._processes.start("postgres", command, environment, **self._run_as)
         self._wait_until_ready(child)
         return child
 

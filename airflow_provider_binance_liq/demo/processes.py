@@ -12,7 +12,7 @@ import subprocess
 import sys
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_binance_liq.demo import guard
 from airflow_provider_binance_liq.demo.failure import DemoFailed
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
-    from pwd import struct_passwd
 
 _APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -31,7 +30,7 @@ class Child:
     """A process that the demo started, and where it writes."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
     log: Path
 
 
@@ -83,14 +82,11 @@ class Processes:
             raise DemoFailed(message)
 
     def start(
-        self,
-        name: str,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        owner: struct_passwd | None = None,
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], **options: Any
     ) -> Child:
-        """Start `command`, as `owner` if one is given; what it prints is appended to `<name>.log`.
+        """Start `command`; what it prints is appended to `<name>.log`.
 
+        :param options: what `subprocess.Popen` takes beside it, such as the `user` to run as.
         :raises DemoFailed: it cannot be started.
         """
         path = self.log(name)
@@ -103,11 +99,8 @@ class Processes:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env=dict(environment),
-                    cwd="/" if owner else self._directory,
                     start_new_session=True,
-                    user=owner.pw_uid if owner else None,
-                    group=owner.pw_gid if owner else None,
-                    extra_groups=[] if owner else None,
+                    **{"cwd": self._directory} | options,
                 )
             except (OSError, subprocess.SubprocessError) as error:
                 message = f"{command[0]} could not be started: {error}"
@@ -124,13 +117,13 @@ class Processes:
         environment: Mapping[str, str],
         *,
         limit_s: float,
-        owner: struct_passwd | None = None,
+        **options: Any,
     ) -> None:
         """Run `command` to its end.
 
         :raises DemoFailed: it takes longer than `limit_s` or ends with another status than 0.
         """
-        child = self.start(name, command, environment, owner)
+        child = self.start(name, command, environment, **options)
         try:
             status = child.process.wait(limit_s)
         except subprocess.TimeoutExpired:

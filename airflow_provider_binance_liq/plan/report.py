@@ -124,8 +124,8 @@ def _symbols(one: EndpointEstimate) -> str:
     symbols = count(len(one.filters.symbols), "symbol")
     if one.symbols == "apart":
         return (
-            f"{symbols} asked for apart, at {endpoint.request_weight(symbol=True)} each: whether one request for "
-            "all holds isolated accounts is not documented"
+            f"{symbols} asked for apart, at {endpoint.request_weight(symbol=True)} each: whether one request "
+            "for all holds isolated accounts is not documented"
         )
     reason = (
         "it has no symbol parameter"
