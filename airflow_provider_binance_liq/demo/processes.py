@@ -86,7 +86,7 @@ class Processes:
     ) -> Child:
         """Start `command`; what it prints is appended to `<name>.log`.
 
-        :param options: what `subprocess.Popen` takes beside it, such as the `user` to run as.
+        :param options: further arguments of `subprocess.Popen`, such as the `user` to run as.
         :raises DemoFailed: it cannot be started.
         """
         path = self.log(name)
