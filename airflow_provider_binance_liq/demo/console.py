@@ -22,7 +22,7 @@ def labelled(label: str, text: str) -> str:
 
 
 class Console:
-    """A stream of lines; once its reader is gone, writing fails, which ends the demo, and then does nothing."""
+    """A stream of lines; once its reader is gone, writing fails one time, which ends the demo."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
