@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_binance_liq.cli import main
+from airflow_provider_binance_liq.cli import COMMANDS, main
 from airflow_provider_binance_liq.cli_common import instant_ms
 
 DAY_MS = 1_791_590_400_000
 RANGE = ("--start", "2026-10-10", "--end", "2026-10-11")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    usage, description, *_ = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith(f"usage: binance-liq {command} ")
+    assert description
 
 
 @pytest.mark.parametrize(

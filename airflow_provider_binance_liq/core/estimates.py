@@ -1,4 +1,4 @@
-"""Estimates: the least that extracting a series of windows costs, before anything is asked.
+"""Estimates: the least that extracting a series of windows costs, before any request is sent.
 
 The law kept here is that of a *lower bound*: an extraction in which nothing has to be asked twice sends
 exactly so many requests, and none sends fewer. Weight is counted per IP address, so accounts add up, and so
@@ -109,7 +109,7 @@ class PoolCost:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What of a series the exchange is not known to keep any more."""
+    """What of a series is older than what the exchange keeps."""
 
     days: int
     documented: bool

@@ -52,7 +52,7 @@ MOST_PAGES: Final = 12
 PUBLIC_WEIGHT: Final = 10
 #: weight of the question what the key may do
 PERMISSIONS_WEIGHT: Final = 1
-#: waits for our own share of the weight, each of at most a minute or so; then somebody else has it all
+#: waits for our own share of the weight, each of a minute or so; after that many, others use all of it up
 _MOST_WAITS: Final = 10
 _LONGEST_WAIT_S: Final = 90.0
 

@@ -416,7 +416,7 @@ ELSEWHERE = {
     "omit_optional", "cascade_every", "cascade_rows", "tie_rows", "other_rows", "update_before_share",
     "weight_limits", "other_traffic", "minute_seconds", "tolerated_429s", "ban_seconds", "retry_after",
     "ban_until_in_body", "clock_offset_ms", "latency_ms", "delisted_symbols", "delisted_filter",
-    "exchange_info", "key", "read_only", "portfolio_margin", "risk_based",
+    "exchange_info", "key", "read_only", "portfolio_margin", "risk_based", "ids_after",
 }  # fmt: skip
 
 
