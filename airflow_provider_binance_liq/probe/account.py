@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -82,11 +82,15 @@ def probe_account(
     settings = replace(account.settings, attempts=1, max_sleep_s=0.0)
     client = BinanceClient(settings, clock=clock, sleep=sleep, **client_arguments)  # type: ignore[arg-type]  # as given
     most = scope.weight - scope.public_weight
+
+    def asker_of(endpoint: Endpoint) -> Asker:
+        return Asker(client, endpoint, most, sleep, clock)
+
     reports: dict[str, EndpointReport] = {}
     key: dict[str, bool] = {}
     stopped: str | None = None
     try:
-        key, stopped = _permissions(client, scope, most, sleep, clock)
+        key, stopped = _permissions(asker_of(scope.endpoints[0]), scope, most)
         for endpoint in scope.endpoints:
             if endpoint.family.name not in settings.origins:
                 reports[endpoint.name] = not_asked(endpoint, "no_host", "this environment has no such host")
@@ -94,41 +98,32 @@ def probe_account(
                 reports[endpoint.name] = not_asked(endpoint, "unavailable", stopped)
             else:
                 notify(f"asking {endpoint.name} …")
-                asker = Asker(client, endpoint, most, sleep, clock)
-                report, stopped = probe_endpoint(asker, scope.days, scope.near_ms)
-                reports[endpoint.name] = _with_permission(report, endpoint, key)
+                found, stopped = probe_endpoint(asker_of(endpoint), scope.days, scope.near_ms)
+                reports[endpoint.name] = _with_permission(found, endpoint, key)
     finally:
         client.close()
-    return (
-        ProbeReport(
-            account=account.label,
-            probed_at=iso(int(clock() * 1000)),
-            hosts=scope.hosts(account),
-            endpoints=reports,
-            key=key,
-            provider_version=__version__,
-        ),
-        stopped,
+    report = ProbeReport(
+        account=account.label,
+        probed_at=iso(int(clock() * 1000)),
+        hosts=scope.hosts(account),
+        endpoints=reports,
+        key=key,
+        provider_version=__version__,
     )
+    return report, stopped
 
 
-def _permissions(
-    client: BinanceClient,
-    scope: Scope,
-    most: int,
-    sleep: Callable[[float], None],
-    clock: Callable[[], float],
-) -> tuple[dict[str, bool], str | None]:
+def _permissions(asker: Asker, scope: Scope, most: int) -> tuple[dict[str, bool], str | None]:
     if most < SENDS * PERMISSIONS_WEIGHT:
         needed = scope.public_weight + SENDS * PERMISSIONS_WEIGHT
         return {}, (
             f"a weight of {scope.weight} does not suffice: clocks, limits, lists of symbols and the key's "
             f"permissions may cost {needed} alone; give a larger --max-weight, or fewer endpoints"
         )
-    if "sapi" not in client.settings.origins:
+    if "sapi" not in asker.client.settings.origins:
         return {}, None
     try:
-        return Asker(client, scope.endpoints[0], most, sleep, clock).key_permissions(), None
+        return asker.key_permissions(), None
     except (Stopped, KeyboardInterrupt) as reason:
         return {}, str(reason) or INTERRUPTED
 
@@ -139,10 +134,7 @@ def _with_permission(report: EndpointReport, endpoint: Endpoint, key: Mapping[st
     needed = _NEEDS.get(family, _PORTFOLIO_MARGIN)
     if not key.get("enableReading") or key.get(needed, True):
         return report
-    found: Literal["suffices", "refused"] | None = None
-    if report.access == "answered":
-        found = "suffices"
-    elif report.access == "key_refused" and family != "papi":
-        # papi refuses a classic account in the same words.
-        found = "refused"
+    # papi refuses a classic account with the same code.
+    refused = "refused" if report.access == "key_refused" and family != "papi" else None
+    found = "suffices" if report.access == "answered" else refused
     return msgspec.structs.replace(report, learnt=msgspec.structs.replace(report.learnt, read_only_key=found))

@@ -40,16 +40,10 @@ class Filter:
             return False
         return self.symbol in (None, row.symbol) and self.close_type in (None, row.close_type)
 
-
-def by_symbol(interval: Interval, *, isolated: bool) -> list[Filter]:
-    """List filters by a symbol of the interval's rows."""
-    symbols = sorted({row.symbol for row in interval.rows})
-    return [Filter(symbol=symbol, isolated=isolated) for symbol in symbols]
-
-
-def by_type(_interval: Interval) -> list[Filter]:
-    """List filters by type."""
-    return [Filter(close_type=close_type) for close_type in AUTO_CLOSE_TYPES]
+    def ask(self, asker: Asker, interval: Interval, limit: int | None = None) -> Answer:
+        """Ask for the rows of an interval that pass."""
+        first_ms, last_ms = interval.first_ms, interval.last_ms
+        return asker.ask(first_ms, last_ms, limit=limit, symbol=self.symbol, close_type=self.close_type)
 
 
 def find_stage(asker: Asker, cuts: Cuts, longest_ms: int, *, symbol: bool) -> Stage | None:
@@ -62,35 +56,26 @@ def find_stage(asker: Asker, cuts: Cuts, longest_ms: int, *, symbol: bool) -> St
         observed = observed or observe(asker, interval, cuts)
         if observed is None or any(chosen.passes(row) for row in observed.survivors):
             return None
-        answer = _ask(asker, interval, chosen, limit=1)
+        answer = chosen.ask(asker, interval, limit=1)
         if answer.refusal is not None:
             return None
         if answer.rows:
             return "before_limit" if all(map(chosen.passes, answer.rows)) else None
-        control = _ask(asker, interval, chosen, limit=None)
+        control = chosen.ask(asker, interval)
         # An empty answer is due to the limit only if the filter lets something through at all.
         return "after_limit" if any(map(chosen.passes, control.rows)) else None
     return None
 
 
-def _ask(asker: Asker, interval: Interval, chosen: Filter, limit: int | None) -> Answer:
-    return asker.ask(
-        interval.first_ms,
-        interval.last_ms,
-        limit=limit,
-        symbol=chosen.symbol,
-        close_type=chosen.close_type,
-    )
-
-
 def _cases(asker: Asker, cuts: Cuts, longest_ms: int, *, symbol: bool) -> Iterator[tuple[Interval, Filter]]:
     """Yield intervals and filters that no survivor passes, but another row does; observed ones first."""
-    observed = [one.interval for one in cuts.observations]
     isolated = asker.endpoint.asks_isolated_apart
-    for interval in (*observed, *intervals(asker.seen, longest_ms)):
-        for chosen in by_symbol(interval, isolated=isolated) if symbol else by_type(interval):
-            survive = any(chosen.passes(row) for row in expected(cuts, interval))
-            if not survive and any(chosen.passes(row) for row in interval.rows):
+    types = [Filter(close_type=close_type) for close_type in AUTO_CLOSE_TYPES]
+    for interval in (*(one.interval for one in cuts.observations), *intervals(asker.seen, longest_ms)):
+        symbols = sorted({row.symbol for row in interval.rows})
+        for chosen in [Filter(symbol=name, isolated=isolated) for name in symbols] if symbol else types:
+            survive = any(map(chosen.passes, expected(cuts, interval)))
+            if not survive and any(map(chosen.passes, interval.rows)):
                 yield interval, chosen
 
 

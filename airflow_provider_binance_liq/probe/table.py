@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.probe.explanations import explain_key_refusal
 from airflow_provider_binance_liq.probe.findings import UNDECIDED, length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
+    from airflow_provider_binance_liq.core.probe_report import EndpointReport, ProbeReport
 
 QUESTIONS: Final[Mapping[str, str]] = {
     "start_inclusive": "Is a row exactly at startTime answered?",
@@ -39,6 +39,14 @@ _ACCESS: Final = {
     "unavailable": "could not be asked",
     "no_host": "has no host in this environment",
 }
+#: what was learnt beside the premises: member of `Learnt`, what it answers, how it is shown
+_VALUES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+    ("longest_span_ms", "Longest span that was answered whole", length),
+    ("too_long_span_ms", "Shortest span that was not", length),
+    ("retention_days_seen", "Age of the oldest row that was answered", "{} d".format),
+    ("read_only_key", "Is a key that may only read enough?", str),
+    ("unlisted_symbol", "A filter by a symbol that is not listed is", str),
+)
 _WIDTHS: Final = (52, 16, 78)
 
 
@@ -85,18 +93,7 @@ def learnt_lines(endpoint: EndpointReport) -> Iterator[tuple[str, str]]:
     if "cut_by_filtered_instant" in endpoint.premises:
         yield "Which instant do startTime and endTime filter by?", learnt.filtered_by or UNDECIDED
         yield "Which rows are kept where a limit cuts?", learnt.cut_side or UNDECIDED
-    yield from _values(learnt)
+    for name, question, shown in _VALUES:
+        if (value := getattr(learnt, name)) is not None:
+            yield question, shown(value)
     yield "Which headers report limits?", ", ".join(endpoint.headers) or "none"
-
-
-def _values(learnt: Learnt) -> Iterator[tuple[str, str]]:
-    if learnt.longest_span_ms is not None:
-        yield "Longest span that was answered whole", length(learnt.longest_span_ms)
-    if learnt.too_long_span_ms is not None:
-        yield "Shortest span that was not", length(learnt.too_long_span_ms)
-    if learnt.retention_days_seen is not None:
-        yield "Age of the oldest row that was answered", f"{learnt.retention_days_seen} d"
-    if learnt.read_only_key is not None:
-        yield "Is a key that may only read enough?", learnt.read_only_key
-    if learnt.unlisted_symbol is not None:
-        yield "A filter by a symbol that is not listed is", learnt.unlisted_symbol
