@@ -76,7 +76,9 @@ class BinanceHook(BaseHook):
         except LiquidationsError as error:
             return False, str(error)
         timeout_s = min(settings.timeout_s, _TEST_TIMEOUT_S)
-        client = BinanceClient(replace(settings, timeout_s=timeout_s, patience_s=_TEST_TIMEOUT_S, attempts=1))
+        client = BinanceClient(
+            replace(settings, timeout_s=timeout_s, max_sleep_s=_TEST_TIMEOUT_S, attempts=1)
+        )
         results = [_test_family(client, endpoint) for endpoint in _one_endpoint_a_family(client)]
         client.close()
         return any(readable for readable, _ in results), "; ".join(said for _, said in results)

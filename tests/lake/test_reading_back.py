@@ -156,7 +156,7 @@ def test_a_local_path_and_its_url_are_the_same(destination, uri):
     "uri", ["file:///etc/passwd", "file:///lake/../etc/x.ndjson", "s3://b/a/../x.ndjson"]
 )
 def test_without_a_destination_an_address_still_has_to_be_an_objects(uri, tmp_path):
-    with pytest.raises(InconsistentManifest, match="no object's address"):
+    with pytest.raises(InconsistentManifest, match="not the URI of an object"):
         fetch_object(describe(uri), tmp_path)
 
 

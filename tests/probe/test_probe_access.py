@@ -9,7 +9,9 @@ import pytest
 from histories import BY_TIME, rich
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
+from airflow_provider_binance_liq.core.premises import PREMISES
 from airflow_provider_binance_liq.core.probe_report import read_report, write_report
+from airflow_provider_binance_liq.probe.endpoint import NOT_PROBED
 from airflow_provider_binance_liq.probe.table import QUESTIONS, lines
 from airflow_provider_binance_liq.simulator import FAULTS, Fault
 
@@ -158,6 +160,16 @@ def test_the_code_with_which_a_key_is_refused_is_kept(probe):
     assert "allow-list" in shown
 
 
+@pytest.mark.parametrize("name", ["not_json", "http_400", "http_500"])
+def test_permissions_that_the_exchange_does_not_answer_leave_the_endpoints_to_be_asked(probe, name):
+    fault = Fault(name, "restrictions", times=None)
+    probed = probe("usdm_futures", rich("usdm_futures"), faults=[fault])
+    assert probed.report.key == {}
+    assert probed.stopped is None
+    assert probed.verdict("end_inclusive") == "observed"
+    assert "did not answer what this key may do" in "\n".join(lines(probed.report))
+
+
 # --- secrets and words
 
 
@@ -172,17 +184,20 @@ def test_neither_report_nor_table_hold_a_secret_a_signature_or_the_callers_addre
     assert read_report(text, account="desk") == probed.report
 
 
-def test_every_premise_is_asked_about_in_words(probe):
+def test_every_premise_of_an_endpoint_that_its_own_pages_do_not_show_is_asked_about_in_words(probe):
     probed = probe("", EVERY, endpoints=WITH_ORDERS)
-    codes = {code for one in probed.report.endpoints.values() for code in one.premises}
-    assert codes == set(QUESTIONS)
+    asked = {name: set(one.premises) for name, one in probed.report.endpoints.items()}
+    assert asked == {
+        name: {code for code, one in PREMISES.items() if name in one.endpoints} - NOT_PROBED
+        for name in WITH_ORDERS
+    }
+    assert set(QUESTIONS) == set().union(*asked.values())
     assert all(question.endswith("?") for question in QUESTIONS.values())
 
 
 def test_the_table_says_that_an_account_without_rows_tells_nothing(probe):
     shown = "\n".join(lines(probe("usdm_futures", []).report))
-    assert re.search(r"\| cannot be told +\| the account has no rows", shown)
-    assert "cannot be told: the account" not in shown
+    assert re.search(r"\| undecided +\| the account has no rows", shown)
 
 
 @pytest.mark.parametrize("endpoint", BY_TIME)
