@@ -27,7 +27,10 @@ COMMANDS: Final = {
     "plan": (f"{_PACKAGE}.plan", "tell what a range of time costs: requests, weight and minutes"),
     "probe": (f"{_PACKAGE}.probe.command", "ask the exchange what its documentation leaves open"),
     "simulator": (f"{_PACKAGE}.simulator.command", "run the strict local exchange"),
-    "verify": (f"{_PACKAGE}.verify.command", "check a destination against its manifests"),
+    "verify": (
+        f"{_PACKAGE}.lake.verify.command",
+        "check the objects at a destination against their manifests",
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """The timeline: which stretches of time are extracted, and where windows leave gaps or overlap.
 
-Between the first start and the last end, each millisecond lies in no window, in one, or in several. `gaps`,
+Between the first start and the last end, each millisecond is in no window, in one, or in several. `gaps`,
 `union` and `overlaps` say which, each as the fewest windows, in order: gaps and union together cover that
 time exactly once. Windows that merely touch neither overlap nor leave a gap.
 """

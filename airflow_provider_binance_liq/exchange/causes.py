@@ -98,7 +98,7 @@ def _of_proxies(found: _Found) -> str | None:
         return "a SOCKS proxy needs the package PySocks on the worker; or set HTTPS_PROXY to another kind"
     if not _first(found, urllib3.exceptions.ProxyError, requests.exceptions.ProxyError):
         return None
-    status = next((told[1] for one in found if (told := _TUNNEL.search(str(one)))), None)
+    status = next((match[1] for one in found if (match := _TUNNEL.search(str(one)))), None)
     if status == _AUTHENTICATE:
         return "the proxy wants a user and a password: give them in HTTPS_PROXY"
     if status:

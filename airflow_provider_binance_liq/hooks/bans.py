@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PREFIX: Final = "binance_ip_banned_until"
-_DESCRIPTION: Final = "Tasks that ask this host wait until then: every request during a ban lengthens it"
+_DESCRIPTION: Final = (
+    "Tasks wait until then to send requests to this host: each one during a ban makes it longer"
+)
 
 
 class SharedBan:

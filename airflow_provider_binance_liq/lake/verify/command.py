@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, epoch_ms
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.lake.verify.findings import ALLOWABLE, redact
@@ -45,7 +45,7 @@ _OPTIONS: Final = {
     "unproven": ("--allow-unproven", "report windows that are not proven complete as a note"),
 }
 _DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
-_UNITS_MS: Final = (86_400_000, 3_600_000, 60_000, 1000)
+_UNITS_MS: Final = (DAY_MS, HOUR_MS, MINUTE_MS, 1000)
 #: greedy, unlike what is taken out of messages: a password may hold blanks and slashes
 _CREDENTIALS: Final = re.compile(r"(://[^/:@]*):.*@", re.DOTALL)
 

@@ -203,7 +203,7 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _order(row: Row) -> tuple[int, bytes]:
-    """Where a row stands in its object: as the spool hands them out."""
+    """Return the sort key of a row in its object."""
     return row.created_ms, sort_key(row.key)
 
 

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.windows import MINUTE_MS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -73,7 +75,7 @@ def redact(text: str) -> str:
 
 def duration(length_ms: int) -> str:
     """Write a length of time, in the largest unit of which there are two: `114 days`, `36 hours`."""
-    minutes = max(0, length_ms) // 60_000
+    minutes = max(0, length_ms) // MINUTE_MS
     for noun, length in (("day", 24 * 60), ("hour", 60)):
         if minutes >= 2 * length:
             return count(minutes // length, noun)

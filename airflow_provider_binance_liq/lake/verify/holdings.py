@@ -13,13 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.manifest import from_json
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
 from airflow_provider_binance_liq.lake.verify.claims import Claim, read_claim
-from airflow_provider_binance_liq.lake.verify.listing import (
-    MANIFEST_SUFFIX,
-    OBJECT_SUFFIXES,
-    explain,
-    list_lake,
-)
+from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,12 +14,12 @@ from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import overlaps
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake import Place, fetch_object, place, read_manifest
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
 from airflow_provider_binance_liq.lake.spool import Spool
 from airflow_provider_binance_liq.lake.verify.claims import ends_alike, read_claim, same_key
 from airflow_provider_binance_liq.lake.verify.contents import check_end, check_rows, compare_rows
 from airflow_provider_binance_liq.lake.verify.findings import Finding, count
 from airflow_provider_binance_liq.lake.verify.listing import (
-    MANIFEST_SUFFIX,
     OBJECT_SUFFIXES,
     explain,
     is_manifest,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.exceptions import StorageError
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
 from airflow_provider_binance_liq.lake.verify.findings import Finding, count
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-MANIFEST_SUFFIX: Final = ".manifest.json"
-OBJECT_SUFFIXES: Final = (".ndjson", ".ndjson.gz")
+OBJECT_SUFFIXES: Final = tuple(SUFFIXES.values())
 _TEMPORARY_SUFFIX: Final = ".tmp"
 _PENDING_SUFFIX: Final = ".pending.tmp"
 #: the layout has three levels of directories; a link that leads back would have no end
@@ -78,7 +78,7 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
             name = f"{directory}/{key.rpartition('/')[2]}".lstrip("/")
             if key == f"{root}/{directory}".rstrip("/"):
                 if kind == "directory":
-                    message = "a directory without a name stands in its keys, two slashes; it was not read"
+                    message = "its keys have two slashes, a directory without a name; it was not read"
                     findings.append(Finding.of("foreign", directory, message))
             elif kind == "file":
                 files.append(name)
@@ -87,7 +87,7 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
             elif kind != "directory":
                 findings.append(Finding.of("foreign", name, "neither a file nor a directory"))
             elif name.count("/") >= _DEEPEST:
-                findings.append(Finding.of("unreadable", name, "lies too deep, and was not read"))
+                findings.append(Finding.of("unreadable", name, "is nested too deep, and was not read"))
             else:
                 try:
                     waiting.append((name, store.ls(key, detail=True)))
