@@ -1,10 +1,10 @@
 """## What is missing, while it can still be fetched.
 
-Every day, what the manifests of the lake say was extracted is held against what should have been. Where
+Every day, what the manifests of the lake say was extracted is compared with what should have been. Where
 something that the exchange still has will be forgotten within `warn_days`, the task fails, and whoever you
-name is notified. A run that never started fails nothing, and so nobody hears of it but here. It fails as well
-where nothing is there to be told of: a wrong destination or name, or manifests that cannot be used. Nothing
-is asked of the exchange.
+name is notified. A run that never started fails nothing, so it is noticed only here. The task fails as well
+where it finds nothing to compare: a wrong destination or name, or manifests that cannot be used. Nothing is
+asked of the exchange.
 
 **What to set:** the Airflow Variable `binance_liquidations_coverage`, as JSON, or the environment variable
 `AIRFLOW_VAR_BINANCE_LIQUIDATIONS_COVERAGE`. Everything in it is optional:
@@ -36,11 +36,12 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Variable, task
+from airflow.sdk import DAG, task
 
-# Also for Airflow 3.1; from 3.2 on they are in airflow.sdk and airflow.sdk.exceptions.
-from airflow_provider_binance_liq.compat import AirflowFailException, CronDataIntervalTimetable
+# Also for Airflow 3.1; from 3.2 on it is in airflow.sdk.
+from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
 from airflow_provider_binance_liq.dag_support.settings import read_settings
+from airflow_provider_binance_liq.dag_support.tasks import read_variable
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
 
@@ -60,46 +61,44 @@ DEFAULTS: dict[str, Any] = {
 log = logging.getLogger(__name__)
 
 
-def read() -> dict[str, Any]:
-    """Read the Variable; a member that nobody knows is refused, since it was meant to do something."""
-    given = Variable.get(VARIABLE, default=None, deserialize_json=True) or {}
+def read(variable: Any) -> dict[str, Any]:
+    """Read the Variable; a member that is unknown is refused, since it was meant to do something."""
+    given = variable or {}
     known = {*DEFAULTS, "destination", "notifier"}
     if not isinstance(given, dict) or not set(given) <= known:
-        message = f"it takes the members {', '.join(sorted(known))}"
+        message = f"it takes an object with {', '.join(sorted(known))}"
         raise InvalidRequest(message)
     return given
 
 
 @task(retries=0, multiple_outputs=True)
 def settings() -> dict[str, Any]:
-    """Say which lake to look at, and what to expect of it."""
-    try:
-        given = read()
-        lake = Variable.get(LAKE_VARIABLE, default=None, deserialize_json=True)
-        destination = given.get("destination") or read_settings(lake, {}).destination
-    except (InvalidRequest, ValueError) as error:
-        message = f"the Variable {VARIABLE!r} or {LAKE_VARIABLE!r}: {error}"
-        raise AirflowFailException(message) from error
+    """Return which lake to look at, and what to expect of it."""
+    given = read_variable(VARIABLE, read)
+    destination = given.get("destination")
+    if not destination:
+        destination = read_variable(LAKE_VARIABLE, lambda lake: read_settings(lake, {})).destination
     return {"destination": destination} | {name: given.get(name, usual) for name, usual in DEFAULTS.items()}
 
 
 def notify(context: Context) -> None:
-    """Hand the failure to the notifier that the Variable names, if any.
+    """Pass the failure to the notifier that the Variable names, if any.
 
     Where the notifier is written into a DAG file, `on_failure_callback=[SmtpNotifier(...)]` does the same.
     """
     from importlib import import_module
 
-    chosen = read().get("notifier")
-    if not chosen:
-        log.warning("No notifier is set, so nobody is told but by the task's failure")
+    notifier = read_variable(VARIABLE, read).get("notifier")
+    if not notifier:
+        log.warning("No notifier is set: nothing but the task's failure shows what is missing")
         return
-    module, _, name = chosen["class"].rpartition(".")
-    getattr(import_module(module), name)(**chosen.get("parameters", {}))(context)
+    module, _, name = notifier["class"].rpartition(".")
+    getattr(import_module(module), name)(**notifier.get("parameters", {}))(context)
 
 
 with DAG(
     dag_id="binance_liquidations_coverage",
+    description="Fail while liquidations are missing that the exchange will soon forget",
     schedule=CronDataIntervalTimetable("0 6 * * *", timezone="UTC"),
     start_date=datetime(2019, 9, 1, tzinfo=UTC),
     catchup=False,
@@ -108,10 +107,10 @@ with DAG(
     doc_md=__doc__,
     tags=["binance", "liquidations"],
 ):
-    chosen = settings()
+    given = settings()
     LiquidationsCoverageCheckOperator(
         task_id="check",
-        destination=chosen["destination"],
+        destination=given["destination"],
         on_failure_callback=[notify],
-        **{name: chosen[name] for name in DEFAULTS},
+        **{name: given[name] for name in DEFAULTS},
     )
