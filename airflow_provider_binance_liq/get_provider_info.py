@@ -9,7 +9,7 @@ _PACKAGE = "airflow_provider_binance_liq"
 _TRANSFERS = (
     ("DuckDB", "duckdb"),
     ("PostgreSQL", "postgres"),
-    ("Apache Iceberg", "iceberg"),
+    ("Iceberg", "iceberg"),
     ("DuckDB", "warehouse"),
     ("PostgreSQL", "warehouse"),
     ("Google BigQuery", "cloud_warehouse"),

@@ -36,13 +36,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from airflow.sdk import DAG, task
 
 # Also for Airflow 3.1; from 3.2 on it is in airflow.sdk.
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
-from airflow_provider_binance_liq.dag_support.settings import read_settings
+from airflow_provider_binance_liq.dag_support.settings import read_members, read_settings
 from airflow_provider_binance_liq.dag_support.tasks import read_variable
-from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
 
 if TYPE_CHECKING:
@@ -50,35 +50,34 @@ if TYPE_CHECKING:
 
 VARIABLE = "binance_liquidations_coverage"
 LAKE_VARIABLE = "binance_liquidations"
-DEFAULTS: dict[str, Any] = {
-    "warn_days": 14,
-    "accounts": None,
-    "endpoints": None,
-    "start": None,
-    "retention_days": None,
-}
+CHECKED = ("warn_days", "accounts", "endpoints", "start", "retention_days")
 
 log = logging.getLogger(__name__)
 
 
-def read(variable: Any) -> dict[str, Any]:
-    """Read the Variable; a member that is unknown is refused, since it was meant to do something."""
-    given = variable or {}
-    known = {*DEFAULTS, "destination", "notifier"}
-    if not isinstance(given, dict) or not set(given) <= known:
-        message = f"it takes an object with {', '.join(sorted(known))}"
-        raise InvalidRequest(message)
-    return given
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the Variable may have; the operator checks the values."""
+
+    destination: str = ""
+    warn_days: Any = 14
+    accounts: Any = None
+    endpoints: Any = None
+    start: Any = None
+    retention_days: Any = None
+    notifier: Any = None
+
+
+def read() -> Settings:
+    """Read the Variable."""
+    return read_variable(VARIABLE, lambda given: read_members(Settings, given))
 
 
 @task(retries=0, multiple_outputs=True)
 def settings() -> dict[str, Any]:
     """Return which lake to look at, and what to expect of it."""
-    given = read_variable(VARIABLE, read)
-    destination = given.get("destination")
-    if not destination:
-        destination = read_variable(LAKE_VARIABLE, lambda lake: read_settings(lake, {})).destination
-    return {"destination": destination} | {name: given.get(name, usual) for name, usual in DEFAULTS.items()}
+    found = read()
+    lake = found.destination or read_variable(LAKE_VARIABLE, lambda it: read_settings(it, {})).destination
+    return {"destination": lake} | {name: getattr(found, name) for name in CHECKED}
 
 
 def notify(context: Context) -> None:
@@ -88,7 +87,7 @@ def notify(context: Context) -> None:
     """
     from importlib import import_module
 
-    notifier = read_variable(VARIABLE, read).get("notifier")
+    notifier = read().notifier
     if not notifier:
         log.warning("No notifier is set: nothing but the task's failure shows what is missing")
         return
@@ -112,5 +111,5 @@ with DAG(
         task_id="check",
         destination=given["destination"],
         on_failure_callback=[notify],
-        **{name: given[name] for name in DEFAULTS},
+        **{name: given[name] for name in CHECKED},
     )

@@ -18,38 +18,21 @@ from airflow_provider_binance_liq.core.manifest import from_dict
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
     from typing import Protocol
 
     from airflow.sdk import Context
 
     class Event(Protocol):
-        """What is needed of an event of Airflow's."""
+        """What is needed of an event of Airflow's; where a person made it, it has no source."""
 
-        @property
-        def asset(self) -> Any:
-            """Return what has the name."""
-
-        @property
-        def extra(self) -> Mapping[str, Any] | None:
-            """Return the manifest, if all is well."""
-
-        @property
-        def timestamp(self) -> datetime:
-            """Return when it was made."""
-
-        @property
-        def source_dag_id(self) -> str | None:
-            """Return whose task made it; None where a person did."""
-
-        @property
-        def source_task_id(self) -> str | None:
-            """Return which task made it."""
-
-        @property
-        def source_run_id(self) -> str | None:
-            """Return in which run."""
+        asset: Any
+        extra: Any
+        timestamp: datetime
+        source_dag_id: str | None
+        source_task_id: str | None
+        source_run_id: str | None
 
 
 #: an event has its time from before it is stored, so for so long one may appear before those that were read

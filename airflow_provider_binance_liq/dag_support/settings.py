@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 Text = Annotated[str, Meta(pattern=r"\S")]
 Texts = Annotated[tuple[Text, ...], Meta(min_length=1)]
 Url = Annotated[str, Meta(pattern=r"://|^/")]
-Urls = Annotated[tuple[Url, ...], Meta(min_length=1)]
 #: a relative path would be another file on every worker
 Database = Annotated[str, Meta(pattern=r"^(md:|motherduck:|/)")]
-Databases = Annotated[tuple[Database, ...], Meta(min_length=1)]
 T = TypeVar("T", bound=msgspec.Struct)
 
 #: what each member takes, for errors
@@ -57,11 +55,13 @@ TAKES: Final = {
 }
 #: members that may list several values, for a run to choose one; the first is the default
 CHOICES: Final = ("destination", "database", "postgres_conn_id", "schema")
+#: members that a run may outrank
+FREE: Final = ("compression", "beyond_retention", "second_look_days")
 
 
 def default_endpoints() -> tuple[str, ...]:
     """Return what is extracted where nobody names endpoints: those of a classic account."""
-    return tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.family.name != "papi")
+    return tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.account_type == "classic")
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,10 +128,10 @@ class Warehouse:
 class Settings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the Variable of the DAGs that load into DuckDB or PostgreSQL may have."""
 
-    destination: Url | Urls | None = None
-    database: Database | Databases | None = None
-    postgres_conn_id: Text | Texts | None = None
-    schema: Text | Texts | None = None
+    destination: Url | tuple[Url, ...] = ()
+    database: Database | tuple[Database, ...] = ()
+    postgres_conn_id: Text | tuple[Text, ...] = ()
+    schema: Text | tuple[Text, ...] = ()
     beyond_retention: Literal["fail", "skip", "extract"] = "fail"
     #: how far back a second look looks; the only documented retention is 90 days
     second_look_days: Annotated[int, Meta(ge=1)] = 80
@@ -140,9 +140,9 @@ class Settings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.postgres_conn_id is None and self.schema is not None:
+        if self.schema and not self.postgres_conn_id:
             raise InvalidRequest("schema is given without postgres_conn_id; DuckDB takes no schema")
-        if self.postgres_conn_id is not None and self.database is not None:
+        if self.database and self.postgres_conn_id:
             raise InvalidRequest(
                 "database and postgres_conn_id are both given, but a run loads into one of them: keep "
                 "DuckDB's database or the connection to PostgreSQL"
@@ -151,7 +151,7 @@ class Settings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def warehouse(self) -> Warehouse:
         """Where to load, of a run that has chosen."""
-        return Warehouse(*(next(iter(_listed(getattr(self, name))), None) for name in CHOICES[1:]))
+        return Warehouse(*(_first(_listed(getattr(self, name))) for name in CHOICES[1:]))
 
     def extractions(self, *, again: bool = False) -> list[dict[str, Any]]:
         """Return what `per_connection` does; `again` is for a second look."""
@@ -176,31 +176,25 @@ def read_settings(
     """
     settings = read_members(Settings, variable)
     wanted = {name: parameters[name] for name in MEMBERS if parameters.get(name) not in (None, "", [])}
-    free = {
-        name: wanted[name]
-        for name in ("compression", "beyond_retention", "second_look_days")
-        if name in wanted
-    }
-    settings = replace(settings, **{name: getattr(read_members(Settings, free), name) for name in free})
-    if loads and settings.warehouse == Warehouse():
-        _check_unshared(wanted.get("destination") or settings.destination)
+    free = read_members(Settings, {name: wanted[name] for name in FREE if name in wanted})
     base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
-    listed = {name: _listed(getattr(settings, name)) for name in CHOICES}
-    listed["destination"] = listed["destination"] or (f"file://{base / 'lake'}",)
+    usual = {"destination": f"file://{base / 'lake'}"}
     if settings.warehouse == Warehouse():
-        listed["database"] = (str(base / "warehouse.duckdb"),)
-    chosen = {name: _pick(name, wanted.get(name), listed[name])[:1] for name in CHOICES}
-    one = {name: next(iter(found), None) for name, found in chosen.items()}
-    return replace(settings, connections=_restrict(settings.accounts(), wanted), **one)
+        usual["database"] = str(base / "warehouse.duckdb")
+    listed = {name: _listed(getattr(settings, name) or usual.get(name)) for name in CHOICES}
+    chosen = {name: _first(_pick(name, wanted.get(name), listed[name])) for name in CHOICES}
+    if loads and "database" in usual:
+        _check_local(str(chosen["destination"]))
+    outranked = {name: getattr(free, name) for name in FREE if name in wanted}
+    return replace(settings, connections=_restrict(settings.accounts(), wanted), **chosen, **outranked)
 
 
 def _restrict(accounts: Iterable[Connection], wanted: Mapping[str, Any]) -> tuple[Connection, ...]:
     """Keep the connections and endpoints that the run asks for."""
     by_id = {one.binance_conn_id: one for one in accounts}
     kept = [by_id[name] for name in _pick("connections", wanted.get("connections"), by_id)]
-    names = _pick(
-        "endpoints", wanted.get("endpoints"), _in_order(n for one in kept for n in one.endpoints or ())
-    )
+    there = _in_order(name for one in kept for name in one.endpoints or ())
+    names = _pick("endpoints", wanted.get("endpoints"), there)
     narrowed = ((one, tuple(name for name in one.endpoints or () if name in names)) for one in kept)
     return tuple(replace(one, endpoints=endpoints) for one, endpoints in narrowed if endpoints)
 
@@ -217,16 +211,15 @@ def _pick(name: str, wanted: object, allowed: Iterable[str]) -> list[str]:
     return [one for one in listed if one in picked]
 
 
-def _check_unshared(destination: object) -> None:
+def _check_local(destination: str) -> None:
     """Refuse to load from a store that all workers share into a file that only one of them has."""
-    for url in _listed(destination)[:1]:
-        if "://" in url and not url.startswith("file://"):
-            message = (
-                f"destination is {show(url)}, which workers share, and no warehouse is named: rows would go "
-                "into a DuckDB file of the worker that loads them, and be gone with it. Name one: "
-                "postgres_conn_id, or database as md:<database> or a path on a disk that workers share"
-            )
-            raise InvalidRequest(message)
+    if "://" in destination and not destination.startswith("file://"):
+        message = (
+            f"destination is {show(destination)}, which workers share, and no warehouse is named: rows would "
+            "go into a DuckDB file of the worker that loads them, and be gone with it. Name one: "
+            "postgres_conn_id, or database as md:<database> or a path on a disk that workers share"
+        )
+        raise InvalidRequest(message)
 
 
 class CloudSettings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -304,6 +297,10 @@ def show(value: object) -> str:
 
 def _listed(choice: Any) -> tuple[str, ...]:
     return (choice,) if isinstance(choice, str) else choice or ()
+
+
+def _first(values: Iterable[str]) -> str | None:
+    return next(iter(values), None)
 
 
 def _in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -22,36 +22,31 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 T = TypeVar("T")
-_CHOICE: Final = "One of those that the Variable lists. Empty: the first."
+
+
+def _param(kind: str, description: str, **schema: Any) -> Param:
+    return Param(None, type=["null", kind], description=description, **schema)
+
 
 #: of a DAG that loads
-LOAD_PARAMS: Final = {name: Param(None, type=["null", "string"], description=_CHOICE) for name in CHOICES}
+LOAD_PARAMS: Final = {
+    name: _param("string", "One of those that the settings list. Empty: the first.") for name in CHOICES
+}
 #: of a DAG that extracts
 EXTRACT_PARAMS: Final = {
-    "connections": Param(
-        None, type=["null", "array"], description="Only these of the Variable's connections. Empty: all."
-    ),
-    "endpoints": Param(
-        None,
-        type=["null", "array"],
-        examples=list(ENDPOINTS),
-        description="Only these of the connections' endpoints. Empty: all.",
-    ),
+    "connections": _param("array", "Only these of the settings' connections. Empty: all."),
+    "endpoints": _param("array", "Only these of their endpoints. Empty: all.", examples=list(ENDPOINTS)),
     "destination": LOAD_PARAMS["destination"],
-    "compression": Param(None, type=["null", "string"], enum=[None, "gzip"]),
-    "beyond_retention": Param(
-        None,
-        type=["null", "string"],
+    "compression": _param("string", "Empty: as the settings say.", enum=[None, "gzip"]),
+    "beyond_retention": _param(
+        "string",
+        "What to do with days older than the exchange is known to keep. Empty: as the settings say.",
         enum=[None, "fail", "skip", "extract"],
-        description="What to do with days older than the exchange is known to keep.",
     ),
 }
 #: of a DAG that loads what was announced
-SINCE: Final = Param(
-    None,
-    type=["null", "string"],
-    format="date-time",
-    description="Load what was announced since this instant. Empty: what triggered the run.",
+SINCE: Final = _param(
+    "string", "Load what was announced since this instant. Empty: what triggered the run.", format="date-time"
 )
 
 

@@ -110,9 +110,7 @@ class Asker:
         if close_type is not None:
             parameters.append(("autoCloseType", close_type))
         size = limit or endpoint.pager.page_size
-        parameters += (
-            [("limit", size)] if endpoint.is_by_time else [("current", number), ("size", size)]
-        )
+        parameters += [("limit", size)] if endpoint.is_by_time else [("current", number), ("size", size)]
         weight = endpoint.request_weight(symbol=symbol is not None)
         draw = Draw(endpoint.family.name, endpoint.weight_pool, weight)
         heard = _hear(
