@@ -78,12 +78,13 @@ class ObjectStorageToDuckDBOperator(LoadOperator):
 
     def engine(self) -> Engine:
         """Return the database."""
-        from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience
+        from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+        from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
         if not isinstance(self.database, str) or not self.database.strip():
             message = f"database is {self.database!r}; give the path of a DuckDB file, or md:<database>"
             raise InvalidRequest(message)
-        return DuckDB(self.database, Patience(wait_s=self.wait_s))
+        return DuckDB(self.database, RetryPolicy(wait_s=self.wait_s))
 
 
 class ObjectStorageToPostgresOperator(LoadOperator):
@@ -160,11 +161,8 @@ class ObjectStorageToIcebergOperator(LoadOperator):
 
     def engine(self) -> Engine:
         """Return the tables' catalog and namespace."""
-        from airflow_provider_binance_liq.warehouse.duckdb import Patience
-        from airflow_provider_binance_liq.warehouse.iceberg import (
-            Iceberg,
-            read_connection,
-        )
+        from airflow_provider_binance_liq.warehouse.iceberg import Iceberg, read_connection
+        from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
         conn_id = self.iceberg_conn_id
         if conn_id is not None and (not isinstance(conn_id, str) or not conn_id.strip()):
@@ -173,4 +171,4 @@ class ObjectStorageToIcebergOperator(LoadOperator):
             )
             raise InvalidRequest(message)
         properties = {} if conn_id is None else read_connection(conn_id)
-        return Iceberg(self.catalog, self.namespace, properties, Patience(wait_s=self.wait_s))
+        return Iceberg(self.catalog, self.namespace, properties, RetryPolicy(wait_s=self.wait_s))
