@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.schema import Kind
 
 #: rows are orders, with an identity of their own and two instants
-ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if "time" in endpoint.instant_fields)
+ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if "time" in endpoint.kind.instants)
 #: rows are margin records, with one instant and few fields
 RECORDS: Final = tuple(n for n, endpoint in ENDPOINTS.items() if "updatedTime" in endpoint.instant_fields)
 #: quantities are whole contracts of a fixed worth in USD, not amounts of the base asset
