@@ -214,7 +214,7 @@ class SaturatedInstant(PermanentError):
 
 
 class UnexpectedRow(PermanentError):
-    """A row outside the window that was asked for, or without the fields that identify it."""
+    """A row outside the requested window, or without the fields that identify it."""
 
 
 class RowsMissing(PermanentError):

@@ -53,7 +53,7 @@ def wait_until(instants: Iterable[int | None], now_ms: int, default_ms: int, *, 
 
 
 def after_waits(now_ms: int, waits: int) -> int:
-    """When to come back at the earliest, after so many answers in a row that asked to wait."""
+    """Return the earliest instant to come back at, after so many answers in a row that asked to wait."""
     return now_ms + (MINUTE_MS << min(waits // _DOUBLED_EVERY, _DOUBLINGS))
 
 

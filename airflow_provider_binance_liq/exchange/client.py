@@ -1,6 +1,6 @@
 """The client: sends requests over HTTP, one at a time, and keeps three promises.
 
-* The bytes that were signed are the bytes that are sent, and every attempt is signed anew.
+* The bytes that were signed are the bytes that are sent, and every attempt has its own signature.
 * Nothing is sent during a ban or a Retry-After, nor when our share of the weight is used up (`throttle`).
 * No key, signature or signed URL leaves it, except to the configured host: not in an error, not in a log
   (`redaction`).
@@ -94,11 +94,11 @@ class BinanceClient:
             self._rate_limiter,
             self._clocks,
             self._redact,
-            max_sleep_s=settings.max_sleep_s,
-            monotonic=monotonic,
-            sleep=sleep,
-            uniform=uniform,
-            context=wait_context,
+            wait_context,
+            settings.max_sleep_s,
+            monotonic,
+            sleep,
+            uniform,
         )
         #: when the last attempt was sent and its answer received, by the local clock
         self._sent_ms = self._received_ms = 0

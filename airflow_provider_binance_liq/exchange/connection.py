@@ -166,7 +166,7 @@ class _Reader:
         label = self.fields.conn_id if given is None else given
         if not _LABEL.fullmatch(label):
             advice = (
-                "it stands in object keys, so letters, digits and . _ - @ + only, not beginning with a dot"
+                "it is part of object keys, so letters, digits and . _ - @ + only, not beginning with a dot"
             )
             raise self.fields.invalid(f"account {label!r} cannot be used: {advice}")
         return label

@@ -16,7 +16,7 @@ import os
 import stat
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -57,10 +57,9 @@ class OwnRateLimitState:
     def __init__(self) -> None:
         self._state = RateLimitState()
 
-    @contextmanager
-    def open(self) -> Iterator[RateLimitState]:
+    def open(self) -> AbstractContextManager[RateLimitState]:
         """Return the state."""
-        yield self._state
+        return nullcontext(self._state)
 
 
 class SharedRateLimitState:

@@ -51,36 +51,26 @@ class WaitContext:
     waits: Waits | None = None
 
 
-#: the first client of a task knows of no waits
+#: of the first client of a task
 NO_WAITS: Final = WaitContext()
 
 
+@dataclass
 class Throttle:
     """Delays one client's requests for as long as they have to wait."""
 
-    def __init__(
-        self,
-        rate_limiter: RateLimiter,
-        clocks: Clocks,
-        redact: Redactor,
-        *,
-        max_sleep_s: float,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], None],
-        uniform: Callable[[float, float], float],
-        context: WaitContext,
-    ) -> None:
+    rate_limiter: RateLimiter
+    clocks: Clocks
+    redact: Redactor
+    context: WaitContext
+    max_sleep_s: float
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    uniform: Callable[[float, float], float]
+
+    def __post_init__(self) -> None:
         #: answers in a row that asked to wait, also before this client
-        self.consecutive_waits = context.consecutive_waits
-        self._rate_limiter = rate_limiter
-        self._clocks = clocks
-        self._redact = redact
-        self._max_sleep_s = max_sleep_s
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._uniform = uniform
-        self._known_ban = context.known_ban
-        self._waits = context.waits
+        self.consecutive_waits = self.context.consecutive_waits
         self._read_ban_at_s = float("-inf")
 
     def acquire(self, request: Request) -> str:
@@ -88,7 +78,7 @@ class Throttle:
 
         :raises Throttled: the wait is longer than `max_sleep_s`; with the instant to come back at.
         """
-        pool = self._rate_limiter.pool(request.cost, self._clocks.now_ms(request.family))
+        pool = self.rate_limiter.pool(request.cost, self.clocks.now_ms(request.family))
         weight = request.cost.weight
         if weight > pool.allowed:
             message = (
@@ -98,8 +88,8 @@ class Throttle:
             raise RequestRejected(message)
         while True:
             self._apply_known_ban(request)
-            now_ms = self._clocks.now_ms(request.family)
-            acquired = self._rate_limiter.acquire(request.cost, now_ms)
+            now_ms = self.clocks.now_ms(request.family)
+            acquired = self.rate_limiter.acquire(request.cost, now_ms)
             if not isinstance(acquired, Delay):
                 return acquired
             self._wait(acquired, now_ms, request)
@@ -111,14 +101,14 @@ class Throttle:
         """
         tries.waits += 1
         self.consecutive_waits += 1
-        now_ms = self._clocks.now_ms(request.family)
-        self._rate_limiter.block(request.cost, wait.until_ms, now_ms, banned=wait.banned)
-        log.warning("%s: %s", request.name, self._redact(wait.detail))
+        now_ms = self.clocks.now_ms(request.family)
+        self.rate_limiter.block(request.cost, wait.until_ms, now_ms, banned=wait.banned)
+        log.warning("%s: %s", request.name, self.redact(wait.detail))
         if tries.waits >= _MAX_WAITS:
             kind = IpBanned if wait.banned else Throttled
             message = f"{request.name}: told to wait {tries.waits} times in a row, at last by {wait.detail}"
             until_ms = max(wait.until_ms, after_waits(now_ms, self.consecutive_waits))
-            raise kind(self._redact(message), self._to_local_ms(until_ms, request), self.consecutive_waits)
+            raise kind(self.redact(message), self._to_local_ms(until_ms, request), self.consecutive_waits)
 
     def back_off(self, retry: Retry, request: Request, tries: Tries) -> None:
         """Sleep before a request is retried.
@@ -126,31 +116,31 @@ class Throttle:
         :raises ExchangeUnavailable: all attempts are used up.
         """
         tries.attempts += 1
-        cause = self._redact(retry.detail)
+        cause = self.redact(retry.detail)
         if tries.attempts >= tries.max_attempts:
             message = (
                 f"{request.name}: no usable answer in {tries.attempts} attempts, at last {cause}; "
                 "a retry asks again"
             )
-            raise ExchangeUnavailable(self._redact(message), cause)
+            raise ExchangeUnavailable(self.redact(message), cause)
         log.info("%s: %s; retrying", request.name, cause)
         # Exponential backoff, as the exchange's page on 503 asks for, with jitter over half of it.
         longest_s = _BACKOFF_S * 2**tries.attempts
-        self._sleep_for(self._uniform(longest_s / 2, longest_s), "the exchange does not answer")
+        self._sleep_for(self.uniform(longest_s / 2, longest_s), "the exchange does not answer")
 
     def _apply_known_ban(self, request: Request) -> None:
         """Read, every few seconds, the ban that other tasks met."""
-        if self._known_ban is None or self._monotonic() < self._read_ban_at_s:
+        if self.context.known_ban is None or self.monotonic() < self._read_ban_at_s:
             return
-        self._read_ban_at_s = self._monotonic() + _READ_BAN_EVERY_S
-        until_ms = credible(self._known_ban(), self._clocks.local_ms(), banned=True)
+        self._read_ban_at_s = self.monotonic() + _READ_BAN_EVERY_S
+        until_ms = credible(self.context.known_ban(), self.clocks.local_ms(), banned=True)
         if until_ms:
-            until_ms += self._clocks.offset_ms(request.family)
-            self._rate_limiter.block(request.cost, until_ms, self._clocks.now_ms(request.family), banned=True)
+            until_ms += self.clocks.offset_ms(request.family)
+            self.rate_limiter.block(request.cost, until_ms, self.clocks.now_ms(request.family), banned=True)
 
     def _wait(self, delay: Delay, now_ms: int, request: Request) -> None:
         seconds = (delay.until_ms - now_ms) / 1000
-        if seconds > self._max_sleep_s:
+        if seconds > self.max_sleep_s:
             kind = IpBanned if delay.banned else Throttled
             message = (
                 f"{request.name} has to wait for {seconds:.0f} s, because {delay.reason}; "
@@ -160,14 +150,14 @@ class Throttle:
         log.info("%s waits for %.1f s, because %s", request.name, seconds, delay.reason)
         metrics.waited(request.cost.pool, seconds, banned=delay.banned)
         # A little later, and with jitter: other clients wait for the same instant.
-        self._sleep_for(seconds + self._uniform(0.05, 0.5), delay.reason)
+        self._sleep_for(seconds + self.uniform(0.05, 0.5), delay.reason)
 
     def _sleep_for(self, seconds: float, reason: str) -> None:
-        if self._waits is not None:
-            now_ms = self._clocks.local_ms()
-            self._waits.add(now_ms + int(seconds * 1000), now_ms, reason)
-        self._sleep(seconds)
+        if self.context.waits is not None:
+            now_ms = self.clocks.local_ms()
+            self.context.waits.add(now_ms + int(seconds * 1000), now_ms, reason)
+        self.sleep(seconds)
 
     def _to_local_ms(self, instant_ms: int, request: Request) -> int:
         """Convert an instant of the exchange's clock to this machine's."""
-        return instant_ms - self._clocks.offset_ms(request.family)
+        return instant_ms - self.clocks.offset_ms(request.family)

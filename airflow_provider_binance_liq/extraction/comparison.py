@@ -162,9 +162,7 @@ def _fetch_any_form(earlier: Manifest, place: Place, directory: Path) -> tuple[P
         log.warning("%s. The same rows lie beside it in another compression, and were compared with", reason)
         return path, ""
     if find_manifest(place) != earlier:
-        message = (
-            f"another run of the same window is landing at {place.object}; running again compares with it"
-        )
+        message = f"another run of the same window is publishing {place.object}; a retry compares with it"
         raise StorageError(message)
     return None, reason
 
@@ -212,16 +210,16 @@ def _compare(
 def _describe_fewer(draft: Draft, earlier: Manifest, reason: str) -> str:
     return (
         f"the extraction of {earlier.extracted_at} had {earlier.object.rows} rows, and this one has "
-        f"{draft.rows}; which are missing cannot be told, because {reason}. Nothing was written. Restore the "
-        "earlier object from a backup; if it is gone for good, remove its manifest and run again"
+        f"{draft.rows}; which are missing is not known, because {reason}. Nothing was written. Restore "
+        "the earlier object from a backup; if it is gone for good, remove its manifest and run again"
     )
 
 
 def _describe_missing(found: Differences, earlier: Manifest) -> str:
     return (
         f"the exchange does not return rows any more that it returned on {earlier.extracted_at}: "
-        f"{found.missing}. Nothing was written: {earlier.object.uri} stands as it was. A retry would find "
-        "the same; with missing_rows='keep' they are kept beside what is new"
+        f"{found.missing}. Nothing was written: {earlier.object.uri} is unchanged. A retry would fail "
+        "again; with missing_rows='keep' they are kept, together with the new rows"
     )
 
 

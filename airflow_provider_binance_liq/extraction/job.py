@@ -1,6 +1,6 @@
-"""One job: read a window completely, publish its object, then commit its manifest. Nothing of Airflow.
+"""One job: read a window completely, publish its object, then commit its manifest; without Airflow.
 
-The order is the law of commit: the manifest says what was proven about an object that is already whole.
+The order matters: the manifest says what was proven about an object that is already stored whole.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to extract, of whom, and where to."""
+    """What to extract, from which account, and where to."""
 
     endpoint: Endpoint
     window: Window
@@ -71,19 +71,19 @@ class Job:
     #: URL of the destination
     destination: str
     compression: Compression = None
-    #: how many days the exchange keeps, where the user knows better
+    #: how many days the exchange keeps rows; None: as documented or assumed
     retention_days: int | None = None
     #: what to do with a window that begins before that
     beyond_retention: OnBeyondRetention = "fail"
-    #: ms after the window's end until late rows are taken to be there
+    #: ms after the window's end until late rows have appeared
     settle_ms: int = 0
-    #: codes of the premises that the user vouches for
+    #: codes of premises that the user accepts
     accepted: tuple[str, ...] = ()
     #: what a probe has found of the exchange with this account's rows
     probe: ProbeReport | None = None
-    #: what to do where the window was extracted before, with rows that are not answered any more
+    #: what to do with rows of an earlier extraction that the exchange does not return any more
     missing_rows: MissingRows = "fail"
-    #: whether a window that is proven already is left as it is, once its object was checked
+    #: whether a window that is proven already is not extracted again, after its object was checked
     keep_proven: bool = False
     #: what an earlier run of the same try left to continue from
     resume: ResumeState = FROM_START
@@ -95,9 +95,9 @@ class Job:
     waits: Waits | None = None
 
     def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
-        """Extract and land; returns the manifest as it was written.
+        """Extract the window; return the manifest as it is stored.
 
-        :raises LiquidationsError: by the branch that says what a retry should do; nothing half-done stays.
+        :raises LiquidationsError: of the branch that says whether a retry may succeed; nothing is half done.
         """
         with located(f"{self.endpoint.name} {self.window}"):
             return self._run(client, clock)
@@ -108,7 +108,7 @@ class Job:
                 f"the connection's environment has no {self.endpoint.family.name}, so no {self.endpoint.name}"
             )
             raise InvalidRequest(message)
-        # Before any weight is spent: a destination that is none would waste it.
+        # Before any request: with a wrong destination, its weight would be wasted.
         destination = open_destination(self.destination)
         at = place(
             destination,
@@ -132,8 +132,12 @@ class Job:
             reading, too_old = self._read(own, spool, journal, clock)
             spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
             open_here.enter_context(lock(at))
-            manifest = self._land(at, spool, reading, spent, too_old, extracted_at_ms=int(clock() * 1000))
+            manifest = self._publish(at, spool, reading, spent, too_old, extracted_at_ms=int(clock() * 1000))
             sweep(at, clock())
+        self._report(manifest, spent)
+        return manifest
+
+    def _report(self, manifest: Manifest, spent: Spent) -> None:
         metrics.extracted(
             endpoint=manifest.endpoint,
             account=manifest.account,
@@ -153,7 +157,6 @@ class Job:
             if manifest.proof.complete
             else f"no, because of {', '.join(manifest.proof.incomplete_reasons)}",
         )
-        return manifest
 
     def _source(self) -> Source:
         settings = self.account.settings
@@ -166,7 +169,7 @@ class Job:
     def _read(
         self, client: BinanceClient, spool: Spool, journal: Journal, clock: Callable[[], float]
     ) -> tuple[Reading, str]:
-        """Read the window; what a wait would lose is kept, for whoever goes on.
+        """Read the window; before a long wait, save the journal.
 
         :returns: what was read, and why it cannot be claimed complete for its age.
         """
@@ -194,7 +197,7 @@ class Job:
         # It may have grown too old while it was read.
         return reading, too_old or horizon.check_kept(client.now_ms(family))
 
-    def _land(
+    def _publish(
         self, at: Place, spool: Spool, reading: Reading, spent: Spent, too_old: str, *, extracted_at_ms: int
     ) -> Manifest:
         """Compare with the earlier extraction, then write the object and its manifest.

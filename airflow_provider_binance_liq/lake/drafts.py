@@ -57,6 +57,6 @@ def draft(bodies: Iterable[bytes], directory: Path, compression: Compression = N
 def _check_length(body: bytes) -> None:
     if len(body) > LONGEST_ROW:
         message = (
-            f"the exchange answered a row of {len(body)} bytes; {LONGEST_ROW} is the most that is landed"
+            f"the exchange returned a row of {len(body)} bytes; {LONGEST_ROW} is the most that is stored"
         )
         raise UnexpectedRow(message)

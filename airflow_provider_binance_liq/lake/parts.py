@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake.storage import key_of, make_directory, put, sha256_of, storing
-from airflow_provider_binance_liq.lake.unpacking import Bounds, local_files, unpack
+from airflow_provider_binance_liq.lake.unpacking import Bounds, local_files, unpack_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +44,9 @@ def fetch_part(place: Place, sha256: str, directory: Path) -> Path:
             message = f"{source} is not what was written to it"
             raise StorageError(message)
         try:
-            unpack(stored, plain, _ANY, str(source))
+            unpack_object(stored, plain, _ANY, str(source), packed=True)
         except InconsistentManifest as error:
             raise StorageError(str(error)) from error
-        stored.unlink()
     return plain
 
 

@@ -26,7 +26,7 @@ from airflow_provider_binance_liq.lake.storage import (
     sha256_of,
     storing,
 )
-from airflow_provider_binance_liq.lake.unpacking import Bounds, count_lines, local_files, unpack
+from airflow_provider_binance_liq.lake.unpacking import Bounds, local_files, unpack_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,7 +128,7 @@ def locate(manifest: Manifest, destination: str | None = None) -> ObjectStorageP
     if not _bare(uri).startswith(below):
         message = (
             f"a manifest names {uri!r}, which is not below {below}, the destination that is allowed; it was "
-            "not read. Where the lake was moved, extract with keep_proven, which names the objects anew"
+            "not read. If the lake was moved, extract with keep_proven: its manifests have the new URIs"
         )
         raise InconsistentManifest(message)
     return root / _bare(uri).removeprefix(below)
@@ -157,13 +157,8 @@ def fetch_object(manifest: Manifest, directory: Path, at: ObjectStoragePath | No
     # The checksum first: an object that does not match may not be possible to unpack.
     reconcile(manifest, rows=expected.rows, stored_bytes=stored_bytes, sha256=checksum)
     with storing("unpack", source):
-        bounds = Bounds(expected.rows)
-        if expected.compression == "gzip":
-            rows = unpack(stored, plain, bounds, expected.uri)
-            stored.unlink()
-        else:
-            rows = count_lines(stored, bounds, expected.uri)
-            stored.replace(plain)
+        packed = expected.compression == "gzip"
+        rows = unpack_object(stored, plain, Bounds(expected.rows), expected.uri, packed=packed)
     reconcile(manifest, rows=rows, stored_bytes=stored_bytes, sha256=checksum)
     return plain
 
@@ -186,13 +181,8 @@ def fetch_other_form(manifest: Manifest, place: Place, directory: Path) -> Path 
     try:
         _download(source, stored, most)
         with storing("unpack", source):
-            if packed:
-                unpack(stored, plain, Bounds(expected.rows), str(source))
-                checksum = sha256_of(plain)
-            else:
-                count_lines(stored, Bounds(expected.rows), str(source))
-                stored.replace(plain)
-                checksum = _packed_sha256(plain, directory)
+            unpack_object(stored, plain, Bounds(expected.rows), str(source), packed=packed)
+            checksum = sha256_of(plain) if packed else _packed_sha256(plain, directory)
     except InconsistentManifest:
         return None
     return plain if checksum == expected.sha256 else None

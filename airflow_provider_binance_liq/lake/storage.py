@@ -60,7 +60,7 @@ def open_destination(destination: str) -> ObjectStoragePath:
         path = ObjectStoragePath(text if "://" in text else f"file://{text}")
         if conn_id := connection_of(path):
             _check_connection(conn_id, text)
-        path.fs  # noqa: B018 - resolving it tells whether there is such a store
+        path.fs  # noqa: B018 - resolving it fails where there is no such store
     except InvalidRequest:
         raise
     except Exception as error:

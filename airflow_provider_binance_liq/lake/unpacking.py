@@ -32,32 +32,27 @@ class Bounds:
     longest: int = LONGEST_ROW
 
 
-def unpack(stored: Path, plain: Path, bounds: Bounds, name: str) -> int:
-    """Unpack a gzip in constant memory, within its bounds; return the number of lines.
+def unpack_object(stored: Path, plain: Path, bounds: Bounds, name: str, *, packed: bool) -> int:
+    """Turn a stored file into a plain one in constant memory, within its bounds; return the number of lines.
 
-    :raises InconsistentManifest: it is not a gzip, or larger than it may be.
+    :raises InconsistentManifest: it is not a gzip, although `packed`, or larger than it may be.
     """
-    try:
-        with gzip.open(stored, "rb") as packed, plain.open("wb") as file:
-            lines = _Lines(bounds, name)
-            for chunk in iter(lambda: packed.read(CHUNK), b""):
+    lines = _Lines(bounds, name)
+    if not packed:
+        with stored.open("rb") as file:
+            for chunk in iter(lambda: file.read(CHUNK), b""):
                 lines.add(chunk)
-                file.write(chunk)
-            return lines.count
+        stored.replace(plain)
+        return lines.count
+    try:
+        with gzip.open(stored, "rb") as source, plain.open("wb") as target:
+            for chunk in iter(lambda: source.read(CHUNK), b""):
+                lines.add(chunk)
+                target.write(chunk)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         message = f"{name} is not the gzip that its manifest describes: {error}"
         raise InconsistentManifest(message) from error
-
-
-def count_lines(path: Path, bounds: Bounds, name: str) -> int:
-    """Return the number of lines of a file.
-
-    :raises InconsistentManifest: it is larger than it may be.
-    """
-    lines = _Lines(bounds, name)
-    with path.open("rb") as file:
-        for chunk in iter(lambda: file.read(CHUNK), b""):
-            lines.add(chunk)
+    stored.unlink()
     return lines.count
 
 

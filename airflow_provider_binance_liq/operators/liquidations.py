@@ -33,6 +33,7 @@ from airflow_provider_binance_liq.exceptions import (
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.operators.intervals import (
+    check_settle,
     data_interval,
     is_given,
     schedule_zone,
@@ -168,9 +169,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             if getattr(self, name) not in choices:
                 message = f"{name} is {getattr(self, name)!r}; it takes {' or '.join(map(repr, choices))}"
                 raise InvalidRequest(message)
-        if not isinstance(self.settle, timedelta) or self.settle < timedelta(0):
-            message = f"settle is {self.settle!r}; it takes a timedelta that is not negative"
-            raise InvalidRequest(message)
+        check_settle(self.settle)
         if not isinstance(self.max_wait, timedelta) or self.max_wait <= self.settle:
             message = f"max_wait is {self.max_wait!r}; it takes a timedelta that is longer than settle"
             raise InvalidRequest(message)
@@ -308,7 +307,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             raise AirflowSkipException(str(error)) from None
         except IpBanned as error:
             if ban:
-                ban.tell(error.retry_at_ms)
+                ban.set(error.retry_at_ms)
             raise
 
     def _probe(self, account: Account) -> ProbeReport | None:

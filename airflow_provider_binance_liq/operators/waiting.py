@@ -76,15 +76,14 @@ class WaitingOperator(BaseOperator):
 
         :raises WaitTooLong: it ends beyond `max_wait`.
         """
-        told_to_wait = isinstance(error, Throttled)
+        throttled = error if isinstance(error, Throttled) else None
         until_ms = max(error.retry_at_ms, _now_ms() + _LEAST_WAIT_MS)
-        is_short = until_ms - _now_ms() <= _SHORT_WAIT_S * 1000 and not told_to_wait
+        is_short = throttled is None and until_ms - _now_ms() <= _SHORT_WAIT_S * 1000
         if not error.retry_at_ms or not (self.deferrable or is_short):
             raise error
         if is_short:
             self._wait(until_ms, _reason(error))
         else:
-            throttled = error if isinstance(error, Throttled) else None
             self._defer_until(until_ms, _reason(error), error.resume, throttled=throttled)
 
     def _defer_until(

@@ -1114,7 +1114,7 @@ def test_a_key_that_no_header_can_hold_is_not_shown_either(server, connect):
 ERRORS = [
     kind
     for _, kind in inspect.getmembers(exceptions, inspect.isclass)
-    if kind.__module__ == exceptions.__name__
+    if kind.__module__ == exceptions.__name__ and issubclass(kind, LiquidationsError)
 ]
 ATTRIBUTES = {
     ExchangeUnavailable: {"cause": "HTTP 503"},

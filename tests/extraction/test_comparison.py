@@ -166,7 +166,7 @@ def test_what_cannot_be_compared_with_is_not_replaced_by_fewer_rows(look, tmp_pa
     first = look([row(1), row(2)])
     harm(open_destination(first.object.uri))
     stood = manifest_path(tmp_path).read_bytes()
-    with pytest.raises(RowsMissing, match="had 2 rows, and this one has 1; which are missing cannot be told"):
+    with pytest.raises(RowsMissing, match="had 2 rows, and this one has 1; which are missing is not known"):
         look([row(2)], missing_rows=missing_rows)
     assert manifest_path(tmp_path).read_bytes() == stood
 

@@ -101,7 +101,7 @@ def test_the_longest_row_that_is_landed_is_read_back(lake, tmp_path, compression
 
 
 def test_a_row_that_no_reader_would_take_back_is_not_landed(tmp_path):
-    with pytest.raises(UnexpectedRow, match="is the most that is landed"):
+    with pytest.raises(UnexpectedRow, match="is the most that is stored"):
         draft([b"x" * (LONGEST_ROW + 1)], tmp_path)
 
 

@@ -39,13 +39,7 @@ from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
 
 NOW = datetime(2026, 10, 12, 9, 30, tzinfo=UTC)
 DAY = datetime(2026, 10, 10, tzinfo=UTC)
-ONE_ENDPOINT_EACH = [
-    kind
-    for kind in vars(liquidations).values()
-    if isinstance(kind, type)
-    and issubclass(kind, LiquidationsToObjectStorageOperator)
-    and kind.default_endpoint
-]
+ONE_ENDPOINT_EACH = list(liquidations.OPERATORS.values())
 
 
 def interval(start, length=timedelta(days=1)):
@@ -314,7 +308,7 @@ def test_start_and_end_stand_instead_of_the_interval(operator):
 def test_start_and_end_are_templates(operator):
     task = operator(start="{{ params.since }}", end="{{ params.until }}")
     task.render_template_fields({"params": {"since": "2026-10-10", "until": None}})
-    with pytest.raises(AirflowFailException, match="only one is given"):
+    with pytest.raises(AirflowFailException, match="only one of start and end is given"):
         task.execute(interval(DAY))
     task = operator(start="{{ params.since }}", end="{{ params.until }}")
     task.render_template_fields({"params": {"since": "2026-10-10", "until": "2026-10-11"}})
