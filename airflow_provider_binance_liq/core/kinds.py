@@ -64,4 +64,26 @@ MARGIN_RECORD: Final = RowKind(
     isolated="isIsolated",
 )
 
-KINDS: Final = (ORDER, MARGIN_RECORD)
+#: an entry of a margin account's ledger
+CAPITAL_FLOW: Final = RowKind(
+    name="capital_flow",
+    key=(KeyField("id", is_whole=True),),
+    instants=("timestamp",),
+    table="binance_margin_capital_flows",
+)
+
+#: the liquidation of a loan against collateral, which has no id: one position a pair, one start an instant
+LOAN_LIQUIDATION: Final = RowKind(
+    name="loan_liquidation",
+    key=(
+        KeyField("loanCoin"),
+        KeyField("collateralCoin"),
+        KeyField("liquidationStartingTime", is_whole=True),
+    ),
+    instants=("liquidationStartingTime",),
+    table="binance_loan_liquidations",
+    symbol=None,
+    has_id=False,
+)
+
+KINDS: Final = (ORDER, MARGIN_RECORD, CAPITAL_FLOW, LOAN_LIQUIDATION)

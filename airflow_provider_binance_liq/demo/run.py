@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 from airflow_provider_binance_liq.demo import airflow, days
 from airflow_provider_binance_liq.demo.console import labelled
 from airflow_provider_binance_liq.demo.directory import Directory
@@ -280,7 +280,7 @@ class Demo:
 def dag_settings(directory: Directory) -> dict[str, Any]:
     """Return the value of the Variable that the sample DAG reads."""
     return {
-        "endpoints": list(ENDPOINTS),
+        "endpoints": list(WITH_ORDERS),
         "connections": [{"binance_conn_id": CONNECTION, "accept_premises": list(ACCEPTED)}],
         # Not `as_uri()`: an ObjectStoragePath takes %20 for three letters.
         "destination": f"file://{directory.lake}",
@@ -293,7 +293,7 @@ def _history(simulator: Simulator, wanted: Days) -> dict[str, list[str]]:
     between = {"start_ms": wanted.start_ms, "end_ms": wanted.end_ms}
     return {
         name: [body.decode() for body in simulator.truth(name, account=ACCOUNT, **between)]
-        for name in ENDPOINTS
+        for name in WITH_ORDERS
     }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.answers import Response
     from airflow_provider_binance_liq.core.paging import Ask
 
-#: returns what a key may do; for `binance-liq probe`
+#: says what a key may do; requested by `binance-liq probe` alone
 RESTRICTIONS_PATH: Final = "/sapi/v1/account/apiRestrictions"
 SIGNED_PATHS: Final = frozenset({RESTRICTIONS_PATH, *(endpoint.path for endpoint in ENDPOINTS.values())})
 #: the clocks, ping and exchangeInfo of fapi, dapi and papi; sapi's clock, and what a key may do

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms, whole_number
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.probe_report import write_report
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.probe.account import Scope, probe_account
@@ -43,8 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the Airflow connection with the key of the account (default: binance_default)",
     )  # fmt: skip
     parser.add_argument(
-        "--endpoint", action="append", choices=tuple(ENDPOINTS), metavar="NAME",
-        help=f"{', '.join(ENDPOINTS)}; may be given several times (default: all)",
+        "--endpoint", action="append", choices=WITH_ORDERS, metavar="NAME",
+        help=f"{', '.join(WITH_ORDERS)}; may be given several times (default: all)",
     )  # fmt: skip
     parser.add_argument(
         "--days",
@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
     account = _account(arguments.conn_id)
     if account is None:
         return _WRONG
-    endpoints = tuple(map(get_endpoint, dict.fromkeys(arguments.endpoint or ENDPOINTS)))
+    endpoints = tuple(map(get_endpoint, dict.fromkeys(arguments.endpoint or WITH_ORDERS)))
     scope = Scope(endpoints, arguments.days, arguments.near, arguments.max_weight)
     if arguments.report is not None and (reason := unwritable(arguments.report)):
         _complain(f"--report {str(arguments.report)!r} cannot be written: {reason}; nothing was asked")

@@ -78,6 +78,26 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
             '"updatedTime":1558941374745}'
         ),
     ),
+    # The example has the first type alone; the second row is the same entry of a liquidation's type.
+    "margin_capital_flow": (
+        (
+            '{"id":123456,"tranId":123123,"timestamp":1691116657000,"asset":"USDT","symbol":"BTCUSDT",'
+            '"type":"BORROW","amount":"101"}'
+        ),
+        (
+            '{"id":123457,"tranId":123124,"timestamp":1691116657001,"asset":"USDT","symbol":"BTCUSDT",'
+            '"type":"SELL_LIQUIDATION","amount":"101"}'
+        ),
+    ),
+    # Fields and their order are those of the SDK's model; the values are of no page.
+    "flexible_loan": (
+        (
+            '{"loanCoin":"USDT","liquidationDebt":"4200.10","collateralCoin":"BTC",'
+            '"liquidationCollateralAmount":"0.072","returnCollateralAmount":"0.001","liquidationFee":"84.00",'
+            '"liquidationStartingPrice":"64250.5","liquidationStartingTime":1691116657000,'
+            '"status":"Liquidated"}'
+        ),
+    ),
 }
 #: endpoint → its documented rows
 DOCUMENTED: Final[Mapping[str, tuple[Record, ...]]] = {

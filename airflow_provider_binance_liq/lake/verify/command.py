@@ -1,7 +1,9 @@
-"""Read a destination back, and check every manifest against its object.
+"""Read what an extraction has written to a destination, and check every object against its manifest.
 
-Nothing is changed there. Exit status: 0 where all is well; 1 where something is wrong, which is listed; 2
-where the destination cannot be read or an option is wrong.
+Nothing is changed there.
+
+Exit status: 0 if all is well; 1 if something is wrong, each of which is printed; 2 if the destination
+cannot be read or an option is wrong.
 """
 
 from __future__ import annotations
@@ -39,9 +41,12 @@ _LINE_EVERY_S: Final = 10.0
 _MOVE_EVERY_S: Final = 0.1
 _CLEAR_LINE: Final = "\r\x1b[K"
 _OPTIONS: Final = {
-    "gap": ("--allow-gaps", "report time that no window covers as a note"),
-    "moved": ("--allow-moved", "report a copied destination, whose manifests have the old URI, as a note"),
-    "unproven": ("--allow-unproven", "report windows that are not proven complete as a note"),
+    "gap": ("--allow-gaps", "report time between windows that nothing covers as a note, not as a problem"),
+    "moved": ("--allow-moved", "accept a copy of a destination, whose manifests name the old place"),
+    "unproven": (
+        "--allow-unproven",
+        "report windows that are not proven complete as a note, not as a problem",
+    ),
 }
 _DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 _UNITS_MS: Final = (DAY_MS, HOUR_MS, MINUTE_MS, 1000)
@@ -71,7 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", type=instant_ms, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     parser.add_argument(
-        "--quiet", action="store_true", help="no progress, and only the lines about what is wrong"
+        "--quiet", action="store_true", help="print no progress and no notes, only what is wrong"
     )
     parser.set_defaults(allowed=[])
 
