@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,13 @@ from support.running import WEEK
 
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.exceptions import FROM_START, IpBanned, LiquidationsError, Throttled
+from airflow_provider_binance_liq.exceptions import (
+    FROM_START,
+    IpBanned,
+    LiquidationsError,
+    ResumeState,
+    Throttled,
+)
 from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.extraction import resume as journals
 from airflow_provider_binance_liq.simulator import Fault
@@ -131,6 +138,14 @@ def test_a_journal_that_nobody_goes_on_from_is_named_as_a_leftover(left, capsys)
     report = json.loads(capsys.readouterr().out)
     assert [(one["kind"], one["path"].endswith(path.name)) for one in report["notes"]] == [("leftover", True)]
     assert (status, report["problems"]) == (0, [])
+
+
+def test_an_error_that_travels_between_processes_keeps_what_to_resume_from():
+    error = IpBanned("banned", 12, 3)
+    error.resume = replace(error.resume, journal="ab" * 32)
+    copy = pickle.loads(pickle.dumps(error))
+    assert copy.resume == error.resume == ResumeState(3, "ab" * 32)
+    assert copy.by_exchange
 
 
 # --- what must not be trusted ---------------------------------------------------------------------------
