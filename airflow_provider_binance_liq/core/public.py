@@ -78,6 +78,15 @@ def read_limit(body: bytes) -> Limit | None:
     return None
 
 
+def read_permissions(body: bytes) -> dict[str, bool]:
+    """Read what a key may do: permission, by the exchange's name → whether it is given.
+
+    :raises UnreadableBody: it is no JSON object.
+    """
+    found = _decode(body, dict[str, object])
+    return {name: value for name, value in found.items() if isinstance(value, bool) and name.isalnum()}
+
+
 def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)

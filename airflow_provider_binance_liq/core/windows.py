@@ -98,6 +98,19 @@ def epoch_ms(instant: datetime) -> int:
     return found_ms
 
 
+def read_iso(text: str) -> datetime:
+    """Read an ISO 8601 day or instant, in UTC where it names no zone.
+
+    :raises InvalidInterval: it is neither.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is not an ISO 8601 day or instant, such as 2026-10-10T00:00:00Z"
+        raise InvalidInterval(message) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
 def days_earlier(start: datetime, end: datetime, days: int, zone: tzinfo | None) -> Window:
     """Return the window that was looked at `days` calendar days before `[start, end)`, in `zone`.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_binance_liq.core.answers import Fail, Response, Retry, Wait, classify
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
-from airflow_provider_binance_liq.core.public import read_limit, read_symbols, read_time
+from airflow_provider_binance_liq.core.public import read_limit, read_permissions, read_symbols, read_time
 from airflow_provider_binance_liq.core.rows import UnreadableBody, read_page
 from airflow_provider_binance_liq.core.signing import encode_query, sign_query
 from airflow_provider_binance_liq.exceptions import (
@@ -33,17 +33,23 @@ from airflow_provider_binance_liq.exchange.clocks import Clocks
 from airflow_provider_binance_liq.exchange.rate_limit_state import RateLimitStore, find_rate_limit_state
 from airflow_provider_binance_liq.exchange.rate_limiter import RateLimiter
 from airflow_provider_binance_liq.exchange.redaction import Redactor, hide_in_logs
-from airflow_provider_binance_liq.exchange.request import Request, Spent, Tries, of_page, of_public
+from airflow_provider_binance_liq.exchange.request import (
+    Request,
+    Spent,
+    Tries,
+    of_page,
+    of_permissions,
+    of_public,
+)
 from airflow_provider_binance_liq.exchange.settings import ATTEMPTS, Settings, is_loopback
 from airflow_provider_binance_liq.exchange.throttle import NO_WAITS, Throttle, WaitContext
 from airflow_provider_binance_liq.exchange.transport import NoAnswer, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_binance_liq.core.paging import Ask
     from airflow_provider_binance_liq.core.rows import Page
-    from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
 
 __all__ = ["ATTEMPTS", "BinanceClient", "Settings", "Spent", "is_loopback"]
 
@@ -105,27 +111,12 @@ class BinanceClient:
 
     # What can be requested. There is nothing else: `SIGNED_PATHS`, the clocks, limits and symbols.
 
-    def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
-        """Request one page.
+    def fetch(self, endpoint: Endpoint, ask: Ask, *, page_size: int | None = None) -> Page:
+        """Request one page, of the most rows if no `page_size` is given.
 
         :raises SpanRefused: the exchange wants a shorter span; paging handles it.
         """
-        return self._get(of_page(endpoint, ask), lambda body: read_page(body, endpoint))
-
-    def fetch_raw(
-        self,
-        cost: RequestCost,
-        path: str,
-        parameters: Iterable[tuple[str, str | int]],
-        read: Callable[[bytes], T],
-    ) -> T:
-        """Request one of `SIGNED_PATHS` with explicit parameters; for the probe.
-
-        :raises InvalidRequest: it is another path.
-        """
-        given = tuple(parameters)
-        name = f"GET {path} ({', '.join(f'{key}={value}' for key, value in given)})"
-        return self._get(Request(cost, path, name, given, signed=True), read)
+        return self._get(of_page(endpoint, ask, page_size), lambda body: read_page(body, endpoint))
 
     def symbols(self, endpoint: Endpoint) -> frozenset[str] | None:
         """List the symbols that `endpoint` may have rows of; None where there is no such list.
@@ -140,6 +131,10 @@ class BinanceClient:
         except RequestRejected as error:
             log.warning("The symbols of %s cannot be listed: %s", endpoint.name, error)
             return None
+
+    def key_permissions(self) -> dict[str, bool]:
+        """Request what the key may do: permission, by the exchange's name → whether it is given."""
+        return self._get(of_permissions(), read_permissions)
 
     def server_time_ms(self, family: str) -> int:
         """Read the clock of `family`, and keep its offset from the local one."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.answers import Response
     from airflow_provider_binance_liq.core.paging import Ask
 
-#: returns what a key may do; for `binance-liq probe`
+#: says what a key may do; requested by `binance-liq probe` alone
 RESTRICTIONS_PATH: Final = "/sapi/v1/account/apiRestrictions"
 SIGNED_PATHS: Final = frozenset({RESTRICTIONS_PATH, *(endpoint.path for endpoint in ENDPOINTS.values())})
-#: the clocks, ping and exchangeInfo of fapi, dapi and papi, and sapi's clock
+#: the clocks, ping and exchangeInfo of fapi, dapi and papi; sapi's clock, and what a key may do
 _PUBLIC_WEIGHT: Final = 1
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 
@@ -77,14 +77,14 @@ class Tries:
     resyncs: int = 0
 
 
-def of_page(endpoint: Endpoint, ask: Ask) -> Request:
-    """Make the request for one page."""
+def of_page(endpoint: Endpoint, ask: Ask, page_size: int | None = None) -> Request:
+    """Make the request for one page, of the most rows if no `page_size` is given."""
     weight = endpoint.request_weight(symbol=ask.symbol is not None)
     return Request(
         cost=RequestCost(endpoint.family.name, endpoint.weight_pool, weight, endpoint.min_interval_ms),
         path=endpoint.path,
         name=f"GET {endpoint.path} ({ask})",
-        parameters=tuple(_parameters(endpoint, ask)),
+        parameters=tuple(_parameters(endpoint, ask, page_size or endpoint.pager.page_size)),
         signed=True,
     )
 
@@ -94,7 +94,13 @@ def of_public(family: str, path: str) -> Request:
     return Request(RequestCost(family, FAMILIES[family].weight_pool, _PUBLIC_WEIGHT), path, f"GET {path}")
 
 
-def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]:
+def of_permissions() -> Request:
+    """Make the request for what the key may do, which the probe alone sends."""
+    cost = RequestCost("sapi", "sapi:restrictions", _PUBLIC_WEIGHT)
+    return Request(cost, RESTRICTIONS_PATH, f"GET {RESTRICTIONS_PATH}", signed=True)
+
+
+def _parameters(endpoint: Endpoint, ask: Ask, page_size: int) -> Iterable[tuple[str, str | int]]:
     """Translate an ask to the endpoint's own parameter names."""
     yield "startTime", ask.first_ms
     yield "endTime", ask.last_ms
@@ -106,4 +112,4 @@ def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]
         yield endpoint.pager.id_parameter, ask.after_id
     if ask.number is not None:
         yield "current", ask.number
-    yield endpoint.pager.size_parameter, endpoint.pager.page_size
+    yield endpoint.pager.size_parameter, page_size

@@ -1,7 +1,9 @@
-"""Read a destination back, and check every manifest against its object.
+"""Read what an extraction has written to a destination, and check every object against its manifest.
 
-Nothing is changed there. Exit status: 0 where all is well; 1 where something is wrong, which is listed; 2
-where the destination cannot be read or an option is wrong.
+Nothing is changed there.
+
+Exit status: 0 if all is well; 1 if something is wrong, each of which is printed; 2 if the destination
+cannot be read or an option is wrong.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ import re
 import shutil
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from airflow_provider_binance_liq.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, epoch_ms
+from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms
+from airflow_provider_binance_liq.core.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.lake.verify.findings import ALLOWABLE, redact
@@ -26,7 +28,7 @@ from airflow_provider_binance_liq.lake.verify.lake import verify
 from airflow_provider_binance_liq.lake.verify.report import failed, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_binance_liq.lake.verify.report import Report
 
@@ -37,12 +39,14 @@ _SILENT_S: Final = 2.0
 #: without a terminal, progress is a line every few seconds
 _LINE_EVERY_S: Final = 10.0
 _MOVE_EVERY_S: Final = 0.1
-_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
 _CLEAR_LINE: Final = "\r\x1b[K"
 _OPTIONS: Final = {
-    "gap": ("--allow-gaps", "report time that no window covers as a note"),
-    "moved": ("--allow-moved", "report a copied destination, whose manifests have the old URI, as a note"),
-    "unproven": ("--allow-unproven", "report windows that are not proven complete as a note"),
+    "gap": ("--allow-gaps", "report time between windows that nothing covers as a note, not as a problem"),
+    "moved": ("--allow-moved", "accept a copy of a destination, whose manifests name the old place"),
+    "unproven": (
+        "--allow-unproven",
+        "report windows that are not proven complete as a note, not as a problem",
+    ),
 }
 _DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 _UNITS_MS: Final = (DAY_MS, HOUR_MS, MINUTE_MS, 1000)
@@ -52,7 +56,6 @@ _CREDENTIALS: Final = re.compile(r"(://[^/:@]*):.*@", re.DOTALL)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "destination",
         metavar="DESTINATION",
@@ -67,13 +70,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         type=_duration_ms,
         dest="max_age_ms",
-        help="how long ago the newest complete window of each endpoint, account and filter may have ended: "
-        "2d, 36h, 1d12h; an older one is wrong",
+        help="report as a problem if the newest complete window of an endpoint, account and filter ended "
+        "longer ago than this: 2d, 36h, 1d12h",
     )
-    parser.add_argument("--now", type=_instant_ms, help=argparse.SUPPRESS)
+    parser.add_argument("--now", type=instant_ms, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     parser.add_argument(
-        "--quiet", action="store_true", help="no progress, and only the lines about what is wrong"
+        "--quiet", action="store_true", help="print no progress and no notes, only what is wrong"
     )
     parser.set_defaults(allowed=[])
 
@@ -99,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, out: TextIO) -> int:
     try:
-        with _airflow_elsewhere():
+        with airflow_on_stderr():
             report = _verify(arguments)
     except LiquidationsError as error:
         return _fail(arguments, out, error)
@@ -135,10 +138,6 @@ def _duration_ms(text: str) -> int:
     return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
 
 
-def _instant_ms(text: str) -> int:
-    return epoch_ms(datetime.fromisoformat(text))
-
-
 def _absolute(destination: str) -> str:
     """Make a relative local path absolute."""
     given = destination.strip()
@@ -151,23 +150,6 @@ def _fail(arguments: argparse.Namespace, out: TextIO, error: LiquidationsError) 
         _print_json(out, failed(_CREDENTIALS.sub(r"\1:***@", arguments.destination), message))
     sys.stderr.write(printable(f"binance-liq verify: {message}") + "\n")
     return _UNREADABLE
-
-
-@contextlib.contextmanager
-def _airflow_elsewhere() -> Iterator[None]:
-    """Keep Airflow's log, which it writes to standard output, out of the report.
-
-    Its log level is read from the environment when it is first imported.
-    """
-    unset = _LOG_LEVEL not in os.environ
-    if unset:
-        os.environ[_LOG_LEVEL] = "ERROR"
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if unset:
-            del os.environ[_LOG_LEVEL]
 
 
 def _print(out: TextIO, lines: Iterable[str]) -> None:

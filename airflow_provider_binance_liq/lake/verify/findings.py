@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.windows import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -80,8 +81,3 @@ def duration(length_ms: int) -> str:
         if minutes >= 2 * length:
             return count(minutes // length, noun)
     return count(minutes, "minute")
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: `1 row`, `2,000 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import overlaps
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
@@ -18,7 +19,7 @@ from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
 from airflow_provider_binance_liq.lake.spool import Spool
 from airflow_provider_binance_liq.lake.verify.claims import ends_alike, read_claim, same_key
 from airflow_provider_binance_liq.lake.verify.contents import check_end, check_rows, compare_rows
-from airflow_provider_binance_liq.lake.verify.findings import Finding, count
+from airflow_provider_binance_liq.lake.verify.findings import Finding
 from airflow_provider_binance_liq.lake.verify.listing import (
     OBJECT_SUFFIXES,
     explain,
