@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.differences import MissingRows
@@ -234,10 +234,16 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
                     state = error.resume
 
     def _announced(self, manifest: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Put the manifest into the event of each asset that the task has as an outlet."""
+        """Put the manifest into the event of each asset among the outlets; of an alias, that of the endpoint.
+
+        A task that is mapped over endpoints has one alias: assets among its outlets would get events of all.
+        """
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
                 context["outlet_events"][outlet].extra = manifest
+            elif isinstance(outlet, AssetAlias):
+                asset = Asset(f"{outlet.name}_{self.endpoint}", group=outlet.group)
+                context["outlet_events"][outlet].add(asset, extra=manifest)
         return manifest
 
     # The window.

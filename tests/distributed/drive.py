@@ -32,7 +32,7 @@ _POLL_S: Final = 1.0
 _BANNED: Final = 418
 #: parts of all windows that are extracted before a worker is killed
 _KILL_AFTER: Final = 0.15
-_EXTRACT: Final = "extract_"
+_EXTRACT: Final = "extract"
 _BANNED_LIMIT_S: Final = 180.0
 #: the backfill has failed when nothing more has ended for so long
 _STANDSTILL_S: Final = 900.0
@@ -68,7 +68,7 @@ class Instance:
     @property
     def extracts(self) -> bool:
         """Whether it asks the exchange."""
-        return self.task_id.startswith(_EXTRACT)
+        return self.task_id == _EXTRACT
 
 
 @dataclass(frozen=True, slots=True)
