@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_binance_liq.cli_common import instant_ms
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.estimates import LEAST_SHARE, MOST_SHARE, WindowSeries
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
 from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
@@ -52,9 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--every", default="1d", metavar="LENGTH", help="length of a window: 30m, 6h, 1d or 1w (default: 1d)"
     )
     parser.add_argument(
-        "--share", type=float, default=0.5, metavar="SHARE",
+        "--share", type=float, default=DEFAULT_WEIGHT_SHARE, metavar="SHARE",
         help="the connections' weight_share, which is the share of the IP address's weight that may be used: "
-        f"{LEAST_SHARE} to {MOST_SHARE} (default: 0.5)",
+        f"{LEAST_SHARE} to {MOST_SHARE} (default: {DEFAULT_WEIGHT_SHARE})",
     )  # fmt: skip
     parser.add_argument(
         "--rows-per-window", type=int, default=0, metavar="N",
