@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from support.errors import chain
 
 from airflow_provider_binance_liq.core import signing
 from airflow_provider_binance_liq.core.signing import (
@@ -228,12 +229,6 @@ BAD_SECRETS = {
     "an encrypted PEM with another passphrase": (ENCRYPTED, "not " + PASSPHRASE, "cannot be read"),
     "a passphrase for a PEM that is not encrypted": (PLAIN, PASSPHRASE, "[Pp]assword was given"),
 }  # fmt: skip
-
-
-def chain(error):
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize(("secret", "passphrase", "message"), BAD_SECRETS.values(), ids=BAD_SECRETS)

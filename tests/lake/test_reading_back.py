@@ -21,7 +21,6 @@ from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import (
     InconsistentManifest,
     InvalidRequest,
-    LiquidationsError,
     UnexpectedRow,
 )
 from airflow_provider_binance_liq.lake import draft, fetch_object, locate, open_destination, place
@@ -176,8 +175,3 @@ def test_a_secret_with_a_slash_in_a_destination_is_refused_without_repeating_it(
 @pytest.mark.parametrize("destination", ["file:///lake/a@b", "s3://aws_default@bucket/account=a@b"])
 def test_an_at_sign_in_a_path_is_no_password(known, destination):
     assert open_destination(destination)
-
-
-def test_every_refusal_is_of_our_tree():
-    with pytest.raises(LiquidationsError):
-        locate(describe("file:///etc/passwd"), "file:///lake")
