@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from support.examples import register_profiles
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _home = tempfile.TemporaryDirectory(prefix="binance-liq-tests-")
@@ -32,6 +33,8 @@ os.environ |= {
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
     os.environ.pop(_name, None)
 
+register_profiles()
+
 
 @pytest.fixture
 def set_connection(monkeypatch):
@@ -51,6 +54,7 @@ def start(tmp_path):
 
     from support.running import NOW_S, Run
     from support.scripted import Time
+    from support.seeded import seeded
 
     from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, Simulator
 
@@ -58,8 +62,8 @@ def start(tmp_path):
 
         def begin(rows=None, **knobs):
             world = Time(NOW_S)
-            history = None if rows is None else ExplicitHistory(rows)
             settings = Settings(**{"seed": 11, **knobs})
+            history = seeded(settings) if rows is None else ExplicitHistory(rows)
             exchange = running.enter_context(Simulator(settings, clock=world.clock, history=history))
             return Run(exchange, world, tmp_path)
 
