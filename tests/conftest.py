@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import uuid
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ HOME = Path(_home.name)
 
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
     del os.environ[_name]
+if sys.dont_write_bytecode and not Path(cache_from_source(pytest.__file__)).exists():
+    # Each of the tests' processes would compile Airflow anew, which takes longer than to import it.
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(REPOSITORY / ".pytest_cache/bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ |= {
     "AIRFLOW_HOME": str(HOME),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

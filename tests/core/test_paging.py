@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.covering import covering
 from support.examples import examples
 from support.model_exchange import ModelExchange, drive, make_order
 
@@ -216,9 +217,9 @@ def test_a_calm_window_costs_one_request(count):
     assert (len(found), len(exchange.asked)) == (count, 1)
 
 
-@pytest.mark.parametrize("filter_by", SETTINGS["filter_by"])
-@pytest.mark.parametrize("order", ["ascending", "descending"])
-@pytest.mark.parametrize("keep", SETTINGS["keep"])
+@covering(
+    "keep, order, filter_by", SETTINGS["keep"], ["ascending", "descending"], SETTINGS["filter_by"], together=2
+)
 def test_a_cascade_costs_hardly_more_than_its_rows_do(keep, order, filter_by):
     exchange = ModelExchange(cascade(5000), keep=keep, order=order, filter_by=filter_by)
     found, proof = drive(plan(BY_TIME, DAY), exchange)
