@@ -142,8 +142,8 @@ class Part:
         endpoint = self.endpoint
         symbols = count(len(self.filters.symbols), "symbol")
         here = f"{symbols} filtered here, out of one request for all at {endpoint.weight}"
-        apart = f"{symbols} asked for apart, at {endpoint.weight_with_symbol} each"
-        if endpoint.symbol_parameter is None:
+        apart = f"{symbols} asked for apart, at {endpoint.request_weight(symbol=True)} each"
+        if endpoint.symbols is None:
             return f"{here}: it has no symbol parameter"
         if not self.asks_apart:
             return f"{here}: whether a symbol filter comes before the limit is not documented"

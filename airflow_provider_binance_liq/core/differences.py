@@ -1,8 +1,8 @@
-"""What differs between two looks at one window: rows added, missing and changed, by key.
+"""What differs between two extractions of one window: rows added, missing and changed, by key.
 
-Both looks are walked once, side by side in the order of their keys, so that memory stays flat whatever they
-hold. Every difference is counted; of each kind only the first keys are named, because they travel in
-messages and in Airflow's metadata.
+Both are read once, side by side in the order of their keys, so that memory stays flat whatever they hold.
+Every difference is counted; of each kind only the first keys are named, because they travel in messages and
+in Airflow's metadata.
 """
 
 from __future__ import annotations
@@ -10,27 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from airflow_provider_binance_liq.core.rows import describe
 
-#: what to do about rows that only the earlier look tells
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_provider_binance_liq.core.rows import Key
+
+#: what to do about rows that only the earlier extraction has
 MissingRows = Literal["fail", "keep"]
 
 #: most keys of one kind that are named
 MOST_NAMED: Final = 100
 
 
-class Told(NamedTuple):
-    """One row as a look tells it; its order id is text, because JSON numbers lose digits beyond 2^53."""
+class KeyedRow(NamedTuple):
+    """One row of an extraction, and its key as it sorts (`rows.sort_key`)."""
 
-    symbol: str
-    order_id: str
+    key: bytes
     body: bytes
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What both looks are ordered by."""
-        return self.symbol, self.order_id
 
 
 @dataclass(slots=True)
@@ -38,34 +36,37 @@ class Keys:
     """Rows of one kind of difference: how many, and the keys of the first."""
 
     count: int = 0
-    named: list[tuple[str, str]] = field(default_factory=list)
+    named: list[Key] = field(default_factory=list)
 
-    def add(self, told: Told) -> None:
+    def add(self, row: KeyedRow, read_key: Callable[[bytes], Key]) -> None:
         """Count a row, and name it while there are few."""
         self.count += 1
         if self.count <= MOST_NAMED:
-            self.named.append(told.key)
+            self.named.append(read_key(row.body))
 
     def __str__(self) -> str:
-        names = ", ".join(f"{symbol} {order_id}" for symbol, order_id in self.named)
+        names = ", ".join(map(describe, self.named))
         rest = self.count - len(self.named)
         return f"{self.count} ({names}{f' and {rest} more' if rest else ''})" if self.count else "0"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        keys = [{"symbol": symbol, "order_id": order_id} for symbol, order_id in self.named]
+    def to_dict(self, columns: Sequence[str]) -> dict[str, Any]:
+        """Return plain JSON values; of keys texts, because JSON numbers lose digits beyond 2^53.
+
+        :param columns: names of the key's fields, in their order.
+        """
+        keys = [dict(zip(columns, map(str, key), strict=True)) for key in self.named]
         return {"count": self.count, "keys": keys}
 
 
 @dataclass(slots=True)
 class Differences:
-    """How a later look differs from an earlier one; false where it does not."""
+    """How a later extraction differs from an earlier one; false where it does not."""
 
-    #: rows that only the later look tells
+    #: rows that only the later one has
     added: Keys = field(default_factory=Keys)
-    #: rows that only the earlier look tells
+    #: rows that only the earlier one has
     missing: Keys = field(default_factory=Keys)
-    #: rows that both tell, in other bytes
+    #: rows that both have, in other bytes
     changed: Keys = field(default_factory=Keys)
 
     def __bool__(self) -> bool:
@@ -74,32 +75,30 @@ class Differences:
     def __str__(self) -> str:
         return f"missing: {self.missing}; added: {self.added}; changed: {self.changed}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {name: getattr(self, name).to_dict() for name in ("added", "missing", "changed")}
+    def to_dict(self, columns: Sequence[str]) -> dict[str, Any]:
+        """Return plain JSON values; `columns` names the fields of keys."""
+        return {name: getattr(self, name).to_dict(columns) for name in ("added", "missing", "changed")}
 
 
-def compare(earlier: Iterable[Told], later: Iterable[Told]) -> Differences:
-    """Compare two looks, each in the order of its keys, each key once."""
+def compare(
+    earlier: Iterable[KeyedRow], later: Iterable[KeyedRow], read_key: Callable[[bytes], Key]
+) -> Differences:
+    """Compare two extractions, each in the order of its keys, each key once.
+
+    :param read_key: reads the key of a row's body, to name it.
+    """
     found = Differences()
     ahead, behind = iter(later), iter(earlier)
     new, old = next(ahead, None), next(behind, None)
     while new or old:
         if old and (new is None or old.key < new.key):
-            found.missing.add(old)
+            found.missing.add(old, read_key)
             old = next(behind, None)
         elif new and (old is None or new.key < old.key):
-            found.added.add(new)
+            found.added.add(new, read_key)
             new = next(ahead, None)
         else:
-            new, old = _both(found, new, old, ahead, behind)
+            if new and old and new.body != old.body:
+                found.changed.add(new, read_key)
+            new, old = next(ahead, None), next(behind, None)
     return found
-
-
-def _both(
-    found: Differences, new: Told | None, old: Told | None, ahead: Iterator[Told], behind: Iterator[Told]
-) -> tuple[Told | None, Told | None]:
-    """Compare two rows of one key, and go on to the next ones."""
-    if new and old and new.body != old.body:
-        found.changed.add(new)
-    return next(ahead, None), next(behind, None)

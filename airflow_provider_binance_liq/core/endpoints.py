@@ -1,10 +1,10 @@
 """The table of endpoints: the single place that tells them apart.
 
-Everything that differs between the six endpoints is a value in a row here. Operators, DAGs, the
-simulator's routes and the warehouse's SQL derive from it, so that a seventh endpoint is one more row.
-`tests/core/test_endpoints.py` lints every row.
+Everything that differs between endpoints is a value in a row here, or in the kind of row that it names.
+Operators, DAGs, the simulator's routes, the warehouse's tables and the tests' parameters derive from it, so
+that one more endpoint is one more row. `tests/core/test_endpoints.py` lints every row.
 
-Source of each fact: the page named in `documentation`, and the "General Info" pages of the families.
+Source of each fact: the page named in `documentation`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,34 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environment, Family
+from airflow_provider_binance_liq.core.kinds import MARGIN_RECORD, ORDER, RowKind
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Paging = Literal["time", "number"]
-Environment = Literal["production", "demo"]
+__all__ = [
+    "ASSUMED_RETENTION_DAYS",
+    "AUTO_CLOSE_TYPES",
+    "DAY_MS",
+    "ENDPOINTS",
+    "FAMILIES",
+    "POOLS",
+    "AccountType",
+    "AutoCloseType",
+    "Endpoint",
+    "Environment",
+    "Family",
+    "Pager",
+    "Restriction",
+    "Symbols",
+    "get_endpoint",
+]
+
 AutoCloseType = Literal["LIQUIDATION", "ADL"]
+#: what an account is: `any` stands for both
+AccountType = Literal["classic", "portfolio_margin", "any"]
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 #: where nothing is documented, what is older is taken as not provable: the only documented figure is 90
@@ -30,89 +50,51 @@ _DOCS: Final = "https://developers.binance.com/docs"
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """One of Binance's APIs: a host, a clock and a way to count weight."""
+class Pager:
+    """How the rows of an interval are divided into answers, and how an answer holds them."""
 
-    name: str
-    #: origin per environment; an environment that is absent does not exist for this family
-    origins: Mapping[Environment, str]
-    #: path of the public clock on `clock_family`'s origin
-    clock_path: str
-    #: where that clock lives; papi has none and borrows fapi's
-    clock_family: str
-    #: what the exchange's answer says is used of the budget, in the current UTC minute
-    used_weight_header: str
-    #: families of one pool draw on one budget (fapi and dapi since 2026-06-30)
-    weight_pool: str
-    #: weight per minute and IP address; for sapi, per endpoint
-    weight_limit: int
-    #: the cheapest public path whose answer tells the used weight; None where no request weighs much
-    scout_path: str | None = None
-    #: public path that tells the limit; None where only the documentation does
-    limits_path: str | None = None
-    #: each endpoint counts against a limit of its own
-    weight_per_endpoint: bool = False
+    #: by time: a list, cut at an end that nobody documents; by number: pages, with the number of all rows
+    by: Literal["time", "number"]
+    #: name of the parameter that says how many rows an answer may hold
+    size_parameter: Literal["limit", "size"]
+    #: most rows that one request returns
+    page_size: int
+    #: rows returned where the request does not say how many
+    default_page_size: int
+    #: name of the parameter after whose value ids are answered; None where there is none
+    id_parameter: str | None = None
 
 
-def _origins(production: str, demo: str | None = None) -> Mapping[Environment, str]:
-    origins: dict[Environment, str] = {"production": production}
-    if demo:
-        origins["demo"] = demo
-    return MappingProxyType(origins)
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """What a request may name a symbol for."""
+
+    parameter: str
+    #: `filter`: only rows of the symbol; `isolated`: the rows of that isolated margin account instead
+    selects: Literal["filter", "isolated"]
+    #: path of the public list of symbols, and the family whose origin serves it
+    listed_at: str | None = None
+    listed_by: str | None = None
 
 
-FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
-    {
-        family.name: family
-        for family in (
-            Family(
-                name="fapi",
-                origins=_origins("https://fapi.binance.com", "https://demo-fapi.binance.com"),
-                clock_path="/fapi/v1/time",
-                clock_family="fapi",
-                used_weight_header="X-MBX-USED-WEIGHT-1M",
-                weight_pool="futures",
-                weight_limit=2400,
-                scout_path="/fapi/v1/time",
-                limits_path="/fapi/v1/exchangeInfo",
-            ),
-            Family(
-                name="dapi",
-                origins=_origins("https://dapi.binance.com", "https://demo-dapi.binance.com"),
-                clock_path="/dapi/v1/time",
-                clock_family="dapi",
-                used_weight_header="X-MBX-USED-WEIGHT-1M",
-                weight_pool="futures",
-                weight_limit=2400,
-                scout_path="/dapi/v1/time",
-                limits_path="/dapi/v1/exchangeInfo",
-            ),
-            Family(
-                name="papi",
-                origins=_origins("https://papi.binance.com"),
-                clock_path="/fapi/v1/time",
-                clock_family="fapi",
-                used_weight_header="X-MBX-USED-WEIGHT-1M",
-                weight_pool="papi",
-                weight_limit=6000,
-                scout_path="/papi/v1/ping",
-            ),
-            Family(
-                name="sapi",
-                origins=_origins("https://api.binance.com"),
-                clock_path="/api/v3/time",
-                clock_family="sapi",
-                used_weight_header="X-SAPI-USED-IP-WEIGHT-1M",
-                weight_pool="sapi",
-                weight_limit=12_000,
-                weight_per_endpoint=True,
-            ),
-        )
-    }
-)
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Rows of an endpoint that has others too: those that say one of `others` are no liquidations.
 
-#: what weight is counted by; `sapi` stands for each of its endpoints
-POOLS: Final = tuple(dict.fromkeys(family.weight_pool for family in FAMILIES.values()))
+    What says neither, because the exchange has it since yesterday, is kept.
+    """
+
+    field: str
+    liquidations: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+_ORDERS: Final = Pager("time", "limit", page_size=100, default_page_size=50)
+_NUMBERED: Final = Pager("number", "size", page_size=100, default_page_size=10)
+
+
+def _listed(family: str) -> Symbols:
+    return Symbols("symbol", "filter", f"/{family}/v1/exchangeInfo", family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,29 +105,31 @@ class Endpoint:
     title: str
     path: str
     family: Family
-    paging: Paging
-    #: weight of one request for all symbols
+    #: what kind of account has it
+    account_type: AccountType
+    pager: Pager
+    kind: RowKind
+    #: documented fields of a row, in their order
+    fields: tuple[str, ...]
+    #: weight of one request
     weight: int
-    #: weight of one request for one symbol
-    weight_with_symbol: int
-    #: name of the request's symbol filter; None where the endpoint has none
-    symbol_parameter: str | None
-    #: whether the request takes `autoCloseType`
-    takes_auto_close_type: bool
-    #: names of the row's instants in epoch ms, the earlier one first
-    instant_fields: tuple[str, ...]
-    #: days that the exchange is documented to keep; None where nothing is documented
-    retention_days: int | None
     documentation: str
-    #: most rows that one request returns
-    page_size: int = 100
-    #: rows returned where the request does not say how many
-    default_page_size: int = 50
-    #: longest span of one request; not documented, kept strictly below the 7 days of the siblings
-    max_span_ms: int = 7 * DAY_MS - 1
-    #: path of the public list of symbols, and the family whose origin serves it
-    symbols_path: str | None = None
-    symbols_family: str | None = None
+    #: weight of one request that names a symbol, where that is another
+    symbol_weight: int | None = None
+    #: what a request may name a symbol for; None where it cannot
+    symbols: Symbols | None = None
+    #: whether the request takes `autoCloseType`
+    takes_auto_close_type: bool = False
+    #: which of the rows are liquidations; None where all are
+    restriction: Restriction | None = None
+    #: quantities count contracts of a fixed worth in USD, not amounts of the base asset
+    in_contracts: bool = False
+    #: days that the exchange is documented to keep; None where nothing is documented
+    retention_days: int | None = None
+    #: longest span of one request, in days; kept strictly below. Undocumented for some: the siblings' 7 then
+    max_span_days: int = 7
+    #: milliseconds between two requests of one account; 0 where nothing is documented
+    min_interval_ms: int = 0
     #: why an answer without rows would be no proof that nothing was liquidated
     caveat: str = ""
 
@@ -155,10 +139,37 @@ class Endpoint:
         family = self.family
         return f"{family.weight_pool}:{self.name}" if family.weight_per_endpoint else family.weight_pool
 
-    def request_weight(self, *, symbol: bool) -> int:
-        """Weight of one request, with or without the symbol filter."""
-        return self.weight_with_symbol if symbol else self.weight
+    @property
+    def max_span_ms(self) -> int:
+        """Longest span of one request in ms, strictly below what is documented."""
+        return self.max_span_days * DAY_MS - 1
 
+    @property
+    def is_by_time(self) -> bool:
+        """Whether answers are cut by time, without a number of pages."""
+        return self.pager.by == "time"
+
+    @property
+    def asks_isolated_apart(self) -> bool:
+        """Whether rows of an isolated margin account are answered only where its symbol is named."""
+        return self.symbols is not None and self.symbols.selects == "isolated"
+
+    @property
+    def operator_name(self) -> str:
+        """Name of the operator's class for this endpoint."""
+        return f"{self.name.title().replace('_', '')}LiquidationsOperator"
+
+    def request_weight(self, *, symbol: bool) -> int:
+        """Weight of one request, with or without a symbol."""
+        return self.symbol_weight if symbol and self.symbol_weight is not None else self.weight
+
+
+_ORDER_FIELDS: Final = ("orderId", "symbol")
+_FILLED: Final = ("status", "clientOrderId", "price", "avgPrice", "origQty", "executedQty")
+_TYPED: Final = ("timeInForce", "type", "reduceOnly")
+_SIDES: Final = ("side", "positionSide")
+_INSTANTS: Final = ORDER.instants
+_MARGIN: Final = ("avgPrice", "executedQty", "orderId", "price", "qty", "side", "symbol", "timeInForce")
 
 ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
     {
@@ -169,79 +180,86 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
                 title="USDⓈ-M futures",
                 path="/fapi/v1/forceOrders",
                 family=FAMILIES["fapi"],
-                paging="time",
+                account_type="classic",
+                pager=_ORDERS,
+                kind=ORDER,
+                fields=(
+                    *_ORDER_FIELDS, "pair", *_FILLED, "cumQuote", "cumBase", *_TYPED, "closePosition",
+                    *_SIDES, "stopPrice", "workingType", "origType", *_INSTANTS,
+                ),
                 weight=50,
-                weight_with_symbol=20,
-                symbol_parameter="symbol",
+                symbol_weight=20,
+                symbols=_listed("fapi"),
                 takes_auto_close_type=True,
-                instant_fields=("time", "updateTime"),
-                retention_days=None,
                 documentation=f"{_DOCS}/derivatives/usds-margined-futures/trade/rest-api/Users-Force-Orders",
-                symbols_path="/fapi/v1/exchangeInfo",
-                symbols_family="fapi",
             ),
             Endpoint(
                 name="coinm_futures",
                 title="COIN-M futures",
                 path="/dapi/v1/forceOrders",
                 family=FAMILIES["dapi"],
-                paging="time",
+                account_type="classic",
+                pager=_ORDERS,
+                kind=ORDER,
+                fields=(
+                    *_ORDER_FIELDS, "pair", *_FILLED, "cumBase", "cumQuote", *_TYPED, "closePosition",
+                    *_SIDES, "stopPrice", "workingType", "priceProtect", "origType", *_INSTANTS,
+                    "goodTillDate",
+                ),
                 weight=50,
-                weight_with_symbol=20,
-                symbol_parameter="symbol",
+                symbol_weight=20,
+                symbols=_listed("dapi"),
                 takes_auto_close_type=True,
-                instant_fields=("time", "updateTime"),
+                in_contracts=True,
                 retention_days=90,
                 documentation=f"{_DOCS}/derivatives/coin-margined-futures/trade/rest-api/Users-Force-Orders",
-                symbols_path="/dapi/v1/exchangeInfo",
-                symbols_family="dapi",
             ),
             Endpoint(
                 name="portfolio_um",
                 title="Portfolio margin, USDⓈ-M",
                 path="/papi/v1/um/forceOrders",
                 family=FAMILIES["papi"],
-                paging="time",
+                account_type="portfolio_margin",
+                pager=_ORDERS,
+                kind=ORDER,
+                fields=(
+                    *_ORDER_FIELDS, *_FILLED, "cumQuote", *_TYPED, *_SIDES, "origType", *_INSTANTS,
+                ),
                 weight=50,
-                weight_with_symbol=20,
-                symbol_parameter="symbol",
+                symbol_weight=20,
+                symbols=_listed("fapi"),
                 takes_auto_close_type=True,
-                instant_fields=("time", "updateTime"),
-                retention_days=None,
                 documentation=f"{_DOCS}/derivatives/portfolio-margin/trade/Query-Users-UM-Force-Orders",
-                symbols_path="/fapi/v1/exchangeInfo",
-                symbols_family="fapi",
             ),
             Endpoint(
                 name="portfolio_cm",
                 title="Portfolio margin, COIN-M",
                 path="/papi/v1/cm/forceOrders",
                 family=FAMILIES["papi"],
-                paging="time",
+                account_type="portfolio_margin",
+                pager=_ORDERS,
+                kind=ORDER,
+                fields=(
+                    *_ORDER_FIELDS, "pair", *_FILLED, "cumBase", *_TYPED, *_SIDES, "origType", *_INSTANTS,
+                ),
                 weight=50,
-                weight_with_symbol=20,
-                symbol_parameter="symbol",
+                symbol_weight=20,
+                symbols=_listed("dapi"),
                 takes_auto_close_type=True,
-                instant_fields=("time", "updateTime"),
-                retention_days=None,
+                in_contracts=True,
                 documentation=f"{_DOCS}/derivatives/portfolio-margin/trade/Query-Users-CM-Force-Orders",
-                symbols_path="/dapi/v1/exchangeInfo",
-                symbols_family="dapi",
             ),
             Endpoint(
                 name="portfolio_margin",
                 title="Portfolio margin, margin",
                 path="/papi/v1/margin/forceOrders",
                 family=FAMILIES["papi"],
-                paging="number",
+                account_type="portfolio_margin",
+                pager=_NUMBERED,
+                kind=MARGIN_RECORD,
+                fields=(*_MARGIN, "updatedTime"),
                 weight=1,
-                weight_with_symbol=1,
-                symbol_parameter=None,
-                takes_auto_close_type=False,
-                instant_fields=("updatedTime",),
-                retention_days=None,
                 documentation=f"{_DOCS}/derivatives/portfolio-margin/trade/Query-Users-Margin-Force-Orders",
-                default_page_size=10,
                 # The sentence is in the SDK's own documentation of this request since 2026-09-02.
                 caveat=(
                     "accounts liquidated through the Risk-Based Liquidation Adjustment have no record on "
@@ -253,19 +271,17 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
                 title="Margin, cross and isolated",
                 path="/sapi/v1/margin/forceLiquidationRec",
                 family=FAMILIES["sapi"],
-                paging="number",
+                account_type="classic",
+                pager=_NUMBERED,
+                kind=MARGIN_RECORD,
+                fields=(*_MARGIN, "isIsolated", "updatedTime"),
                 weight=1,
-                weight_with_symbol=1,
-                symbol_parameter="isolatedSymbol",
-                takes_auto_close_type=False,
-                instant_fields=("updatedTime",),
-                retention_days=None,
+                symbols=Symbols("isolatedSymbol", "isolated"),
                 documentation=f"{_DOCS}/margin_trading/trade",
-                default_page_size=10,
             ),
         )
     }
-)
+)  # fmt: skip
 
 
 def get_endpoint(name: str) -> Endpoint:

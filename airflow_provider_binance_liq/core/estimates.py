@@ -148,8 +148,8 @@ def estimate(
             f"{-(-request_weight * 1000 // limit) / 1000:g} or more"
         )
         raise InvalidRequest(message)
-    pages = -(-expected_rows // endpoint.page_size)
-    if endpoint.paging == "number" and expected_rows and not expected_rows % endpoint.page_size:
+    pages = -(-expected_rows // endpoint.pager.page_size)
+    if not endpoint.is_by_time and expected_rows and not expected_rows % endpoint.pager.page_size:
         pages += 1  # a full last page is followed by one that has to be empty
     spans = requests = 0
     for length, many in series.lengths().items():

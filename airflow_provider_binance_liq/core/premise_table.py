@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 #: documented by the exchange, seen in answers, or neither
 Status = Literal["documented", "observed", "assumed"]
 ALL: Final = tuple(ENDPOINTS)
-BY_TIME: Final = tuple(name for name, one in ENDPOINTS.items() if one.paging == "time")
+BY_TIME: Final = tuple(name for name, one in ENDPOINTS.items() if one.is_by_time)
 BY_NUMBER: Final = tuple(name for name in ALL if name not in BY_TIME)
+_BY_ID: Final = tuple(name for name, one in ENDPOINTS.items() if one.pager.id_parameter)
+_TYPED: Final = tuple(name for name, one in ENDPOINTS.items() if one.takes_auto_close_type)
+_LISTED: Final = tuple(name for name, one in ENDPOINTS.items() if one.symbols and one.symbols.listed_at)
+_ISOLATED: Final = tuple(name for name, one in ENDPOINTS.items() if one.asks_isolated_apart)
+_WITHOUT_ID: Final = tuple(name for name, one in ENDPOINTS.items() if not one.kind.has_id)
+_CAVEATS: Final = tuple(name for name, one in ENDPOINTS.items() if one.caveat)
+_RETENTION: Final = tuple(name for name, one in ENDPOINTS.items() if one.retention_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +102,11 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             Premise(
                 "limit_honoured",
                 "An answer holds as many rows as `limit` asks for, where there are so many.",
-                "The documentation of `limit`: 50 by default, 100 at most.",
+                "The documentation of `limit`: its default and its most, such as 50 and 100.",
                 BY_TIME,
                 "Rows of a window that has more of them than the exchange hands out at once.",
-                "Observed where a page has 100 rows. One of 50 counts as full until a longer one was seen.",
+                "Observed where a page has the most rows, such as 100. One that has as many as come by "
+                "default, such as 50, counts as full until a longer one was seen.",
                 documented_for=BY_TIME,
             ),
             Premise(
@@ -132,25 +140,44 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 "two_types",
                 "Every row is of `autoCloseType` LIQUIDATION or ADL.",
                 "The documentation of `autoCloseType`: both types are returned if it is not sent.",
-                BY_TIME,
+                _TYPED,
                 "Rows of a third type in a millisecond that fills a page.",
                 "Where a row of neither type was seen, the millisecond is split by symbol instead.",
-                documented_for=BY_TIME,
+                documented_for=_TYPED,
             ),
             Premise(
                 "symbols_listed",
                 "Where symbols are asked for apart: every symbol with rows is listed by `exchangeInfo`, or "
                 "was seen, and its rows are answered, also where it is not listed any more.",
                 "Nothing is documented on symbols that are not listed any more.",
-                BY_TIME,
+                _LISTED,
                 "Rows of a symbol that is not listed any more, or refused although it is listed.",
                 "Compare with the symbols of earlier extractions.",
             ),
             Premise(
+                "ids_ascend",
+                "With `fromId`, the rows with the lowest ids above it are answered.",
+                "Documented is that ids above it are answered, not which of them.",
+                _BY_ID,
+                "Rows of a millisecond that fills a page.",
+                "Observed: a page counts only where the next one holds higher ids. Used for such a "
+                "millisecond alone; whole windows are paged by time, which needs no such premise.",
+            ),
+            Premise(
+                "key_identifies",
+                "No two liquidations agree in every field of the key.",
+                "Rows have no id; the key is made of what identifies a liquidation by its meaning.",
+                _WITHOUT_ID,
+                "One of two such liquidations.",
+                "Two such rows on one page fail the window. On two pages, the number of rows would fall "
+                "short of `total`.",
+            ),
+            Premise(
                 "isolated_rows",
-                "Without `isolatedSymbol`, rows of isolated margin accounts are answered too.",
-                "Nothing is documented.",
-                ("margin",),
+                "Without a symbol, rows of isolated margin accounts are answered too, or there are none.",
+                "Nothing is documented for `margin`; the documentation of `margin_capital_flow` says that a "
+                "symbol is mandatory for isolated data.",
+                _ISOLATED,
                 "All liquidations of isolated margin accounts.",
                 "Observed where a row says `isIsolated`. Or name the pairs with `symbols`.",
             ),
@@ -165,18 +192,18 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             Premise(
                 "within_retention",
                 "The exchange still keeps every row of the window.",
-                "90 days are documented for COIN-M; taken for the others.",
+                "90 days are documented for some endpoints; taken for the others.",
                 ALL,
                 "The oldest rows.",
                 "Judged by the exchange's clock before the first request and after the last.",
-                documented_for=("coinm_futures",),
+                documented_for=_RETENTION,
             ),
             Premise(
                 "recorded_by_endpoint",
                 "The endpoint has a record of every liquidation of the account.",
                 "Documented otherwise for the Risk-Based Liquidation Adjustment of portfolio margin: those "
                 "accounts have no record on this endpoint; `GET /sapi/v1/margin/capital-flow` has them.",
-                ("portfolio_margin",),
+                _CAVEATS,
                 "All liquidations of such an account. An answer without rows is not claimed complete.",
                 "`GET /sapi/v1/margin/capital-flow`.",
             ),

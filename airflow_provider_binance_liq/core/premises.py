@@ -118,9 +118,11 @@ def weigh_endpoint(endpoint: Endpoint, *, by_symbol: bool, rows: int, isolated_r
     :param isolated_rows: a row of an isolated margin account was among the answers.
     """
     evidence = Evidence(needed={"within_retention", "rows_settled"})
-    if endpoint.symbol_parameter == "isolatedSymbol" and not by_symbol:
+    if endpoint.asks_isolated_apart and not by_symbol:
         evidence.needed.add("isolated_rows")
         (evidence.observed if isolated_rows else evidence.suspected).add("isolated_rows")
+    if not endpoint.kind.has_id:
+        evidence.needed.add("key_identifies")
     if endpoint.caveat:
         evidence.needed.add("recorded_by_endpoint")
         if not rows:

@@ -33,7 +33,7 @@ State = Literal["proven", "unproven", "missing"]
 NOT_MENDED_BY_FETCHING: Final = ("isolated_rows", "recorded_by_endpoint")
 #: endpoints of which a filtered history is no part of the unfiltered one: without an isolated symbol, rows of
 #: isolated accounts may be left out
-APART: Final = tuple(name for name, one in ENDPOINTS.items() if one.symbol_parameter == "isolatedSymbol")
+APART: Final = tuple(name for name, one in ENDPOINTS.items() if one.asks_isolated_apart)
 #: what ended less than so many days ago is not called missing: its run may wait, or be tried again
 SETTLE_DAYS: Final = 2
 

@@ -1,22 +1,28 @@
-"""Rows: the exchange's own bytes, and the four values that are read from them.
+"""Rows: the exchange's own bytes, and the few values that are read from them.
 
 A row is stored exactly as it was sent: field order, number tokens and unknown fields stay. What is read is
 only what identifies and places it, so that a field that appears tomorrow loses nothing. Numbers may stand
-where strings are documented and the other way round; order ids exceed 2^53.
+where strings are documented and the other way round; ids exceed 2^53. Which fields these are is said by the
+kind of row (`kinds`).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.kinds import KeyField, RowKind
 
 _LINE_BREAK: Final = re.compile(rb"[ \t]*[\r\n][\s]*")
 _SHOWN: Final = 300
@@ -26,32 +32,26 @@ _LAST_MS: Final = 253_402_300_799_999
 _INEXACT: Final = 2.0**53
 _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
-
-class Key(NamedTuple):
-    """Identifies a row within one account and endpoint; order ids alone collide between symbols."""
-
-    symbol: str
-    order_id: int
+#: the values of a kind's key fields, in their order: what identifies a row within one account and endpoint
+Key = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One liquidation order, as sent, on one line."""
+    """One row, as sent, on one line."""
 
-    symbol: str
-    order_id: int
-    #: epoch ms of the order's creation; of its last update where the endpoint has no other
+    key: Key
+    #: epoch ms of its creation; of its last update where the endpoint has no other
     created_ms: int
-    #: epoch ms of the order's last update
+    #: epoch ms of its last update
     updated_ms: int
     body: bytes
+    #: empty where rows of its kind name none
+    symbol: str = ""
     #: the row says that it is of an isolated margin account
     isolated: bool = False
-
-    @property
-    def key(self) -> Key:
-        """The natural key."""
-        return Key(self.symbol, self.order_id)
+    #: false for a row of an endpoint that has others too, and that says it is one of those
+    is_liquidation: bool = True
 
     def is_after(self, other: Row) -> bool:
         """Whether this row is later than another one, under both instants."""
@@ -75,41 +75,31 @@ class _NumberedPage(msgspec.Struct):
     total: int | str
 
 
-class _Fields(msgspec.Struct):
-    symbol: Any = None
-    order_id: Any = msgspec.field(default=None, name="orderId")
-    time: Any = None
-    update_time: Any = msgspec.field(default=None, name="updateTime")
-    updated_time: Any = msgspec.field(default=None, name="updatedTime")
-    is_isolated: Any = msgspec.field(default=None, name="isIsolated")
-
-    def instant(self, name: str) -> object:
-        """Return the value of the instant that the exchange calls `name`."""
-        return {"time": self.time, "updateTime": self.update_time, "updatedTime": self.updated_time}[name]
-
-
 _numbered_decoder: Final = msgspec.json.Decoder(_NumberedPage)
-_fields_decoder: Final = msgspec.json.Decoder(_Fields)
 
 
 def read_page(body: bytes, endpoint: Endpoint) -> Page:
     """Read one response of `endpoint`.
 
     :raises UnreadableBody: when the body as a whole is not what the endpoint answers.
-    :raises UnexpectedRow: when a row lacks what identifies or places it; the row is shown, not dropped.
+    :raises UnexpectedRow: when a row lacks what identifies or places it, or two rows that differ cannot be
+        told apart; the row is shown, not dropped.
     """
     total: int | None = None
     try:
         body.decode()
-        if endpoint.paging == "number":
+        if endpoint.is_by_time:
+            raw_rows = _rows_decoder.decode(body)
+        else:
             numbered = _numbered_decoder.decode(body)
             raw_rows, total = numbered.rows, int(numbered.total)
-        else:
-            raw_rows = _rows_decoder.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         message = f"not what {endpoint.path} answers: {error}"
         raise UnreadableBody(message) from None
-    return Page(tuple(read_row(bytes(raw), endpoint) for raw in raw_rows), total)
+    page = Page(tuple(read_row(bytes(raw), endpoint) for raw in raw_rows), total)
+    if not endpoint.kind.has_id:
+        _check_distinct(page.rows, endpoint)
+    return page
 
 
 def read_row(raw: bytes, endpoint: Endpoint) -> Row:
@@ -117,21 +107,63 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
 
     :raises UnexpectedRow: when it lacks that; the row is shown, not dropped.
     """
+    kind = endpoint.kind
+    fields = _fields_of(kind, endpoint.restriction.field if endpoint.restriction else None)
     try:
-        fields = _fields_decoder.decode(raw)
-        instants = [
-            _instant(value) for name in endpoint.instant_fields if (value := fields.instant(name)) is not None
-        ]
-        order_id = _whole(fields.order_id)
-        symbol = fields.symbol
+        key, instants, symbol, isolated, type_ = fields(raw)
+        placed = [_instant(value) for value in instants if value is not None]
+        identity = tuple(map(_key_value, kind.key, key))
     except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         raise _unexpected(raw, endpoint, str(error)) from None
-    if not isinstance(symbol, str) or not symbol:
-        raise _unexpected(raw, endpoint, "no symbol")
-    if not instants:
-        raise _unexpected(raw, endpoint, f"none of {', '.join(endpoint.instant_fields)}")
-    isolated = fields.is_isolated in (True, "true", "TRUE")
-    return Row(symbol, order_id, instants[0], instants[-1], one_line(raw), isolated)
+    if not placed:
+        raise _unexpected(raw, endpoint, f"none of {', '.join(kind.instants)}")
+    return Row(
+        identity,
+        placed[0],
+        placed[-1],
+        one_line(raw),
+        symbol if isinstance(symbol, str) else "",
+        isolated in (True, "true", "TRUE"),
+        endpoint.restriction is None or type_ not in endpoint.restriction.others,
+    )
+
+
+@cache
+def _fields_of(kind: RowKind, type_field: str | None) -> Callable[[bytes], tuple[Any, Any, Any, Any, Any]]:
+    """Make the reader of the fields that identify, place and restrict rows of a kind."""
+    single = (kind.symbol, kind.isolated, type_field)
+    names = dict.fromkeys([*(field.name for field in kind.key), *kind.instants, *filter(None, single)])
+    struct = msgspec.defstruct(
+        "_Fields", [(f"_{name}", Any, None) for name in names], rename=lambda name: name[1:]
+    )
+    decode = msgspec.json.Decoder(struct).decode
+    key = _several(field.name for field in kind.key)
+    instants = _several(kind.instants)
+    symbol, isolated, type_ = (_one(name) for name in single)
+
+    def read(raw: bytes) -> tuple[Any, Any, Any, Any, Any]:
+        found = decode(raw)
+        return key(found), instants(found), symbol(found), isolated(found), type_(found)
+
+    return read
+
+
+def _several(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
+    get = [attrgetter(f"_{name}") for name in names]
+    return lambda found: tuple([one(found) for one in get])
+
+
+def _one(name: str | None) -> Callable[[Any], Any]:
+    return attrgetter(f"_{name}") if name else lambda _found: None
+
+
+def _key_value(field: KeyField, value: object) -> str | int:
+    if field.is_whole:
+        return _whole(value)
+    if not isinstance(value, str) or not value:
+        message = f"no {field.name}"
+        raise ValueError(message)
+    return value
 
 
 def _whole(value: object) -> int:
@@ -154,9 +186,39 @@ def _instant(value: object) -> int:
     return instant_ms
 
 
+def _check_distinct(rows: tuple[Row, ...], endpoint: Endpoint) -> None:
+    """Refuse two rows of one page that agree in every field of the key: without an id, one would be lost."""
+    keys: set[Key] = set()
+    for row in rows:
+        if row.key in keys:
+            names = ", ".join(field.name for field in endpoint.kind.key)
+            raise _unexpected(row.body, endpoint, f"another one has the same {names}, and rows have no id")
+        keys.add(row.key)
+
+
 def one_line(raw: bytes) -> bytes:
     """Take line breaks out of a row; inside JSON strings there are none, so no value changes."""
     return _LINE_BREAK.sub(b"", raw) if b"\n" in raw or b"\r" in raw else raw
+
+
+def sort_key(key: Key) -> bytes:
+    """Spell a key so that keys sort as bytes: texts by code point, whole numbers by length, then digits.
+
+    Each text ends with a zero byte, each number begins with its length, so that no two keys are spelt alike.
+    """
+    return b"".join(_sortable(value) for value in key)
+
+
+def _sortable(value: str | int) -> bytes:
+    if isinstance(value, str):
+        return value.encode() + b"\x00"
+    digits = str(value).encode()
+    return len(digits).to_bytes(2, "big") + digits
+
+
+def describe(key: Key) -> str:
+    """Name a row in a message by its key, such as `BTCUSDT 6071832819`."""
+    return " ".join(map(str, key))
 
 
 def _unexpected(raw: bytes, endpoint: Endpoint, reason: str) -> UnexpectedRow:

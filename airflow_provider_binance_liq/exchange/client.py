@@ -115,10 +115,11 @@ class BinanceClient:
 
         :raises RetryableError: it cannot be had now; a retry may have it.
         """
-        if endpoint.symbols_path is None or endpoint.symbols_family is None:
+        listed = endpoint.symbols
+        if listed is None or listed.listed_at is None or listed.listed_by is None:
             return None
         try:
-            return self._get(of_public(endpoint.symbols_family, endpoint.symbols_path), read_symbols)
+            return self._get(of_public(listed.listed_by, listed.listed_at), read_symbols)
         except RequestRejected as error:
             log.warning("The symbols of %s cannot be listed: %s", endpoint.name, error)
             return None

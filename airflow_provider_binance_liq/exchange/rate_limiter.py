@@ -30,6 +30,8 @@ class Draw:
     family: str
     pool: str
     weight: int
+    #: least time between two requests of the pool, in ms
+    interval_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Pacer:
             self._sent += 1
             ticket = f"{os.getpid()}:{id(self)}:{self._sent}"
             budget.send(ticket, now_ms, draw.weight)
+            if draw.interval_ms:
+                budget.hold(now_ms + draw.interval_ms, now_ms)
             return ticket
 
     def answer(self, draw: Draw, ticket: str, now_ms: int, used: int | None) -> None:

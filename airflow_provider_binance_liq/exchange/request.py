@@ -67,7 +67,7 @@ def of_page(endpoint: Endpoint, ask: Ask) -> Request:
     """Make the request for one page."""
     weight = endpoint.request_weight(symbol=ask.symbol is not None)
     return Request(
-        draw=Draw(endpoint.family.name, endpoint.weight_pool, weight),
+        draw=Draw(endpoint.family.name, endpoint.weight_pool, weight, endpoint.min_interval_ms),
         path=endpoint.path,
         said=f"GET {endpoint.path} ({ask})",
         parameters=tuple(_parameters(endpoint, ask)),
@@ -84,12 +84,12 @@ def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]
     """Spell an ask in the endpoint's own parameter names."""
     yield "startTime", ask.first_ms
     yield "endTime", ask.last_ms
-    if ask.symbol is not None and endpoint.symbol_parameter:
-        yield endpoint.symbol_parameter, ask.symbol
+    if ask.symbol is not None and endpoint.symbols:
+        yield endpoint.symbols.parameter, ask.symbol
     if ask.auto_close_type is not None:
         yield "autoCloseType", ask.auto_close_type
-    if ask.number is None:
-        yield "limit", endpoint.page_size
-    else:
+    if ask.after_id is not None and endpoint.pager.id_parameter:
+        yield endpoint.pager.id_parameter, ask.after_id
+    if ask.number is not None:
         yield "current", ask.number
-        yield "size", endpoint.page_size
+    yield endpoint.pager.size_parameter, endpoint.pager.page_size

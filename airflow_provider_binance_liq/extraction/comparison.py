@@ -204,7 +204,7 @@ def _compare(
     with Spool() as before:
         for rows in _batches(path, endpoint):
             before.keep(rows)
-        found = compare(before.told(), spool.told(symbols))
+        found = compare(before.by_key(), spool.by_key(symbols), lambda body: read_row(body, endpoint).key)
     if not found:
         return SecondLook(earlier)
     log.warning("This look differs from that of %s: %s", earlier.extracted_at, found)
@@ -214,7 +214,8 @@ def _compare(
     if merged:
         # Also where a row only changed: of its two states, the one that was updated later is kept.
         kept = sum(spool.keep(rows) for rows in _batches(path, endpoint))
-    differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict())
+    columns = [field.column for field in endpoint.kind.key]
+    differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict(columns))
     return SecondLook(earlier, differences, kept, merged)
 
 

@@ -79,10 +79,9 @@ class Filters:
 
     def per_request(self, endpoint: Endpoint) -> tuple[str | None, ...]:
         """Tell which symbol the cheapest requests for a window without rows name: one a symbol, or none."""
-        if not self.symbols or endpoint.symbol_parameter is None:
+        if not self.symbols or endpoint.symbols is None:
             return (None,)
-        # Whether `margin` without isolatedSymbol returns isolated accounts is not documented.
-        return self.symbols if endpoint.paging == "number" else (None,)
+        return self.symbols if endpoint.asks_isolated_apart else (None,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +121,8 @@ def extract(
 
 
 def _plans(endpoint: Endpoint, span: Window, filters: Filters, experience: Experience) -> Iterator[Plan]:
-    """Plan how `span` is read: with numbered pages one symbol after another, else all together."""
-    apart = endpoint.paging == "number" and endpoint.symbol_parameter and filters.symbols
+    """Plan how `span` is read: isolated accounts one after another, else all symbols together."""
+    apart = endpoint.asks_isolated_apart and filters.symbols
     for symbols in [(symbol,) for symbol in filters.symbols] if apart else [filters.symbols]:
         yield plan(
             endpoint, span, symbols=symbols, auto_close_type=filters.auto_close_type, experience=experience

@@ -136,7 +136,7 @@ class _Refusal(msgspec.Struct, omit_defaults=True):
 
 
 #: the values of an `Ask`
-_Ask = tuple[int, int, str | None, str | None, int | None]
+_Ask = tuple[int, int, str | None, str | None, int | None, int | None]
 
 
 class _Entry(msgspec.Struct, omit_defaults=True):
@@ -151,7 +151,7 @@ class _Entry(msgspec.Struct, omit_defaults=True):
 
 def _key(ask: Ask) -> _Ask:
     """Tell two requests apart by what is sent."""
-    return ask.first_ms, ask.last_ms, ask.symbol, ask.auto_close_type, ask.number
+    return ask.first_ms, ask.last_ms, ask.symbol, ask.auto_close_type, ask.number, ask.after_id
 
 
 _read_header: Final = msgspec.json.Decoder(_Header).decode

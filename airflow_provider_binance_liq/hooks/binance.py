@@ -114,7 +114,7 @@ def _test_family(client: BinanceClient, endpoint: Endpoint) -> tuple[bool, str]:
     family = endpoint.family.name
     try:
         now_ms = client.server_time_ms(family)
-        number = 1 if endpoint.paging == "number" else None
+        number = 1 if not endpoint.is_by_time else None
         client.fetch(endpoint, Ask(now_ms - _TEST_SPAN_MS, now_ms, number=number))
     except LiquidationsError as error:
         return False, f"{family} cannot be read: {error}"

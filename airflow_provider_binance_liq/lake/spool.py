@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from airflow_provider_binance_liq.core.differences import Told
+from airflow_provider_binance_liq.core.differences import KeyedRow
+from airflow_provider_binance_liq.core.rows import sort_key
 from airflow_provider_binance_liq.exceptions import StorageError
 
 if TYPE_CHECKING:
@@ -37,23 +38,23 @@ _OLDEST_S: Final = 24 * 60 * 60.0
 
 _TABLE: Final = """
 CREATE TABLE rows (
+    key BLOB PRIMARY KEY,
     symbol TEXT NOT NULL,
-    order_id TEXT NOT NULL,
+    is_liquidation INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    PRIMARY KEY (symbol, order_id)
+    body BLOB NOT NULL
 ) WITHOUT ROWID
 """
-_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-# The same order may be sent again after it was updated: the later update is kept, the first spelling of it.
+_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+# The same row may be sent again after it was updated: the later update is kept, the first spelling of it.
 _UPDATE: Final = """
-UPDATE rows SET created_ms = ?3, updated_ms = ?4, body = ?5
-WHERE symbol = ?1 AND order_id = ?2 AND updated_ms < ?4
+UPDATE rows SET is_liquidation = ?3, created_ms = ?4, updated_ms = ?5, body = ?6
+WHERE key = ?1 AND updated_ms < ?5
 """
-_BY_KEY: Final = "SELECT symbol, order_id, body FROM rows ORDER BY symbol, order_id"
-# Ids are kept as text because they may exceed SQLite's 64 bits; shorter ones are smaller.
-_IN_ORDER: Final = "SELECT symbol, body FROM rows ORDER BY created_ms, symbol, length(order_id), order_id"
+_LIQUIDATIONS: Final = "SELECT symbol, key, body FROM rows WHERE is_liquidation"
+_BY_KEY: Final = f"{_LIQUIDATIONS} ORDER BY key"
+_IN_ORDER: Final = f"{_LIQUIDATIONS} ORDER BY created_ms, key"
 
 
 class Spool:
@@ -85,18 +86,21 @@ class Spool:
         return self._count
 
     def bodies(self, symbols: Container[str] = ()) -> Iterator[bytes]:
-        """Hand the rows out, of these symbols or of all, ordered by time, symbol and order id."""
-        with _on_disk():
-            for symbol, body in self._database.execute(_IN_ORDER):
-                if not symbols or symbol in symbols:
-                    yield body
+        """Hand the liquidations out, of these symbols or of all, ordered by time and key."""
+        for _, body in self._select(_IN_ORDER, symbols):
+            yield body
 
-    def told(self, symbols: Container[str] = ()) -> Iterator[Told]:
-        """Hand the rows out, of these symbols or of all, ordered by key, to be compared with another look."""
+    def by_key(self, symbols: Container[str] = ()) -> Iterator[KeyedRow]:
+        """Hand the liquidations out, of these symbols or of all, ordered by key, to be compared."""
+        for key, body in self._select(_BY_KEY, symbols):
+            yield KeyedRow(key, body)
+
+    def _select(self, query: str, symbols: Container[str]) -> Iterator[tuple[bytes, bytes]]:
+        """Select rows; what names no symbol belongs to the isolated account that was asked for."""
         with _on_disk():
-            for symbol, order_id, body in self._database.execute(_BY_KEY):
-                if not symbols or symbol in symbols:
-                    yield Told(symbol, order_id, body)
+            for symbol, key, body in self._database.execute(query):
+                if not symbols or not symbol or symbol in symbols:
+                    yield key, body
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Keep rows; returns how many of them were not there yet."""
@@ -104,7 +108,14 @@ class Spool:
         with _on_disk():
             self._database.execute("BEGIN")
             for row in rows:
-                values = (row.symbol, str(row.order_id), row.created_ms, row.updated_ms, row.body)
+                values = (
+                    sort_key(row.key),
+                    row.symbol,
+                    row.is_liquidation,
+                    row.created_ms,
+                    row.updated_ms,
+                    row.body,
+                )
                 if self._database.execute(_INSERT, values).rowcount:
                     unseen += 1
                 else:

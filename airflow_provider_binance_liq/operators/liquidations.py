@@ -13,7 +13,7 @@ from airflow.sdk import Asset
 
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.differences import MissingRows
-from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.waits import Waits
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression, Manifest
     from airflow_provider_binance_liq.core.probe_report import ProbeReport
     from airflow_provider_binance_liq.exchange.connection import Account
@@ -344,37 +345,27 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             raise InvalidProbeReport(message) from error
 
 
-class UsdmFuturesLiquidationsOperator(LiquidationsToObjectStorageOperator):
-    """USDⓈ-M futures: GET /fapi/v1/forceOrders."""
-
-    default_endpoint = "usdm_futures"
-
-
-class CoinmFuturesLiquidationsOperator(LiquidationsToObjectStorageOperator):
-    """COIN-M futures: GET /dapi/v1/forceOrders."""
-
-    default_endpoint = "coinm_futures"
+def _operator_of(endpoint: Endpoint) -> type[LiquidationsToObjectStorageOperator]:
+    """Make the operator that sets only `endpoint`, found here by its name as any class is."""
+    members = {
+        "__doc__": f"{endpoint.title}: GET {endpoint.path}.",
+        "__module__": __name__,
+        "default_endpoint": endpoint.name,
+    }
+    return type(endpoint.operator_name, (LiquidationsToObjectStorageOperator,), members)
 
 
-class PortfolioUmLiquidationsOperator(LiquidationsToObjectStorageOperator):
-    """USDⓈ-M under portfolio margin: GET /papi/v1/um/forceOrders."""
-
-    default_endpoint = "portfolio_um"
+#: class name → the operator of one endpoint
+OPERATORS: Final = {one.operator_name: _operator_of(one) for one in ENDPOINTS.values()}
 
 
-class PortfolioCmLiquidationsOperator(LiquidationsToObjectStorageOperator):
-    """COIN-M under portfolio margin: GET /papi/v1/cm/forceOrders."""
-
-    default_endpoint = "portfolio_cm"
-
-
-class PortfolioMarginLiquidationsOperator(LiquidationsToObjectStorageOperator):
-    """Margin under portfolio margin: GET /papi/v1/margin/forceOrders."""
-
-    default_endpoint = "portfolio_margin"
+def __getattr__(name: str) -> type[LiquidationsToObjectStorageOperator]:
+    """Find the operators of single endpoints, such as `UsdmFuturesLiquidationsOperator`."""
+    if name in OPERATORS:
+        return OPERATORS[name]
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
 
 
-class MarginLiquidationsOperator(LiquidationsToObjectStorageOperator):
-    """Margin, cross and isolated: GET /sapi/v1/margin/forceLiquidationRec."""
-
-    default_endpoint = "margin"
+def __dir__() -> list[str]:
+    return sorted({*globals(), *OPERATORS})

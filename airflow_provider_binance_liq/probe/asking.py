@@ -105,13 +105,13 @@ class Asker:
         """
         endpoint = self.endpoint
         parameters: list[tuple[str, str | int]] = [("startTime", first_ms), ("endTime", last_ms)]
-        if symbol is not None and endpoint.symbol_parameter:
-            parameters.append((endpoint.symbol_parameter, symbol))
+        if symbol is not None and endpoint.symbols:
+            parameters.append((endpoint.symbols.parameter, symbol))
         if close_type is not None:
             parameters.append(("autoCloseType", close_type))
-        size = limit or endpoint.page_size
+        size = limit or endpoint.pager.page_size
         parameters += (
-            [("limit", size)] if endpoint.paging == "time" else [("current", number), ("size", size)]
+            [("limit", size)] if endpoint.is_by_time else [("current", number), ("size", size)]
         )
         weight = endpoint.request_weight(symbol=symbol is not None)
         draw = Draw(endpoint.family.name, endpoint.weight_pool, weight)
@@ -128,7 +128,7 @@ class Asker:
         :raises Stopped: the exchange wants to be left alone.
         """
         heard = self.ask(first_ms, last_ms, symbol=symbol)
-        if self.endpoint.paging == "time" or not heard.rows:
+        if self.endpoint.is_by_time or not heard.rows:
             return heard
         heard = replace(heard, full=True)
         keys = {row.key for row in heard.rows}

@@ -69,7 +69,7 @@ def codes_of(endpoint: Endpoint) -> tuple[str, ...]:
 def weight_of(endpoint: Endpoint, days: int) -> int:
     """Tell the weight of one endpoint's questions at the most."""
     reads = survey.requests_of(days) + bounds.REQUESTS + spans.REQUESTS + 1
-    if endpoint.paging == "time":
+    if endpoint.is_by_time:
         requests = reads + cuts.REQUESTS + 2 * filters.REQUESTS + len(AUTO_CLOSE_TYPES) + 2
     else:
         reads += of.ISOLATED_READS

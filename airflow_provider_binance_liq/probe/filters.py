@@ -86,7 +86,7 @@ def _ask(asker: Asker, interval: Interval, chosen: Filter, limit: int | None) ->
 def _cases(asker: Asker, cuts: Cuts, longest_ms: int, *, symbol: bool) -> Iterator[tuple[Interval, Filter]]:
     """Yield intervals and filters that no survivor passes, but another row does; observed ones first."""
     observed = [one.interval for one in cuts.observations]
-    isolated = asker.endpoint.symbol_parameter == "isolatedSymbol"
+    isolated = asker.endpoint.asks_isolated_apart
     for interval in (*observed, *intervals(asker.known, longest_ms)):
         for chosen in by_symbol(interval, isolated=isolated) if symbol else by_type(interval):
             survive = any(chosen.passes(row) for row in expected(cuts, interval))

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from airflow_provider_binance_liq.core.rows import Key
-
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.rows import Row
+    from airflow_provider_binance_liq.core.rows import Key, Row
 
 Instant = Literal["created", "updated"]
 Refusal = Literal["key", "account", "span", "retention", "request"]
@@ -34,7 +32,7 @@ class Seen:
     @property
     def key(self) -> Key:
         """The natural key."""
-        return Key(self.symbol, self.order_id)
+        return self.symbol, self.order_id
 
     def instant(self, name: Instant) -> int:
         """Return one of its instants."""
@@ -111,7 +109,7 @@ def see(row: Row) -> Seen:
     marks = msgspec.json.decode(row.body, type=_Marks, strict=False)
     return Seen(
         row.symbol,
-        row.order_id,
+        int(row.key[-1]),
         row.created_ms,
         row.updated_ms,
         _close_type(marks.client_order_id),

@@ -100,11 +100,11 @@ def ask_bounds(probe: Probe) -> None:
 def ask_cuts(probe: Probe) -> None:
     """Ask which rows a limit leaves out."""
     cuts = probe.cuts = find_cuts(probe.asker, probe.survey.span_ms)
-    if cuts.observations and probe.endpoint.paging == "time":
+    if cuts.observations and probe.endpoint.is_by_time:
         by = next(iter(cuts.keys)) if len(cuts.keys) == 1 and cuts.settled else None
         probe.learn(cut_by=by, cut_side=cuts.side)
         probe.found["cut_by_filtered_instant"] = _cut_finding(probe)
-    elif probe.endpoint.paging == "time":
+    elif probe.endpoint.is_by_time:
         why = "answers with limit=1 told nothing: " + _why_no_cut(cuts)
         probe.found["cut_by_filtered_instant"] = finding(None, why)
 
@@ -139,9 +139,9 @@ def ask_filters(probe: Probe) -> None:
     stages = {"startTime and endTime": find_time_stage(asker, probe.cuts, probe.learnt.filtered_by)}
     # A survivor says nothing where an interval's own rows do not come.
     usable = not (probe.cuts.starved or probe.cuts.limit_ignored)
-    if endpoint.symbol_parameter:
+    if endpoint.symbols:
         told = find_stage(asker, probe.cuts, longest_ms, symbol=True) if usable else None
-        stages[endpoint.symbol_parameter] = told
+        stages[endpoint.symbols.parameter] = told
         probe.learn(symbol_filter=told)
     if endpoint.takes_auto_close_type:
         told = find_stage(asker, probe.cuts, longest_ms, symbol=False) if usable else None

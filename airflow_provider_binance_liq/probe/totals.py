@@ -68,5 +68,5 @@ def _busiest(asker: Asker, survey: Survey) -> tuple[int, int, int]:
         for row in asker.known.rows.values()
     ]
     counted = [(first, last, asker.known.count(first, last)) for first, last in spans if first < last]
-    readable = [one for one in counted if one[2] < (MOST_PAGES - 1) * asker.endpoint.page_size]
+    readable = [one for one in counted if one[2] < (MOST_PAGES - 1) * asker.endpoint.pager.page_size]
     return max(readable, key=lambda one: one[2], default=(0, 1, 0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator.records import read_record
 from airflow_provider_binance_liq.simulator.symbols import day_of
 
@@ -80,7 +81,8 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 #: endpoint → its documented rows
 DOCUMENTED: Final[Mapping[str, tuple[Record, ...]]] = {
-    endpoint: tuple(read_record(text.encode()) for text in texts) for endpoint, texts in _TEXTS.items()
+    name: tuple(read_record(text.encode(), endpoint) for text in _TEXTS.get(name, ()))
+    for name, endpoint in ENDPOINTS.items()
 }
 #: endpoint → days that hold its documented rows and nothing else
 DOCUMENTED_DAYS: Final[Mapping[str, frozenset[int]]] = {

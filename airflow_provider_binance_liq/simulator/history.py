@@ -19,13 +19,13 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpo
 from airflow_provider_binance_liq.simulator import symbols
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED, DOCUMENTED_DAYS
 from airflow_provider_binance_liq.simulator.records import (
-    FIELDS,
     Amount,
     CloseType,
     Record,
     Value,
     compose,
     read_record,
+    record_of,
 )
 from airflow_provider_binance_liq.simulator.settings import MOST_TIED
 from airflow_provider_binance_liq.simulator.symbols import KINDS, LASTING, Market, date_of, day_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
+    from airflow_provider_binance_liq.core.endpoints import Restriction
     from airflow_provider_binance_liq.simulator.records import GivenRow
     from airflow_provider_binance_liq.simulator.settings import InstantField, Settings
 
@@ -89,7 +90,10 @@ class ExplicitHistory:
             if endpoint not in ENDPOINTS:
                 message = f"{name!r}: there is no endpoint {endpoint!r}; there are {', '.join(ENDPOINTS)}"
                 raise ValueError(message)
-        self._rows = {name: [read_record(row) for row in given] for name, given in rows.items()}
+        self._rows = {
+            name: [read_record(row, ENDPOINTS[name.partition("@")[0]]) for row in given]
+            for name, given in rows.items()
+        }
 
     def rows(
         self, endpoint: Endpoint, account: str, start_ms: int, end_ms: int, by: InstantField
@@ -223,13 +227,15 @@ class _Day:
         del self._moments[wanted:]
 
     def records(self) -> tuple[Record, ...]:
-        """Spell the rows, with ascending order ids per symbol."""
+        """Spell the rows, with ascending ids: per symbol where the symbol is part of the key, else of all."""
         counts: Counter[str] = Counter()
+        per_symbol = any(field.name == "symbol" for field in self._endpoint.kind.key)
         rows = []
         for moment in sorted(self._moments):
-            counts[moment.symbol] += 1
-            order_id = moment.market.first_order_id + self._first_id + _ID_STEP * counts[moment.symbol]
-            rows.append(self._record(moment, order_id))
+            counted = moment.symbol if per_symbol else ""
+            counts[counted] += 1
+            first_id = moment.market.first_order_id if per_symbol else symbols.ORDINARY
+            rows.append(self._record(moment, first_id + self._first_id + _ID_STEP * counts[counted]))
         return tuple(rows)
 
     def _add_anywhere(self, close_type: CloseType | None = None) -> None:
@@ -283,15 +289,7 @@ class _Day:
 
     def _record(self, moment: _Moment, order_id: int) -> Record:
         values = dict(self._values(moment, order_id))
-        return Record(
-            symbol=moment.symbol,
-            order_id=order_id,
-            time_ms=moment.time_ms,
-            update_ms=moment.update_ms,
-            close_type=moment.close_type,
-            isolated="isIsolated" in FIELDS[self._endpoint.name] and bool(values["isIsolated"]),
-            body=compose(self._endpoint, values, self._settings),
-        )
+        return record_of(self._endpoint, values, compose(self._endpoint, values, self._settings))
 
     def _values(self, moment: _Moment, order_id: int) -> Iterator[tuple[str, Value]]:
         rng, market = self._rng, moment.market
@@ -310,6 +308,27 @@ class _Day:
         yield from (("priceProtect", False), ("origType", "LIMIT"), ("isIsolated", rng.random() < _EVEN_ODDS))
         yield from (("time", moment.time_ms), ("updateTime", moment.update_ms))
         yield from (("updatedTime", moment.update_ms), ("goodTillDate", 0))
+        if self._endpoint.restriction:
+            yield from self._entry(moment, order_id, self._endpoint.restriction)
+        if not self._endpoint.kind.has_id:
+            yield from self._loan(moment, quantity, in_quote, price)
+
+    def _entry(self, moment: _Moment, entry_id: int, rule: Restriction) -> Iterator[tuple[str, Value]]:
+        """Yield what a ledger's entry has; half of the entries are no liquidations."""
+        types = rule.liquidations if self._rng.random() < _EVEN_ODDS else rule.others
+        yield from (("id", entry_id), ("tranId", entry_id + 1), ("timestamp", moment.time_ms))
+        yield from (("asset", moment.market.base), (rule.field, self._rng.choice(types)), ("note", ""))
+        yield "amount", Amount(f"{self._rng.uniform(-500, 500):.8f}")
+
+    def _loan(
+        self, moment: _Moment, quantity: Amount, in_quote: float, price: Amount
+    ) -> Iterator[tuple[str, Value]]:
+        """Yield what the liquidation of a loan has."""
+        yield from (("loanCoin", moment.market.quote), ("collateralCoin", moment.market.base))
+        yield from (("liquidationDebt", Amount(f"{in_quote:.8f}")), ("returnCollateralAmount", Amount("0")))
+        yield from (("liquidationCollateralAmount", quantity), ("liquidationFee", Amount("0.5")))
+        yield from (("liquidationStartingPrice", price), ("status", "Liquidated"))
+        yield "liquidationStartingTime", moment.time_ms
 
     def _size(self, market: Market, average: float) -> tuple[Amount, float, float]:
         """Return the quantity as it is sent, and its value in quote and in base currency."""

@@ -41,7 +41,7 @@ class Page:
     def body(self) -> bytes:
         """Spell the answer."""
         rows = b",".join(record.body for record in self.rows)
-        if self.question.endpoint.paging == "time":
+        if self.question.endpoint.is_by_time:
             return b"[" + rows + b"]"
         return b'{"rows":[' + rows + b'],"total":' + str(self.total).encode() + b"}"
 
@@ -54,12 +54,12 @@ def select(question: Question, history: History, account: str, settings: Setting
     candidates = _candidates(question, history, account, settings, now_ms) if question.answered else []
     if settings.filter_stage == "before_limit":
         candidates = [record for record in candidates if _is_asked_for(record, question)]
-    if question.endpoint.paging == "time":
+    if question.endpoint.is_by_time:
         page = _truncated(question, candidates, settings)
     else:
         page = _numbered(question, candidates, settings)
     page = replace(page, rows=tuple(row for row in page.rows if _is_within(row, question, settings)))
-    if question.endpoint.paging == "number":
+    if not question.endpoint.is_by_time:
         page = replace(page, total=_total(page, settings))
     if question.page > 1 and settings.drift != "none":
         return DRIFTS[settings.drift](page)
@@ -70,7 +70,7 @@ def _candidates(
     question: Question, history: History, account: str, settings: Settings, now_ms: int
 ) -> list[Record]:
     """Return the rows that the limit cuts from, before any filter but those by time."""
-    by_time = question.endpoint.paging == "time"
+    by_time = question.endpoint.is_by_time
     start_ms = question.start_ms
     if by_time and settings.start_stage == "after_limit":
         start_ms = max(0, start_ms - _REACH_MS)
@@ -105,15 +105,17 @@ def _total(page: Page, settings: Settings) -> int:
 
 
 def _filter_field(question: Question, settings: Settings) -> InstantField:
-    return settings.filter_by if question.endpoint.paging == "time" else "updateTime"
+    return settings.filter_by if question.endpoint.is_by_time else "updateTime"
 
 
 def _is_asked_for(record: Record, question: Question) -> bool:
     if question.close_type is not None and record.close_type != question.close_type:
         return False
+    if question.after_id is not None and record.id <= question.after_id:
+        return False
     if question.symbol is None:
         return True
-    if question.endpoint.symbol_parameter == "isolatedSymbol" and not record.isolated:
+    if question.endpoint.kind.isolated and question.endpoint.asks_isolated_apart and not record.isolated:
         return False
     return record.symbol == question.symbol
 
@@ -129,19 +131,23 @@ def is_visible(record: Record, settings: Settings, now_ms: int) -> bool:
 
 
 def _lot(record: Record, settings: Settings) -> float:
-    return random.Random(f"{settings.seed}/late/{record.symbol}/{record.order_id}").random()
+    return random.Random(f"{settings.seed}/late/{record.symbol}/{record.id}").random()
 
 
 def _truncated(question: Question, matching: Sequence[Record], settings: Settings) -> Page:
     ranked = sorted(matching, key=lambda record: _rank(record, settings.sort_field))
-    kept = ranked[: question.size] if settings.keep == "oldest" else ranked[-question.size :]
+    keep_first = settings.keep == "oldest"
+    if question.after_id is not None:
+        ranked = sorted(matching, key=lambda record: record.id)
+        keep_first = settings.ids_after == "lowest"
+    kept = ranked[: question.size] if keep_first else ranked[-question.size :]
     rows = _ordered(kept, settings.order or "ascending", question, settings)
     return Page(question, tuple(rows), tuple(ranked), len(ranked))
 
 
-def _rank(record: Record, by: SortField) -> tuple[int, str, int]:
+def _rank(record: Record, by: SortField) -> tuple[str | int, ...]:
     """Where a row stands in what is cut."""
-    return record.order_id if by == "order_id" else record.instant(by), record.symbol, record.order_id
+    return record.id if by == "order_id" else record.instant(by), *record.key
 
 
 def _numbered(question: Question, matching: Sequence[Record], settings: Settings) -> Page:
@@ -162,7 +168,7 @@ def _ordered(
         rng = random.Random(f"{settings.seed}/{question.start_ms}/{question.end_ms}/{question.page}")
         return rng.sample(rows, len(rows))
     if order == "order_id":
-        return sorted(rows, key=lambda record: (record.order_id, record.symbol))
+        return sorted(rows, key=lambda record: (record.id, record.symbol))
     return rows[::-1] if order == "descending" else rows
 
 
@@ -197,15 +203,16 @@ def limit_ignored(page: Page) -> Page:
 def row_outside(page: Page) -> Page:
     """Send a row of the day before the interval as well."""
     endpoint = page.question.endpoint.name
-    row = make_row(endpoint, orderId=1, symbol="BTCUSDT", time=page.question.start_ms - DAY_MS)
-    return replace(page, rows=(read_record(row), *page.rows), total=page.total + 1)
+    row = make_row(endpoint, time=page.question.start_ms - DAY_MS)
+    return replace(page, rows=(read_record(row, page.question.endpoint), *page.rows), total=page.total + 1)
 
 
 def row_unidentified(page: Page) -> Page:
-    """Send a row without symbol and order id as well."""
+    """Send a row without anything that identifies it as well."""
     row = make_row(page.question.endpoint.name, time=page.question.start_ms)
-    del row["symbol"], row["orderId"]
-    return replace(page, rows=(read_record(row), *page.rows), total=page.total + 1)
+    for field in page.question.endpoint.kind.key:
+        row.pop(field.name)
+    return replace(page, rows=(read_record(row, page.question.endpoint), *page.rows), total=page.total + 1)
 
 
 def row_withheld(page: Page) -> Page:

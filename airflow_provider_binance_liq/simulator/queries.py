@@ -48,7 +48,7 @@ class SignedQuery:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one of the six endpoints is asked for."""
+    """What an endpoint is asked for."""
 
     endpoint: Endpoint
     #: first and last millisecond that a row may have
@@ -58,6 +58,8 @@ class Question:
     page: int = 1
     symbol: str | None = None
     close_type: str | None = None
+    #: only rows with a higher id
+    after_id: int | None = None
     #: there are rows to look for; without, the answer is well-formed and empty
     answered: bool = True
     #: requests of the same account for the same endpoint before this one
@@ -154,11 +156,10 @@ def read_question(
 
     :raises Refusal: for anything that is not documented.
     """
-    numbered = endpoint.paging == "number"
-    size_name = "size" if numbered else "limit"
-    names = ["startTime", "endTime", size_name, *(["current"] if numbered else [])]
-    if endpoint.symbol_parameter:
-        names.append(endpoint.symbol_parameter)
+    pager, size_name = endpoint.pager, endpoint.pager.size_parameter
+    names = ["startTime", "endTime", size_name, *([] if endpoint.is_by_time else ["current"])]
+    names += [pager.id_parameter] if pager.id_parameter else []
+    names += [endpoint.symbols.parameter] if endpoint.symbols else []
     if endpoint.takes_auto_close_type:
         names.append("autoCloseType")
     check_names(parameters, names)
@@ -172,6 +173,7 @@ def read_question(
         page=_at_least_one(parameters, "current", 1),
         symbol=_symbol(endpoint, parameters),
         close_type=_close_type(parameters),
+        after_id=_after_id(parameters, pager.id_parameter),
     )
 
 
@@ -184,6 +186,10 @@ def _whole(parameters: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
+def _after_id(parameters: Mapping[str, str], name: str | None) -> int | None:
+    return _whole(parameters, name, 0) if name and name in parameters else None
+
+
 def _at_least_one(parameters: Mapping[str, str], name: str, default: int) -> int:
     value = _whole(parameters, name, default)
     if value < 1:
@@ -192,16 +198,16 @@ def _at_least_one(parameters: Mapping[str, str], name: str, default: int) -> int
 
 
 def _size(endpoint: Endpoint, parameters: Mapping[str, str], name: str, settings: Settings) -> int:
-    size = _at_least_one(parameters, name, endpoint.default_page_size)
-    if size > endpoint.page_size and settings.limit_over_max == "refuse":
+    size = _at_least_one(parameters, name, endpoint.pager.default_page_size)
+    if size > endpoint.pager.page_size and settings.limit_over_max == "refuse":
         raise Refusal(-1130, name)
-    if endpoint.paging == "number" and settings.size_cap is not None:
+    if not endpoint.is_by_time and settings.size_cap is not None:
         size = min(size, settings.size_cap)
-    return min(size, endpoint.page_size)
+    return min(size, endpoint.pager.page_size)
 
 
 def _symbol(endpoint: Endpoint, parameters: Mapping[str, str]) -> str | None:
-    name = endpoint.symbol_parameter
+    name = endpoint.symbols.parameter if endpoint.symbols else None
     symbol = parameters.get(name) if name else None
     if name and symbol is not None and not _SYMBOL.fullmatch(symbol):
         raise Refusal(-1100, name, "^[A-Z0-9-_.]{1,20}$")

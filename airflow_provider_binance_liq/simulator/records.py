@@ -1,7 +1,7 @@
 """Rows as the exchange keeps them: the text it sends, and what its own filters read of it.
 
 The text is composed once and never again, so that `truth` and an HTTP answer cannot spell a row differently.
-Field names and their order per endpoint are those of the documentation and of the official SDKs' models.
+Field names and their order are those of the table of endpoints.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.kinds import KINDS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import Endpoint
@@ -26,30 +29,11 @@ class Amount(str):
 
 
 Value = Amount | str | int | bool
-_ORDER: Final = ("orderId", "symbol")
-_FILLED: Final = ("status", "clientOrderId", "price", "avgPrice", "origQty", "executedQty")
-_TYPE: Final = ("timeInForce", "type", "reduceOnly")
-_SIDE: Final = ("side", "positionSide")
-_INSTANTS: Final = ("time", "updateTime")
-_MARGIN: Final = ("avgPrice", "executedQty", "orderId", "price", "qty", "side", "symbol", "timeInForce")
-#: endpoint → the fields of its rows, in their order
-FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "usdm_futures": (
-        *_ORDER, "pair", *_FILLED, "cumQuote", "cumBase", *_TYPE, "closePosition", *_SIDE,
-        "stopPrice", "workingType", "origType", *_INSTANTS,
-    ),
-    "coinm_futures": (
-        *_ORDER, "pair", *_FILLED, "cumBase", "cumQuote", *_TYPE, "closePosition", *_SIDE,
-        "stopPrice", "workingType", "priceProtect", "origType", *_INSTANTS, "goodTillDate",
-    ),
-    "portfolio_um": (*_ORDER, *_FILLED, "cumQuote", *_TYPE, *_SIDE, "origType", *_INSTANTS),
-    "portfolio_cm": (*_ORDER, "pair", *_FILLED, "cumBase", *_TYPE, *_SIDE, "origType", *_INSTANTS),
-    "portfolio_margin": (*_MARGIN, "updatedTime"),
-    "margin": (*_MARGIN, "isIsolated", "updatedTime"),
-}  # fmt: skip
 #: a row without anything else is still identified, placed and classified
 _NECESSARY: Final = frozenset(
-    {"orderId", "symbol", "clientOrderId", "avgPrice", "executedQty", "side", *_INSTANTS, "updatedTime"}
+    {"symbol", "clientOrderId", "avgPrice", "executedQty", "side"}
+    | {field.name for kind in KINDS for field in kind.key}
+    | {instant for kind in KINDS for instant in kind.instants}
 )
 #: fields that appear one day: a number, a text with what JSON has to escape, a nested value
 _UNHEARD_OF: Final = ',"liquidationTier":3,"remark":"\\"]},[{\\" 强平\\u00e9","legs":[{"qty":1e-8,"of":null}]'
@@ -57,7 +41,6 @@ _DEFAULTS: Final[Mapping[str, Value]] = {
     "orderId": 1,
     "symbol": "BTCUSDT",
     "pair": "BTCUSDT",
-    "status": "FILLED",
     "clientOrderId": "autoclose-1596107620040000020",
     "price": Amount("10871.09"),
     "avgPrice": Amount("10913.21000"),
@@ -77,10 +60,21 @@ _DEFAULTS: Final[Mapping[str, Value]] = {
     "priceProtect": False,
     "origType": "LIMIT",
     "isIsolated": False,
-    "time": 0,
-    "updateTime": 0,
-    "updatedTime": 0,
     "goodTillDate": 0,
+    "id": 1,
+    "tranId": 1,
+    "asset": "USDT",
+    "amount": Amount("101"),
+    "note": "",
+    "loanCoin": "USDT",
+    "liquidationDebt": Amount("4200.10"),
+    "collateralCoin": "BTC",
+    "liquidationCollateralAmount": Amount("0.072"),
+    "returnCollateralAmount": Amount("0.001"),
+    "liquidationFee": Amount("84.00"),
+    "liquidationStartingPrice": Amount("64250.5"),
+    "status": "FILLED",
+    **dict.fromkeys((instant for kind in KINDS for instant in kind.instants), 0),
 }
 
 
@@ -88,43 +82,50 @@ _DEFAULTS: Final[Mapping[str, Value]] = {
 class Record:
     """One row: its text, and what the exchange's filters read of it."""
 
+    #: natural key within account and endpoint
+    key: tuple[str | int, ...]
     symbol: str
-    order_id: int
+    #: of the order or the entry; 0 where rows have no id
+    id: int
     time_ms: int
     update_ms: int
     close_type: CloseType
     isolated: bool
     body: bytes
+    #: false for a row of another kind that the endpoint has as well
+    is_liquidation: bool = True
 
     def instant(self, field: InstantField) -> int:
         """Return the instant that the exchange calls `field`."""
         return self.time_ms if field == "time" else self.update_ms
 
     @property
-    def place(self) -> tuple[int, str, int]:
-        """Where the row stands in the truth."""
-        return self.time_ms, self.symbol, self.order_id
+    def place(self) -> tuple[str | int, ...]:
+        """Where the row stands in the truth: by its creation, then by its key."""
+        return self.time_ms, *self.key
 
 
 def make_row(endpoint: str, **values: Value) -> dict[str, Value]:
     """Make a row with every documented field of `endpoint`, in their order, for a history by hand.
 
-    `time` also sets the later instants, where they are not given.
+    `time` also sets the other instants, where they are not given.
     """
-    unknown = sorted(set(values) - set(FIELDS[endpoint]) - {"time"})
+    row = ENDPOINTS[endpoint]
+    unknown = sorted(set(values) - set(row.fields) - {"time"})
     if unknown:
-        message = f"{endpoint} has no field {', '.join(unknown)}; it has {', '.join(FIELDS[endpoint])}"
+        message = f"{endpoint} has no field {', '.join(unknown)}; it has {', '.join(row.fields)}"
         raise ValueError(message)
-    when = values.get("time", 0)
-    given = {"updateTime": when, "updatedTime": when, **values}
-    return {name: given.get(name, _DEFAULTS[name]) for name in FIELDS[endpoint]}
+    given = dict.fromkeys(row.kind.instants, values.get("time", 0)) | values
+    if row.restriction:
+        given.setdefault(row.restriction.field, row.restriction.liquidations[0])
+    return {name: given.get(name, _DEFAULTS[name]) for name in row.fields}
 
 
 def compose(endpoint: Endpoint, values: Mapping[str, Value], settings: Settings) -> bytes:
     """Spell a row of `endpoint`, as strange as `settings` want it."""
     tokens = (
         f'"{name}":{_token(values[name], swapped=settings.numbers_as_strings)}'
-        for name in FIELDS[endpoint.name]
+        for name in endpoint.fields
         if not settings.omit_optional or name in _NECESSARY
     )
     return f"{{{','.join(tokens)}{_UNHEARD_OF if settings.extra_fields else ''}}}".encode()
@@ -138,19 +139,27 @@ def _token(value: Value, *, swapped: bool) -> str:
     return f'"{value}"'  # nothing that is traded or ordered has a character that JSON escapes
 
 
-def read_record(row: GivenRow) -> Record:
+def read_record(row: GivenRow, endpoint: Endpoint) -> Record:
     """Read a row that was given by hand; bytes are sent as they are, a mapping in compact JSON."""
     body = row if isinstance(row, bytes) else _compact(row)
-    values = json.loads(body)
-    last = values.get("updatedTime", values.get("updateTime", values.get("time")))
+    return record_of(endpoint, json.loads(body), body)
+
+
+def record_of(endpoint: Endpoint, values: Mapping[str, Any], body: bytes) -> Record:
+    """Make the record of a row from its values and its text."""
+    kind, restriction = endpoint.kind, endpoint.restriction
+    instants = [int(values[name]) for name in kind.instants if values.get(name) is not None]
+    key = tuple(int(values.get(f.name, 0)) if f.is_whole else str(values.get(f.name, "")) for f in kind.key)
     return Record(
-        symbol=values.get("symbol", ""),
-        order_id=int(values.get("orderId", 0)),
-        time_ms=int(values.get("time", last)),
-        update_ms=int(last),
+        key=key,
+        symbol=values.get(kind.symbol, "") if kind.symbol else "",
+        id=int(key[-1]) if kind.has_id else 0,
+        time_ms=instants[0],
+        update_ms=instants[-1],
         close_type=close_type_of(values.get("clientOrderId")),
-        isolated=bool(values.get("isIsolated", False)),
+        isolated=bool(kind.isolated and values.get(kind.isolated)),
         body=body,
+        is_liquidation=restriction is None or values.get(restriction.field) not in restriction.others,
     )
 
 

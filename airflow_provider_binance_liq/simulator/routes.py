@@ -36,7 +36,8 @@ class Route:
         """Return what a request costs."""
         if self.endpoint is None:
             return self.weight
-        return self.endpoint.request_weight(symbol=self.endpoint.symbol_parameter in parameters)
+        symbols = self.endpoint.symbols
+        return self.endpoint.request_weight(symbol=symbols is not None and symbols.parameter in parameters)
 
 
 def _clock(_exchange: Exchange, _request: Request, now_ms: int) -> Response:

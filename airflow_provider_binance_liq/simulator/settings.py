@@ -16,6 +16,7 @@ Keep = Literal["oldest", "newest"]
 Order = Literal["ascending", "descending", "shuffled", "order_id"]
 InstantField = Literal["time", "updateTime"]
 SortField = Literal["time", "updateTime", "order_id"]
+IdsAfter = Literal["lowest", "highest"]
 Bound = Literal["inclusive", "exclusive"]
 Stage = Literal["before_limit", "after_limit"]
 OverMaximum = Literal["refuse", "clamp"]
@@ -76,6 +77,8 @@ class Settings:
     start_stage: Stage = "before_limit"
     #: whether limit or size over 100 is refused (-1130) or read as 100
     limit_over_max: OverMaximum = "refuse"
+    #: which ids a request by fromId gets where more than `limit` are higher
+    ids_after: IdsAfter = "lowest"
     #: whether startTime == endTime is one millisecond, refused (-1102), or answered without rows
     equal_bounds: EqualBounds = "allow"
     #: longest time in hours between startTime and endTime; by default there is no limit
@@ -207,6 +210,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "start_stage": get_args(Stage),
     "limit_over_max": get_args(OverMaximum),
     "equal_bounds": get_args(EqualBounds),
+    "ids_after": get_args(IdsAfter),
     "beyond_retention": get_args(BeyondRetention),
     "over_span": get_args(OverSpan),
     "total": get_args(Total),

@@ -122,14 +122,15 @@ class Simulator:
         """Return every row of `[start_ms, end_ms)`, spelled as an answer spells it.
 
         The window is compared with the instant that `Settings.filter_by` names; the rows are ordered by
-        (time, symbol, order id). Rows that are late, beyond retention or still to come are among them.
+        time and key. Rows that are late, beyond retention or still to come are among them; those of an
+        endpoint that are no liquidations are not.
         """
         row = get_endpoint(endpoint)
-        by = self.settings.filter_by if row.paging == "time" else "updateTime"
+        by = self.settings.filter_by if row.is_by_time else "updateTime"
         owner = self.accounts[0] if account is None else account
         with self._lock():
             records = self._exchange.history.rows(row, owner, start_ms, end_ms, by)
-        return [record.body for record in records]
+        return [record.body for record in records if record.is_liquidation]
 
     def cascade_days(self, start_ms: int, end_ms: int) -> list[date]:
         """Return the UTC days with a cascade that `[start_ms, end_ms)` touches."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, Endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,14 +26,12 @@ _DATED: Final = re.compile(r"^(?P<pair>[^_]+)_\d{6}$")
 PAST_2_53: Final = 8_389_700_000_000_000_000
 #: ... or here, as most do
 ORDINARY: Final = 260_000_000_000
+#: family that lists an endpoint's symbols → what it trades
+_LISTED: Final[dict[str | None, Kind]] = {"fapi": "um", "dapi": "cm"}
 #: endpoint → what it trades
 KINDS: Final[dict[str, Kind]] = {
-    "usdm_futures": "um",
-    "portfolio_um": "um",
-    "coinm_futures": "cm",
-    "portfolio_cm": "cm",
-    "portfolio_margin": "spot",
-    "margin": "spot",
+    name: _LISTED.get(endpoint.symbols.listed_by if endpoint.symbols else None, "spot")
+    for name, endpoint in ENDPOINTS.items()
 }
 
 

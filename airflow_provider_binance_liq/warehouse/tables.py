@@ -29,7 +29,7 @@ DECIMAL_SCALE: Final = 18
 
 ALL: Final = tuple(ENDPOINTS)
 #: rows are orders, with an identity of their own and two instants
-ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if "time" in endpoint.instant_fields)
+ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if "time" in endpoint.kind.instants)
 #: rows are margin records, with one instant and few fields
 RECORDS: Final = tuple(name for name in ALL if name not in ORDERS)
 #: quantities are whole contracts of a fixed worth in USD, not amounts of the base asset

@@ -45,7 +45,7 @@ class Formula:
         bodies = []
         for number in range(max(0, first - 2), self.rows):
             at = START + number * (DAY_MS - 1) // self.rows
-            if at > ask.last_ms or len(bodies) == endpoint.page_size:
+            if at > ask.last_ms or len(bodies) == endpoint.pager.page_size:
                 break
             if at >= ask.first_ms:
                 bodies.append(self.body(number))

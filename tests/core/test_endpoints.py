@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,27 +16,28 @@ from airflow_provider_binance_liq.core.endpoints import (
     FAMILIES,
     get_endpoint,
 )
+from airflow_provider_binance_liq.core.kinds import KINDS, ORDER
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
-#: name → family, path, paging, weight without and with a symbol, default size, symbol filter, instants
+#: name → family, path, paging, weight without and with a symbol, sizes, symbol filter, instants
 DOCUMENTED = {
     "usdm_futures": (
-        "fapi", "/fapi/v1/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+        "fapi", "/fapi/v1/forceOrders", "time", 50, 20, (50, 100), "symbol", ("time", "updateTime"),
     ),
     "coinm_futures": (
-        "dapi", "/dapi/v1/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+        "dapi", "/dapi/v1/forceOrders", "time", 50, 20, (50, 100), "symbol", ("time", "updateTime"),
     ),
     "portfolio_um": (
-        "papi", "/papi/v1/um/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+        "papi", "/papi/v1/um/forceOrders", "time", 50, 20, (50, 100), "symbol", ("time", "updateTime"),
     ),
     "portfolio_cm": (
-        "papi", "/papi/v1/cm/forceOrders", "time", 50, 20, 50, "symbol", ("time", "updateTime"),
+        "papi", "/papi/v1/cm/forceOrders", "time", 50, 20, (50, 100), "symbol", ("time", "updateTime"),
     ),
     "portfolio_margin": (
-        "papi", "/papi/v1/margin/forceOrders", "number", 1, 1, 10, None, ("updatedTime",),
+        "papi", "/papi/v1/margin/forceOrders", "number", 1, 1, (10, 100), None, ("updatedTime",),
     ),
     "margin": (
-        "sapi", "/sapi/v1/margin/forceLiquidationRec", "number", 1, 1, 10, "isolatedSymbol",
+        "sapi", "/sapi/v1/margin/forceLiquidationRec", "number", 1, 1, (10, 100), "isolatedSymbol",
         ("updatedTime",),
     ),
 }  # fmt: skip
@@ -71,7 +73,7 @@ def family(request):
 # --- every row ------------------------------------------------------------------------------------------
 
 
-def test_the_table_holds_the_six_documented_endpoints_and_no_other():
+def test_the_table_holds_the_documented_endpoints_and_no_other():
     assert list(ENDPOINTS) == list(DOCUMENTED)
 
 
@@ -79,12 +81,12 @@ def test_a_row_says_what_the_exchange_documents(endpoint):
     assert DOCUMENTED[endpoint.name] == (
         endpoint.family.name,
         endpoint.path,
-        endpoint.paging,
+        endpoint.pager.by,
         endpoint.weight,
-        endpoint.weight_with_symbol,
-        endpoint.default_page_size,
-        endpoint.symbol_parameter,
-        endpoint.instant_fields,
+        endpoint.request_weight(symbol=True),
+        (endpoint.pager.default_page_size, endpoint.pager.page_size),
+        endpoint.symbols.parameter if endpoint.symbols else None,
+        endpoint.kind.instants,
     )
 
 
@@ -106,20 +108,43 @@ def test_titles_and_paths_and_names_are_each_unique():
 
 
 def test_a_path_begins_with_its_familys_prefix(endpoint):
-    assert endpoint.path.startswith(f"/{endpoint.family.name}/v1/")
+    assert re.match(f"/{endpoint.family.name}/v[12]/", endpoint.path)
 
 
-def test_a_page_holds_the_documented_maximum_of_100_rows(endpoint):
-    assert endpoint.page_size == 100
-    assert 0 < endpoint.default_page_size < endpoint.page_size
+def test_by_default_a_page_holds_fewer_rows_than_at_most(endpoint):
+    assert 0 < endpoint.pager.default_page_size < endpoint.pager.page_size
 
 
-def test_a_request_spans_strictly_less_than_7_days(endpoint):
-    assert 2 < endpoint.max_span_ms < 7 * DAY_MS
+def test_a_request_spans_strictly_less_than_is_documented(endpoint):
+    assert 2 < endpoint.max_span_ms == endpoint.max_span_days * DAY_MS - 1
 
 
-def test_only_the_endpoints_that_page_by_time_take_an_auto_close_type(endpoint):
-    assert endpoint.takes_auto_close_type == (endpoint.paging == "time")
+def test_only_orders_are_filtered_by_auto_close_type(endpoint):
+    assert endpoint.takes_auto_close_type == (endpoint.kind is ORDER)
+
+
+def test_the_operator_is_named_after_the_endpoint(endpoint):
+    assert endpoint.operator_name.isidentifier()
+    assert endpoint.operator_name.lower() == f"{endpoint.name.replace('_', '')}liquidationsoperator"
+
+
+def test_what_identifies_places_and_restricts_a_row_is_among_its_documented_fields(endpoint):
+    kind, restriction = endpoint.kind, endpoint.restriction
+    named = {*(field.name for field in kind.key), *kind.instants}
+    named |= {kind.symbol} - {None} | ({restriction.field} if restriction else set())
+    assert named <= set(endpoint.fields)
+    assert len(set(endpoint.fields)) == len(endpoint.fields)
+
+
+def test_a_type_is_that_of_a_liquidation_or_of_another_row(endpoint):
+    if endpoint.restriction:
+        assert endpoint.restriction.liquidations
+        assert not set(endpoint.restriction.liquidations) & set(endpoint.restriction.others)
+
+
+def test_ids_can_be_followed_only_where_they_are_the_whole_key(endpoint):
+    if endpoint.pager.id_parameter:
+        assert [field.is_whole for field in endpoint.kind.key] == [True]
 
 
 def test_retention_is_claimed_only_where_it_is_documented(endpoint):
@@ -128,8 +153,7 @@ def test_retention_is_claimed_only_where_it_is_documented(endpoint):
 
 def test_the_weight_depends_on_whether_a_symbol_is_named(endpoint):
     assert endpoint.request_weight(symbol=False) == endpoint.weight
-    assert endpoint.request_weight(symbol=True) == endpoint.weight_with_symbol
-    assert 0 < endpoint.weight_with_symbol <= endpoint.weight
+    assert 0 < endpoint.request_weight(symbol=True) <= endpoint.weight
 
 
 def test_a_single_request_fits_the_default_share_of_the_budget(endpoint):
@@ -144,17 +168,17 @@ def test_a_row_names_the_page_that_documents_it(endpoint):
 
 
 def test_symbols_are_listed_by_a_family_of_the_table_or_not_at_all(endpoint):
-    if endpoint.symbols_path is None:
-        assert endpoint.symbols_family is None
+    symbols = endpoint.symbols
+    if symbols is None or symbols.listed_at is None:
+        assert symbols is None or symbols.listed_by is None
     else:
-        assert endpoint.symbols_family in FAMILIES
-        assert endpoint.symbols_path == f"/{endpoint.symbols_family}/v1/exchangeInfo"
+        assert symbols.listed_by in FAMILIES
+        assert symbols.listed_at == f"/{symbols.listed_by}/v1/exchangeInfo"
 
 
-def test_what_pages_by_time_can_be_split_by_symbol(endpoint):
-    if endpoint.paging == "time":
-        assert endpoint.symbol_parameter
-        assert endpoint.symbols_path
+def test_one_full_millisecond_of_what_pages_by_time_can_be_divided_further(endpoint):
+    if endpoint.is_by_time:
+        assert endpoint.pager.id_parameter or (endpoint.symbols and endpoint.symbols.listed_at)
 
 
 def test_only_portfolio_margin_has_a_caveat_and_it_names_where_the_missing_records_are(endpoint):
@@ -249,6 +273,29 @@ def test_a_path_is_written_down_once_in_the_shipped_core(path):
     assert homes == ["endpoints.py"]
 
 
-def test_the_longest_span_is_one_millisecond_short_of_a_week(endpoint):
+def test_the_longest_span_of_orders_is_one_millisecond_short_of_a_week():
     assert DAY_MS == 86_400_000
-    assert endpoint.max_span_ms == 604_799_999
+    assert {one.max_span_ms for one in ENDPOINTS.values() if one.kind is ORDER} == {604_799_999}
+
+
+# --- kinds of rows --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=KINDS, ids=[kind.name for kind in KINDS])
+def kind(request):
+    return request.param
+
+
+def test_every_kind_is_the_kind_of_an_endpoint(kind):
+    assert any(endpoint.kind is kind for endpoint in ENDPOINTS.values())
+
+
+def test_a_kind_has_a_key_an_instant_and_a_table(kind):
+    assert kind.key
+    assert kind.instants
+    assert re.fullmatch(r"binance_[a-z_]+", kind.table)
+    assert len({field.column for field in kind.key}) == len(kind.key)
+
+
+def test_a_field_of_a_key_is_called_by_its_own_name_in_lower_case():
+    assert [field.column for field in ORDER.key] == ["symbol", "order_id"]

@@ -91,7 +91,7 @@ def test_requests_are_no_fewer_than_windows_and_weigh_what_each_costs(
         endpoint, series, asked=asked, accounts=accounts, share=share, expected_rows=rows
     )  # fmt: skip
     assert cost.requests >= cost.spans * len(asked) >= cost.windows * len(asked) >= series.count * accounts
-    assert cost.requests * endpoint.page_size >= cost.windows * len(asked) * rows
+    assert cost.requests * endpoint.pager.page_size >= cost.windows * len(asked) * rows
     assert cost.weight == cost.requests * endpoint.request_weight(symbol=asked[0] is not None)
     assert cost.minutes * cost.allowed >= cost.weight
     alone = estimate(endpoint, series, asked=asked, share=share, expected_rows=rows)
@@ -154,7 +154,7 @@ def test_paging_never_asks_less_than_estimated(name, rows, keep):
     least = estimate(endpoint, days(1), expected_rows=rows).requests
     assert least <= len(exchange.asked) <= 2 * least + 3
     # Exactly so many where no page has to be proven by another one.
-    if endpoint.paging == "number" or rows < 50:
+    if not endpoint.is_by_time or rows < 50:
         assert len(exchange.asked) == least
 
 

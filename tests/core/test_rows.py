@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
-from airflow_provider_binance_liq.core.rows import Key, UnreadableBody, one_line, read_page, read_row
+from airflow_provider_binance_liq.core.rows import UnreadableBody, one_line, read_page, read_row
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 BY_TIME = get_endpoint("usdm_futures")
@@ -29,14 +29,15 @@ def endpoint(request):
 def spell(*rows, endpoint=BY_TIME, total=None):
     """Spell an answer of `endpoint` with these rows, as they are."""
     array = f"[{','.join(rows)}]"
-    if endpoint.paging == "number":
+    if not endpoint.is_by_time:
         array = f'{{"rows":{array},"total":{len(rows) if total is None else total}}}'
     return array.encode()
 
 
 def row_of(endpoint, **fields):
-    instants = dict.fromkeys(endpoint.instant_fields, 1_596_107_620_044)
-    return {"orderId": 7, "symbol": "BTCUSDT", **instants, **fields}
+    instants = dict.fromkeys(endpoint.kind.instants, 1_596_107_620_044)
+    key = {field.name: 7 if field.is_whole else "BTCUSDT" for field in endpoint.kind.key}
+    return {**key, **instants, **fields}
 
 
 # --- bytes ----------------------------------------------------------------------------------------------
@@ -61,7 +62,7 @@ def test_a_row_keeps_its_bytes_whatever_tokens_blanks_and_unknown_fields_it_has(
     text = "{" + ", ".join([*known[:2], *(f"{name}:{value}" for name, value in unknown), *known[2:]]) + "}"
     (row,) = read_page(spell(text), BY_TIME).rows
     assert row.body == text.encode()
-    assert (row.key, row.created_ms, row.updated_ms) == (Key("币安人生USDT", order_id), 12, 13)
+    assert (row.key, row.created_ms, row.updated_ms) == (("币安人生USDT", order_id), 12, 13)
 
 
 @given(st.dictionaries(st.from_regex(r"x[a-z]{0,8}", fullmatch=True), st.text()), st.sampled_from("\n\r"))
@@ -80,7 +81,7 @@ def test_nothing_is_taken_out_of_a_row_without_line_breaks(text):
 
 def test_rows_come_in_the_order_of_the_answer():
     texts = [FUTURES_ROW.replace("6071832819", str(order_id)) for order_id in (5, 3, 9, 1)]
-    assert [row.order_id for row in read_page(spell(*texts), BY_TIME).rows] == [5, 3, 9, 1]
+    assert [row.key[-1] for row in read_page(spell(*texts), BY_TIME).rows] == [5, 3, 9, 1]
 
 
 # --- what is read ---------------------------------------------------------------------------------------
@@ -89,14 +90,14 @@ def test_rows_come_in_the_order_of_the_answer():
 def test_an_empty_answer_is_an_answer(endpoint):
     page = read_page(spell(endpoint=endpoint), endpoint)
     assert page.rows == ()
-    assert page.total == (0 if endpoint.paging == "number" else None)
+    assert page.total == (0 if not endpoint.is_by_time else None)
 
 
 def test_a_row_is_placed_by_the_documented_instants(endpoint):
-    fields = {name: 1000 + number for number, name in enumerate(endpoint.instant_fields)}
+    fields = {name: 1000 + number for number, name in enumerate(endpoint.kind.instants)}
     text = json.dumps(row_of(endpoint, **fields))
     (row,) = read_page(spell(text, endpoint=endpoint), endpoint).rows
-    assert (row.created_ms, row.updated_ms) == (1000, 1000 + len(endpoint.instant_fields) - 1)
+    assert (row.created_ms, row.updated_ms) == (1000, 1000 + len(endpoint.kind.instants) - 1)
 
 
 def test_the_only_instant_of_a_margin_row_is_both_its_creation_and_its_update():
@@ -109,13 +110,13 @@ def test_the_only_instant_of_a_margin_row_is_both_its_creation_and_its_update():
 def test_an_order_id_is_exact_past_2_to_the_53(order_id, spelled):
     text = FUTURES_ROW.replace("6071832819", spelled.format(order_id))
     (row,) = read_page(spell(text), BY_TIME).rows
-    assert row.key == Key("BTCUSDT", order_id)
+    assert row.key == ("BTCUSDT", order_id)
 
 
 def test_instants_are_read_from_texts_and_order_ids_from_whole_floats():
     text = '{"orderId":7.0,"symbol":"BTCUSDT","time":"1596107620044","updateTime":1.596107620087e12}'
     (row,) = read_page(spell(text), BY_TIME).rows
-    assert (row.order_id, row.created_ms, row.updated_ms) == (7, 1596107620044, 1596107620087)
+    assert (row.key[-1], row.created_ms, row.updated_ms) == (7, 1596107620044, 1596107620087)
 
 
 @pytest.mark.parametrize("lacking", ["time", "updateTime"])
@@ -126,9 +127,7 @@ def test_one_of_two_instants_may_be_missing(lacking, how):
     if how == "null":
         fields[lacking] = None
     (row,) = read_page(spell(json.dumps(fields)), BY_TIME).rows
-    assert (
-        row.created_ms == row.updated_ms == next(fields[n] for n in BY_TIME.instant_fields if fields.get(n))
-    )
+    assert row.created_ms == row.updated_ms == next(fields[n] for n in BY_TIME.kind.instants if fields.get(n))
 
 
 def test_a_total_may_be_a_text():
@@ -206,7 +205,7 @@ def test_a_body_of_another_kind_is_unreadable(endpoint, body):
 
 
 def test_the_answer_of_the_other_kind_of_paging_is_unreadable(endpoint):
-    other = BY_NUMBER if endpoint.paging == "time" else BY_TIME
+    other = BY_NUMBER if endpoint.is_by_time else BY_TIME
     with pytest.raises(UnreadableBody):
         read_page(spell(endpoint=other), endpoint)
 
@@ -275,7 +274,7 @@ def test_the_first_and_the_last_instant_and_the_largest_exact_float_are_still_re
     last = 253_402_300_799_999
     text = json.dumps(row_of(BY_TIME, time=0, updateTime=last, orderId=2.0**53 - 1))
     (row,) = read_page(spell(text), BY_TIME).rows
-    assert (row.created_ms, row.updated_ms, row.order_id) == (0, last, 2**53 - 1)
+    assert (row.created_ms, row.updated_ms, row.key[-1]) == (0, last, 2**53 - 1)
     for fields in ({"updateTime": last + 1}, {"orderId": 2.0**53}):
         with pytest.raises(UnexpectedRow):
             read_page(spell(json.dumps(row_of(BY_TIME, **fields))), BY_TIME)

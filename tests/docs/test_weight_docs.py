@@ -32,12 +32,12 @@ def counted(run: Run, window: Window) -> Counter[str]:
 
 def least(counts: Counter[str], symbols: list[str] | None) -> int:
     """The weight of the cheapest requests that could return these rows, if it were known beforehand which."""
-    pages = max(1, -(-sum(counts.values()) // FUTURES.page_size))
+    pages = max(1, -(-sum(counts.values()) // FUTURES.pager.page_size))
     together = FUTURES.weight * pages
     if symbols is None:
         return together
-    apart = sum(max(1, -(-counts[symbol] // FUTURES.page_size)) for symbol in symbols)
-    return min(together, FUTURES.weight_with_symbol * apart)
+    apart = sum(max(1, -(-counts[symbol] // FUTURES.pager.page_size)) for symbol in symbols)
+    return min(together, FUTURES.request_weight(symbol=True) * apart)
 
 
 def probed() -> ProbeReport:

@@ -18,12 +18,12 @@ ROW = (
 
 
 def ask_of(endpoint, **known):
-    number = 1 if endpoint.paging == "number" else None
+    number = 1 if not endpoint.is_by_time else None
     return Ask(1_791_590_400_000, 1_791_676_799_999, number=number, **known)
 
 
 def empty_of(endpoint):
-    return reply(200, [] if endpoint.paging == "time" else {"rows": [], "total": 0})
+    return reply(200, [] if endpoint.is_by_time else {"rows": [], "total": 0})
 
 
 def refusal(status, code, msg="", **headers):

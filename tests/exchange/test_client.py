@@ -56,15 +56,15 @@ def test_no_symbol_is_encoded_a_second_time_on_its_way(server, client, symbol):
 @pytest.mark.parametrize("symbol", [None, CHINESE])
 def test_the_parameters_are_those_of_the_endpoint_and_no_others(server, client, endpoint, symbol):
     server.otherwise = empty_of(endpoint)
-    client.fetch(endpoint, ask_of(endpoint, symbol=symbol if endpoint.symbol_parameter else None))
+    client.fetch(endpoint, ask_of(endpoint, symbol=symbol if endpoint.symbols else None))
     parameters = server.asked[0].parameters
     names = ["startTime", "endTime"]
-    names += [endpoint.symbol_parameter] if symbol and endpoint.symbol_parameter else []
-    names += ["limit"] if endpoint.paging == "time" else ["current", "size"]
+    names += [endpoint.symbols.parameter] if symbol and endpoint.symbols else []
+    names += [*([] if endpoint.is_by_time else ["current"]), endpoint.pager.size_parameter]
     assert list(parameters) == [*names, "recvWindow", "timestamp", "signature"]
     assert parameters["startTime"] == "1791590400000"
     assert parameters["endTime"] == "1791676799999"
-    assert parameters["limit" if endpoint.paging == "time" else "size"] == "100"
+    assert parameters[endpoint.pager.size_parameter] == str(endpoint.pager.page_size)
 
 
 def test_the_close_type_is_named_where_it_is_asked_for(server, client):
@@ -201,12 +201,12 @@ def test_a_clock_that_jumps_while_it_is_used_is_read_again(connect, world):
 
 def test_symbols_are_read_from_the_public_list_of_the_endpoints_kind(server, client, endpoint):
     server.otherwise = reply(200, {"timezone": "UTC", "symbols": [{"symbol": CHINESE, "status": "TRADING"}]})
-    if endpoint.symbols_path is None:
+    if endpoint.symbols is None or endpoint.symbols.listed_at is None:
         assert client.symbols(endpoint) is None
         assert server.heard == []
     else:
         assert client.symbols(endpoint) == {CHINESE}
-        assert [request.line.split(" ")[1] for request in server.heard] == [endpoint.symbols_path]
+        assert [request.line.split(" ")[1] for request in server.heard] == [endpoint.symbols.listed_at]
 
 
 @pytest.mark.parametrize("said", [reply(404), reply(302), refusal(400, -1121)])

@@ -132,7 +132,7 @@ def test_rows_that_were_updated_before_they_were_created_hide_none(exchange):
 def test_whatever_total_counts_no_row_of_numbered_pages_is_lost_or_the_premise_is_named(
     rows, total, size, start_inclusive, end_inclusive
 ):
-    rows = [make_order(o.row.symbol, o.row.order_id, o.row.updated_ms) for o in rows]
+    rows = [make_order(o.row.symbol, o.row.key[-1], o.row.updated_ms) for o in rows]
     exchange = ModelExchange(
         rows,
         total=total,

@@ -34,8 +34,8 @@ from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.lake import fetch_object, open_destination
 from airflow_provider_binance_liq.simulator import Fault, make_row
 
-BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "time"]
-BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "number"]
+BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.is_by_time]
+BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if not endpoint.is_by_time]
 KEEPS, ORDERS, FILTERS = (
     ("oldest", "newest"),
     ("ascending", "descending", "shuffled", "order_id"),

@@ -64,7 +64,7 @@ def test_the_client_reads_every_endpoint_with_the_connections_key(define, exchan
     client = BinanceHook().get_conn()
     assert isinstance(client, BinanceClient)
     for endpoint in ENDPOINTS.values():
-        number = 1 if endpoint.paging == "number" else None
+        number = 1 if not endpoint.is_by_time else None
         client.fetch(endpoint, Ask(exchange.now_ms - 1000, exchange.now_ms, number=number))
     client.close()
     assert {request.account for request in exchange.requests if request.has_key} == {"desk"}

@@ -18,13 +18,8 @@ SYMBOLS = ["BTCUSDT", "ETHUSDT", "币安人生USDT", "1000PEPEUSDT", "btc"]
 
 def make(symbol="BTCUSDT", order_id=1, created=10, updated=None, body=None):
     updated = created if updated is None else updated
-    return Row(
-        symbol,
-        order_id,
-        created,
-        updated,
-        f"{symbol} {order_id} {updated}".encode() if body is None else body,
-    )
+    body = f"{symbol} {order_id} {updated}".encode() if body is None else body
+    return Row((symbol, order_id), created, updated, body, symbol)
 
 
 rows = st.builds(
@@ -45,7 +40,7 @@ def test_each_row_is_kept_once_and_counted_once_when_it_is_first_seen(pages):
                 known[row.key] = max(known.get(row.key, row), row, key=lambda row: row.updated_ms)
             assert spool.keep(page) == len(fresh)
             assert len(spool) == len(known)
-        in_order = sorted(known.values(), key=lambda row: (row.created_ms, row.symbol, row.order_id))
+        in_order = sorted(known.values(), key=lambda row: (row.created_ms, *row.key))
         assert list(spool.bodies()) == [row.body for row in in_order]
 
 

@@ -191,7 +191,7 @@ def test_rows_of_one_key_and_update_with_other_bytes_contradict_each_other(lake)
     assert {kind for kind, _ in lake.wrong()} == {"contradiction"}
     assert lake.message("contradiction") == (
         "1 row with other bytes than in an overlapping window; the first: "
-        "BTCUSDT order 2, updated 2026-10-01T01:00:00Z"
+        "row BTCUSDT 2, updated 2026-10-01T01:00:00Z"
     )
 
 

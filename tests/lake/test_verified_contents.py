@@ -86,27 +86,27 @@ FORGED = {
     "of another day": (
         lambda lines: [*lines, row(99, START + DAY_MS)],
         "outside-window",
-        "1 row outside of the window; the first: line 4, BTCUSDT order 99 of 2026-10-02T00:00:00Z",
+        "1 row outside of the window; the first: line 4, row BTCUSDT 99 of 2026-10-02T00:00:00Z",
     ),
     "of the day before": (
         lambda lines: [row(99, START - 1), *lines],
         "outside-window",
-        "line 1, BTCUSDT order 99 of 2026-09-30T23:59:59.999Z",
+        "line 1, row BTCUSDT 99 of 2026-09-30T23:59:59.999Z",
     ),
     "twice": (
         lambda lines: [lines[0], lines[0], *lines[1:]],
         "repeated-key",
-        "1 row with a key that was there before; the first: line 2, BTCUSDT order 1, as line 1",
+        "1 row with a key that was there before; the first: line 2, row BTCUSDT 1, as line 1",
     ),
     "twice, at other instants": (
         lambda lines: [*lines, row(1, START + 2 * HOUR_MS), row(2, START + 2 * HOUR_MS)],
         "repeated-key",
-        "2 rows with a key that was there before; the first: line 4, BTCUSDT order 1, as line 1",
+        "2 rows with a key that was there before; the first: line 4, row BTCUSDT 1, as line 1",
     ),
     "swapped": (
         lambda lines: [lines[1], lines[0], lines[2]],
         "out-of-order",
-        "1 row not behind the one before; the first: line 2, BTCUSDT order 1",
+        "1 row not behind the one before; the first: line 2, row BTCUSDT 1",
     ),
     "no row": (lambda lines: [*lines, b"[]"], "unreadable-row", "line 4, "),
     "an empty line": (lambda lines: [b"", *lines], "unreadable-row", "line 1, "),
@@ -131,7 +131,7 @@ def test_a_gzip_that_was_forged_is_found_as_well(lake):
 def test_a_key_that_is_repeated_far_away_is_found_with_both_lines(lake):
     rows = [row(number, START + number) for number in range(1, 3501)]
     lake.land([*rows, row(17, START + 4000)])
-    assert "line 3501, BTCUSDT order 17, as line 17" in lake.message("repeated-key")
+    assert "line 3501, row BTCUSDT 17, as line 17" in lake.message("repeated-key")
 
 
 def test_the_same_order_id_of_another_symbol_is_no_repetition(lake):

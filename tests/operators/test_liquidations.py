@@ -67,7 +67,7 @@ def exchange(now):
                 name,
                 orderId=number,
                 symbol=symbol,
-                **{"time" if "time" in endpoint.instant_fields else "updatedTime": at},
+                **dict.fromkeys(endpoint.kind.instants, at),
             )
             for number, (symbol, at) in enumerate(_moments(), 1)
         ]

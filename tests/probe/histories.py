@@ -9,8 +9,8 @@ from airflow_provider_binance_liq.simulator import make_row
 
 NOW_MS = int(NOW_S * 1000)
 HOUR_MS = 3_600_000
-BY_TIME = [name for name, one in ENDPOINTS.items() if one.paging == "time"]
-BY_NUMBER = [name for name, one in ENDPOINTS.items() if one.paging == "number"]
+BY_TIME = [name for name, one in ENDPOINTS.items() if one.is_by_time]
+BY_NUMBER = [name for name, one in ENDPOINTS.items() if not one.is_by_time]
 #: endpoint → two symbols that exchangeInfo lists
 SYMBOLS = {
     "usdm_futures": ("BTCUSDT", "ETHUSDT"),

@@ -20,7 +20,7 @@ def truth(code, settings, endpoint):
     """What the settings make of a premise; None where they make nothing of it."""
     by = settings.sort_field == settings.filter_by
     stages = settings.filter_stage == "before_limit" or endpoint == "portfolio_margin"
-    if ENDPOINTS[endpoint].paging == "time":
+    if ENDPOINTS[endpoint].is_by_time:
         # The newest rows up to endTime are the same whether startTime is applied before or afterwards.
         stages &= settings.start_stage == "before_limit" or (by and settings.keep == "newest")
     inclusive = (settings.start_bound, settings.end_bound) == ("inclusive", "inclusive")

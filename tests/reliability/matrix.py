@@ -43,8 +43,8 @@ WINDOW = Window(1_790_812_800_000, 1_790_812_800_000 + DAY_MS)
 NOW_S = (WINDOW.end_ms + 5 * DAY_MS) / 1000 + 7.25
 #: rows of the window, on each endpoint
 ROWS = 230
-BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "time"]
-BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "number"]
+BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.is_by_time]
+BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if not endpoint.is_by_time]
 #: whose history has no row in the very millisecond after the window: its last page ends with a row of it
 QUIET = ("usdm_futures", "portfolio_um")
 PLACES = ("first", "middle", "last")
@@ -308,7 +308,7 @@ def place_of(endpoint, place):
     The middle one is answered by a full page, as the middle ones of a long history are.
     """
     sizes = observe(Case(endpoint)).sizes
-    full = [number for number, rows in enumerate(sizes, 1) if rows == get_endpoint(endpoint).page_size]
+    full = [number for number, rows in enumerate(sizes, 1) if rows == get_endpoint(endpoint).pager.page_size]
     return {"first": 1, "middle": full[-1], "last": len(sizes)}[place]
 
 

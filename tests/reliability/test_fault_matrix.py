@@ -159,7 +159,7 @@ def expected(endpoint, name, place="first", *, lasting=False):
 def _keys(endpoint):
     """What the table may call an endpoint, the most exact first."""
     history = "um" if endpoint in QUIET else "cm"
-    return (endpoint, *((history,) if endpoint in BY_TIME else ()), ENDPOINTS[endpoint].paging)
+    return (endpoint, *((history,) if endpoint in BY_TIME else ()), ENDPOINTS[endpoint].pager.by)
 
 
 def test_the_table_knows_every_fault_of_the_simulator():

@@ -118,7 +118,7 @@ def by_key(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def rows_of(endpoint: str, data: Any) -> list[dict[str, Any]]:
-    return as_sent(data if ENDPOINTS[endpoint].paging == "time" else data.rows)
+    return as_sent(data if ENDPOINTS[endpoint].is_by_time else data.rows)
 
 
 def cascade(simulator: Simulator) -> int:
@@ -138,7 +138,7 @@ def test_the_official_sdk_gets_the_documented_rows(sdk, endpoint):
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_the_official_sdk_gets_the_truth_of_quiet_days(sdk, simulator, endpoint):
     start_ms = cascade(simulator) - 2 * DAY_MS
-    size = "limit" if ENDPOINTS[endpoint].paging == "time" else "size"
+    size = "limit" if ENDPOINTS[endpoint].is_by_time else "size"
     data = sdk(endpoint, start_time=start_ms, end_time=start_ms + 2 * DAY_MS - 1, **{size: 100})
     expected = truth(simulator, endpoint, start_ms, start_ms + 2 * DAY_MS)
     assert by_key(rows_of(endpoint, data)) == by_key(expected)
@@ -151,7 +151,7 @@ def test_the_official_sdk_gets_one_page_of_a_cascade(sdk, simulator, endpoint):
     window = {"start_time": start_ms, "end_time": start_ms + DAY_MS - 1}
     expected = truth(simulator, endpoint, start_ms, start_ms + DAY_MS)
     assert len(expected) == 400
-    if ENDPOINTS[endpoint].paging == "time":
+    if ENDPOINTS[endpoint].is_by_time:
         rows = rows_of(endpoint, sdk(endpoint, **window, limit=100))
         assert by_key(rows) == by_key(expected[-100:])
     else:
@@ -221,7 +221,7 @@ def test_ccxt_gets_the_documented_liquidations(ccxt_with, endpoint):
         None, day_ms, None, {**CCXT[endpoint], "endTime": day_ms + DAY_MS - 1}
     )
     liquidations = [record for record in DOCUMENTED[endpoint] if record.close_type == "LIQUIDATION"]
-    assert [row["info"]["orderId"] for row in found] == [record.order_id for record in liquidations]
+    assert [row["info"]["orderId"] for row in found] == [record.id for record in liquidations]
     assert [row["timestamp"] for row in found] == [record.update_ms for record in liquidations]
 
 

@@ -13,8 +13,8 @@ from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
 from airflow_provider_binance_liq.simulator.symbols import day_of
 
 START_MS = NOW_MS - 10_000_000
-BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "time"]
-BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "number"]
+BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.is_by_time]
+BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if not endpoint.is_by_time]
 
 
 def history_of(endpoint: str, count: int, **values: object) -> ExplicitHistory:

@@ -12,8 +12,8 @@ from airflow_provider_binance_liq.simulator.symbols import day_of
 START_MS = NOW_MS - 10_000_000
 WHOLE = {"startTime": START_MS, "endTime": NOW_MS}
 HOUR_MS = 3_600_000
-BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "time"]
-BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if endpoint.paging == "number"]
+BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.is_by_time]
+BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if not endpoint.is_by_time]
 PAPI = [name for name, endpoint in ENDPOINTS.items() if endpoint.family.name == "papi"]
 
 

@@ -25,7 +25,7 @@ class Order:
 def make_order(symbol, order_id, created, updated=None, auto_close_type="LIQUIDATION"):
     updated = created if updated is None else updated
     body = f'{{"symbol":"{symbol}","orderId":{order_id},"time":{created},"updateTime":{updated}}}'
-    return Order(Row(symbol, order_id, created, updated, body.encode()), auto_close_type)
+    return Order(Row((symbol, order_id), created, updated, body.encode(), symbol), auto_close_type)
 
 
 @dataclass
@@ -97,14 +97,14 @@ class ModelExchange:
 
     @staticmethod
     def cut_key(row, cut_by):
-        return row.order_id if cut_by == "order_id" else getattr(row, f"{cut_by}_ms")
+        return row.key[-1] if cut_by == "order_id" else getattr(row, f"{cut_by}_ms")
 
     def arranged(self, rows):
         """Rows in the order of the answer."""
         if self.order == "shuffled":
             return self.random.sample(rows, len(rows))
         if self.order == "order_id":
-            return sorted(rows, key=lambda row: row.order_id)
+            return sorted(rows, key=lambda row: row.key[-1])
         if self.order == "other_instant":
             other = "updated_ms" if self.filter_by == "created" else "created_ms"
             return sorted(rows, key=lambda row: getattr(row, other))

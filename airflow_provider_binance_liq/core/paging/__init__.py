@@ -7,6 +7,7 @@ rows of every page. There are two plans, as there are two kinds of endpoints: `b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Answer, Ask, AskSymbols, Experience, Plan
@@ -73,9 +74,11 @@ def plan(
     """
     learnt = experience or Experience()
     ask = Ask(window.first_ms, window.last_ms, auto_close_type=auto_close_type)
-    if endpoint.paging == "number":
-        symbol = symbols[0] if symbols and endpoint.symbol_parameter else None
+    if not endpoint.is_by_time:
+        symbol = symbols[0] if symbols and endpoint.symbols else None
         return NumberedReading(endpoint, Ask(ask.first_ms, ask.last_ms, symbol), learnt).run()
+    if endpoint.asks_isolated_apart and symbols:
+        return TimeWalk(endpoint, replace(ask, symbol=symbols[0]), learnt).run()
     if symbols or auto_close_type:
         return plan_filtered(endpoint, window, symbols, auto_close_type, learnt)
     return TimeWalk(endpoint, ask, learnt).run()

@@ -67,9 +67,9 @@ class Asker:
 
     def _learn(self, rows: Sequence[Row], sent: Ask) -> None:
         self.experience.sees(rows, sent)
-        if len(rows) > self.endpoint.default_page_size:
+        if len(rows) > self.endpoint.pager.default_page_size:
             self.experience.limit_honoured = True
-        if len(rows) >= self.endpoint.page_size:
+        if len(rows) >= self.endpoint.pager.page_size:
             self.experience.evidence.observed.add("limit_honoured")
         for row in rows:
             self._sample(row)
@@ -87,13 +87,13 @@ class Asker:
 
     def is_nearly_full(self, page: Page) -> bool:
         """Whether rows may have been left out, also where the exchange counts to the limit, then filters."""
-        return len(page.rows) >= self.endpoint.page_size - _NEARLY or self.is_full(page)
+        return len(page.rows) >= self.endpoint.pager.page_size - _NEARLY or self.is_full(page)
 
     def is_full(self, page: Page) -> bool:
         """Whether rows have to be taken as left out; `limit` may be overlooked until it is seen honoured."""
         count = len(page.rows)
-        overlooked = count == self.endpoint.default_page_size and not self.experience.limit_honoured
-        return count >= self.endpoint.page_size or overlooked
+        overlooked = count == self.endpoint.pager.default_page_size and not self.experience.limit_honoured
+        return count >= self.endpoint.pager.page_size or overlooked
 
     def tell_filter(self, rows: Sequence[Row]) -> Step:
         """Ask at the creation of one known row, then at its update: where it is answered, that filters.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from airflow_provider_binance_liq.core.premises import Evidence
-from airflow_provider_binance_liq.core.rows import Page
+from airflow_provider_binance_liq.core.rows import Page, describe
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
@@ -40,13 +40,16 @@ class Ask:
     auto_close_type: AutoCloseType | None = None
     #: number of the page, from 1, where the endpoint pages by number
     number: int | None = None
+    #: only rows with a higher id, where rows have ids that can be asked by
+    after_id: int | None = None
     #: the part of it that is wanted, where more is asked for; rows outside of it are dropped
     wanted: Window | None = None
 
     def __str__(self) -> str:
         parts = [f"{iso(self.first_ms)} to {iso(self.last_ms)}"]
         parts += [part for part in (self.symbol, self.auto_close_type) if part]
-        return ", ".join(parts + ([f"page {self.number}"] if self.number else []))
+        parts += [f"page {self.number}"] if self.number else []
+        return ", ".join(parts + ([f"ids after {self.after_id}"] if self.after_id is not None else []))
 
     @property
     def filters(self) -> frozenset[Filter]:
@@ -130,9 +133,9 @@ def check_rows(rows: Sequence[Row], ask: Ask) -> None:
     """
     for row in rows:
         inside = any(ask.first_ms <= instant <= ask.last_ms for instant in (row.created_ms, row.updated_ms))
-        if not inside or ask.symbol not in (None, row.symbol):
+        if not inside or (row.symbol and ask.symbol not in (None, row.symbol)):
             message = (
-                f"asked for {ask}, the exchange sent {row.symbol} order {row.order_id} of "
+                f"asked for {ask}, the exchange sent the row {describe(row.key)} of "
                 f"{iso(row.created_ms)}, updated {iso(row.updated_ms)}. Nothing was written"
             )
             raise UnexpectedRow(message)

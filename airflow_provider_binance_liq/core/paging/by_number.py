@@ -115,7 +115,7 @@ class NumberedReading:
 
     def _repeats(self, rows: Sequence[Row], previous: Sequence[Row] | None, reading: _Pass) -> bool:
         """Whether pages go on for ever: the same one again, or more rows than there are."""
-        many = reading.rows > self.found + len(self.beside) + 2 * self.endpoint.page_size
+        many = reading.rows > self.found + len(self.beside) + 2 * self.endpoint.pager.page_size
         repeats = previous is not None and {row.key for row in rows} == {row.key for row in previous}
         if many or repeats:
             self.experience.evidence.suspected.add("total_is_whole")
@@ -131,7 +131,7 @@ class NumberedReading:
     def _is_last(self, reading: _Pass, page: Page) -> bool:
         """Whether `total` and a page that is not full agree that there is nothing behind it."""
         count = len(page.rows)
-        full = count in (self.endpoint.page_size, self.endpoint.default_page_size)
+        full = count in (self.endpoint.pager.page_size, self.endpoint.pager.default_page_size)
         full = full or 0 < self.longest_page <= count
         self.longest_page = max(self.longest_page, count)
         return not full and reading.totals == {reading.rows}

@@ -97,7 +97,7 @@ class TimeWalk(Asker):
         #: what is still to be proven
         self._pieces: list[Ask] = []
         #: filters that the proof relies on
-        self.filters_used: set[Filter] = set(ask.filters)
+        self.filters_used: set[Filter] = set() if endpoint.asks_isolated_apart else set(ask.filters)
         #: full milliseconds that were split by type alone, and whether they are asked exactly
         self.split_by_type: list[tuple[Ask, bool]] = []
 
@@ -140,7 +140,8 @@ class TimeWalk(Asker):
         if self.walked and not self.careful:
             evidence.needed |= {"cut_by_filtered_instant", "update_after_time"}
         proof = CAREFUL_PROOF if self.careful and self.walked else PROOF
-        return f"{proof}; full instants split by autoCloseType and symbol" if self.split else proof
+        split = "followed by id" if self.endpoint.pager.id_parameter else "split by autoCloseType and symbol"
+        return f"{proof}; full instants {split}" if self.split else proof
 
     # Any interval.
 

@@ -36,7 +36,7 @@ class Sampled(Protocol):
 
 def has_sample(walk: Sampled) -> bool:
     """Whether a walk has found enough rows to see by them whether a filter comes first."""
-    return len(walk.sample) > walk.endpoint.page_size
+    return len(walk.sample) > walk.endpoint.pager.page_size
 
 
 def observe(walk: Sampled, kinds: Iterable[Filter]) -> Step:
@@ -46,14 +46,14 @@ def observe(walk: Sampled, kinds: Iterable[Filter]) -> Step:
         return
     for kind in sorted(set(kinds) - experience.filters_first):
         known = _close_together(walk.sample, experience.longest_ms)
-        if len(known) <= walk.endpoint.page_size:
+        if len(known) <= walk.endpoint.pager.page_size:
             return
         for ask in _asks_under(kind, known):
             try:
                 page = yield from walk.send(ask)
             except (Refuted, RequestRejected):
                 return
-            if _spans_more_than_a_page(page.rows, known, walk.endpoint.page_size):
+            if _spans_more_than_a_page(page.rows, known, walk.endpoint.pager.page_size):
                 experience.filters_first.add(kind)
                 experience.evidence.needed.add("cut_by_filtered_instant")
                 break

@@ -1,9 +1,10 @@
 """A full instant: one millisecond that holds as many rows as a request returns, or more.
 
-It is asked by itself, then split by `autoCloseType`, then by symbol; what is full after that fails with
-`SaturatedInstant`. Each way rests on a premise, and is used only where nothing speaks against it: an answer
-to `startTime == endTime` has to hold what is known of that millisecond, both types have to cover every row
-that was seen, and every symbol has to be listed or seen.
+It is asked by itself, then followed by id, or split by `autoCloseType`, then by symbol, as the endpoint
+allows; what is full after that fails with `SaturatedInstant`. Each way rests on a premise, and is used only
+where nothing speaks against it: an answer to `startTime == endTime` has to hold what is known of that
+millisecond, a page of ids has to be followed by higher ones, both types have to cover every row that was
+seen, and every symbol has to be listed or seen.
 """
 
 from __future__ import annotations
@@ -95,12 +96,19 @@ class InstantSplit:
         return self.walk.send(ask, exactly=self.exactly)
 
     def _split_filters(self, ask: Ask, page: Page) -> Step:
-        if ask.auto_close_type is None and (yield from self._split_types(ask, page)):
+        endpoint = self.walk.endpoint
+        if endpoint.pager.id_parameter and (yield from self._follow_ids(ask)):
             return
-        if ask.symbol is None:
+        if (
+            endpoint.takes_auto_close_type
+            and ask.auto_close_type is None
+            and (yield from self._split_types(ask, page))
+        ):
+            return
+        if ask.symbol is None and endpoint.symbols and not endpoint.asks_isolated_apart:
             yield from self.split_symbols(ask)
             return
-        if len(page.rows) < self.walk.endpoint.page_size:
+        if len(page.rows) < self.walk.endpoint.pager.page_size:
             # As many as come without a limit, and no page has shown yet that `limit` is honoured.
             self.walk.experience.evidence.suspected.add("limit_honoured")
             return
@@ -109,6 +117,29 @@ class InstantSplit:
             "may be more, and no request can tell. Nothing was written; a retry would find the same"
         )
         raise SaturatedInstant(message)
+
+    def _follow_ids(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask for ids above those of the page before, until a page is short; False where that proves nothing.
+
+        A page that is followed by higher ids was cut above its own, so none below them was left out.
+        """
+        after_id, pages = 0, 0
+        while True:
+            page = yield from self._send(replace(ask, after_id=after_id))
+            ids = [int(row.key[-1]) for row in page.rows]
+            if ids and min(ids) <= after_id:
+                return False
+            pages += bool(ids)
+            if not self.walk.is_full(page):
+                break
+            after_id = max(ids)
+        if pages == 1 and after_id:
+            return False
+        evidence = self.walk.experience.evidence
+        evidence.needed.add("ids_ascend")
+        if after_id:
+            evidence.observed.add("ids_ascend")
+        return True
 
     def _split_types(self, ask: Ask, page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
         """Ask each type apart; False where a row is of neither, so that the types do not cover it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from airflow_provider_binance_liq.core.rows import Row, read_row
+from airflow_provider_binance_liq.core.rows import Row, describe, read_row, sort_key
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 from airflow_provider_binance_liq.lake.verify.findings import count
@@ -68,7 +68,7 @@ def check_rows(
     :raises StorageError: the local disk does not take the keys.
     """
     tally, keys = _Tally(), _Keys(spool)
-    before: tuple[int, str, int, str] | None = None
+    before: tuple[int, bytes] | None = None
     for number, body in _lines(file):
         if number % _BATCH == 0:
             tick(number)
@@ -95,7 +95,7 @@ def faults(row: Row, claim: Claim) -> Iterator[Defect]:
             "outside-window",
             f"{_name(row)} of {iso(row.created_ms)}, updated {iso(row.updated_ms)}",
         )
-    if series.symbols and row.symbol not in series.symbols:
+    if series.symbols and row.symbol and row.symbol not in series.symbols:
         yield "filtered-out", f"{_name(row)}, only {', '.join(series.symbols)} were asked for"
     if series.auto_close_type:
         client_order_id = _named_decoder.decode(row.body).client_order_id
@@ -122,10 +122,10 @@ def compare_rows(
         row = read_row(body, endpoint)
         if not (_within(row.created_ms, stretches) or _within(row.updated_ms, stretches)):
             continue
-        update = f"{row.symbol}\n{row.updated_ms}"
-        new_update = updates.keep([replace(row, symbol=update, body=b"")])
-        version = f"{update}\n{sha256(body).hexdigest()}"
-        if versions.keep([replace(row, symbol=version, body=b"")]) and not new_update:
+        update = (*row.key, row.updated_ms)
+        new_update = updates.keep([replace(row, key=update, body=b"")])
+        version = (*update, sha256(body).hexdigest())
+        if versions.keep([replace(row, key=version, body=b"")]) and not new_update:
             tally["contradiction"] += 1
             first = first or f"{_name(row)}, updated {iso(row.updated_ms)}"
     return [
@@ -202,10 +202,9 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line.removesuffix(b"\n")
 
 
-def _order(row: Row) -> tuple[int, str, int, str]:
+def _order(row: Row) -> tuple[int, bytes]:
     """Where a row stands in its object: as the spool hands them out."""
-    order_id = str(row.order_id)
-    return row.created_ms, row.symbol, len(order_id), order_id
+    return row.created_ms, sort_key(row.key)
 
 
 def _within(instant_ms: int, stretches: Sequence[Window]) -> bool:
@@ -214,4 +213,4 @@ def _within(instant_ms: int, stretches: Sequence[Window]) -> bool:
 
 
 def _name(row: Row) -> str:
-    return f"{row.symbol} order {row.order_id}"
+    return f"row {describe(row.key)}"

@@ -1,0 +1,67 @@
+"""Kinds of rows: what identifies a row, what places it in time, and the warehouse's table for it.
+
+Endpoints differ in their rows less than in anything else, so a kind is stated once and used by each endpoint
+that has it. Reading, sorting, comparing, verifying and loading rows derive from it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class KeyField:
+    """One field of a natural key."""
+
+    #: the exchange's name of it
+    name: str
+    #: a whole number, which may be sent as a number or as a string; otherwise a text
+    is_whole: bool = False
+
+    @property
+    def column(self) -> str:
+        """Its name in manifests and in the warehouse: the exchange's, in lower case with underscores."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class RowKind:
+    """One kind of row; field names are the exchange's."""
+
+    name: str
+    #: identifies a row within one account and endpoint
+    key: tuple[KeyField, ...]
+    #: instants in epoch ms, the earlier one first; the last one places a row in time
+    instants: tuple[str, ...]
+    #: the warehouse's table that such rows are loaded into
+    table: str
+    #: the field that `symbols` restricts by; None where rows have none
+    symbol: str | None = "symbol"
+    #: the field that says that a row is of an isolated margin account; None where rows do not say
+    isolated: str | None = None
+    #: rows have an id of their own; without one, rows that agree in every field of the key are one row
+    has_id: bool = True
+
+
+_SYMBOL: Final = KeyField("symbol")
+_ORDER_ID: Final = KeyField("orderId", is_whole=True)
+
+#: an order of the matching engine; ids collide between symbols
+ORDER: Final = RowKind(
+    name="order",
+    key=(_SYMBOL, _ORDER_ID),
+    instants=("time", "updateTime"),
+    table="binance_liquidations",
+)
+#: an order as the margin endpoints tell it: one instant, few fields
+MARGIN_RECORD: Final = RowKind(
+    name="margin_record",
+    key=(_SYMBOL, _ORDER_ID),
+    instants=("updatedTime",),
+    table="binance_liquidations",
+    isolated="isIsolated",
+)
+
+KINDS: Final = (ORDER, MARGIN_RECORD)
