@@ -232,7 +232,7 @@ def test_the_limit_that_the_exchange_tells_outranks_the_documented_one(connect, 
     with spending(limit, world.clock) as exchange:
         credentials = exchange.credentials()
         client = connect(exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret))
-        for _ in range(10 * limit // 300):
+        for _ in range(4 * limit // 300):
             client.fetch(endpoint, ask_of(endpoint))
         assert 0.4 - 50 / limit < exchange.stats.highest_share <= 0.5
         assert exchange.stats.throttled == 0

@@ -9,13 +9,12 @@ from collections import Counter
 
 import pytest
 from support.covering import covering
-from support.running import START, WEEK
+from support.running import START, WEEK, probed
 
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
 from airflow_provider_binance_liq.core.premises import StatedPremise
-from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
@@ -268,11 +267,6 @@ def test_a_filtered_extraction_holds_exactly_the_rows_that_pass(start, symbols, 
     assert manifest.filters.symbols == tuple(sorted(symbols))
     assert manifest.filters.auto_close_type == auto_close_type
     assert ".filter-" in manifest.object.uri
-
-
-def probed(**learnt):
-    found = EndpointReport(access="answered", premises={}, learnt=Learnt(**learnt))
-    return ProbeReport(account="desk", probed_at="", hosts={}, endpoints={"usdm_futures": found})
 
 
 @pytest.mark.parametrize("symbols", [["BTCUSDT"], ["BTCUSDT", "ETHUSDT"], ["BTCUSDT", "ETHUSDT", "SOLUSDT"]])

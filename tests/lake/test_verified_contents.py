@@ -8,6 +8,7 @@ import os
 import shutil
 
 import pytest
+from support.covering import covering
 from verifying import DIRECTORY, HOUR_MS, START, STEM, day, everywhere, flipped, packed, row
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS
@@ -25,9 +26,7 @@ DAMAGES = {
 }
 
 
-@everywhere
-@packed
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@covering("damage, compression, either", DAMAGES, [None, "gzip"], ["file", "s3"], indirect=["either"])
 def test_an_object_whose_bytes_are_not_those_of_its_manifest_is_named(either, compression, damage):
     either.extract(window=day(0), compression=compression)
     either.object.write_bytes(damage(either.object.read_bytes()))
@@ -167,8 +166,12 @@ def test_a_row_of_neither_close_type_is_the_exchanges_to_place(lake, client):
 # --- the manifests --------------------------------------------------------------------------------------
 
 
-@everywhere
-@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"\xff\xfe", b'{"schema_version": 2}', None])
+@covering(
+    "text, either",
+    [b"", b"{}", b"[]", b"\xff\xfe", b'{"schema_version": 2}', None],
+    ["file", "s3"],
+    indirect=["either"],
+)
 def test_a_manifest_that_is_cut_off_or_none_is_named(either, text):
     either.extract()
     content = either.manifest.read_bytes()

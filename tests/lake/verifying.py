@@ -7,19 +7,18 @@ import hashlib
 import json
 
 import pytest
+from support.running import reach_of
 
 from airflow_provider_binance_liq.cli import main
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import (
     Manifest,
     ManifestFilters,
     ManifestWindow,
     Proof,
 )
-from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exchange.client import BinanceClient
-from airflow_provider_binance_liq.exchange.client import Settings as Reach
 from airflow_provider_binance_liq.exchange.connection import Account
 from airflow_provider_binance_liq.extraction.job import Job
 from airflow_provider_binance_liq.extraction.reader import Filters
@@ -42,10 +41,7 @@ class Lake:
         self.url, self.exchange, self.world = url, exchange, world
         self.scratch, self.capsys = scratch, capsys
         self.path = open_destination(url)
-        key = exchange.credentials()
-        signer = HmacSigner(key.secret)
-        origins = dict.fromkeys(FAMILIES, exchange.url)
-        self.reach = Reach(api_key=key.api_key, signer=signer, origins=origins)
+        self.reach = reach_of(exchange)
 
     def extract(
         self, endpoint="usdm_futures", window=None, *, account="desk", symbols=None, kind=None, **known

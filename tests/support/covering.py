@@ -7,7 +7,7 @@ from itertools import combinations, product
 import pytest
 
 
-def covering(names, *factors, together=1, also=lambda *_: False):
+def covering(names, *factors, together=1, also=lambda *_: False, indirect=()):
     """Parametrise over a product; all of it but a covering part is marked `slow`.
 
     :param names: of the parameters, parted by commas, as `pytest.mark.parametrize` has them.
@@ -15,6 +15,7 @@ def covering(names, *factors, together=1, also=lambda *_: False):
     :param together: of how many factors every combination of values is covered: 1 has each value once,
         2 has each pair of values.
     :param also: whether the quick suite runs a combination in any case.
+    :param indirect: the names that are fixtures, as `pytest.mark.parametrize` has them.
     """
     named = [_named(values) for values in factors]
     sizes = [range(len(values)) for values in named]
@@ -24,7 +25,7 @@ def covering(names, *factors, together=1, also=lambda *_: False):
         ids, values = zip(*(named[at][index] for at, index in enumerate(chosen)), strict=True)
         marks = () if chosen in quick or also(*values) else pytest.mark.slow
         cases.append(pytest.param(*values, id="-".join(ids), marks=marks))
-    return pytest.mark.parametrize(names, cases)
+    return pytest.mark.parametrize(names, cases, indirect=indirect)
 
 
 def _named(values):
