@@ -9,6 +9,8 @@ import pytest
 
 from airflow_provider_binance_liq import exceptions
 from airflow_provider_binance_liq.exceptions import (
+    ExchangeUnavailable,
+    KeyRejected,
     LiquidationsError,
     RequestRejected,
     SpanRefused,
@@ -18,10 +20,12 @@ from airflow_provider_binance_liq.exceptions import (
 ERRORS = [
     kind
     for _, kind in inspect.getmembers(exceptions, inspect.isclass)
-    if kind.__module__ == exceptions.__name__
+    if kind.__module__ == exceptions.__name__ and issubclass(kind, LiquidationsError)
 ]
 ATTRIBUTES = {
+    ExchangeUnavailable: {"cause": "HTTP 503"},
     Throttled: {"retry_at_ms": 12},
+    KeyRejected: {"code": -2015},
     RequestRejected: {"code": -1121},
     SpanRefused: {"longest_ms": 7},
 }

@@ -11,7 +11,7 @@ from support.scripted import ScriptedServer, Time
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings
-from airflow_provider_binance_liq.exchange.gate import WaitState
+from airflow_provider_binance_liq.exchange.throttle import WaitContext
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def connect(world):
     """Make clients that live in the test's time."""
     with ExitStack() as closing:
 
-        def make(url, ledger=None, known_ban=None, **known):
+        def make(url, store=None, known_ban=None, **known):
             arguments = {"api_key": KEY, "signer": HmacSigner(SECRET), **known}
             settings = Settings(origins=dict.fromkeys(FAMILIES, url), **arguments)
-            before = WaitState(known_ban=known_ban)
-            client = BinanceClient(settings, ledger=ledger, before=before, **world.arguments)
+            waits = WaitContext(known_ban=known_ban)
+            client = BinanceClient(settings, store=store, wait_context=waits, **world.arguments)
             closing.callback(client.close)
             return client
 

@@ -20,9 +20,12 @@ from airflow_provider_binance_liq.core.signing import HmacSigner, load_signer
 from airflow_provider_binance_liq.exceptions import (
     ClockSkew,
     ExchangeUnavailable,
+    InvalidRequest,
     Throttled,
 )
 from airflow_provider_binance_liq.exchange.client import ATTEMPTS
+from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
+from airflow_provider_binance_liq.exchange.request import Request
 from airflow_provider_binance_liq.simulator import Fault, Simulator
 from airflow_provider_binance_liq.simulator import Settings as Knobs
 
@@ -85,6 +88,14 @@ def test_the_recv_window_is_that_of_the_connection(server, connect):
     assert server.asked[0].parameters["recvWindow"] == "60000"
 
 
+@pytest.mark.parametrize(
+    "path", ["/fapi/v1/order", "/sapi/v1/capital/withdraw/apply", "/fapi/v1/forceOrders/"]
+)
+def test_a_request_to_any_other_path_is_never_signed(path):
+    with pytest.raises(InvalidRequest, match="ever signed"):
+        Request(RequestCost("fapi", "futures", 1), path, f"GET {path}", signed=True)
+
+
 def test_every_attempt_has_a_timestamp_and_a_signature_of_its_own(server, client, world):
     server.script = [reply(503), HANG_UP, reply(200, b"[")]
     client.fetch(FUTURES, ask_of(FUTURES))
@@ -121,7 +132,7 @@ def test_an_exchange_that_verifies_in_its_own_way_takes_all_three_kinds_of_key(c
         for endpoint in ENDPOINTS.values():
             symbol = {"symbol": CHINESE} if endpoint in (FUTURES, MARGIN) else {}
             client.fetch(endpoint, ask_of(endpoint, **symbol))
-        assert [r.status for r in exchange.requests if r.has_key] == [200] * 6
+        assert [r.status for r in exchange.requests if r.has_key] == [200] * len(ENDPOINTS)
 
 
 # --- the clock ------------------------------------------------------------------------------------------

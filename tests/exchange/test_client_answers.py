@@ -106,7 +106,7 @@ def test_a_refused_connection_is_asked_again(world, connect):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         client = connect(f"http://127.0.0.1:{unused.getsockname()[1]}")
-        with pytest.raises(ExchangeUnavailable, match="no answer"):
+        with pytest.raises(ExchangeUnavailable, match="no usable answer"):
             client.fetch(FUTURES, ask_of(FUTURES))
     assert len(world.naps) == ATTEMPTS - 1
 
@@ -155,7 +155,7 @@ def test_an_answer_that_trickles_without_end_is_given_up_after_three_timeouts(se
     settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url), timeout_s=0.1)
     client = BinanceClient(settings, sleep=lambda _: None)
     began = time.monotonic()
-    with pytest.raises(ExchangeUnavailable, match="no answer"):
+    with pytest.raises(ExchangeUnavailable, match="no usable answer"):
         client.fetch(FUTURES, ask_of(FUTURES))
     client.close()
     assert time.monotonic() - began < ATTEMPTS * 0.3 + 10  # each would trickle for eight seconds
@@ -204,6 +204,29 @@ def test_a_rejected_request_keeps_the_exchanges_code(server, client):
     assert caught.value.code == -1121
     assert "Invalid symbol." in str(caught.value)
     assert "NOSUCH" in str(caught.value)
+
+
+def test_a_refused_key_keeps_the_exchanges_code(server, client):
+    server.script = [refusal(401, -2015, "Invalid API-key, IP, or permissions for action.")]
+    with pytest.raises(KeyRejected) as caught:
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert caught.value.code == -2015
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (HANG_UP, "the connection was cut before the answer was whole"),
+        (refusal(503, -1008, "Busy."), "HTTP 503, code -1008: Busy."),
+    ],
+)
+def test_an_exchange_that_stays_unavailable_says_what_was_wrong_with_its_last_answer(
+    server, client, answer, cause
+):
+    server.otherwise = answer
+    with pytest.raises(ExchangeUnavailable) as caught:
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert caught.value.cause == cause
 
 
 def test_a_refused_span_keeps_the_longest_one_that_the_exchange_names(server, client):

@@ -18,8 +18,8 @@ from airflow_provider_binance_liq.exceptions import (
     WaitTooLong,
 )
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings
-from airflow_provider_binance_liq.exchange.gate import WaitState
-from airflow_provider_binance_liq.exchange.rate_limit_state import SharedLedger
+from airflow_provider_binance_liq.exchange.rate_limit_state import SharedRateLimitState
+from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.simulator import Fault, Simulator
 from airflow_provider_binance_liq.simulator import Settings as Knobs
 
@@ -106,7 +106,7 @@ def test_against_a_strict_exchange_no_request_is_ever_sent_during_a_ban_or_a_hol
     with Simulator(Knobs(seed=1), clock=world.clock) as exchange:
         credentials = exchange.credentials()
         client = connect(
-            exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret), patience_s=500
+            exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret), max_sleep_s=500
         )
         for status, known in [(429, {}), (429, {"retry_after": 35}), (418, {"seconds": 179}), (418, {})]:
             exchange.add_fault(Fault(f"http_{status}", **known))
@@ -126,7 +126,7 @@ ABSURD = ["999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"]
 def test_an_absurd_wait_stops_nobody_for_longer_than_one_of_unstated_length(
     server, connect, world, status, value, tmp_path
 ):
-    first, second = (connect(server.url, ledger=SharedLedger(tmp_path / "book")) for _ in range(2))
+    first, second = (connect(server.url, store=SharedRateLimitState(tmp_path / "book")) for _ in range(2))
     server.script = [refusal(status, -1003, Retry_After=value)]
     began = world.now_s
     with pytest.raises(IpBanned) if status == 418 else nullcontext():
@@ -148,20 +148,20 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
     waits, holds = [], 0
     for _ in range(8):
         settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
-        client = BinanceClient(settings, before=WaitState(holds=holds), **world.arguments)
+        client = BinanceClient(settings, wait_context=WaitContext(consecutive_waits=holds), **world.arguments)
         with pytest.raises(Throttled) as caught:
             client.fetch(FUTURES, ask_of(FUTURES))
         client.close()
-        holds = caught.value.holds
+        holds = caught.value.resume.consecutive_waits
         waits.append(round((caught.value.retry_at_ms / 1000 - world.now_s) / 60))
         world.now_s = caught.value.retry_at_ms / 1000
     assert waits == [2, 4, 8, 16, 32, 64, 64, 64]
 
 
 def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, world):
-    waits = Waits(most_ms=100_000)
+    waits = Waits(max_ms=100_000)
     settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
-    client = BinanceClient(settings, before=WaitState(waits=waits), **world.arguments)
+    client = BinanceClient(settings, wait_context=WaitContext(waits=waits), **world.arguments)
     server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1190")
     client.fetch(FUTURES, ask_of(FUTURES))
     client.fetch(FUTURES, ask_of(FUTURES))
@@ -169,7 +169,7 @@ def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, worl
         client.fetch(FUTURES, ask_of(FUTURES))
     client.close()
     assert sum(world.naps) * 1000 <= 100_001
-    assert waits.spent_ms == pytest.approx(sum(world.naps) * 1000, abs=5)
+    assert waits.waited_ms == pytest.approx(sum(world.naps) * 1000, abs=5)
 
 
 # --- our share of the weight ----------------------------------------------------------------------------
@@ -320,7 +320,7 @@ PAPI = get_endpoint("portfolio_um")
 def test_beside_others_nothing_heavy_is_asked_before_something_light_has_told_the_used_weight(
     server, connect, world, tmp_path
 ):
-    client = connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True)
+    client = connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True)
     server.script = [reply(200, {}, X_MBX_USED_WEIGHT_1M="2960"), reply(200, [], X_MBX_USED_WEIGHT_1M="50")]
     client.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.asked] == ["/papi/v1/ping", PAPI.path]
@@ -333,7 +333,7 @@ def test_beside_others_nothing_heavy_is_asked_before_something_light_has_told_th
 def test_an_exchange_that_does_not_tell_the_used_weight_is_asked_all_the_same(
     server, connect, said, tmp_path
 ):
-    client = connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True)
+    client = connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True)
     server.script = [said]
     client.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.asked] == ["/papi/v1/ping", PAPI.path]
@@ -341,7 +341,7 @@ def test_an_exchange_that_does_not_tell_the_used_weight_is_asked_all_the_same(
 
 def test_a_task_knows_what_another_one_of_its_machine_has_used_up(server, connect, world, tmp_path):
     first, second = (
-        connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True) for _ in range(2)
+        connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True) for _ in range(2)
     )
     server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="2990")
     first.fetch(PAPI, ask_of(PAPI))
@@ -356,13 +356,13 @@ def test_a_task_reads_no_clock_that_another_one_of_its_machine_has_just_read(
     server, connect, world, tmp_path
 ):
     server.clock = lambda: world.now_s + 17
-    first, second = (connect(server.url, ledger=SharedLedger(tmp_path / "book")) for _ in range(2))
+    first, second = (connect(server.url, store=SharedRateLimitState(tmp_path / "book")) for _ in range(2))
     first.fetch(FUTURES, ask_of(FUTURES))
     second.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.heard].count("/fapi/v1/time") == 1
     assert second.clock_offset_ms("papi") == first.clock_offset_ms("fapi")
     world.now_s += 700
-    third = connect(server.url, ledger=SharedLedger(tmp_path / "book"))
+    third = connect(server.url, store=SharedRateLimitState(tmp_path / "book"))
     third.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.heard].count("/fapi/v1/time") == 2
 
@@ -405,7 +405,7 @@ def test_others_are_not_asked_for_a_ban_at_every_request(server, connect):
 @pytest.mark.parametrize("status", [418, 429])
 def test_what_one_task_was_told_to_wait_holds_the_others_of_its_machine(server, connect, status, tmp_path):
     first, second = (
-        connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True) for _ in range(2)
+        connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True) for _ in range(2)
     )
     second.fetch(FUTURES, ask_of(FUTURES))
     server.script = [refusal(status, -1003, Retry_After="600")]
