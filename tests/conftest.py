@@ -55,6 +55,19 @@ def set_connection(monkeypatch):
 
 
 @pytest.fixture
+def connect_to(set_connection):
+    """Define a connection to a simulated exchange's account; what is given overrides fields and extras."""
+
+    def define(exchange, conn_id="binance_default", *, account="demo", extra=(), **fields):
+        credentials = exchange.credentials(account)
+        known = {"conn_type": "binance", "login": credentials.api_key, "password": credentials.secret}
+        extras = {"base_url": exchange.url, **dict(extra)}
+        return set_connection(conn_id, **{**known, "extra": extras, **fields})
+
+    return define
+
+
+@pytest.fixture
 def start(tmp_path):
     """Begin exchanges of chosen strangeness, each with a client that lives in its time, and a destination."""
     from contextlib import ExitStack
