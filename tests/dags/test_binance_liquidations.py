@@ -81,19 +81,6 @@ def test_every_member_of_the_settings_is_documented_in_the_dag(dag):
     assert sorted(re.findall(r"^\| `(\w+)` \| .* \| .* \|$", dag.doc_md, re.MULTILINE)) == sorted(MEMBERS)
 
 
-def test_the_extracting_tasks_are_in_the_pool_that_the_variable_names(airflow_database, configured):
-    assert read_dag("binance_liquidations").get_task("extract").pool == "default_pool"
-    configured(pool="binance")
-    assert read_dag("binance_liquidations").get_task("extract").pool == "binance"
-    assert read_dag("binance_liquidations_extract").get_task("extract").pool == "binance"
-    assert read_dag("binance_liquidations").get_task("load").pool == "default_pool"
-
-
-def test_a_variable_that_is_no_json_keeps_no_dag_from_being_read(airflow_database, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_VAR_BINANCE_LIQUIDATIONS", "{")
-    assert read_dag("binance_liquidations").get_task("extract").pool == "default_pool"
-
-
 def test_the_dag_has_data_intervals_and_does_not_catch_up_unasked(dag):
     assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
     assert not dag.catchup
