@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fleet import DAG_ID
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.demo import sessions
+from airflow_provider_binance_liq.demo import guard
 from airflow_provider_binance_liq.demo.days import Days, latest
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 from airflow_provider_binance_liq.simulator import Fault
@@ -140,7 +140,7 @@ class Outcome:
 
 def _of(worker: Child, now: Glance) -> list[Instance]:
     """Return the extractions that a worker is at work on."""
-    alive = set(sessions.members({worker.process.pid}))
+    alive = set(guard.members({worker.process.pid}))
     return [task for task in now.extracting("running") if task.pid in alive]
 
 
