@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+#: fixtures of warehouses, for several folders
+pytest_plugins = ["support.warehouses"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 _home = tempfile.TemporaryDirectory(prefix="binance-liq-tests-")
 HOME = Path(_home.name)

@@ -41,7 +41,8 @@ def duckdb_engine(database: object, wait_s: float) -> Engine:
 
     :raises InvalidRequest: `database` is no path.
     """
-    from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience
+    from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+    from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
     path = check_text("database", database, "the path of a DuckDB file, or md:<database>")
-    return DuckDB(path, Patience(wait_s=wait_s))
+    return DuckDB(path, RetryPolicy(wait_s=wait_s))

@@ -45,11 +45,11 @@ class ObjectStorageToIcebergOperator(LoadOperator):
 
     def engine(self) -> Engine:
         """Return the tables' catalog and namespace."""
-        from airflow_provider_binance_liq.warehouse.duckdb import Patience
         from airflow_provider_binance_liq.warehouse.iceberg import Iceberg, read_connection
+        from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
         properties = {}
         if self.iceberg_conn_id is not None:
             takes = "the id of a connection, or None for no connection"
             properties = read_connection(check_text("iceberg_conn_id", self.iceberg_conn_id, takes))
-        return Iceberg(self.catalog, self.namespace, properties, Patience(wait_s=self.wait_s))
+        return Iceberg(self.catalog, self.namespace, properties, RetryPolicy(wait_s=self.wait_s))

@@ -1,23 +1,22 @@
 """Loading, whatever the warehouse: check every object, stage, and merge in one transaction.
 
-All of the windows are loaded or none. Knowledge only grows: a row is replaced by newer knowledge of it, never
-by older, and is never deleted; what is loaded twice changes nothing. Objects are fetched before the warehouse
-is held, so that those who wait for it wait for a merge, not for a download.
+All of the windows are loaded or none, whatever the kinds of their rows. A row is replaced by a newer version
+of it, never by an older one, and is never deleted; what is loaded twice changes nothing. Objects are fetched
+before the tables are locked, so that those who wait for them wait for a merge, not for a download.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
-from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.manifests import Known, Loadable, WindowKey, collect
+from airflow_provider_binance_liq.warehouse.manifests import Loadable, WindowKey, collect, latest_of_each
+from airflow_provider_binance_liq.warehouse.tables import row_table, row_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,11 +24,16 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from airflow_provider_binance_liq.core.manifest import Manifest
+    from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
+    from airflow_provider_binance_liq.warehouse.schema import Table
 
+    Stored = Mapping[WindowKey, WindowVersion]
     Fetch = Callable[[Manifest, Path], Path]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+#: account, endpoint and SHA-256 of an object
+ObjectKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ class Summary:
     #: rows read from the other objects
     rows: int = 0
     inserted: int = 0
-    #: rows whose content newer knowledge replaced
+    #: rows whose content a newer version replaced
     updated: int = 0
     #: rows that stayed as they were
     unchanged: int = 0
-    #: rows that an earlier object of a window told and its newer one does not; they are kept
+    #: rows that an earlier object of a window has and its newer one does not; they are kept
     missing: int = 0
 
     def to_dict(self) -> dict[str, int]:
@@ -65,39 +69,52 @@ class Fetched:
     is_newer: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What the merge of staged rows did."""
+
+    inserted: int
+    #: rows whose content was replaced
+    updated: int
+
+
 class Session(Protocol):
     """One transaction in a warehouse."""
 
-    def create_tables(self) -> None:
-        """Create the tables that are not there, and check those that are."""
+    def create_tables(self, tables: Sequence[Table]) -> None:
+        """Create those of these tables that are missing, and the windows table; check those that exist.
 
-    def hold_tables(self) -> None:
-        """Keep others who write out until the transaction ends, where they would not fail by themselves."""
+        Tables of rows are created when their first rows are loaded: who loads into existing ones alone needs
+        no right to create others.
+        """
 
-    def known(self, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:
+    def lock_tables(self, tables: Sequence[Table]) -> None:
+        """Let nobody else write to them until the transaction ends, where that would not fail by itself."""
+
+    def stored_windows(self, loadables: Iterable[Loadable]) -> Stored:
         """Read what the windows table has of these windows."""
 
-    def stage_rows(self, fetched: Sequence[Fetched], loaded_at: datetime) -> int:
-        """Type the rows into the staging table, one per key; return how many there were."""
+    def stage_rows(self, table: Table, fetched: Sequence[Fetched], loaded_at: datetime) -> int:
+        """Type rows into the table's staging table, one per key; return how many there were."""
+
+    def merge_rows(self, table: Table) -> Merged:
+        """Merge the staged rows into their table."""
 
     def stage_windows(self, loadables: Sequence[Loadable], loaded_at: datetime) -> None:
         """Put the windows into their staging table."""
 
-    def counts(self, query: str) -> tuple[int, ...]:
-        """Return the one row of numbers that `query` gives."""
+    def merge_windows(self) -> None:
+        """Merge the staged windows into the windows table."""
 
-    def merge(self, statement: str) -> int:
-        """Run a MERGE; return the number of rows that it touched."""
-
-    def orphans(self, replaced: Sequence[tuple[str, str, str]]) -> int:
-        """Count the rows last told by an object (account, endpoint, SHA-256) that no window has any more."""
+    def count_missing(self, table: Table, replaced: Sequence[ObjectKey]) -> int:
+        """Count the rows of a table whose latest object is one of these, and of no stored window any more."""
 
 
 class Engine(Protocol):
-    """A warehouse that can be had for one transaction at a time."""
+    """A warehouse that is used in one transaction at a time."""
 
     def run(self, work: Callable[[Session], T]) -> T:
-        """Do `work` in one transaction; again where others were in the way, so it has to be repeatable."""
+        """Do `work` in one transaction; again after a conflict with others, so it has to be repeatable."""
 
 
 def load(
@@ -118,7 +135,7 @@ def load(
     :raises InconsistentManifest: an object is not what its manifest says, nor what a newer one says that
         stands beside it; nothing was merged.
     :raises WarehouseError: rows do not fit the table; nothing was merged.
-    :raises RetryableError: storage or the warehouse could not be had in time; nothing was merged.
+    :raises RetryableError: storage or the warehouse was not available in time; nothing was merged.
     """
     loadables = collect(given)
     if not loadables:
@@ -126,12 +143,12 @@ def load(
     # The engines' own clocks would make two loads differ in more than what they load.
     loaded_at = (now or _now)()
     with tempfile.TemporaryDirectory(prefix="binance-liq-load-") as directory:
-        known = engine.run(lambda session: _known(session, loadables))
-        there = [one for one in loadables if _has(known, one)]
-        fresh = [one for one in loadables if not _has(known, one)]
-        fetched = _fetch_all(fresh, ObjectSource(destination, fetch), Path(directory))
-        loadables = (*there, *(one.loadable for one in fetched))
-        if not fetched and not any(one.outranks(known.get(one.key)) for one in loadables):
+        stored = engine.run(lambda session: _prepare(session, loadables))
+        loaded = [one for one in loadables if _has(stored, one)]
+        new = [one for one in loadables if not _has(stored, one)]
+        fetched = _fetch_all(new, ObjectSource(destination, fetch), Path(directory))
+        loadables = (*loaded, *(one.loadable for one in fetched))
+        if not fetched and not any(one.version.replaces(stored.get(one.key)) for one in loadables):
             return Summary(windows=len(loadables), windows_skipped=len(loadables))
         return engine.run(lambda session: _merge(session, loadables, fetched, loaded_at))
 
@@ -148,7 +165,7 @@ class ObjectSource:
         self._fetch = fetch
 
     def fetch(self, manifest: Manifest, directory: Path) -> Path:
-        """Fetch an object, held against its manifest."""
+        """Fetch an object, checked against its manifest."""
         from airflow_provider_binance_liq.lake import fetch_object
 
         if self._fetch or self._destination is None:
@@ -162,10 +179,10 @@ class ObjectSource:
         return locate(manifest, self._destination)
 
 
-def _fetch_all(fresh: Iterable[Loadable], source: ObjectSource, directory: Path) -> list[Fetched]:
+def _fetch_all(new: Iterable[Loadable], source: ObjectSource, directory: Path) -> list[Fetched]:
     """Fetch the objects, each once; where one was replaced since its manifest was given, what replaced it."""
     fetched: dict[str, Fetched] = {}
-    for given in fresh:
+    for given in new:
         if given.manifest.to_json() in fetched:
             continue
         current, path = fetch_current(given, source, directory)
@@ -209,59 +226,74 @@ def _replacing(given: Loadable, source: ObjectSource) -> Loadable | None:
     return newer
 
 
-def _known(session: Session, loadables: Iterable[Loadable]) -> Mapping[WindowKey, Known]:
-    session.create_tables()
-    return session.known(loadables)
+def _tables_of(loadables: Iterable[Loadable]) -> tuple[Table, ...]:
+    return row_tables(one.manifest.endpoint for one in loadables)
 
 
-def _has(known: Mapping[WindowKey, Known], one: Loadable) -> bool:
-    found = known.get(one.key)
+def _prepare(session: Session, loadables: Sequence[Loadable]) -> Stored:
+    session.create_tables(_tables_of(loadables))
+    return session.stored_windows(loadables)
+
+
+def _has(stored: Stored, one: Loadable) -> bool:
+    found = stored.get(one.key)
     return found is not None and found.sha256 == one.manifest.object.sha256
 
 
 def _merge(
     session: Session, loadables: Sequence[Loadable], fetched: Sequence[Fetched], loaded_at: datetime
 ) -> Summary:
-    session.create_tables()
-    session.hold_tables()
+    tables = _tables_of(loadables)
+    session.create_tables(tables)
+    session.lock_tables(tables)
     # Read again: another load may have been faster since the objects were fetched.
-    known = session.known(loadables)
-    telling = [
-        Fetched(one.loadable, one.path, one.loadable.is_newer_than(known.get(one.loadable.key)))
+    stored = session.stored_windows(loadables)
+    new = [
+        Fetched(one.loadable, one.path, one.loadable.version.is_newer_than(stored.get(one.loadable.key)))
         for one in fetched
-        if not _has(known, one.loadable)
+        if not _has(stored, one.loadable)
     ]
-    rows = session.stage_rows(telling, loaded_at)
-    replaced, confirmed = session.counts(sql.count_changes())
-    inserted = session.merge(sql.merge_rows()) - replaced - confirmed
-    best = _best(one for one in loadables if one.outranks(known.get(one.key)))
-    session.stage_windows(best, loaded_at)
-    session.merge(sql.merge_windows())
+    rows, inserted, updated = _merge_rows(session, new, loaded_at)
+    latest = latest_of_each(
+        (one for one in loadables if one.version.replaces(stored.get(one.key))), lambda one: one.key
+    )
+    session.stage_windows(latest, loaded_at)
+    session.merge_windows()
     summary = Summary(
         windows=len(loadables),
-        windows_skipped=len(loadables) - len(telling),
+        windows_skipped=len(loadables) - len(new),
         rows=rows,
         inserted=inserted,
-        updated=replaced,
-        unchanged=rows - inserted - replaced,
-        missing=session.orphans(_replaced(best, known)),
+        updated=updated,
+        unchanged=rows - inserted - updated,
+        missing=_count_missing(session, tables, _replaced(latest, stored)),
     )
     if summary.missing:
         log.warning("%d rows of earlier objects are not in the newer ones; they are kept", summary.missing)
     return summary
 
 
-def _best(loadables: Iterable[Loadable]) -> list[Loadable]:
-    """Keep one manifest per window: a proof before none, then the newest."""
-    ranked = sorted(loadables, key=lambda one: (one.manifest.proof.complete, *one.order))
-    return list({one.key: one for one in ranked}.values())
+def _merge_rows(session: Session, new: Sequence[Fetched], loaded_at: datetime) -> tuple[int, int, int]:
+    """Merge rows into their tables, one after the other; return how many there were, new and replaced."""
+    rows = inserted = updated = 0
+    for table in _tables_of(one.loadable for one in new):
+        theirs = [one for one in new if row_table(one.loadable.manifest.endpoint) is table]
+        rows += session.stage_rows(table, theirs, loaded_at)
+        merged = session.merge_rows(table)
+        inserted, updated = inserted + merged.inserted, updated + merged.updated
+    return rows, inserted, updated
 
 
-def _replaced(best: Iterable[Loadable], known: Mapping[WindowKey, Known]) -> list[tuple[str, str, str]]:
-    """Name the objects (account, endpoint, SHA-256) whose windows another object now stands for."""
-    found = Counter(
-        (one.manifest.account, one.manifest.endpoint, known[one.key].sha256)
-        for one in best
-        if one.key in known and not _has(known, one)
-    )
-    return sorted(found)
+def _count_missing(session: Session, tables: Iterable[Table], replaced: Iterable[ObjectKey]) -> int:
+    keys = sorted(set(replaced))
+    theirs = {table: [key for key in keys if row_table(key[1]) is table] for table in tables}
+    return sum(session.count_missing(table, found) for table, found in theirs.items() if found)
+
+
+def _replaced(latest: Iterable[Loadable], stored: Stored) -> list[ObjectKey]:
+    """Name the objects whose windows another object now stands for."""
+    return [
+        (one.manifest.account, one.manifest.endpoint, stored[one.key].sha256)
+        for one in latest
+        if one.key in stored and not _has(stored, one)
+    ]

@@ -6,46 +6,22 @@ a task was skipped. A manifest is text that somebody may have edited, so what be
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.manifest import Manifest, from_dict
-from airflow_provider_binance_liq.core.premises import of_version_1
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
+from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: what keeps windows apart: account, endpoint, start, end, symbols, auto close type
 WindowKey = tuple[str, str, datetime, datetime, str, str]
-
-
-def _sha256_of_nothing() -> frozenset[str]:
-    """Return the checksums of objects without rows, plain and packed as `landing` packs them."""
-    with io.BytesIO() as packed:
-        gzip.GzipFile("", "wb", fileobj=packed, mtime=0).close()
-        return frozenset(hashlib.sha256(stored).hexdigest() for stored in (b"", packed.getvalue()))
-
-
-_EMPTY: Final = _sha256_of_nothing()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the warehouse has of a window."""
-
-    sha256: str
-    complete: bool
-    extracted_at: datetime
-    #: whether it is known what the claim rests on; the release before did not say
-    stated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +61,21 @@ class Loadable:
         )
 
     @property
+    def version(self) -> WindowVersion:
+        """What decides between this and another extraction of the window."""
+        one = self.manifest
+        return WindowVersion(
+            endpoint=one.endpoint,
+            by_symbol=bool(one.filters.symbols),
+            rows=one.object.rows,
+            sha256=one.object.sha256,
+            complete=one.proof.complete,
+            extracted_at=self.extracted_at,
+        )
+
+    @property
     def order(self) -> tuple[datetime, str]:
-        """Sorts by knowledge, the newest last; the checksum only makes it the same order every time."""
+        """Sorts by extraction, the latest last; the checksum only makes it the same order every time."""
         return self.extracted_at, self.manifest.object.sha256
 
     def window_row(self, loaded_at: datetime) -> tuple[Any, ...]:
@@ -113,33 +102,19 @@ class Loadable:
             ",".join(proof.incomplete_reasons),
         )
 
-    def outranks(self, known: Known | None) -> bool:
-        """Tell whether this is what the windows table should say: a proof before none, then the newer."""
-        if known is None or self._states(known):
-            return True
-        told = (self.manifest.proof.complete, self.extracted_at)
-        return told > (self._is_complete(known), known.extracted_at)
 
-    def _is_complete(self, known: Known) -> bool:
-        """Judge what is known of this window by today's law, where the release before claimed it."""
-        if known.stated:
-            return known.complete
-        claim = of_version_1(
-            self.manifest.endpoint,
-            symbols=bool(self.manifest.filters.symbols),
-            rows=int(known.sha256 not in _EMPTY),  # whether there are any is all that counts
-            complete=known.complete,
-        )
-        return claim.complete
+def stored_window(
+    key: WindowKey, sha256: str, *, complete: bool, extracted_at: datetime, rows: int, has_premises: bool
+) -> WindowVersion:
+    """Return what the warehouse has of a window, from values of the windows table."""
+    _, endpoint, _, _, symbols, _ = key
+    return WindowVersion(endpoint, bool(symbols), rows, sha256, complete, extracted_at, has_premises)
 
-    def _states(self, known: Known) -> bool:
-        """Tell whether this is the very extraction that is known, with what its claim rests on."""
-        told = (self.manifest.object.sha256, self.extracted_at)
-        return not known.stated and told == (known.sha256, known.extracted_at)
 
-    def is_newer_than(self, known: Known | None) -> bool:
-        """Tell whether its rows may replace rows that were updated at the same instant."""
-        return known is None or self.extracted_at > known.extracted_at
+def latest_of_each(loadables: Iterable[Loadable], by: Callable[[Loadable], object]) -> list[Loadable]:
+    """Keep one manifest of those that have the same of `by`: the one that counts."""
+    ranked = sorted(loadables, key=lambda one: one.version.rank)
+    return list({by(one): one for one in ranked}.values())
 
 
 def collect(given: object) -> tuple[Loadable, ...]:

@@ -1,12 +1,9 @@
-"""SQL from the table of columns: what the dialects share, and what each of them says in its own way.
+"""SQL from the tables' columns: what the dialects share, and what each of them says in its own way.
 
 MERGE, with its conditions, is the same standard SQL in every warehouse that has it; what differs is the
 names of types and how a row's text is taken apart. So a dialect is a few values, and the statements are
 written here once. A library that parses SQL would add a dependency to every worker for no statement less;
-in the tests it may well parse what is generated here.
-
-The law of idempotence rests on `REPLACES`: knowledge is ordered, by the row's own update first and then by
-when it was extracted, and only newer knowledge replaces.
+in the tests it may well parse what is generated here. Which version of a row counts is `precedence`'s.
 """
 
 from __future__ import annotations
@@ -14,43 +11,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.warehouse.tables import (
-    IN_CONTRACTS,
-    LIQUIDATIONS,
-    RECORDS,
-    WINDOWS,
-    Column,
-    Table,
+from airflow_provider_binance_liq.warehouse.precedence import (
+    CONFIRMED,
+    CONFIRMS,
+    newest_first,
+    replaces,
+    same_content,
+    same_key,
 )
+from airflow_provider_binance_liq.warehouse.tables import IN_CONTRACTS, RECORDS, WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from airflow_provider_binance_liq.core.manifest import ManifestObject
-    from airflow_provider_binance_liq.warehouse.tables import Kind
+    from airflow_provider_binance_liq.warehouse.schema import Column, Kind, Table
 
-#: staged rows, typed; one per key
-TOLD: Final = "told_rows"
-#: staged windows: those of the manifests at hand
-TOLD_WINDOWS: Final = "told_windows"
 #: rows' fields as text, one column per field of the exchange
 PARSED: Final = "parsed_rows"
-
-#: the same row again, from a later extraction: its content stays, so does `loaded_at`
-CONFIRMS: Final = "told.is_newer AND told.extracted_at > known.extracted_at AND told.raw = known.raw"
-#: other content, and newer
-REPLACES: Final = (
-    "told.raw <> known.raw AND (told.updated_at > known.updated_at OR (told.is_newer "
-    "AND told.updated_at = known.updated_at AND told.extracted_at > known.extracted_at))"
-)
-#: where several of the objects tell a row: what sorts its newest knowledge first, each descending
-NEWEST: Final = ("updated_at", "is_newer", "extracted_at", "raw")
-_CONFIRMED: Final = ("object_sha256", "extracted_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a warehouse calls its types, and its functions that read text exactly or fail by name.
+    """What a warehouse calls its types, and its functions that read text exactly or fail.
 
     `functions` take the text, the field's name, the object and the row; they return NULL for NULL and for an
     empty text. `required` takes a value instead of the text, and lets anything but NULL through.
@@ -72,72 +55,68 @@ def create_table(table: Table, dialect: Dialect) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{lines_of([*lines, key])}\n)"
 
 
-def told_rows(dialect: Dialect) -> str:
+def staged(table: Table) -> str:
+    """Name the staging table: rows typed, one per key, or the windows of the manifests at hand."""
+    return f"staged_{table.name}"
+
+
+def typed_rows(table: Table, dialect: Dialect) -> str:
     """Type the parsed rows: every column of the table, and whether their object is its window's newest."""
-    values = [f"    {_value(column, dialect)} AS {column.name}" for column in LIQUIDATIONS]
+    values = [f"    {_value(column, dialect)} AS {column.name}" for column in table]
     return f"SELECT\n{lines_of([*values, '    is_newer'])}\nFROM {PARSED}"
 
 
-def newest_of_each() -> str:
-    """Keep one row per key, where several of the objects tell it: the newest knowledge, by `REPLACES`."""
-    key = ", ".join(LIQUIDATIONS.key)
-    newest = ", ".join(f"{name} DESC" for name in NEWEST)
-    return f"SELECT * FROM {TOLD}\nQUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1"
+def newest_of_each(table: Table) -> str:
+    """Keep one row per key, where several of the objects have it: the one that counts."""
+    key = ", ".join(table.key)
+    newest = ", ".join(f"{name} DESC" for name in newest_first(table))
+    return (
+        f"SELECT * FROM {staged(table)}\nQUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1"
+    )
 
 
-def count_repeated() -> str:
+def count_repeated(table: Table) -> str:
     """Count the staged rows that share their key with another one."""
-    return f"SELECT count(*) - count(DISTINCT ({', '.join(LIQUIDATIONS.key)})) FROM {TOLD}"
+    return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {staged(table)}"
 
 
-def count_changes() -> str:
+def count_changes(table: Table) -> str:
     """Count the rows whose content the merge will replace, and those that it will only confirm."""
     return (
-        f"SELECT count(*) FILTER (WHERE {REPLACES}), count(*) FILTER (WHERE {CONFIRMS})\n"
-        f"FROM {LIQUIDATIONS.name} AS known JOIN {TOLD} AS told ON {same_key(LIQUIDATIONS)}"
+        f"SELECT count(*) FILTER (WHERE {replaces(table)}), count(*) FILTER (WHERE {CONFIRMS})\n"
+        f"FROM {table.name} AS target JOIN {staged(table)} AS source ON {same_key(table)}"
     )
 
 
-def merge_rows() -> str:
+def merge_rows(table: Table) -> str:
     """`MERGE` of the staged rows: new ones come in, newer knowledge replaces, the rest is not touched."""
-    return _merge(
-        LIQUIDATIONS,
-        TOLD,
-        (
-            (CONFIRMS, _CONFIRMED),
-            (REPLACES, tuple(name for name in LIQUIDATIONS.names if name not in LIQUIDATIONS.key)),
-        ),
-    )
+    rest = tuple(name for name in table.names if name not in table.key)
+    return _merge(table, ((CONFIRMS, CONFIRMED), (replaces(table), rest)))
 
 
 def merge_windows() -> str:
-    """`MERGE` of the staged windows; only those are staged that are to replace what is known."""
+    """`MERGE` of the staged windows; only those are staged that replace what is stored."""
     rest = tuple(name for name in WINDOWS.names if name not in WINDOWS.key)
     confirmed = tuple(name for name in rest if name != "loaded_at")
-    same = "told.object_sha256 = known.object_sha256"
-    return _merge(WINDOWS, TOLD_WINDOWS, ((same, confirmed), (f"NOT ({same})", rest)))
+    same = same_content(WINDOWS)
+    return _merge(WINDOWS, ((same, confirmed), (f"NOT ({same})", rest)))
 
 
-def _merge(table: Table, source: str, updates: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+def _merge(table: Table, updates: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
     whens = [
         f"WHEN MATCHED AND {condition} THEN UPDATE SET\n"
-        + lines_of(f"    {name} = told.{name}" for name in names)
+        + lines_of(f"    {name} = source.{name}" for name in names)
         for condition, names in updates
     ]
     return "\n".join(
         [
-            f"MERGE INTO {table.name} AS known USING {source} AS told",
+            f"MERGE INTO {table.name} AS target USING {staged(table)} AS source",
             f"ON {same_key(table)}",
             *whens,
             f"WHEN NOT MATCHED THEN INSERT ({', '.join(table.names)})",
-            f"VALUES ({', '.join(f'told.{name}' for name in table.names)})",
+            f"VALUES ({', '.join(f'source.{name}' for name in table.names)})",
         ]
     )
-
-
-def same_key(table: Table, told: str = "told", known: str = "known") -> str:
-    """Match what is told with what is known, by the natural key."""
-    return " AND ".join(f"{told}.{name} = {known}.{name}" for name in table.key)
 
 
 def _value(column: Column, dialect: Dialect) -> str:
@@ -185,12 +164,12 @@ def expected_columns(table: Table, dialect: Dialect) -> dict[str, str]:
 
 
 def absent(table: Table, found: Mapping[str, str]) -> tuple[Column, ...]:
-    """Name the columns that a table of the release before lacks."""
+    """Name the columns that a table of 0.1.0 lacks."""
     return tuple(column for column in table.added if column.name not in found)
 
 
 def add_columns(table: Table, dialect: Dialect, found: Mapping[str, str]) -> list[str]:
-    """`ALTER TABLE` for what a table of the release before lacks."""
+    """`ALTER TABLE` for what a table of 0.1.0 lacks."""
     return [
         f"ALTER TABLE {table.name} ADD COLUMN {column.name} {dialect.types[column.kind]}"
         for column in absent(table, found)
@@ -215,7 +194,7 @@ def difference(table: Table, dialect: Dialect, found: Mapping[str, str], *, othe
 
 
 def repeated_field(uri: str, name: str, raw: str) -> str:
-    """Say that a row has a field twice, of which readers of JSON take the first or the last as they like."""
+    """Say that a row has a field twice, of which readers of JSON take the first or the last, as they like."""
     return f"a row of {uri} has {name} more than once, so nobody can say what it is: {raw[:300]}"
 
 

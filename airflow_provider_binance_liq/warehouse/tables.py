@@ -1,82 +1,33 @@
-"""The two tables of the warehouse, column by column: the single place that says what a row becomes.
+"""The tables of the warehouse, column by column: the single place that says what a row becomes.
 
-Every column states its type, its unit, the exchange's fields that it is read from and the endpoints that
-fill it. `CREATE TABLE`, staging and MERGE of every dialect are generated from here, and so is the reference
-page. What a row holds beyond these columns is not lost: `raw` is its text, as the exchange sent it.
+Rows of one kind have one table, whichever endpoint returns them; windows of all endpoints share one. Every
+column states its type, its unit, the exchange's fields that it is read from and the endpoints that fill it.
+`CREATE TABLE`, staging and MERGE of every dialect are generated from here, and so is the reference page. What
+a row holds beyond these columns is not lost: `raw` is its text, as the exchange sent it.
 
-A field that is absent, null or an empty string becomes NULL. A value that does not fit its type fails by
-name; it is never rounded, cut off or guessed.
+A field that is absent, null or an empty string becomes NULL. A value that does not fit its type fails with a
+specific error; it is never rounded, cut off or guessed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.kinds import MARGIN_RECORD, ORDER
+from airflow_provider_binance_liq.warehouse.schema import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Mapping
 
-#: instant: epoch milliseconds in the row; instant_or_none: the same, and 0 means that there is none
-Kind = Literal["text", "decimal", "int64", "boolean", "instant", "instant_or_none"]
-#: row: a field of the exchange's row; rule: computed by the dialect; manifest, load: the same for an object
-Origin = Literal["row", "rule", "manifest", "load"]
+    from airflow_provider_binance_liq.warehouse.schema import Kind
 
-#: exact: 20 digits before the point, 18 after it, as many as a token on any chain has
-DECIMAL_PRECISION: Final = 38
-DECIMAL_SCALE: Final = 18
-
-ALL: Final = tuple(ENDPOINTS)
-#: rows are orders, with an identity of their own and two instants
-ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if "time" in endpoint.kind.instants)
-#: rows are margin records, with one instant and few fields
-RECORDS: Final = tuple(name for name in ALL if name not in ORDERS)
+#: rows are orders in full; the margin endpoints return fewer fields, and liquidations only
+ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.kind is ORDER)
+RECORDS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.kind is MARGIN_RECORD)
 #: quantities are whole contracts of a fixed worth in USD, not amounts of the base asset
-IN_CONTRACTS: Final = ("coinm_futures", "portfolio_cm")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column; `fields` are tried in order, the first that is not empty is taken."""
-
-    name: str
-    kind: Kind
-    doc: str
-    fields: tuple[str, ...] = ()
-    endpoints: tuple[str, ...] = ALL
-    unit: str = ""
-    required: bool = False
-    origin: Origin = "row"
-    #: not in the tables of 0.1.0: tables that are there gain it, and have NULL in their older rows
-    added: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: its name, its columns in order, and those of its key."""
-
-    name: str
-    doc: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    def __iter__(self) -> Iterator[Column]:
-        return iter(self.columns)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns' names, in order."""
-        return tuple(column.name for column in self.columns)
-
-    def of(self, *origins: Origin) -> tuple[Column, ...]:
-        """Return the columns that come from there, in order."""
-        return tuple(column for column in self.columns if column.origin in origins)
-
-    @property
-    def added(self) -> tuple[Column, ...]:
-        """The columns that tables of the release before gain, at their end."""
-        return tuple(column for column in self.columns if column.added)
+IN_CONTRACTS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.in_contracts)
 
 
 def _codes(name: str, doc: str) -> Column:
@@ -87,6 +38,15 @@ def _manifest(name: str, kind: Kind, doc: str, unit: str = "") -> Column:
     return Column(name, kind, doc, unit=unit, required=True, origin="manifest")
 
 
+_ACCOUNT: Final = _manifest(
+    "account", "text", "Label of the account: the connection's `account`, or else its id."
+)
+_ENDPOINT: Final = _manifest("endpoint", "text", "Name of the endpoint that the row comes from.")
+_RAW: Final = Column(
+    "raw", "text", "The row as the exchange sent it.", required=True, origin="rule", unit="JSON"
+)
+_OBJECT_SHA256: Final = _manifest("object_sha256", "text", "The latest object that has the row.")
+_EXTRACTED_AT: Final = _manifest("extracted_at", "instant", "When that object was extracted.", "UTC")
 _LOADED_AT: Final = Column(
     "loaded_at",
     "instant",
@@ -97,17 +57,16 @@ _LOADED_AT: Final = Column(
 )
 _QUANTITY: Final = "base asset; contracts where `quantity_unit` is CONTRACT"
 _QUOTED: Final = "quote asset per base asset"
-_PAIRED: Final = ("usdm_futures", "coinm_futures", "portfolio_cm")
-_CUM_QUOTE: Final = ("usdm_futures", "coinm_futures", "portfolio_um")
-_WIDE: Final = ("usdm_futures", "coinm_futures")
 
 LIQUIDATIONS: Final = Table(
     name="binance_liquidations",
-    doc="One row per liquidation order of an account, whichever endpoint told it.",
+    doc="One row per liquidation order of an account, whichever endpoint returned it.",
     key=("account", "endpoint", "symbol", "order_id"),
+    event_time="updated_at",
+    selective="order_id",
     columns=(
-        _manifest("account", "text", "Label of the account: the connection's `account`, or else its id."),
-        _manifest("endpoint", "text", "Name of the endpoint that the row comes from."),
+        _ACCOUNT,
+        _ENDPOINT,
         Column("symbol", "text", "Symbol, as sent; it may be non-ASCII.", fields=("symbol",), required=True),
         Column(
             "order_id",
@@ -120,18 +79,18 @@ LIQUIDATIONS: Final = Table(
             "close_type",
             "text",
             "LIQUIDATION, ADL or OTHER, by the prefix of `client_order_id`: `autoclose-` is a liquidation, "
-            "`adl_autoclose` auto-deleveraging. Margin endpoints tell liquidations only.",
+            "`adl_autoclose` auto-deleveraging. Margin endpoints return liquidations only.",
             fields=("clientOrderId",),
             required=True,
             origin="rule",
         ),
-        Column("pair", "text", "Underlying pair.", ("pair",), _PAIRED),
-        Column("status", "text", "Order status; FILLED in every documented row.", ("status",), ORDERS),
+        Column("pair", "text", "Underlying pair.", ("pair",)),
+        Column("status", "text", "Order status; FILLED in every documented row.", ("status",)),
         Column("side", "text", "BUY closes a short position, SELL a long one.", ("side",)),
-        Column("position_side", "text", "BOTH, LONG or SHORT.", ("positionSide",), ORDERS),
-        Column("client_order_id", "text", "Not unique: ADL rows share one.", ("clientOrderId",), ORDERS),
-        Column("order_type", "text", "Order type.", ("type",), ORDERS),
-        Column("orig_type", "text", "Order type before it was triggered.", ("origType",), ORDERS),
+        Column("position_side", "text", "BOTH, LONG or SHORT.", ("positionSide",)),
+        Column("client_order_id", "text", "Not unique: ADL rows share one.", ("clientOrderId",)),
+        Column("order_type", "text", "Order type.", ("type",)),
+        Column("orig_type", "text", "Order type before it was triggered.", ("origType",)),
         Column("time_in_force", "text", "IOC, GTC, ...", ("timeInForce",)),
         Column("price", "decimal", "Limit price of the order.", ("price",), unit=_QUOTED),
         Column("avg_price", "decimal", "Average price of the fills.", ("avgPrice",), unit=_QUOTED),
@@ -146,28 +105,26 @@ LIQUIDATIONS: Final = Table(
             required=True,
             origin="rule",
         ),
-        Column("cum_base", "decimal", "Amount filled.", ("cumBase",), _PAIRED, unit="base asset"),
-        Column("cum_quote", "decimal", "Amount filled.", ("cumQuote",), _CUM_QUOTE, unit="quote asset"),
-        Column("stop_price", "decimal", "0 where there is none.", ("stopPrice",), _WIDE, unit=_QUOTED),
-        Column("reduce_only", "boolean", "As sent.", ("reduceOnly",), ORDERS),
-        Column("close_position", "boolean", "As sent.", ("closePosition",), _WIDE),
-        Column("price_protect", "boolean", "As sent; on USDⓈ-M undocumented.", ("priceProtect",), _WIDE),
-        Column("working_type", "text", "CONTRACT_PRICE or MARK_PRICE.", ("workingType",), _WIDE),
+        Column("cum_base", "decimal", "Amount filled.", ("cumBase",), unit="base asset"),
+        Column("cum_quote", "decimal", "Amount filled.", ("cumQuote",), unit="quote asset"),
+        Column("stop_price", "decimal", "0 where there is none.", ("stopPrice",), unit=_QUOTED),
+        Column("reduce_only", "boolean", "As sent.", ("reduceOnly",)),
+        Column("close_position", "boolean", "As sent.", ("closePosition",)),
+        Column("price_protect", "boolean", "As sent.", ("priceProtect",)),
+        Column("working_type", "text", "CONTRACT_PRICE or MARK_PRICE.", ("workingType",)),
         Column(
             "good_till",
             "instant_or_none",
             "End of a good-till-date order; NULL for 0.",
             ("goodTillDate",),
-            ("coinm_futures",),
             unit="UTC",
         ),
-        Column("is_isolated", "boolean", "Isolated margin account.", ("isIsolated",), ("margin",)),
+        Column("is_isolated", "boolean", "Isolated margin account.", ("isIsolated",)),
         Column(
             "created_at",
             "instant",
-            "When the order was created; margin endpoints do not tell.",
+            "When the order was created; margin endpoints do not state it.",
             ("time",),
-            ORDERS,
             unit="UTC",
         ),
         Column(
@@ -178,9 +135,98 @@ LIQUIDATIONS: Final = Table(
             unit="UTC",
             required=True,
         ),
-        Column("raw", "text", "The row as the exchange sent it.", required=True, origin="rule", unit="JSON"),
-        _manifest("object_sha256", "text", "Object that told the row last."),
-        _manifest("extracted_at", "instant", "When that object was extracted.", "UTC"),
+        _RAW,
+        _OBJECT_SHA256,
+        _EXTRACTED_AT,
+        _LOADED_AT,
+    ),
+)
+
+CAPITAL_FLOWS: Final = Table(
+    name="binance_margin_capital_flows",
+    doc=(
+        "One row per movement of capital by which a margin account was liquidated: what was bought, sold, "
+        "repaid or charged. Its id is unique within account and endpoint."
+    ),
+    key=("account", "endpoint", "flow_id"),
+    event_time="occurred_at",
+    selective="flow_id",
+    columns=(
+        _ACCOUNT,
+        _ENDPOINT,
+        Column("flow_id", "int64", "Id of the flow.", ("id",), required=True),
+        Column("transaction_id", "int64", "Id of the transaction; flows may share one.", ("tranId",)),
+        Column("flow_type", "text", "BUY_LIQUIDATION, LIQUIDATION_FEE, ...", ("type",)),
+        Column("asset", "text", "Asset that moved.", ("asset",)),
+        Column("symbol", "text", "Symbol; NULL where the exchange states none.", ("symbol",)),
+        Column(
+            "amount", "decimal", "Amount that moved, with the exchange's sign.", ("amount",), unit="asset"
+        ),
+        Column("note", "text", "The exchange's note.", ("note",)),
+        Column(
+            "occurred_at",
+            "instant",
+            "When it moved: what places the row in time.",
+            ("timestamp",),
+            unit="UTC",
+            required=True,
+        ),
+        _RAW,
+        _OBJECT_SHA256,
+        _EXTRACTED_AT,
+        _LOADED_AT,
+    ),
+)
+
+LOAN_LIQUIDATIONS: Final = Table(
+    name="binance_loan_liquidations",
+    doc=(
+        "One row per liquidation of a crypto loan. The exchange gives it no id, so its coins and its start "
+        "keep it apart: a later extraction updates everything else in place, such as the status."
+    ),
+    key=("account", "endpoint", "loan_coin", "collateral_coin", "occurred_at"),
+    event_time="occurred_at",
+    selective="occurred_at",
+    columns=(
+        _ACCOUNT,
+        _ENDPOINT,
+        Column("loan_coin", "text", "Coin that was borrowed.", ("loanCoin",), required=True),
+        Column("collateral_coin", "text", "Coin of the collateral.", ("collateralCoin",), required=True),
+        Column(
+            "occurred_at",
+            "instant",
+            "When the liquidation started: what places the row in time.",
+            ("liquidationStartingTime",),
+            unit="UTC",
+            required=True,
+        ),
+        Column(
+            "liquidation_debt",
+            "decimal",
+            "Debt that was liquidated.",
+            ("liquidationDebt",),
+            unit="loan coin",
+        ),
+        Column(
+            "liquidation_collateral_amount",
+            "decimal",
+            "Collateral that was liquidated.",
+            ("liquidationCollateralAmount",),
+            unit="collateral coin",
+        ),
+        Column(
+            "return_collateral_amount",
+            "decimal",
+            "Collateral that was returned.",
+            ("returnCollateralAmount",),
+            unit="collateral coin",
+        ),
+        Column("liquidation_fee", "decimal", "Fee, as sent.", ("liquidationFee",)),
+        Column("liquidation_starting_price", "decimal", "Price, as sent.", ("liquidationStartingPrice",)),
+        Column("status", "text", "Status, as sent.", ("status",)),
+        _RAW,
+        _OBJECT_SHA256,
+        _EXTRACTED_AT,
         _LOADED_AT,
     ),
 )
@@ -189,6 +235,10 @@ WINDOWS: Final = Table(
     name="binance_liquidation_windows",
     doc="One row per window loaded, so that `no rows` and `not fetched` can be told apart.",
     key=("account", "endpoint", "window_start", "window_end", "symbols", "auto_close_type"),
+    event_time="window_start",
+    selective="window_start",
+    # Windows are few, and a load has some of every account and endpoint: no partition is worth its files.
+    partitioned_by=(),
     columns=(
         _manifest("account", "text", "Label of the account."),
         _manifest("endpoint", "text", "Name of the endpoint."),
@@ -218,7 +268,31 @@ WINDOWS: Final = Table(
     ),
 )
 
+#: the tables that have the exchange's rows, by name
+ROW_TABLES: Final[Mapping[str, Table]] = MappingProxyType(
+    {table.name: table for table in (LIQUIDATIONS, CAPITAL_FLOWS, LOAN_LIQUIDATIONS)}
+)
 
-def row_fields() -> tuple[str, ...]:
-    """Name the exchange's fields that become columns, each once, in the order of the columns."""
-    return tuple(dict.fromkeys(field for column in LIQUIDATIONS for field in column.fields))
+
+def row_table(endpoint: str) -> Table:
+    """Return the table that the rows of this endpoint are loaded into, which their kind names."""
+    return ROW_TABLES[ENDPOINTS[endpoint].kind.table]
+
+
+def row_tables(endpoints: Iterable[str]) -> tuple[Table, ...]:
+    """Return the tables that the rows of these endpoints are loaded into, each once."""
+    needed = {row_table(endpoint).name for endpoint in endpoints}
+    return tuple(table for name, table in ROW_TABLES.items() if name in needed)
+
+
+def endpoints_of(table: Table) -> tuple[str, ...]:
+    """Name the endpoints whose rows are loaded into a table."""
+    return tuple(name for name in ENDPOINTS if row_table(name) is table)
+
+
+def filled_by(table: Table, column: Column) -> tuple[str, ...]:
+    """Name the endpoints that fill a column of a table of rows: those that document one of its fields."""
+    names = endpoints_of(table)
+    if column.origin != "row":
+        return names
+    return tuple(name for name in names if not {*column.fields}.isdisjoint(ENDPOINTS[name].fields))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engines import ROLE, BigQueryOnDisk, DuckDBAsBigQuery, EmbeddedClickHouse, FakeSnow, SnowflakeOnDisk
 from engines import PostgresAsRedshift as AsRedshift
-from lakes import BucketLake, DiskLake, lakehouse, module_of_postgres
+from lakes import BucketLake, DiskLake
 
 from airflow_provider_binance_liq.warehouse.clouds.clickhouse import ClickHouse
 from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
@@ -16,9 +16,6 @@ from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-server = module_of_postgres("conftest").server
 
 
 @pytest.fixture
@@ -112,9 +109,3 @@ def engine(engine_and_lake: Any) -> Any:
 @pytest.fixture
 def lake(engine_and_lake: Any) -> Any:
     return engine_and_lake[1]
-
-
-@pytest.fixture
-def duckdb(tmp_path: Path) -> Any:
-    """Load with the engine that has tests of its own."""
-    return lakehouse.Warehouse(tmp_path / "liquidations.duckdb")

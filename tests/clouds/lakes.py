@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +14,6 @@ if TYPE_CHECKING:
 
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-def module_of_postgres(name: str) -> Any:
-    """Import a module of PostgreSQL's own tests, whose fixtures and cases are taken from there."""
-    path = REPOSITORY / f"tests/warehouse_postgres/{name}.py"
-    spec = importlib.util.spec_from_file_location(f"postgres_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
 
 
 @dataclass

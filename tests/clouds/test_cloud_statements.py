@@ -9,9 +9,9 @@ import sqlglot
 from sqlglot import exp
 
 from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source, quote
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES
-from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, quote
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
+from airflow_provider_binance_liq.warehouse.tables import ROW_TABLES, WINDOWS
 
 ROLE = "arn:aws:iam::123456789012:role/reads-the-lake"
 VIA = {"bigquery": "", "clickhouse": "lake", "redshift": ROLE, "snowflake": "desk.binance.lake"}
@@ -19,7 +19,7 @@ VIA = {"bigquery": "", "clickhouse": "lake", "redshift": ROLE, "snowflake": "des
 UNPARSED = {"bigquery": r"DROP EXTERNAL TABLE", "redshift": r"LOCK |CALL "}
 
 
-def a_load(name):
+def a_load(name, tables):
     schema = "gs" if name == "bigquery" else "s3"
     keys = ("usdm_futures/account=desk/a.ndjson", "margin/account=desk/b.ndjson.gz")
     return Load(
@@ -28,14 +28,15 @@ def a_load(name):
         objects=[
             Source(key, f"{schema}://b/lake/{key}", "gzip" if key.endswith(".gz") else None) for key in keys
         ],
+        tables=tables,
         count=3,
         via=VIA[name],
     )
 
 
-def steps(name):
-    """Every step's statements, one by one."""
-    found = WAREHOUSES[name].statements(a_load(name))
+def steps(name, *tables):
+    """Every step's statements, one by one; of a load into these tables, or into all."""
+    found = WAREHOUSES[name].statements(a_load(name, tables or tuple(ROW_TABLES.values())))
     return {
         step: given if isinstance(given, list) else [one for one in given.split(";\n") if one.strip()]
         for step, given in found.items()
@@ -73,21 +74,21 @@ def test_no_cast_lets_go_of_what_does_not_fit(name):
 
 def test_the_tables_have_every_column_in_order(name):
     stage = "\n".join(steps(name)["stage"])
-    for table in (LIQUIDATIONS, WINDOWS):
+    for table in (*ROW_TABLES.values(), WINDOWS):
         created = next(
             one
             for one in steps(name)["stage"]
             if re.search(rf"EXISTS {table.name[:-1]}(s|_versions) \(", one)
         )
         assert tuple(re.findall(r'^    "?(\w+)"? (?!UInt128|KEY)', created, re.MULTILINE)) == table.names
-    assert stage.index("EXISTS binance_liquidation") < stage.index("told_lines")
+    assert stage.index("EXISTS binance_liquidation") < stage.index("staged_lines")
 
 
 def test_rows_come_in_before_windows(name):
     merge = "\n".join(steps(name)["merge"])
     into = "INSERT INTO" if name == "clickhouse" else "MERGE INTO"
     found = re.findall(rf"{into} (\w+)", merge)
-    assert [table.replace("_versions", "s") for table in found] == [LIQUIDATIONS.name, WINDOWS.name]
+    assert [table.replace("_versions", "s") for table in found] == [*ROW_TABLES, WINDOWS.name]
 
 
 @pytest.mark.parametrize("name", [name for name in WAREHOUSES if name != "clickhouse"])
@@ -101,7 +102,7 @@ def test_what_is_merged_is_one_transaction_and_nothing_in_it_commits(name):
 def test_a_merge_says_no_more_than_redshift_takes():
     for statement in steps("redshift")["merge"]:
         if statement.startswith("MERGE"):
-            source = re.match(r"MERGE INTO \w+ USING (\w+) AS told\nON ", statement)[1]
+            source = re.match(r"MERGE INTO \w+ USING (\w+) AS source\nON ", statement)[1]
             assert source.startswith("newer_")
             assert "WHEN MATCHED THEN UPDATE SET" in statement
 
@@ -110,12 +111,12 @@ def test_a_load_drops_what_it_made(name):
     made = {
         table
         for statement in statements(name)
-        for table in re.findall(r"CREATE (?:\w+ )*?TABLE (told_\w+)", statement)
+        for table in re.findall(r"CREATE (?:\w+ )*?TABLE (staged_\w+)", statement)
     }
     dropped = {
         table
         for statement in statements(name)
-        for table in re.findall(r"TABLE IF EXISTS (told_\w+)", statement)
+        for table in re.findall(r"TABLE IF EXISTS (staged_\w+)", statement)
     }
     assert made == dropped
     assert all(table.endswith("_0123456789abcdef") for table in made)
@@ -160,5 +161,5 @@ def test_redshift_which_has_no_such_condition_looks_first():
     (made,) = [one for one in stage if one.startswith("CREATE OR REPLACE PROCEDURE")]
     assert made.count("IF NOT EXISTS (SELECT 1 FROM information_schema.columns") == len(WINDOWS.added)
     following = stage[stage.index(made) + 1 :][:2]
-    procedure = "add_columns_to_binance_liquidation_windows()"
+    procedure = "add_columns_0123456789abcdef_to_binance_liquidation_windows()"
     assert following == [f"CALL {procedure}", f"DROP PROCEDURE {procedure}"]

@@ -11,9 +11,10 @@ import re
 import pytest
 from lakes import REPOSITORY
 from support.generated_pages import check_page
-from test_cloud_statements import a_load, steps
+from test_cloud_statements import steps
 
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
 
 PAGE = REPOSITORY / "docs/clouds.md"
 TITLES = {
@@ -43,7 +44,7 @@ def statements():
 
 
 def in_order(name):
-    found = steps(name) | {"check": [WAREHOUSES[name].statements(a_load(name))["check"]]}
+    found = steps(name, LIQUIDATIONS)
     return [(step, found[step]) for step in ("stage", "check", "merge", "clean")]
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 from engines import plain
-from lakes import lakehouse, module_of_postgres
+from lakes import lakehouse
+from support.accepted_values import TAKEN
 
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
 AT, LATER = 1791590400000, 1791590400001
-TAKEN = module_of_postgres("test_same_as_duckdb").TAKEN
 #: what DuckDB and PostgreSQL take, and no exchange sends: refused by name here
 UNUSUAL = {
     "an exponent": "price is 1.5e-3, which is no decimal of 20 digits before the point and 18 after it",
@@ -271,7 +271,7 @@ def test_an_object_that_changed_between_check_and_copy_is_refused(engine, lake):
 
 def test_manifests_that_were_not_copied_whole_are_refused(engine, lake):
     load = engine.prepare(lake.lay([row(1)]), lake.lay([row(2)], day=11), at=LOADED_AT)
-    lines = next(one for one in load["check"].split() if one.startswith("told_windows_"))
+    lines = next(one for one in load["check"].split() if one.startswith("staged_windows_"))
     engine.run(load["stage"])
     engine.execute(f"DELETE FROM {lines} WHERE object_rows = 1 AND object LIKE '%-11-%'")
     with pytest.raises(Exception, match="there are 1 manifests where 2 were written"):
@@ -282,8 +282,8 @@ def test_a_load_leaves_none_of_its_own_tables(engine, lake):
     load = engine.prepare(lake.lay([row(1)]), at=LOADED_AT)
     for step in ("stage", "merge", "clean"):
         engine.run(load[step])
-    with pytest.raises(Exception, match=f"(?i)told_fields_{load['load']}"):
-        engine.execute(f"SELECT count(*) FROM told_fields_{load['load']}")
+    with pytest.raises(Exception, match=f"(?i)staged_liquidations_{load['load']}"):
+        engine.execute(f"SELECT count(*) FROM staged_liquidations_{load['load']}")
 
 
 def test_a_retry_of_any_step_does_the_same_again(engine, lake, duckdb):

@@ -84,7 +84,7 @@ def statements():
         folded(f"CREATE TABLE, {name}", *(f"{sql.create_table(table, dialect)};" for table in tables))
         for name, dialect in (("DuckDB", duckdb.DIALECT), ("PostgreSQL", postgres.DIALECT))
     ]
-    merges = (f"{merge};" for merge in (sql.merge_rows(), sql.merge_windows()))
+    merges = (f"{merge};" for merge in (sql.merge_rows(LIQUIDATIONS), sql.merge_windows()))
     return "\n\n".join([*parts, folded("MERGE, the same in both", *merges)])
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
-from airflow_provider_binance_liq.warehouse.duckdb import load_duckdb
-from airflow_provider_binance_liq.warehouse.postgres import load_postgres
+from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+from airflow_provider_binance_liq.warehouse.load import load
+from airflow_provider_binance_liq.warehouse.postgres import Postgres
 
-ENGINES = {"duckdb": load_duckdb, "postgres": load_postgres}
+ENGINES = {"duckdb": DuckDB, "postgres": Postgres}
 
 
 def main(engine: str, where: str, manifests: str, size: str) -> None:
@@ -25,11 +26,11 @@ def main(engine: str, where: str, manifests: str, size: str) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), resource.RLIM_INFINITY))
     try:
-        said = str(ENGINES[engine](given, where).inserted)
+        result = str(load(ENGINES[engine](where), given).inserted)
     except LiquidationsError as error:
-        said = f"{type(error).__name__}: {error}"
+        result = f"{type(error).__name__}: {error}"
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    sys.stdout.write(f"\n{said}\n")
+    sys.stdout.write(f"\n{result}\n")
 
 
 if __name__ == "__main__":

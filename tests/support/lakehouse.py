@@ -15,8 +15,9 @@ from airflow_provider_binance_liq.core.manifest import (
     ManifestWindow,
     Proof,
 )
-from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience
+from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
 from airflow_provider_binance_liq.warehouse.load import Summary, load
+from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,8 +100,8 @@ class Warehouse:
 
     path: Path
 
-    def load(self, *given: Any, at: datetime = LOADED_AT, **patience: Any) -> Summary:
-        return load(DuckDB(str(self.path), Patience(**patience)), list(given), now=lambda: at)
+    def load(self, *given: Any, at: datetime = LOADED_AT, **retry: Any) -> Summary:
+        return load(self.engine(**retry), list(given), now=lambda: at)
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         import duckdb
@@ -127,14 +128,24 @@ class Warehouse:
         return self.query(f"SELECT {cast} FROM binance_liquidation_windows ORDER BY {order}")
 
     def dump(self) -> list[tuple[str, ...]]:
-        """Read both tables whole, as sorted text."""
+        """Read every table whole, as sorted text."""
         return [
             row
-            for table in ("binance_liquidations", "binance_liquidation_windows")
-            for row in self.query(
-                f"SELECT '{table}', COLUMNS(*)::VARCHAR FROM {table} ORDER BY ALL",
-            )
+            for table in sorted(name for (name,) in self.query("SHOW TABLES"))
+            for row in self.query(f"SELECT '{table}', COLUMNS(*)::VARCHAR FROM {table} ORDER BY ALL")
         ]
+
+    def engine(self, **retry: Any) -> Any:
+        return DuckDB(str(self.path), RetryPolicy(**retry))
+
+    def empty(self) -> None:
+        """Begin anew."""
+        self.path.unlink(missing_ok=True)
+
+    def written(self) -> object:
+        """Tell what changes whenever something is written."""
+        files = sorted(self.path.parent.iterdir())
+        return [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in files]
 
 
 def row(order_id: int = 1, updated_ms: int = 1791590400000, /, **fields: str) -> str:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_binance_liq.exceptions import LiquidationsError
-from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience
+from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
 from airflow_provider_binance_liq.warehouse.load import load
+from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.manifest import Manifest
 
-STEPS = ("stage_rows", "merge", "stage_windows", "orphans")
+STEPS = ("stage_rows", "merge_rows", "stage_windows", "merge_windows", "count_missing")
 
 
 @dataclass
@@ -63,7 +64,7 @@ def copy(manifest: Manifest, directory: Path) -> Path:
 
 def main(database: str, manifests: str, wait_s: str, one_by_one: str, killed_at: str = "") -> None:
     given = json.loads(Path(manifests).read_text(encoding="utf-8"))
-    engine: Any = DuckDB(database, Patience(wait_s=float(wait_s)))
+    engine: Any = DuckDB(database, RetryPolicy(wait_s=float(wait_s)))
     if killed_at:
         engine = MortalDuckDB(engine, killed_at)
     sys.stdout.write("ready\n")

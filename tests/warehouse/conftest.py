@@ -1,11 +1,11 @@
-"""A lake to load from and a warehouse to load into, for each test its own."""
+"""A lake to load from and a DuckDB warehouse to load into, for each test its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.lakehouse import Lake, Warehouse
+from support.lakehouse import Lake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,5 +17,5 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return Warehouse(tmp_path / "ware house" / "liquidations.duckdb")
+def warehouse(duckdb: Any) -> Any:
+    return duckdb

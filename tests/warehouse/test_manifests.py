@@ -11,9 +11,9 @@ import pytest
 from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
-from airflow_provider_binance_liq.lake.drafts import draft
 from airflow_provider_binance_liq.warehouse.load import Summary
-from airflow_provider_binance_liq.warehouse.manifests import Known, collect
+from airflow_provider_binance_liq.warehouse.manifests import collect
+from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
 
 
 class Lazy(Sequence):
@@ -80,12 +80,12 @@ def test_a_template_may_have_rendered_them_to_json(manifests):
     assert days(json.dumps([one.to_dict() for one in manifests])) == [10, 11, 12]
 
 
-def test_a_manifest_may_tell_how_it_differs_from_an_earlier_look(manifests):
+def test_a_manifest_may_say_how_it_differs_from_an_earlier_extraction(manifests):
     differences = {"since": "2026-10-12T00:00:00Z"} | {
         kind: {"count": 1, "keys": [["BTCUSDT", 1]]} for kind in ("added", "missing", "changed")
     }
-    told = manifests[0].to_dict() | {"differences": differences}
-    assert days([told, told, manifests[1]]) == [10, 11]
+    differing = manifests[0].to_dict() | {"differences": differences}
+    assert days([differing, differing, manifests[1]]) == [10, 11]
 
 
 def test_their_order_does_not_matter(manifests):
@@ -211,17 +211,14 @@ def test_an_instant_at_the_calendars_edge_is_refused_by_name(manifests, member, 
         collect(changed(manifests[0], member, instant))
 
 
-# --- what outranks what ----------------------------------------------------------------------------------
+# --- which version counts --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compression", [None, "gzip"])
-@pytest.mark.parametrize(("rows", "complete"), [([], False), ([b"{}"], True)], ids=["empty", "not empty"])
-def test_whether_what_the_last_release_claims_has_rows_is_told_by_its_checksum(
-    lake, tmp_path, compression, rows, complete
-):
+@pytest.mark.parametrize(("rows", "complete"), [(0, False), (1, True)], ids=["empty", "not empty"])
+def test_a_claim_of_the_last_release_is_judged_by_the_rules_of_today(lake, rows, complete):
     """An account without a record on `portfolio_margin` has empty answers, which prove nothing today."""
     (loadable,) = collect(lake.lay([], endpoint="portfolio_margin", complete=False))
     earlier = loadable.extracted_at - timedelta(days=1)
-    known = Known(draft(rows, tmp_path, compression).sha256, complete=True, extracted_at=earlier)
-    assert not loadable.outranks(known)
-    assert loadable.outranks(replace(known, stated=False)) is not complete
+    claimed = WindowVersion("portfolio_margin", False, rows, "a" * 64, True, earlier)
+    assert not loadable.version.replaces(claimed)
+    assert loadable.version.replaces(replace(claimed, has_premises=False)) is not complete

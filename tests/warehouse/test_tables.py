@@ -210,7 +210,7 @@ def test_a_directory_in_place_of_the_file_can_be_mended(lake, warehouse):
 
 def test_a_directory_that_cannot_be_made_can_be_mended(lake, warehouse):
     warehouse.path.parent.write_text("a file where the directory belongs")
-    with pytest.raises(StorageError, match="cannot be made"):
+    with pytest.raises(StorageError, match="cannot be created"):
         warehouse.load(lake.lay([row(1)]))
 
 

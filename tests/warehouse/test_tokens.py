@@ -10,8 +10,9 @@ from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import LiquidationsError, WarehouseError
-from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, Patience, translate
+from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, translate
 from airflow_provider_binance_liq.warehouse.load import load
+from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0"
 DATABASE = f"md:desk?motherduck_token={TOKEN}&attach_mode=single"
@@ -39,7 +40,7 @@ def test_a_load_that_fails_names_the_database_without_the_token(lake, monkeypatc
 
     monkeypatch.setattr(duckdb, "connect", connect)
     with pytest.raises(LiquidationsError, match="md:desk was in use") as failed:
-        load(DuckDB(DATABASE, Patience(wait_s=0)), lake.lay([row(1)]))
+        load(DuckDB(DATABASE, RetryPolicy(wait_s=0)), lake.lay([row(1)]))
     assert TOKEN not in "".join(traceback.format_exception(failed.value))
 
 

@@ -10,10 +10,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import icehouse
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from sqlalchemy.orm import Session
+from support import icehouse
 from support.loading import copy
 
 from airflow_provider_binance_liq.exceptions import LiquidationsError

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icehouse import TABLES, Icehouse
+from support.icehouse import TABLES, Icehouse
 from support.lakehouse import Lake, Warehouse
 from support.loading import copy
 

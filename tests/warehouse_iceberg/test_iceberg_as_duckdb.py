@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from icehouse import Icehouse
+from support.icehouse import Icehouse
 from support.lakehouse import LOADED_AT, Lake, Warehouse, row
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS

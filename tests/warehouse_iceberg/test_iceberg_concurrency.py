@@ -7,7 +7,7 @@ import threading
 
 import iceberg_dying
 import pytest
-from icehouse import TABLES
+from support.icehouse import TABLES
 from support.lakehouse import LOADED_AT, row
 from support.loading import copy
 
@@ -73,7 +73,7 @@ def interrupt(iceberg):
         ("commit", False),
         ("stage_rows", True),
         pytest.param("stage_rows", False, marks=pytest.mark.slow),
-        pytest.param("merge", True, marks=pytest.mark.slow),
+        pytest.param("merge_rows", True, marks=pytest.mark.slow),
         pytest.param("stage_windows", True, marks=pytest.mark.slow),
     ],
 )

@@ -9,10 +9,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from icehouse import Icehouse
+from support.icehouse import Icehouse
 from support.lakehouse import row
 
 from airflow_provider_binance_liq.warehouse import iceberg as engine
+from airflow_provider_binance_liq.warehouse.iceberg.session import VERSION_PROPERTY
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 PAGE = (Path(__file__).parents[2] / "docs/iceberg.md").read_text(encoding="utf-8")
@@ -82,15 +83,15 @@ def test_what_it_shows_loads_through_the_connection_and_reads_it_back(lake, show
 
 
 def test_the_tables_it_tells_of_are_those_that_are_made():
-    for names, mark in ((engine.PARTITIONED_BY, "partitioned by"), (engine.SORTED_BY, "sorted by")):
+    for attribute, mark in (("partitioned_by", "partitioned by"), ("sorted_by", "sorted by")):
         cells = [
-            ", ".join(f"`{name}`" for name in names[table.name]) or "nothing"
+            ", ".join(f"`{name}`" for name in getattr(table, attribute)) or "nothing"
             for table in (LIQUIDATIONS, WINDOWS)
         ]
         assert f"| {mark} | {cells[0]} | {cells[1]} |" in PAGE
     for kind in set(engine.DIALECT.types.values()):
         assert f"`{kind}`" in PAGE
-    assert f"`{engine.VERSION_PROPERTY}`" in PAGE
+    assert f"`{VERSION_PROPERTY}`" in PAGE
     assert (
         f"Files are kept below {int(engine.PROPERTIES['write.target-file-size-bytes']) // 2**20} MB" in PAGE
     )

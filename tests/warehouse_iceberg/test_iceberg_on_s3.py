@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from icehouse import Icehouse
+from support.icehouse import Icehouse
 from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import duckdb as library
 import pytest
-from icehouse import TABLES
+from support.icehouse import TABLES
 from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import iceberg_dying
 import pytest
-from icehouse import NAMESPACE, TABLES, Icehouse
 from pyiceberg.exceptions import NoSuchTableError
+from support.icehouse import NAMESPACE, TABLES, Icehouse
 from support.lakehouse import row
 from support.loading import copy
 

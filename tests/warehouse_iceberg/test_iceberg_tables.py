@@ -5,9 +5,9 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from icehouse import CATALOG, NAMESPACE, TABLES, Icehouse
 from pyiceberg.catalog import load_catalog
 from pyiceberg.types import LongType
+from support.icehouse import CATALOG, NAMESPACE, TABLES, Icehouse
 from support.lakehouse import row
 
 from airflow_provider_binance_liq import __version__

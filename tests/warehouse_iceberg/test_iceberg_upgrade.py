@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from icehouse import CATALOG, NAMESPACE
 from pyiceberg.catalog import load_catalog
+from support.icehouse import CATALOG, NAMESPACE
 from support.lakehouse import row
 
 from airflow_provider_binance_liq.core.premises import StatedPremise

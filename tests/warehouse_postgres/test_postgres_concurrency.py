@@ -23,19 +23,21 @@ from airflow_provider_binance_liq.exceptions import (
 
 CHILD = """
 import sys
-from airflow_provider_binance_liq.warehouse import postgres
+from airflow_provider_binance_liq.warehouse.load import load
+from airflow_provider_binance_liq.warehouse.postgres import Postgres
+from airflow_provider_binance_liq.warehouse.postgres.session import PostgresSession
 stop, manifests = sys.argv[1], sys.argv[2:]
-own = postgres._PostgresSession._execute
+own = PostgresSession._execute
 def execute(self, statement, parameters=None):
     own(self, statement, parameters)
     if stop and statement.startswith(stop):
         print("here", flush=True)
         sys.stdin.readline()
-postgres._PostgresSession._execute = execute
+PostgresSession._execute = execute
 print("ready", flush=True)
 if not stop:
     sys.stdin.readline()
-print(postgres.load_postgres(manifests, "ware_house", wait_s=30).inserted, flush=True)
+print(load(Postgres("ware_house", wait_s=30), manifests).inserted, flush=True)
 """
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_binance_liq.exceptions import WarehouseBusy
-from airflow_provider_binance_liq.warehouse.postgres_indexes import INDEXES
+from airflow_provider_binance_liq.warehouse.postgres.indexes import indexes_of
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
 
-TABLE = "binance_liquidations"
+TABLE = LIQUIDATIONS.name
 NAMED = "SELECT indexname::text FROM pg_indexes WHERE tablename = 'binance_liquidations' ORDER BY 1"
 WANTED = [
     ("binance_liquidations_object",),
@@ -18,7 +19,7 @@ WANTED = [
 
 def drop(postgres):
     """Leave the table as earlier releases made it."""
-    postgres.query(f"DROP INDEX {', '.join(INDEXES[TABLE])}")
+    postgres.query(f"DROP INDEX {', '.join(indexes_of(LIQUIDATIONS))}")
 
 
 def test_they_are_made_with_the_tables(postgres, lake):
@@ -87,7 +88,7 @@ def test_a_load_into_a_table_without_statistics_looks_rows_up_by_their_key_alone
     read = (
         "SELECT coalesce(sum(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes WHERE indexrelname = ANY(%s)"
     )
-    assert postgres.query(read, list(INDEXES[TABLE])) == [(0,)]
+    assert postgres.query(read, list(indexes_of(LIQUIDATIONS))) == [(0,)]
 
 
 ASKED = {

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from support.lakehouse import LOADED_AT
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 
@@ -18,49 +19,10 @@ def test_loading_again_changes_nothing(postgres, lake, row):
     first = postgres.load(*manifests)
     before = postgres.dump()
 
-    again = postgres.load(manifests, at=postgres.loaded_at + timedelta(days=1))
+    again = postgres.load(manifests, at=LOADED_AT + timedelta(days=1))
 
     assert (first.inserted, again.windows_skipped, again.rows) == (3, 3, 0)
     assert postgres.dump() == before
-
-
-def test_where_nothing_changed_no_object_is_fetched_and_nothing_is_written(postgres, lake, row):
-    from airflow_provider_binance_liq.warehouse.load import load
-
-    manifests = [lake.lay([row(day)], day=day) for day in range(10, 20)]
-    postgres.load(manifests)
-    fetched = []
-    # Only a transaction that writes is given a number.
-    next_number = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
-    before = postgres.query(next_number)
-    summary = load(postgres.engine(), manifests, fetch=lambda one, _: fetched.append(one))
-    assert (summary.windows, summary.windows_skipped) == (10, 10)
-    assert fetched == []
-    assert postgres.query(next_number) == before
-    postgres.load(lake.lay([row(1)], day=9))
-    assert postgres.query(next_number) != before
-
-
-def test_what_was_extracted_again_since_is_loaded_instead(postgres, spot, row):
-    given = spot.extract([row(1)], "2026-11-11T00:00:00Z")
-    now = spot.extract([row(2)], NEWER)
-
-    assert postgres.load(given).inserted == 1
-    assert postgres.query("SELECT order_id, object_sha256 FROM binance_liquidations") == [
-        (2, now.object.sha256)
-    ]
-
-
-def test_the_same_rows_from_a_later_extraction_keep_when_they_came(postgres, duckdb, lake, row):
-    for one in (postgres, duckdb):
-        one.load(lake.lay([row(1)]))
-        later = postgres.loaded_at + timedelta(days=1)
-        summary = one.load(lake.lay([row(1), row(2)], extracted_at=NEWER), at=later)
-
-        assert (summary.inserted, summary.updated, summary.unchanged) == (1, 0, 1)
-    kept = "SELECT order_id, loaded_at, extracted_at, object_sha256 FROM binance_liquidations ORDER BY 1"
-    assert postgres.query(kept) == duckdb.query(kept)
-    assert postgres.query(kept)[0][1] == postgres.loaded_at
 
 
 def test_every_order_of_loads_ends_the_same_as_in_duckdb(postgres, duckdb, lake, row):
@@ -79,24 +41,6 @@ def test_every_order_of_loads_ends_the_same_as_in_duckdb(postgres, duckdb, lake,
         assert ends[-1] == duckdb.values("order_id, price, object_sha256")
 
     assert all(end == ends[0] for end in ends)
-
-
-def test_older_knowledge_never_replaces_newer(postgres, lake, row):
-    postgres.load(lake.lay([row(1, AT, price='"2"')], extracted_at=NEWER))
-    before = postgres.dump()
-
-    summary = postgres.load(lake.lay([row(1, AT, price='"1"')]))
-
-    assert (summary.updated, summary.unchanged) == (0, 1)
-    assert postgres.dump() == before
-
-
-def test_a_row_that_a_newer_object_does_not_tell_is_kept_and_reported(postgres, duckdb, lake, row):
-    older, newer = lake.lay([row(1), row(2)]), lake.lay([row(2)], extracted_at=NEWER)
-    for one in (postgres, duckdb):
-        one.load(older)
-        assert one.load(newer).missing == 1
-        assert one.values("order_id") == [("1",), ("2",)]
 
 
 def test_an_empty_window_and_filtered_ones_are_windows_too(postgres, duckdb, lake, row):

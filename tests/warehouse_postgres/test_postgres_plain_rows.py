@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
-from airflow_provider_binance_liq.warehouse.postgres import _PostgresSession
+from airflow_provider_binance_liq.warehouse.postgres.session import PostgresSession
 
 VALUES = """
     SELECT order_id, price, avg_price, extract(epoch FROM created_at), good_till, reduce_only, is_isolated
@@ -60,9 +60,9 @@ def test_one_wrong_row_among_plain_ones_is_named(lake, postgres, row, fields, sa
 
 
 def test_plain_rows_take_the_quick_way(lake, postgres, row, monkeypatch):
-    def never(_):
+    def never(*_):
         raise AssertionError("plain rows were typed one by one")
 
-    monkeypatch.setattr(_PostgresSession, "_stage_exactly", never)
+    monkeypatch.setattr(PostgresSession, "_stage_exactly", never)
     rows = [row(9223372036854775807, time="0", isIsolated="false"), row(2, price='"1.1234567890123456"')]
     assert postgres.load(lake.lay(rows)).inserted == len(rows)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 # Its history and its answers are those of DuckDB's tests; the directory is on the path for `lakehouse`.
-from test_queries import (
+from warehouse.test_queries import (
     ANSWERS,
     CLOCK,
     HOUR,
@@ -19,7 +19,7 @@ from test_queries import (
     quoted,
     some_history,
 )
-from test_queries import ask as ask_duckdb
+from warehouse.test_queries import ask as ask_duckdb
 
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
 from airflow_provider_binance_liq.warehouse.queries import NOW, QUERIES, VIEWS

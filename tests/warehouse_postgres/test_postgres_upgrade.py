@@ -61,10 +61,12 @@ def earlier(postgres, lake, row):
 def test_a_table_of_the_last_release_gains_the_columns_and_its_rows_stay_as_they_are(
     postgres, lake, row, earlier
 ):
-    rows, windows = postgres.dump()
+    before = postgres.values()
+    windows = postgres.query("SELECT * FROM binance_liquidation_windows")
     postgres.load(stating(lake.lay([row(2)], day=11)))
-    assert postgres.dump()[0][:1] == rows
-    assert [one[:19] for one in postgres.dump()[1]][:1] == windows
+    assert postgres.values()[:1] == before
+    found = postgres.query("SELECT * FROM binance_liquidation_windows ORDER BY window_start")
+    assert [one[:19] for one in found][:1] == windows
     assert postgres.query(ASKED) == [(None, None, None), ("end_inclusive,two_types", "two_types", "")]
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import lakehouse
+from support.accepted_values import TAKEN
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
@@ -50,48 +51,6 @@ def test_every_documented_row_is_the_same(postgres, duckdb, lake):
     rows, windows = same(postgres, duckdb)
     assert summary.inserted == len(rows) == sum(map(len, DOCUMENTED.values()))
     assert len(windows) == len(DOCUMENTED)
-
-
-TAKEN = {
-    "18 decimals": {"price": '"12345678901234567890.123456789012345678"'},
-    "the least decimal": {"price": '"0.000000000000000001"'},
-    "the greatest decimal": {"price": '"99999999999999999999.999999999999999999"'},
-    "18 decimals as a number": {"price": "0.123456789012345678"},
-    "a whole number past 2^64": {"price": "18446744073709551617"},
-    "more zeros than the scale": {"price": '"1.0000000000000000000000"'},
-    "an exponent": {"price": '"1.5e-3"', "avgPrice": "1E5"},
-    "a negative zero": {"price": '"-0.0"'},
-    "signs and bare points": {
-        "price": '"+5"',
-        "avgPrice": '".5"',
-        "origQty": '"5."',
-        "executedQty": '"-1.5"',
-    },
-    "an id past 2^53": {"orderId": "9007199254740993"},
-    "the greatest id": {"orderId": "9223372036854775807"},
-    "the least id": {"orderId": "-9223372036854775808"},
-    "an id as a string": {"orderId": '"9007199254740993"'},
-    "an id with a point": {"orderId": "12.0"},
-    "a non-ASCII symbol": {"symbol": '"币安人生USDT"'},
-    "an escaped non-ASCII symbol": {"symbol": '"\\u5e01\\u5b89USDT"', "pair": '"\\ud83d\\ude00"'},
-    "escapes": {"status": '"a\\nb\\tc\\"d\\\\e\\/f\\u0001g\\\\N\\\\.\\\\u0000"'},
-    "quotes and percent signs": {"status": '"it\'s %s 100% $1 :x {}"'},
-    "an escape of COPY": {"status": '"\\\\N"', "side": '"\\\\."'},
-    "numbers where strings are documented": {"symbol": "1000", "status": "1.50", "side": "1E400"},
-    "a long number where a string is documented": {"status": "123456789012345678901234567890"},
-    "a boolean where a string is documented": {"status": "true"},
-    "booleans as others write them": {"reduceOnly": '"TRUE"', "closePosition": "0", "priceProtect": "1"},
-    "null, an empty string and nothing": {"price": "null", "status": '""', "reduceOnly": '""'},
-    "the next field for an empty one": {"origQty": '""', "qty": '"7.5"'},
-    "no end of a good-till-date order": {"goodTillDate": "0"},
-    "an end of a good-till-date order": {"goodTillDate": "1791590400001"},
-    "an instant before 1970": {"updateTime": "-1"},
-    "an instant far off": {"updateTime": "253402300799999", "time": "-62135596800000"},
-    "what looks like a number in a string": {"status": '"a:1.5,[2.50]"', "price": "1.25"},
-    "fields that nobody knows": {"remark": '"\\"]},[{\\" \\u00e9"', "legs": '[{"qty":1e-8,"of":null}]'},
-    "auto-deleveraging": {"clientOrderId": '"adl_autoclose"'},
-    "what is neither": {"clientOrderId": '"adlXautoclose"'},
-}
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, Warehouse, quote
+from airflow_provider_binance_liq.warehouse.clouds.loads import quote
+from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_binance_liq.warehouse.tables import Kind
+    from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source
+    from airflow_provider_binance_liq.warehouse.schema import Kind
 
 
 class BigQuery(Warehouse):
@@ -31,8 +33,11 @@ class BigQuery(Warehouse):
         "instant_or_none": "TIMESTAMP",
     }
     key_suffix = " NOT ENFORCED"
-    begin = ("BEGIN TRANSACTION",)
     commit = ("COMMIT TRANSACTION",)
+
+    def begin(self, load: Load) -> list[str]:  # noqa: ARG002 - of those that lock tables
+        """Begin a transaction."""
+        return ["BEGIN TRANSACTION"]
 
     def member(self, name: str) -> str:
         """Return a member's text."""
@@ -61,14 +66,14 @@ class BigQuery(Warehouse):
     def _copy(self, load: Load, sources: Sequence[Source], more: str) -> list[str]:
         if not sources:
             return []
-        files = f"told_files_{load.name}"
+        files = f"staged_files_{load.name}"
         uris = ", ".join(quote(_gs(source.url)) for source in sources)
         root = quote(_gs(load.manifests.url.removesuffix(load.manifests.key)))
         options = f"format = 'CSV', field_delimiter = '\\x01', quote = '', uris = [{uris}]{more}"
         key = f"replace(_FILE_NAME, {root}, '')"
         return [
             f"CREATE OR REPLACE EXTERNAL TABLE {files} (line STRING)\nOPTIONS ({options})",
-            f"INSERT INTO {self.lines(load)} (object, line)\nSELECT {key}, line FROM {files}",
+            f"INSERT INTO {load.lines} (object, line)\nSELECT {key}, line FROM {files}",
             f"DROP EXTERNAL TABLE IF EXISTS {files}",
         ]
 

@@ -14,21 +14,19 @@ import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, Warehouse, quote
+from airflow_provider_binance_liq.warehouse.clouds.loads import quote
+from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
+from airflow_provider_binance_liq.warehouse.precedence import outdated_claim, same_key
 from airflow_provider_binance_liq.warehouse.sql import lines_of
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS, Column, Table
+from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_binance_liq.warehouse.tables import Kind
+    from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source
+    from airflow_provider_binance_liq.warehouse.schema import Column, Kind, Table
 
 _COLLECTION: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-#: what orders versions: the first before the second
-_VERSIONS: Final[Mapping[str, str]] = {
-    LIQUIDATIONS.name: "toUnixTimestamp64Milli(updated_at)",
-    WINDOWS.name: "complete",
-}
 
 
 class ClickHouse(Warehouse):
@@ -45,14 +43,17 @@ class ClickHouse(Warehouse):
         "instant": "DateTime64(3, 'UTC')",
         "instant_or_none": "DateTime64(3, 'UTC')",
     }
-    begin = ()
     commit = ()
     # Without them, what is not there would be an empty text, 0 or 1970.
     query_suffix = "\nSETTINGS join_use_nulls = 1, insert_null_as_default = 0"
 
-    def quoted(self, line: str) -> str:
+    def begin(self, load: Load) -> list[str]:  # noqa: ARG002 - of those that have transactions
+        """Begin nothing: there are no transactions."""
+        return []
+
+    def quoted(self, table: Table, line: str) -> str:
         """Quote the number tokens; `regexp_replace` would do so once only."""
-        return super().quoted(line).replace("regexp_replace(", "replaceRegexpAll(", 1)
+        return super().quoted(table, line).replace("regexp_replace(", "replaceRegexpAll(", 1)
 
     def member(self, name: str) -> str:
         """Return a member's text."""
@@ -75,28 +76,29 @@ class ClickHouse(Warehouse):
         kind = self.types[column.kind]
         return kind if column.required else f"Nullable({kind})"
 
-    def create_tables(self) -> list[str]:
+    def create_tables(self, load: Load) -> list[str]:
         """Create the tables of versions, and the views that show the newest."""
         return [
             statement
-            for table in (LIQUIDATIONS, WINDOWS)
+            for table in (*load.tables, WINDOWS)
             for statement in (
                 self.create_table(table),
-                *self.add_columns(table, _versions(table)),
+                *self.add_columns(load, table),
                 _create_view(table),
             )
         ]
 
     def create_table(self, table: Table) -> str:
-        """`CREATE TABLE` of versions."""
+        """`CREATE TABLE` of versions, ordered by what counts first and then by extraction."""
+        first = "complete" if table is WINDOWS else f"toUnixTimestamp64Milli({table.event_time})"
         version = (
-            f"    version UInt128 MATERIALIZED bitShiftLeft(toUInt128({_VERSIONS[table.name]}), 64)\n"
+            f"    version UInt128 MATERIALIZED bitShiftLeft(toUInt128({first}), 64)\n"
             "        + toUInt128(toUnixTimestamp64Milli(extracted_at))"
         )
         columns = lines_of([*self.columns(table), version])
         key = ", ".join(table.key)
         return (
-            f"CREATE TABLE IF NOT EXISTS {_versions(table)} (\n{columns}\n)\n"
+            f"CREATE TABLE IF NOT EXISTS {self.stored_in(table)} (\n{columns}\n)\n"
             f"ENGINE = ReplacingMergeTree(version) ORDER BY ({key})"
         )
 
@@ -115,14 +117,19 @@ class ClickHouse(Warehouse):
     def _insert(self, load: Load, source: Source) -> str:
         key, packed = quote(source.key), source.compression or "none"
         return (
-            f"INSERT INTO {self.lines(load)} SELECT {key} AS object, line\n"
+            f"INSERT INTO {load.lines} SELECT {key} AS object, line\n"
             f"FROM s3({load.via}, filename = {key}, format = 'LineAsString', structure = 'line String',\n"
             f"    compression_method = '{packed}')"
         )
 
-    def merge_into(self, table: Table, query: str) -> list[str]:
+    def merge_into(self, load: Load, table: Table, query: str) -> list[str]:
         """Insert what is new or newer; the version decides, should others have done so meanwhile."""
-        return [f"INSERT INTO {_versions(table)} ({', '.join(table.names)})\n{query}"]
+        inserted = f"INSERT INTO {self.stored_in(table)} ({', '.join(table.names)})\n{query}"
+        return [inserted, _delete_outdated(load)] if table is WINDOWS else [inserted]
+
+    def stored_in(self, table: Table) -> str:
+        """Name the table of a table's versions."""
+        return _versions(table)
 
     def check_via(self, via: str) -> None:
         """Refuse what is no name of a named collection."""
@@ -135,7 +142,23 @@ def _versions(table: Table) -> str:
     return f"{table.name.removesuffix('s')}_versions"
 
 
+def _delete_outdated(load: Load) -> str:
+    """Delete what 0.1.0 claimed and the rules of today do not, where the load has a later extraction of it.
+
+    Its version would stay the greatest, since it says that it is complete.
+    """
+    versions, names = _versions(WINDOWS), ", ".join((*WINDOWS.key, "extracted_at"))
+    selected = ", ".join(f"target.{name}" for name in (*WINDOWS.key, "extracted_at"))
+    return (
+        f"DELETE FROM {versions} WHERE complete AND {outdated_claim()}\n"
+        f"    AND ({names}) IN (\n"
+        f"    SELECT {selected}\n    FROM {versions} AS target JOIN {load.windows} AS source\n"
+        f"        ON {same_key(WINDOWS)}\n"
+        "    WHERE source.extracted_at > target.extracted_at)"
+    )
+
+
 def _create_view(table: Table) -> str:
-    """`CREATE VIEW` of the newest version of each key; one of the release before has fewer columns."""
+    """`CREATE VIEW` of the newest version of each key; the view of 0.1.0 has fewer columns."""
     names = ", ".join(table.names)
     return f"CREATE OR REPLACE VIEW {table.name} AS\nSELECT {names} FROM {_versions(table)} FINAL"

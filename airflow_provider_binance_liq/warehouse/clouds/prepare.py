@@ -1,4 +1,4 @@
-"""Preparing a load: every object is held against its manifest here, in a worker, before a warehouse reads it.
+"""Preparing a load: a worker checks every object against its manifest before a warehouse reads it.
 
 A warehouse cannot take a checksum of what it copies. What it can tell is how many lines it copied, so the
 manifests go with the objects: as one small object of their own below `_loads/` at the destination, copied by
@@ -20,18 +20,19 @@ from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError, WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
 from airflow_provider_binance_liq.warehouse.clouds.clickhouse import ClickHouse
+from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source
 from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
 from airflow_provider_binance_liq.warehouse.clouds.snowflake import Snowflake
-from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, Warehouse
 from airflow_provider_binance_liq.warehouse.load import ObjectSource, fetch_current
-from airflow_provider_binance_liq.warehouse.manifests import collect
+from airflow_provider_binance_liq.warehouse.manifests import collect, latest_of_each
 from airflow_provider_binance_liq.warehouse.sql import repeated_field
-from airflow_provider_binance_liq.warehouse.tables import WINDOWS
+from airflow_provider_binance_liq.warehouse.tables import WINDOWS, row_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_binance_liq.core.manifest import Manifest
+    from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
     from airflow_provider_binance_liq.warehouse.manifests import Loadable
 
     Fetch = Callable[[Manifest, Path], Path]
@@ -81,7 +82,7 @@ def prepare(
     warehouse.check_via(via)
     for one in loadables:
         _source(one, destination, warehouse)
-    loadables = _hold_against_manifests(loadables, destination, fetch)
+    loadables = _check_objects(loadables, destination, fetch)
     sources = [_source(one, destination, warehouse) for one in loadables]
     lines = _lines(loadables, sources, (now or _now)())
     name = _name(run, lines)
@@ -90,6 +91,7 @@ def prepare(
         name=name,
         manifests=Source(key, _url(f"{destination.rstrip('/')}/{key}")),
         objects=[source for one, source in zip(loadables, sources, strict=True) if one.manifest.object.rows],
+        tables=row_tables(one.manifest.endpoint for one in loadables),
         count=len(loadables),
         via=via,
     )
@@ -108,9 +110,8 @@ def _rows(loadables: Iterable[Loadable]) -> int:
 
 def _one_each(loadables: Iterable[Loadable]) -> list[Loadable]:
     """Keep one manifest per object: a proof before none, then the newest."""
-    ranked = sorted(loadables, key=lambda one: (one.manifest.proof.complete, *one.order))
-    best = {one.manifest.object.uri: one for one in ranked}
-    return sorted(best.values(), key=lambda one: (one.key, one.order))
+    latest = latest_of_each(loadables, lambda one: one.manifest.object.uri)
+    return sorted(latest, key=lambda one: (one.key, one.order))
 
 
 def _source(one: Loadable, destination: str, warehouse: Warehouse) -> Source:
@@ -132,20 +133,18 @@ def _url(uri: str) -> str:
     return _CONNECTION.sub(r"\1", uri)
 
 
-def _hold_against_manifests(
-    loadables: Iterable[Loadable], destination: str, fetch: Fetch | None
-) -> list[Loadable]:
+def _check_objects(loadables: Iterable[Loadable], destination: str, fetch: Fetch | None) -> list[Loadable]:
     """Fetch each object, which checks it, and forget it again; return what is there now."""
     source, current = ObjectSource(destination, fetch), []
     for one in loadables:
         with tempfile.TemporaryDirectory(prefix="binance-liq-check-") as directory:
             found, path = fetch_current(one, source, Path(directory))
-            _see_no_repeated_field(path, found)
+            _check_duplicate_fields(path, found)
             current.append(found)
     return _one_each(current)
 
 
-def _see_no_repeated_field(path: Path, one: Loadable) -> None:
+def _check_duplicate_fields(path: Path, one: Loadable) -> None:
     """Refuse a row that has a field twice: some warehouses take the first, others the last."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
@@ -187,8 +186,8 @@ def _text(value: Any) -> str:
 def _name(run: str, lines: str) -> str:
     """Name a load: the same for a run's retries, and not the same for another run."""
     rows = [json.loads(line) for line in lines.splitlines()]
-    told = [[text for name, text in row.items() if name != "loaded_at"] for row in rows]
-    return hashlib.sha256(json.dumps([run, told]).encode()).hexdigest()[:16]
+    content = [[text for name, text in row.items() if name != "loaded_at"] for row in rows]
+    return hashlib.sha256(json.dumps([run, content]).encode()).hexdigest()[:16]
 
 
 def _write(uri: str, lines: str) -> None:

@@ -10,27 +10,22 @@ import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.clouds.statements import (
-    Load,
-    Source,
-    Warehouse,
-    merge_statement,
-    quote,
-)
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS, Column, Table, row_fields
+from airflow_provider_binance_liq.warehouse.clouds.loads import quote
+from airflow_provider_binance_liq.warehouse.clouds.merging import merge_statement
+from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
+from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_binance_liq.warehouse.tables import Kind
+    from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source
+    from airflow_provider_binance_liq.warehouse.schema import Column, Kind, Table
 
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 _RAW: Final = re.compile(r"('[^']*')|\braw\b")
 _LONGEST: Final = "VARCHAR(65535)"
 #: columns whose text may be longer than a name
 _LONG: Final = frozenset({"raw", "symbols", "method", "caveats"})
-#: a number with a fraction or an exponent; what Redshift's JSON reader makes of its digits is not documented
-_FRACTION: Final = f'"({"|".join(row_fields())})"[[:space:]]*:[[:space:]]*-?[0-9]+[.eE]'
 
 
 class Redshift(Warehouse):
@@ -47,8 +42,10 @@ class Redshift(Warehouse):
         "instant": "TIMESTAMPTZ",
         "instant_or_none": "TIMESTAMPTZ",
     }
-    # Whoever else writes waits here, and what was looked up stays true.
-    begin = ("BEGIN", f"LOCK {LIQUIDATIONS.name}, {WINDOWS.name}")
+
+    def begin(self, load: Load) -> list[str]:
+        """Begin, and lock: whoever else writes waits here, and what was looked up stays true."""
+        return ["BEGIN", f"LOCK {', '.join(table.name for table in (*load.tables, WINDOWS))}"]
 
     def spelled(self, statement: str) -> str:
         """Quote the name that is a reserved word here; what stands between quotes stays."""
@@ -59,8 +56,8 @@ class Redshift(Warehouse):
         declared = super().declared(column)
         return declared.replace(self.types["text"], _LONGEST) if column.name in _LONG else declared
 
-    def add_columns(self, table: Table, name: str) -> list[str]:
-        """Add by a procedure that looks first.
+    def add_columns(self, load: Load, table: Table) -> list[str]:
+        """Add by a procedure that looks first, named after the load: two at once would drop each other's.
 
         Its ALTER TABLE has no IF NOT EXISTS:
         https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
@@ -69,13 +66,13 @@ class Redshift(Warehouse):
             return []
         added = "\n".join(
             "    IF NOT EXISTS (SELECT 1 FROM information_schema.columns\n"
-            f"        WHERE table_schema = current_schema() AND table_name = '{name}'\n"
+            f"        WHERE table_schema = current_schema() AND table_name = '{table.name}'\n"
             f"        AND column_name = '{column.name}') THEN\n"
-            f"        ALTER TABLE {name} ADD COLUMN {column.name} {self.declared(column)};\n"
+            f"        ALTER TABLE {table.name} ADD COLUMN {column.name} {self.declared(column)};\n"
             "    END IF;"
             for column in table.added
         )
-        procedure = f"add_columns_to_{name}()"
+        procedure = f"add_columns_{load.name}_to_{table.name}()"
         return [
             f"CREATE OR REPLACE PROCEDURE {procedure} AS $$\nBEGIN\n{added}\nEND;\n$$ LANGUAGE plpgsql",
             f"CALL {procedure}",
@@ -84,9 +81,9 @@ class Redshift(Warehouse):
 
     def create_lines(self, load: Load) -> str:
         """Create the table of lines."""
-        return f"CREATE TABLE {self.lines(load)} (object {self.types['text']}, line {_LONGEST})"
+        return f"CREATE TABLE {load.lines} (object {self.types['text']}, line {_LONGEST})"
 
-    def quoted(self, line: str) -> str:
+    def quoted(self, table: Table, line: str) -> str:  # noqa: ARG002 - of those that quote
         """Leave the numbers: members are taken from the text, and `refusals` looks at their digits."""
         return line
 
@@ -98,9 +95,10 @@ class Redshift(Warehouse):
         """Tell whether a text matches."""
         return f"{text} ~ '{pattern}'"
 
-    def refusals(self, line: str) -> list[str]:
-        """Refuse numbers whose digits might not be those that were sent."""
-        return [f"WHEN {line} ~ '{_FRACTION}' THEN 'a number with a fraction stands outside of quotes'"]
+    def refusals(self, table: Table, line: str) -> list[str]:
+        """Refuse numbers with a fraction: what Redshift's JSON reader makes of their digits is not stated."""
+        fraction = f'"({"|".join(table.fields)})"[[:space:]]*:[[:space:]]*-?[0-9]+[.eE]'
+        return [f"WHEN {line} ~ '{fraction}' THEN 'a number with a fraction stands outside of quotes'"]
 
     def instant(self, millis: str) -> str:
         """Make an instant."""
@@ -110,11 +108,11 @@ class Redshift(Warehouse):
         """Copy the lines of one object."""
         packed = " GZIP" if source.compression == "gzip" else ""
         return (
-            f"COPY {self.lines(load)} (line) FROM {quote(source.url.replace('s3a://', 's3://'))}\n"
+            f"COPY {load.lines} (line) FROM {quote(source.url.replace('s3a://', 's3://'))}\n"
             f"IAM_ROLE {quote(load.via)} DELIMITER '\\001'{packed} COMPUPDATE OFF STATUPDATE OFF"
         )
 
-    def merge_into(self, table: Table, query: str) -> list[str]:
+    def merge_into(self, load: Load, table: Table, query: str) -> list[str]:  # noqa: ARG002 - as its base
         """Merge by way of a temporary table."""
         newer = f"newer_{table.name}"
         return [

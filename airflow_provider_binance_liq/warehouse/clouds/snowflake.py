@@ -10,12 +10,14 @@ import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.clouds.statements import Load, Source, Warehouse, quote
+from airflow_provider_binance_liq.warehouse.clouds.loads import quote
+from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_binance_liq.warehouse.tables import Kind
+    from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source
+    from airflow_provider_binance_liq.warehouse.schema import Kind
 
 _STAGE: Final = re.compile(r"[A-Za-z_]\w*([.][A-Za-z_]\w*){0,2}", re.ASCII)
 #: a line is one field: no row has a raw control character, and nothing is an escape
@@ -63,7 +65,7 @@ class Snowflake(Warehouse):
         # https://docs.snowflake.com/en/sql-reference/sql/copy-into-table
         place = quote(f"@{load.via}/{folder}/") if slash else f"@{load.via}"
         return (
-            f"COPY INTO {self.lines(load)} (line) FROM {place} FILES = ({quote(name)})\n"
+            f"COPY INTO {load.lines} (line) FROM {place} FILES = ({quote(name)})\n"
             f"FILE_FORMAT = ({_LINES} COMPRESSION = {packed}) FORCE = TRUE"
         )
 

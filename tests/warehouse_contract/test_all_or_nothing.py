@@ -58,7 +58,8 @@ BAD_ROWS = {
     "[1]": WarehouseError,
     "5": WarehouseError,
     "null": WarehouseError,
-    "": InconsistentManifest,
+    # A blank line is no row for one, and no JSON for another.
+    "": (InconsistentManifest, WarehouseError),
     row(2, price='"cheap"'): WarehouseError,
 }
 

@@ -9,24 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
+from airflow_provider_binance_liq.warehouse.tables import ROW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_binance_liq.warehouse.tables import Table
+    from airflow_provider_binance_liq.warehouse.schema import Table
 
     Rows = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
-#: table → name → columns: the rows that an object told last, which a load counts; the rows of a day. None
-#: begins with a column of the key: without statistics, a MERGE would take it for as good as the key's own,
-#: and compare each row with every other of its account.
-INDEXES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    LIQUIDATIONS.name: {
-        f"{LIQUIDATIONS.name}_object": ("object_sha256", "account", "endpoint"),
-        f"{LIQUIDATIONS.name}_updated_at": ("updated_at",),
-    }
-}
 _FOUND: Final = (
     "SELECT (SELECT array_agg(attname::text ORDER BY place)\n"
     "    FROM unnest(indkey::int2[]) WITH ORDINALITY AS keys (number, place)\n"
@@ -39,9 +30,24 @@ _MAY_CREATE: Final = (
 )
 
 
+def indexes_of(table: Table) -> Mapping[str, tuple[str, ...]]:
+    """Return the indexes that a table should have: name → columns.
+
+    Of the rows of an object, which a load counts, and of the rows of a day. None begins with an account or
+    endpoint: without statistics, a MERGE would take it for as good as the key's own, and compare each row
+    with every other of its account.
+    """
+    if table.name not in ROW_TABLES:
+        return {}
+    return {
+        f"{table.name}_object": ("object_sha256", "account", "endpoint"),
+        f"{table.name}_{table.event_time}": (table.event_time,),
+    }
+
+
 def missing_indexes(table: Table, rows: Rows) -> list[str]:
     """Return the statements that make the indexes which a table lacks, and which this user may make."""
-    wanted = INDEXES.get(table.name, {})
+    wanted = indexes_of(table)
     found = [tuple(columns or ()) for (columns,) in rows(_FOUND, [table.name])] if wanted else []
     lacking = {
         name: columns

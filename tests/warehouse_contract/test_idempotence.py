@@ -1,4 +1,4 @@
-"""Loading twice is loading once, and knowledge only grows: newer replaces older, nothing is ever deleted."""
+"""Loading twice is loading once, and knowledge only grows: newer replaces older, nothing is deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from support.lakehouse import LOADED_AT, row
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
-from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
 from airflow_provider_binance_liq.warehouse.load import load
 
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -40,16 +39,16 @@ def test_what_is_known_already_is_not_even_read(lake, warehouse):
     assert counted(warehouse.load(manifest)) == {"windows": 1, "windows_skipped": 1}
 
 
-def test_where_nothing_changed_no_object_is_fetched_and_the_database_is_not_written(lake, warehouse):
+def test_where_nothing_changed_no_object_is_fetched_and_nothing_is_written(lake, warehouse):
     manifests = [lake.lay([row(day)], day=day) for day in range(10, 20)]
     warehouse.load(manifests)
-    fetched = []
-    before = warehouse.path.read_bytes(), warehouse.path.stat().st_mtime_ns
-    summary = load(DuckDB(str(warehouse.path)), manifests, fetch=lambda one, _: fetched.append(one))
+    fetched, before = [], warehouse.written()
+    summary = load(warehouse.engine(), manifests, fetch=lambda one, _: fetched.append(one))
     assert (summary.windows, summary.windows_skipped) == (10, 10)
     assert fetched == []
-    assert (warehouse.path.read_bytes(), warehouse.path.stat().st_mtime_ns) == before
-    assert [path.name for path in warehouse.path.parent.iterdir()] == [warehouse.path.name]
+    assert warehouse.written() == before
+    warehouse.load(lake.lay([row(1)], day=9))
+    assert warehouse.written() != before
 
 
 def test_one_manifest_given_twice_counts_once(lake, warehouse):
@@ -203,7 +202,7 @@ def test_three_objects_of_one_window_in_one_load_are_as_three_loads(lake, wareho
     ]
     assert counted(warehouse.load(manifests)) == {"windows": 3, "rows": 4, "inserted": 4}
     together = warehouse.dump()
-    warehouse.path.unlink()
+    warehouse.empty()
     for manifest in manifests:
         warehouse.load(manifest)
     assert warehouse.dump() == together

@@ -1,0 +1,137 @@
+"""A DuckDB file, or MotherDuck by its `md:` URL: one transaction at a time, and what its errors mean.
+
+DuckDB lets one process write a file at a time and refuses the others at once, and within a process it refuses
+a transaction that another one has overtaken. Several load tasks may run at once, so a conflict is waited out,
+for a bounded time; a whole transaction is repeated, never a part of one.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from airflow_provider_binance_liq.core.urls import hide_parameters
+from airflow_provider_binance_liq.exceptions import StorageError, WarehouseBusy, WarehouseError
+from airflow_provider_binance_liq.warehouse.duckdb.session import DuckDBSession
+from airflow_provider_binance_liq.warehouse.retries import Conflict, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from duckdb import DuckDBPyConnection
+
+    from airflow_provider_binance_liq.warehouse.load import Session
+
+T = TypeVar("T")
+
+#: what DuckDB says where the disk takes no more
+_NO_ROOM: Final = "Could not write"
+_MOTHERDUCK: Final = ("md:", "motherduck:")
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDB:
+    """A DuckDB database, opened for one transaction at a time."""
+
+    #: path of a file, or `md:<database>`
+    database: str
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def __post_init__(self) -> None:
+        if not self.database.strip() or self.database.startswith(":memory:"):
+            named = hide_parameters(self.database)
+            message = f"a database {named!r} would be gone after the task; give a path or an md: URL"
+            raise WarehouseError(message)
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do `work` in one transaction, again while others are in conflict with it.
+
+        :raises WarehouseBusy: they still are, after `retry.wait_s`.
+        """
+
+        def once() -> T:
+            with self._transaction() as session:
+                return work(session)
+
+        try:
+            return self.retry.run(once, shown(self.database))
+        except Conflict as conflict:
+            raise self._busy(conflict) from conflict.__cause__
+
+    def _busy(self, conflict: Conflict) -> WarehouseBusy:
+        return WarehouseBusy(
+            f"{shown(self.database)} was in use by others for {self.retry.wait_s:g} s ({conflict}); DuckDB "
+            "takes one writer at a time, and none while another program holds the file open. Nothing was "
+            "merged; a retry tries again"
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        import duckdb
+
+        if not self.database.startswith(_MOTHERDUCK):
+            _create_directory(Path(self.database))
+        connection: DuckDBPyConnection | None = None
+        try:
+            connection = duckdb.connect(self.database)
+            connection.begin()
+            yield DuckDBSession(connection)
+            connection.commit()
+        except duckdb.Error as error:
+            raise translate(error, self.database) from _hiding(error)
+        finally:
+            if connection is not None:
+                # Closing rolls back what was not committed.
+                connection.close()
+
+
+def shown(database: str) -> str:
+    """Name a database without the parameters of its URL: a token may be among them."""
+    return database.partition("?")[0] if database.startswith(_MOTHERDUCK) else database
+
+
+def _hiding(error: Exception) -> Exception:
+    """Return an error as a log may repeat it."""
+    text = hide_parameters(str(error))
+    return error if text == str(error) else type(error)(text)
+
+
+def _create_directory(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the directory of the database {path} cannot be created: {error}"
+        raise StorageError(message) from error
+
+
+def translate(error: Exception, database: str) -> Exception:
+    """Say what a retry should do about an error of DuckDB's."""
+    import duckdb
+
+    text = hide_parameters(str(error))
+    database = shown(database)
+    if _is_conflict(error, text):
+        return Conflict(text.splitlines()[0])
+    unusable = isinstance(error, duckdb.IOException) and "not a valid DuckDB database" not in text
+    if unusable or _NO_ROOM in text:
+        return StorageError(f"{database} cannot be read or written: {text}. Nothing was merged")
+    if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException | duckdb.FatalException):
+        return StorageError(f"{database}: DuckDB gave up: {text}. Nothing was merged")
+    return WarehouseError(f"{database}: {text}. Nothing was merged")
+
+
+def _is_conflict(error: Exception, text: str) -> bool:
+    import duckdb
+
+    return (
+        # A commit that the disk has no room for is one of these too, and waiting gives no room.
+        (isinstance(error, duckdb.TransactionException) and _NO_ROOM not in text)
+        or (isinstance(error, duckdb.IOException) and "lock on file" in text)
+        # A MERGE of one row per key inserts none twice: another transaction, not seen by this one, did.
+        or (isinstance(error, duckdb.ConstraintException) and "Duplicate key" in text)
+        # Another connection of this very process has the file open read-only, or is just closing it.
+        or (isinstance(error, duckdb.ConnectionException) and "different configuration" in text)
+        or "Unique file handle conflict" in text
+    )

@@ -1,0 +1,94 @@
+"""How DuckDB reads a value exactly, or fails: its types, and the macros that type a row's texts.
+
+Its JSON reader takes number tokens through double precision, and its casts round. Both would lose digits in
+silence. So numbers with a fraction are quoted before the reader sees them, and a text is cast only when it
+fits the type digit by digit. `tests/warehouse/test_exactness.py` checks it with 18 decimals and 2^63.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow_provider_binance_liq.warehouse import sql
+from airflow_provider_binance_liq.warehouse.schema import DECIMAL_PRECISION, DECIMAL_SCALE
+
+_DECIMAL: Final = f"DECIMAL({DECIMAL_PRECISION}, {DECIMAL_SCALE})"
+
+DIALECT: Final = sql.Dialect(
+    name="duckdb",
+    types={
+        "text": "VARCHAR",
+        "decimal": _DECIMAL,
+        "int64": "BIGINT",
+        "boolean": "BOOLEAN",
+        "instant": "TIMESTAMP WITH TIME ZONE",
+        "instant_or_none": "TIMESTAMP WITH TIME ZONE",
+    },
+    functions={
+        "text": "exact_text",
+        "decimal": "exact_decimal",
+        "int64": "exact_int64",
+        "boolean": "exact_boolean",
+        "instant": "exact_instant",
+        "instant_or_none": "exact_instant_or_none",
+    },
+    required="required",
+)
+
+#: Expanded in place by DuckDB. The cheap condition comes first: nearly every text is short, without exponent.
+MACROS: Final = r"""
+CREATE OR REPLACE TEMP MACRO misfit(kind, text, field, uri, raw) AS
+    error(concat(field, ' is ', text, ', which is no ', kind, '; a row of ', uri, ': ', left(raw, 300)));
+
+CREATE OR REPLACE TEMP MACRO required(value, field, uri, raw) AS
+    CASE WHEN value IS NOT NULL THEN value
+    ELSE error(concat('a row of ', uri, ' has no ', field, ': ', left(raw, 300))) END;
+
+CREATE OR REPLACE TEMP MACRO exact_text(text, field, uri, raw) AS nullif(text, '');
+
+-- Digits after the point, less trailing zeros and the exponent, are what the scale has to hold.
+CREATE OR REPLACE TEMP MACRO decimals_of(text) AS
+    length(regexp_extract(text, '[.]([0-9]*?)0*(?:[eE]|$)', 1))
+    - coalesce(try_cast(regexp_extract(text, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0);
+
+-- A cast alone would also take white space around the digits and underscores between them.
+CREATE OR REPLACE TEMP MACRO fits_decimal(text) AS
+    (length(text) <= $SCALE + 1 AND NOT regexp_matches(text, '[^0-9.+-]'))
+    OR (regexp_full_match(text, '[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?') AND decimals_of(text) <= $SCALE);
+
+CREATE OR REPLACE TEMP MACRO exact_decimal(text, field, uri, raw) AS
+    CASE WHEN text IS NULL OR text = '' THEN NULL
+    WHEN fits_decimal(text) AND try_cast(text AS $DECIMAL) IS NOT NULL THEN try_cast(text AS $DECIMAL)
+    ELSE misfit('$DECIMAL', text, field, uri, raw) END;
+
+CREATE OR REPLACE TEMP MACRO exact_int64(text, field, uri, raw) AS
+    CASE WHEN text IS NULL OR text = '' THEN NULL
+    WHEN regexp_full_match(text, '-?[0-9]+([.]0*)?') AND try_cast(text AS BIGINT) IS NOT NULL
+    THEN try_cast(text AS BIGINT)
+    ELSE misfit('64-bit integer', text, field, uri, raw) END;
+
+CREATE OR REPLACE TEMP MACRO exact_boolean(text, field, uri, raw) AS
+    CASE WHEN text IS NULL OR text = '' THEN NULL
+    WHEN lower(text) IN ('true', '1') THEN true
+    WHEN lower(text) IN ('false', '0') THEN false
+    ELSE misfit('boolean', text, field, uri, raw) END;
+
+-- The years 1 to 9999 are those that all readers have.
+CREATE OR REPLACE TEMP MACRO instant_of(millis, text, field, uri, raw) AS
+    CASE WHEN millis IS NULL THEN NULL
+    WHEN millis BETWEEN -62135596800000 AND 253402300799999 THEN make_timestamptz(millis * 1000)
+    ELSE misfit('instant in milliseconds', text, field, uri, raw) END;
+
+CREATE OR REPLACE TEMP MACRO exact_instant(text, field, uri, raw) AS
+    instant_of(exact_int64(text, field, uri, raw), text, field, uri, raw);
+
+CREATE OR REPLACE TEMP MACRO exact_instant_or_none(text, field, uri, raw) AS
+    instant_of(nullif(exact_int64(text, field, uri, raw), 0), text, field, uri, raw);
+
+-- A string is taken whole, so that only numbers outside of strings are quoted. The end matches once, too,
+-- or else the search would go on inside the last string; what that adds is cut off again.
+CREATE OR REPLACE TEMP MACRO quote_numbers(line) AS
+    regexp_replace(line, '((?:"(?:[^"\\]|\\.)*"|[^"0-9-])*)(-?[0-9][0-9.eE+-]*|$)', '\1"\2"', 'g')[:-3];
+
+CREATE OR REPLACE TEMP MACRO has_fraction(line) AS regexp_matches(line, '[:,\[]\s*-?[0-9]+[.eE]');
+""".replace("$SCALE", str(DECIMAL_SCALE)).replace("$DECIMAL", _DECIMAL)

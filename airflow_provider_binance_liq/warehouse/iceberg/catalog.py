@@ -1,0 +1,197 @@
+"""An Iceberg catalog: one load's work at a time, and what its errors mean.
+
+Iceberg commits one table at a time, and no catalog that PyIceberg knows commits two. So rows are committed
+first and windows last: a window that is there has its rows. Whoever dies in between leaves rows without their
+window; the next load of it finds them, changes nothing and adds the window. A commit is valid only against
+the very snapshot that was read; where another one came first, the whole work is done again, never a part of
+it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from airflow_provider_binance_liq.exceptions import (
+    InvalidConnection,
+    InvalidRequest,
+    LiquidationsError,
+    StorageError,
+    WarehouseBusy,
+    WarehouseError,
+)
+from airflow_provider_binance_liq.warehouse import duckdb as local
+from airflow_provider_binance_liq.warehouse.iceberg.connection import SECRET
+from airflow_provider_binance_liq.warehouse.iceberg.session import IcebergSession
+from airflow_provider_binance_liq.warehouse.retries import Conflict, RetryPolicy
+
+# PyIceberg takes half a second to import, Airflow's SDK more: both are imported in the worker.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from duckdb import DuckDBPyConnection
+    from pyiceberg.catalog import Catalog
+
+    from airflow_provider_binance_liq.warehouse.load import Session
+
+T = TypeVar("T")
+
+_SHORT: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Iceberg:
+    """The tables in a namespace of an Iceberg catalog.
+
+    `properties` are PyIceberg's, and take precedence over its own configuration of a catalog of that name.
+    """
+
+    catalog: str = "default"
+    namespace: str = "binance"
+    properties: Mapping[str, str] = field(default_factory=dict, repr=False)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.catalog, str) or not self.catalog.strip():
+            message = f"catalog is {self.catalog!r}; give the name of an Iceberg catalog"
+            raise InvalidRequest(message)
+        if not isinstance(self.namespace, str) or not all(part.strip() for part in self.namespace.split(".")):
+            message = (
+                f"namespace is {self.namespace!r}; give the name of a namespace, levels joined by points"
+            )
+            raise InvalidRequest(message)
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do `work` on the tables as they are, and commit what it changed: rows first, windows last.
+
+        :raises WarehouseBusy: others committed first for as long as `retry.wait_s`.
+        """
+        try:
+            return self.retry.run(lambda: self._once(work), str(self))
+        except Conflict as conflict:
+            message = (
+                f"{self} were written to by others for {self.retry.wait_s:g} s ({conflict}). "
+                "No window of this load was committed; a retry tries again"
+            )
+            raise WarehouseBusy(message) from conflict.__cause__
+
+    def __str__(self) -> str:
+        return f"the Iceberg tables {self.catalog}.{self.namespace}"
+
+    def _once(self, work: Callable[[Session], T]) -> T:
+        with self._translating(), closing(self._open_catalog()) as catalog, _memory() as connection:
+            session = IcebergSession(local.DuckDBSession(connection), catalog, self.namespace)
+            result = work(session)
+            session.commit()
+            return result
+
+    def _open_catalog(self) -> Catalog:
+        from pyiceberg.catalog import load_catalog
+        from pyiceberg.exceptions import (
+            NoSuchPropertyException,
+            NotInstalledError,
+        )
+
+        try:
+            return load_catalog(self.catalog, **self.properties)
+        except (ValueError, NoSuchPropertyException, NotInstalledError) as error:
+            message = f"the Iceberg catalog {self.catalog!r} is not set up: {self._redacted(str(error))}"
+            raise InvalidConnection(message) from None
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Say of every error what a retry should do, and never a secret."""
+        try:
+            yield
+        except (LiquidationsError, Conflict):
+            raise
+        except Exception as error:
+            known = _translate(error, str(self))
+            if known is None:
+                raise
+            text = " ".join(str(known).split()).removesuffix(f". {_NOTHING}")
+            message = self._redacted(text)
+            if not isinstance(known, Conflict):
+                message = ". ".join((message, *getattr(error, "__notes__", (_NOTHING,))))
+            # The cause is logged with it, and would repeat what was just taken out.
+            raise type(known)(message) from (error if self._redacted(text) == text else None)
+
+    def _redacted(self, text: str) -> str:
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> list[str]:
+        from pyiceberg.utils.config import Config
+
+        known: dict[str, Any] = {**(Config().get_catalog_config(self.catalog) or {}), **self.properties}
+        found = {str(value) for name, value in known.items() if SECRET.search(name)}
+        with suppress(ValueError):
+            found.add(urlsplit(str(known.get("uri", ""))).password or "")
+        # The longest first: one may be part of another. No secret is as short as `true`.
+        return sorted((one for one in found if len(one) > _SHORT), key=len, reverse=True)
+
+
+_NOTHING: Final = "Nothing was merged"
+
+
+@contextmanager
+def _memory() -> Iterator[DuckDBPyConnection]:
+    """Open a DuckDB in memory, which may grow onto a disk; by itself it would, in the working directory."""
+    import duckdb
+
+    with (
+        tempfile.TemporaryDirectory(prefix="binance-liq-iceberg-") as directory,
+        duckdb.connect(":memory:", config={"temp_directory": directory}) as connection,
+    ):
+        # What goes to Arrow carries the zone of the session.
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def _translate(error: Exception, where: str) -> Exception | None:
+    """Say what a retry should do about an error; None where it is none of the warehouse's."""
+    import duckdb
+    from pyiceberg import exceptions as iceberg
+
+    if isinstance(error, duckdb.Error):
+        return local.translate(error, where)
+    if _is_conflict(error):
+        return Conflict(str(error).splitlines()[0] if str(error) else type(error).__name__)
+    text = f"{where}: {type(error).__name__}: {error}"
+    refused = iceberg.UnauthorizedError | iceberg.ForbiddenError | iceberg.OAuthError | iceberg.SignError
+    if isinstance(error, refused):
+        return InvalidConnection(text)
+    away = OSError | iceberg.ServerError | iceberg.ServiceUnavailableError | iceberg.TooManyRequestsError
+    if isinstance(error, away) or type(error).__name__ in ("OperationalError", "InterfaceError"):
+        return StorageError(text)
+    if isinstance(error, ValueError) or _module(error) in ("pyiceberg", "sqlalchemy", "pyarrow"):
+        return WarehouseError(text)
+    return None
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Tell whether somebody else committed first, or may have; the work finds out when it is done again."""
+    from pyiceberg import exceptions as iceberg
+
+    if isinstance(
+        error,
+        iceberg.CommitFailedException
+        | iceberg.CommitStateUnknownException
+        | iceberg.ValidationException
+        | iceberg.WaitingForLockException
+        | iceberg.TableAlreadyExistsError
+        | iceberg.NamespaceAlreadyExistsError,
+    ):
+        return True
+    if _module(error) != "sqlalchemy":
+        return False
+    text = str(error)
+    return type(error).__name__ == "IntegrityError" or "is locked" in text or "already exists" in text
+
+
+def _module(error: Exception) -> str:
+    return type(error).__module__.partition(".")[0]

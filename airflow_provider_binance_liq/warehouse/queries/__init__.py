@@ -1,0 +1,37 @@
+"""Questions to the tables, each a SELECT that DuckDB and PostgreSQL run as it stands."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.warehouse.queries.amounts import AMOUNTS, NOTIONALS, notional_of
+from airflow_provider_binance_liq.warehouse.queries.coverage import COVERAGE
+from airflow_provider_binance_liq.warehouse.queries.query import NOW, PREFIX, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["NOTIONALS", "NOW", "PREFIX", "QUERIES", "VIEWS", "Query", "create_view", "notional_of"]
+
+#: name → query, in the order in which the page of the warehouse has them
+QUERIES: Final[Mapping[str, Query]] = MappingProxyType({query.name: query for query in (*AMOUNTS, *COVERAGE)})
+
+
+def create_view(name: str) -> str:
+    """`CREATE OR REPLACE VIEW` for the query of this name.
+
+    :raises InvalidRequest: there is no such query; the message lists those there are.
+    """
+    if name not in QUERIES:
+        message = f"there is no query {name!r}; there are {', '.join(QUERIES)}"
+        raise InvalidRequest(message)
+    query = QUERIES[name]
+    return f"CREATE OR REPLACE VIEW {query.view} AS\n{query.sql}"
+
+
+#: view → the statement that creates it
+VIEWS: Final[Mapping[str, str]] = MappingProxyType(
+    {query.view: create_view(name) for name, query in QUERIES.items()}
+)

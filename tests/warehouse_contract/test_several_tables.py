@@ -1,0 +1,141 @@
+"""Rows of several kinds: each in its own table, all of a load or none, and no table before it is needed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.lakehouse import row
+
+from airflow_provider_binance_liq.exceptions import WarehouseError
+from airflow_provider_binance_liq.warehouse import tables
+
+MS = 1791590400000
+FLOWS, LOANS = tables.CAPITAL_FLOWS.name, tables.LOAN_LIQUIDATIONS.name
+
+
+@pytest.fixture(autouse=True)
+def _kinds(monkeypatch):
+    """Load two endpoints into the tables of other kinds."""
+    monkeypatch.setitem(tables._TABLE_OF, "margin", tables.CAPITAL_FLOWS)
+    monkeypatch.setitem(tables._TABLE_OF, "portfolio_margin", tables.LOAN_LIQUIDATIONS)
+
+
+def flow(number, /, **fields):
+    known = {
+        "id": number,
+        "tranId": 9007199254740993,
+        "timestamp": MS,
+        "asset": "USDT",
+        "symbol": "BTCUSDT",
+        "type": "BUY_LIQUIDATION",
+        "amount": "-101.000000000000000001",
+    }
+    return json.dumps(known | fields)
+
+
+def loan(debt="1000.5", /, **fields):
+    known = {
+        "loanCoin": "USDT",
+        "liquidationDebt": debt,
+        "collateralCoin": "BTC",
+        "liquidationCollateralAmount": "0.03",
+        "returnCollateralAmount": "0.001",
+        "liquidationFee": "1.2",
+        "liquidationStartingPrice": "49000",
+        "liquidationStartingTime": MS,
+        "status": "Liquidating",
+    }
+    return json.dumps(known | fields)
+
+
+def laid(lake, flows=(), loans=(), **more):
+    return [
+        lake.lay(list(flows), endpoint="margin", **more),
+        lake.lay(list(loans), endpoint="portfolio_margin", **more),
+    ]
+
+
+def read(warehouse, table, columns):
+    cast = ", ".join(f"CAST({name} AS VARCHAR)" for name in columns.split(", "))
+    return sorted(warehouse.query(f"SELECT {cast} FROM {table}"), key=str)
+
+
+def test_a_load_of_several_kinds_brings_each_into_its_table(lake, warehouse):
+    summary = warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1), flow(2)], [loan()]))
+    assert (summary.windows, summary.rows, summary.inserted) == (3, 4, 4)
+    assert warehouse.values("order_id") == [("1",)]
+    assert read(warehouse, FLOWS, "flow_id, transaction_id, flow_type, asset, amount, note, occurred_at") == [
+        (number, "9007199254740993", "BUY_LIQUIDATION", "USDT", "-101.000000000000000001", None, at)
+        for number, at in (("1", "2026-10-10 00:00:00+00"), ("2", "2026-10-10 00:00:00+00"))
+    ]
+    assert read(
+        warehouse, LOANS, "loan_coin, collateral_coin, liquidation_debt, liquidation_fee, status"
+    ) == [("USDT", "BTC", "1000.500000000000000000", "1.200000000000000000", "Liquidating")]
+    assert [(endpoint, rows) for endpoint, rows in warehouse.windows("endpoint, object_rows")] == [
+        ("margin", "2"),
+        ("portfolio_margin", "1"),
+        ("usdm_futures", "1"),
+    ]
+
+
+def test_loading_them_again_changes_nothing(lake, warehouse):
+    manifests = [lake.lay([row(1)]), *laid(lake, [flow(1)], [loan()])]
+    warehouse.load(manifests)
+    once = warehouse.dump()
+    assert warehouse.load(manifests).windows_skipped == 3
+    assert warehouse.dump() == once
+
+
+def test_no_table_is_made_before_rows_of_its_kind_are_loaded(lake, warehouse):
+    warehouse.load(lake.lay([row(1)]))
+    with pytest.raises(Exception, match=FLOWS):
+        warehouse.query(f"SELECT * FROM {FLOWS}")
+    warehouse.load(*laid(lake, [flow(1)])[:1])
+    assert warehouse.query(f"SELECT count(*) FROM {FLOWS}") == [(1,)]
+    with pytest.raises(Exception, match=LOANS):
+        warehouse.query(f"SELECT * FROM {LOANS}")
+
+
+def test_one_bad_row_of_one_kind_and_nothing_of_any_is_merged(lake, warehouse):
+    warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1)], [loan()]))
+    before = warehouse.dump()
+    flows, loans = laid(lake, [flow(2)], [loan(None)], day=11)
+    with pytest.raises(WarehouseError, match="has no liquidationDebt") as caught:
+        warehouse.load(lake.lay([row(2)], day=11), flows, loans)
+    assert loans.object.uri in str(caught.value)
+    assert warehouse.dump() == before
+
+
+def test_a_later_extraction_updates_a_loan_in_place_and_another_debt_is_another_row(lake, warehouse):
+    warehouse.load(laid(lake, [], [loan("1"), loan("2")]))
+    later = laid(lake, [], [loan("1", status="Liquidated"), loan("3")], extracted_at="2026-11-12T00:00:00Z")
+    summary = warehouse.load(later)
+    assert (summary.inserted, summary.updated, summary.missing) == (1, 1, 1)
+    assert [(debt[0], status) for debt, status in read(warehouse, LOANS, "liquidation_debt, status")] == [
+        ("1", "Liquidated"),
+        ("2", "Liquidating"),
+        ("3", "Liquidating"),
+    ]
+
+
+def test_an_older_extraction_replaces_no_newer_flow_and_what_it_alone_has_comes_in(lake, warehouse):
+    newer = laid(lake, [flow(1, note="newer")], extracted_at="2026-11-12T00:00:00Z")
+    warehouse.load(newer)
+    summary = warehouse.load(laid(lake, [flow(1, note="older"), flow(2)]))
+    assert (summary.inserted, summary.updated, summary.unchanged) == (1, 0, 1)
+    assert read(warehouse, FLOWS, "flow_id, note") == [("1", "newer"), ("2", None)]
+
+
+def test_missing_rows_are_counted_in_every_table(lake, warehouse):
+    warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1), flow(2)], [loan("1")]))
+    later = {"extracted_at": "2026-11-12T00:00:00Z"}
+    summary = warehouse.load(lake.lay([row(2)], **later), *laid(lake, [flow(2)], [loan("2")], **later))
+    assert (summary.inserted, summary.missing) == (2, 3)
+
+
+def test_a_row_that_two_objects_have_is_one_row_in_every_table(lake, warehouse):
+    summary = warehouse.load(
+        laid(lake, [flow(1), flow(1)], [loan()]), laid(lake, [flow(1)], [loan(), loan("7")], day=11)
+    )
+    assert (summary.rows, summary.inserted) == (3, 3)
