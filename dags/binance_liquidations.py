@@ -29,7 +29,8 @@ overlap.
 
 A connection in its long form may have the operator's `probe_report` and `accept_premises`, for what is known
 of its account. An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or portfolio margin
-(`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter.
+(`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter. Any account may have
+`margin_capital_flow` and `flexible_loan` as well, which are extracted only where they are named.
 
 **When triggering by hand**, `connections` and `endpoints` restrict the run to some of those that the settings
 have. `destination`, `database`, `postgres_conn_id` and `schema` choose one: each may be a list here, whose
