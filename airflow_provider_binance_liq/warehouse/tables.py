@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.kinds import MARGIN_RECORD, ORDER
 from airflow_provider_binance_liq.warehouse.schema import Column, Table
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.schema import Kind
 
 #: rows are orders, with an identity of their own and two instants
-ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if "time" in endpoint.kind.instants)
+ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.kind is ORDER)
 #: rows are margin records, with one instant and few fields
-RECORDS: Final = tuple(n for n, endpoint in ENDPOINTS.items() if "updatedTime" in endpoint.instant_fields)
+RECORDS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.kind is MARGIN_RECORD)
 #: quantities are whole contracts of a fixed worth in USD, not amounts of the base asset
-IN_CONTRACTS: Final = ("coinm_futures", "portfolio_cm")
+IN_CONTRACTS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.in_contracts)
 
 
 def _codes(name: str, doc: str) -> Column:
@@ -57,9 +58,6 @@ _LOADED_AT: Final = Column(
 )
 _QUANTITY: Final = "base asset; contracts where `quantity_unit` is CONTRACT"
 _QUOTED: Final = "quote asset per base asset"
-_PAIRED: Final = ("usdm_futures", "coinm_futures", "portfolio_cm")
-_CUM_QUOTE: Final = ("usdm_futures", "coinm_futures", "portfolio_um")
-_WIDE: Final = ("usdm_futures", "coinm_futures")
 
 LIQUIDATIONS: Final = Table(
     name="binance_liquidations",
@@ -87,13 +85,13 @@ LIQUIDATIONS: Final = Table(
             required=True,
             origin="rule",
         ),
-        Column("pair", "text", "Underlying pair.", ("pair",), _PAIRED),
-        Column("status", "text", "Order status; FILLED in every documented row.", ("status",), ORDERS),
+        Column("pair", "text", "Underlying pair.", ("pair",)),
+        Column("status", "text", "Order status; FILLED in every documented row.", ("status",)),
         Column("side", "text", "BUY closes a short position, SELL a long one.", ("side",)),
-        Column("position_side", "text", "BOTH, LONG or SHORT.", ("positionSide",), ORDERS),
-        Column("client_order_id", "text", "Not unique: ADL rows share one.", ("clientOrderId",), ORDERS),
-        Column("order_type", "text", "Order type.", ("type",), ORDERS),
-        Column("orig_type", "text", "Order type before it was triggered.", ("origType",), ORDERS),
+        Column("position_side", "text", "BOTH, LONG or SHORT.", ("positionSide",)),
+        Column("client_order_id", "text", "Not unique: ADL rows share one.", ("clientOrderId",)),
+        Column("order_type", "text", "Order type.", ("type",)),
+        Column("orig_type", "text", "Order type before it was triggered.", ("origType",)),
         Column("time_in_force", "text", "IOC, GTC, ...", ("timeInForce",)),
         Column("price", "decimal", "Limit price of the order.", ("price",), unit=_QUOTED),
         Column("avg_price", "decimal", "Average price of the fills.", ("avgPrice",), unit=_QUOTED),
@@ -108,28 +106,32 @@ LIQUIDATIONS: Final = Table(
             required=True,
             origin="rule",
         ),
-        Column("cum_base", "decimal", "Amount filled.", ("cumBase",), _PAIRED, unit="base asset"),
-        Column("cum_quote", "decimal", "Amount filled.", ("cumQuote",), _CUM_QUOTE, unit="quote asset"),
-        Column("stop_price", "decimal", "0 where there is none.", ("stopPrice",), _WIDE, unit=_QUOTED),
-        Column("reduce_only", "boolean", "As sent.", ("reduceOnly",), ORDERS),
-        Column("close_position", "boolean", "As sent.", ("closePosition",), _WIDE),
-        Column("price_protect", "boolean", "As sent; on USDⓈ-M undocumented.", ("priceProtect",), _WIDE),
-        Column("working_type", "text", "CONTRACT_PRICE or MARK_PRICE.", ("workingType",), _WIDE),
+        Column("cum_base", "decimal", "Amount filled.", ("cumBase",), unit="base asset"),
+        Column("cum_quote", "decimal", "Amount filled.", ("cumQuote",), unit="quote asset"),
+        Column("stop_price", "decimal", "0 where there is none.", ("stopPrice",), unit=_QUOTED),
+        Column("reduce_only", "boolean", "As sent.", ("reduceOnly",)),
+        Column("close_position", "boolean", "As sent.", ("closePosition",)),
+        Column(
+            "price_protect",
+            "boolean",
+            "As sent; on USDⓈ-M undocumented.",
+            ("priceProtect",),
+            ("usdm_futures", "coinm_futures"),
+        ),
+        Column("working_type", "text", "CONTRACT_PRICE or MARK_PRICE.", ("workingType",)),
         Column(
             "good_till",
             "instant_or_none",
             "End of a good-till-date order; NULL for 0.",
             ("goodTillDate",),
-            ("coinm_futures",),
             unit="UTC",
         ),
-        Column("is_isolated", "boolean", "Isolated margin account.", ("isIsolated",), ("margin",)),
+        Column("is_isolated", "boolean", "Isolated margin account.", ("isIsolated",)),
         Column(
             "created_at",
             "instant",
             "When the order was created; margin endpoints do not state it.",
             ("time",),
-            ORDERS,
             unit="UTC",
         ),
         Column(
@@ -280,7 +282,7 @@ ROW_TABLES: Final[Mapping[str, Table]] = MappingProxyType(
     {table.name: table for table in (LIQUIDATIONS, CAPITAL_FLOWS, LOAN_LIQUIDATIONS)}
 )
 #: endpoint → table of its rows; nothing else decides it
-_TABLE_OF: Final[dict[str, Table]] = dict.fromkeys(ENDPOINTS, LIQUIDATIONS)
+_TABLE_OF: Final = {name: ROW_TABLES[endpoint.kind.table] for name, endpoint in ENDPOINTS.items()}
 
 
 def row_table(endpoint: str) -> Table:
@@ -300,5 +302,8 @@ def endpoints_of(table: Table) -> tuple[str, ...]:
 
 
 def filled_by(table: Table, column: Column) -> tuple[str, ...]:
-    """Name the endpoints that fill a column of a table of rows."""
-    return column.endpoints or endpoints_of(table)
+    """Name the endpoints that fill a column of a table of rows: those that document one of its fields."""
+    names = endpoints_of(table)
+    if column.endpoints or column.origin != "row":
+        return column.endpoints or names
+    return tuple(name for name in names if not {*column.fields}.isdisjoint(ENDPOINTS[name].fields))

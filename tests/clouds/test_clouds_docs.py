@@ -84,11 +84,11 @@ def test_every_parameter_of_the_operators_is_documented(name):
 
 
 def test_every_task_of_the_sample_dags_is_documented():
-    from airflow_provider_binance_liq.warehouse.clouds import dag
+    from airflow_provider_binance_liq.dag_support import cloud_dag
 
     section = page().split("## How a load goes")[1].split("\n#")[0]
     tasks = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    shared = inspect.getsource(dag)
+    shared = inspect.getsource(cloud_dag)
     for name in WAREHOUSES:
         code = (REPOSITORY / f"dags/warehouses/binance_liquidations_to_{name}.py").read_text(encoding="utf-8")
         assert tasks == re.findall(r'task_id="(\w+)"', shared + code)
