@@ -22,17 +22,38 @@ _PACKAGE: Final = "airflow_provider_binance_liq"
 COMMANDS: Final = {
     "demo": (
         f"{_PACKAGE}.demo.command",
-        "see the whole path at work: simulator, Airflow, backfill, warehouse",
+        "run all of it on this machine: simulated exchange, Airflow, backfill, warehouse",
     ),
-    "plan": (f"{_PACKAGE}.plan", "tell what a range of time costs: requests, weight and minutes"),
-    "probe": (f"{_PACKAGE}.probe.command", "ask the exchange what its documentation leaves open"),
-    "simulator": (f"{_PACKAGE}.simulator.command", "run the strict local exchange"),
-    "verify": (f"{_PACKAGE}.verify.command", "hold what lies at a destination against its manifests"),
+    "plan": (
+        f"{_PACKAGE}.plan.command",
+        "estimate what extracting a range of time costs: requests, weight and minutes",
+    ),
+    "probe": (
+        f"{_PACKAGE}.probe.command",
+        "find out, with your own key, what the exchange's documentation does not say",
+    ),
+    "simulator": (f"{_PACKAGE}.simulator.command", "run a local exchange to test against"),
+    "verify": (
+        f"{_PACKAGE}.lake.verify.command",
+        "check the objects at a destination against their manifests",
+    ),
 }
 
 
+class _Paragraphs(argparse.HelpFormatter):
+    """Fits each paragraph of a description to the terminal."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        filled = super()._fill_text
+        return "\n\n".join(filled(paragraph, width, indent) for paragraph in text.split("\n\n"))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="binance-liq", description="Binance account liquidations.")
+    parser = argparse.ArgumentParser(
+        prog="binance-liq",
+        description="Extracts the liquidations of a Binance account. Airflow runs the extraction; these "
+        "commands are for what is done outside of it.",
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (_, summary) in COMMANDS.items():
@@ -45,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     chosen, rest = _parser().parse_known_args(words[:1]), words[1:]
     module = import_module(COMMANDS[chosen[0].command][0])
-    parser = argparse.ArgumentParser(prog=f"binance-liq {chosen[0].command}", description=module.__doc__)
+    name = f"binance-liq {chosen[0].command}"
+    parser = argparse.ArgumentParser(prog=name, description=module.__doc__, formatter_class=_Paragraphs)
     module.configure(parser)
     status: int = module.run(parser.parse_args(rest))
     return status

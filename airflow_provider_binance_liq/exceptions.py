@@ -1,32 +1,32 @@
-"""Errors, branched by what a retry should do, since that is the first thing a caller has to know.
+"""The errors, in two branches: a retry may succeed, or a person has to change something.
 
     LiquidationsError
     ├── RetryableError             the same task may succeed later, unchanged
-    │   ├── ExchangeUnavailable    timeouts, 5xx, unreadable answers: asked again, and still so
-    │   ├── Throttled              429, or our share of the weight is used up: go on at `retry_at_ms`
+    │   ├── ExchangeUnavailable    timeouts, 5xx, unreadable answers, in all attempts
+    │   ├── Throttled              429, or our share of the weight is used up: continue at `retry_at_ms`
     │   │   └── IpBanned           418: every request before `retry_at_ms` lengthens the ban
     │   ├── NotSettled             by the exchange's clock, rows of the window may still appear
     │   ├── ClockSkew              -1021 although the clock was just read again
     │   ├── UnstablePaging         the numbered pages kept shifting while they were read
     │   ├── StorageError           the object or its manifest could not be written or read
-    │   │   └── DestinationLocked  another process held the directory for as long as it was waited for
-    │   └── WarehouseBusy          others wrote to the warehouse for as long as it was waited for
-    └── PermanentError             no retry mends it; a person has to change something
+    │   │   └── DestinationLocked  another process held the lock of the directory for too long
+    │   └── WarehouseBusy          others wrote to the warehouse for too long
+    └── PermanentError             not retried; a person has to change something
         ├── InvalidConnection      a field of the Airflow connection
         ├── InvalidInterval        missing, empty, reversed or not yet over
-        ├── InvalidRequest         a parameter that this endpoint does not have, or not so
+        ├── InvalidRequest         a parameter that this endpoint does not have, or not with this value
         ├── KeyRejected            the exchange refuses the key, its permission, its IP or its signature
         ├── RequestRejected        the exchange refuses the request
         │   └── SpanRefused        ... because it spans too long a time; paging asks for less
         ├── LocationRestricted     451: not from this country
         ├── FirewallBlocked        403: the exchange's firewall, not its interface
-        ├── WaitTooLong            bans and limits held it up for longer than `max_wait`, or would
-        ├── DataLossImminent       what is missing or not proven is forgotten soon, and can still be fetched
+        ├── WaitTooLong            waits add up to more than `max_wait`, or the next one would
+        ├── DataLossImminent       rows that are missing or not proven will soon be deleted by the exchange
         ├── BeyondRetention        the window is older than the exchange is known to keep
         ├── SaturatedInstant       more rows in one millisecond than any request can return
         ├── UnexpectedRow          a row outside its window, or without the fields that identify it
-        ├── RowsMissing            rows of an earlier extraction are not answered any more
-        ├── InvalidProbeReport     no report of a probe, or of another account or version
+        ├── RowsMissing            the exchange does not return rows of an earlier extraction any more
+        ├── InvalidProbeReport     not a probe's report, or that of another account or version
         ├── InconsistentManifest   a manifest and its object contradict each other
         └── WarehouseError         staged rows and the warehouse's table contradict each other
 
@@ -35,9 +35,16 @@ Every error is picklable, and none of them ever holds a key, a signature or a si
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class LiquidationsError(Exception):
-    """Root of the tree; `where` names the endpoint and the window once they are known."""
+    """Root of the tree; `where` names the endpoint and the window (see `located`)."""
 
     where: str = ""
 
@@ -46,30 +53,62 @@ class LiquidationsError(Exception):
         return f"{self.where}: {message}" if self.where else message
 
 
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Give each error of the block that has no `where` yet this one: an endpoint and its window."""
+    try:
+        yield
+    except LiquidationsError as error:
+        error.where = error.where or where
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeState:
+    """What a later run of the same try of a task continues from, after a wait."""
+
+    #: answers in a row that asked to wait; a wait of unstated length grows with it
+    consecutive_waits: int = 0
+    #: sha256 of the journal of the answers so far; None where there is none
+    journal: str | None = None
+    #: ms that this try has waited
+    waited_ms: int = 0
+
+
+FROM_START: Final = ResumeState()
+
+
 class RetryableError(LiquidationsError):
     """The same task may succeed later, unchanged.
 
     Where it is known when, `retry_at_ms` says so (epoch milliseconds, on this machine's clock; 0: not known).
-    `holds` counts the answers in a row that asked to wait; whoever goes on later tells the next client.
-    `journal` names what was read until then (`uri`, `sha256`), where that could be kept.
+    `resume` is what a run after that wait continues from.
     """
 
     retry_at_ms: int = 0
-    holds: int = 0
-    journal: dict[str, str] | None = None
+    resume: ResumeState = FROM_START
 
 
 class ExchangeUnavailable(RetryableError):
-    """The exchange could not answer, or not readably, although it was asked several times."""
+    """No usable answer after several attempts; `cause` says what was wrong with the last one."""
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class Throttled(RetryableError):
     """No request may be sent before `retry_at_ms`."""
 
-    def __init__(self, message: str, retry_at_ms: int = 0, holds: int = 0) -> None:
+    def __init__(self, message: str, retry_at_ms: int = 0, consecutive_waits: int = 0) -> None:
         super().__init__(message)
         self.retry_at_ms = retry_at_ms
-        self.holds = holds
+        self.resume = ResumeState(consecutive_waits)
+
+    @property
+    def by_exchange(self) -> bool:
+        """Whether answers of the exchange asked to wait, rather than our own count of the weight."""
+        return self.resume.consecutive_waits > 0
 
 
 class IpBanned(Throttled):
@@ -97,15 +136,15 @@ class StorageError(RetryableError):
 
 
 class DestinationLocked(StorageError):
-    """Another process held a local lake's directory for as long as it was waited for; nothing was written."""
+    """Another process held the lock of a local directory for too long; nothing was written."""
 
 
 class WarehouseBusy(RetryableError):
-    """Others wrote to the warehouse for as long as it was waited for; nothing was merged."""
+    """Others wrote to the warehouse for too long; nothing was merged."""
 
 
 class PermanentError(LiquidationsError):
-    """No retry mends it; a person has to change something."""
+    """Permanent: not retried; a person has to change something."""
 
 
 class InvalidConnection(PermanentError):
@@ -121,7 +160,14 @@ class InvalidRequest(PermanentError):
 
 
 class KeyRejected(PermanentError):
-    """The exchange refuses the API key, its permission, its IP address or its signature."""
+    """The exchange refuses the API key, its permission, its IP address or its signature.
+
+    `code` is its own error code, where it gave one.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RequestRejected(PermanentError):
@@ -133,7 +179,7 @@ class RequestRejected(PermanentError):
 
 
 class SpanRefused(RequestRejected):
-    """The request spans too long a time; `longest_ms` is what the exchange allows, where it said."""
+    """The request spans too long a time; `longest_ms` is what the exchange allows, if it says so."""
 
     def __init__(self, message: str, code: int | None = None, longest_ms: int | None = None) -> None:
         super().__init__(message, code)
@@ -149,9 +195,9 @@ class FirewallBlocked(PermanentError):
 
 
 class WaitTooLong(PermanentError):
-    """Bans, limits or late rows held the task up for longer than `max_wait`, or the next wait would.
+    """The waits of the task (bans, limits, late rows) add up to more than `max_wait`, or the next one would.
 
-    Not retried: a retry would begin another series of waits. A person looks, and clears the task.
+    Not retried: a retry would wait again. Find the cause, then clear the task.
     """
 
 
@@ -160,7 +206,7 @@ class BeyondRetention(PermanentError):
 
 
 class DataLossImminent(PermanentError):
-    """What is missing or not proven is forgotten within the days to warn, and can still be fetched."""
+    """The exchange deletes rows that are missing or not proven within `warn_days`; fetch them before."""
 
 
 class SaturatedInstant(PermanentError):
@@ -168,15 +214,15 @@ class SaturatedInstant(PermanentError):
 
 
 class UnexpectedRow(PermanentError):
-    """A row outside the window that was asked for, or without the fields that identify it."""
+    """A row outside the requested window, or without the fields that identify it."""
 
 
 class RowsMissing(PermanentError):
-    """Rows of an earlier extraction of the window are not answered any more; the earlier object stands."""
+    """The exchange does not return rows of an earlier extraction any more; that one is unchanged."""
 
 
 class InvalidProbeReport(PermanentError):
-    """What should be a probe's report is none, or of another account or schema version."""
+    """The file is not a probe's report, or is that of another account or schema version."""
 
 
 class InconsistentManifest(PermanentError):

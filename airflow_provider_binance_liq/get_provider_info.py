@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 _PACKAGE = "airflow_provider_binance_liq"
+#: what is loaded into, by the name that Airflow's own providers give it, and by which module
+_TRANSFERS = (
+    ("DuckDB", "duckdb"),
+    ("PostgreSQL", "postgres"),
+    ("Iceberg", "iceberg"),
+    ("DuckDB", "warehouse"),
+    ("PostgreSQL", "warehouse"),
+    ("Google BigQuery", "cloud_warehouse"),
+    ("ClickHouse", "cloud_warehouse"),
+    ("Amazon Redshift", "cloud_warehouse"),
+    ("Snowflake", "cloud_warehouse"),
+)
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -13,14 +25,28 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-binance-liq",
         "name": "Binance liquidations",
         "description": (
-            "An account's own liquidations from Binance: each window proven complete, or failed by name."
+            "An account's own liquidations from Binance: each window proven complete, or failed "
+            "with a specific error."
         ),
+        # PostgreSQL and the clouds' warehouses are integrations of their own providers.
         "integrations": [
             {
                 "integration-name": "Binance",
                 "external-doc-url": "https://developers.binance.com/docs",
                 "tags": ["service"],
-            }
+            },
+            {
+                "integration-name": "Object storage",
+                "external-doc-url": (
+                    "https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/objectstorage.html"
+                ),
+                "tags": ["protocol"],
+            },
+            {
+                "integration-name": "DuckDB",
+                "external-doc-url": "https://duckdb.org/docs",
+                "tags": ["software"],
+            },
         ],
         "hooks": [
             {"integration-name": "Binance", "python-modules": [f"{_PACKAGE}.hooks.binance"]},
@@ -28,8 +54,22 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Binance",
-                "python-modules": [f"{_PACKAGE}.operators.liquidations", f"{_PACKAGE}.operators.coverage"],
+                "python-modules": [
+                    f"{_PACKAGE}.operators.liquidations",
+                    f"{_PACKAGE}.operators.coverage",
+                    f"{_PACKAGE}.operators.waiting",
+                    f"{_PACKAGE}.dag_support.cloud_dag",
+                ],
             },
+            {"integration-name": "Object storage", "python-modules": [f"{_PACKAGE}.transfers.base"]},
+        ],
+        "transfers": [
+            {
+                "source-integration-name": "Object storage",
+                "target-integration-name": target,
+                "python-module": f"{_PACKAGE}.transfers.object_storage_to_{module}",
+            }
+            for target, module in _TRANSFERS
         ],
         "connection-types": [
             {

@@ -1,7 +1,7 @@
-"""What is measured, and told to Airflow's own Stats: StatsD, Datadog or OpenTelemetry, as Airflow is set up.
+"""The metrics, sent through Airflow's own Stats: to StatsD, Datadog or OpenTelemetry.
 
-Law: to measure never fails what is measured, and no name, value or tag holds a secret. Where no Airflow
-runs, nothing is told.
+Law: a metric that cannot be sent fails nothing, and no name, value or tag has a secret. Without Airflow,
+nothing is sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREFIX: Final = "binance_liquidations"
-#: what stands in a name or a tag; the rest becomes an underscore, since StatsD's fields end at some of it
+#: other characters in a name or a tag become underscores: some of them separate StatsD's fields
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -31,7 +31,7 @@ class Metric:
     kind: Literal["counter", "gauge"]
     unit: str
     tags: tuple[str, ...]
-    #: what it tells
+    #: its meaning
     doc: str
 
 
@@ -65,9 +65,9 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
                 "gauge",
                 "weight",
                 ("pool",),
-                "What is used of the limit in the exchange's current minute, by everybody on the IP address.",
+                "Weight that all programs on the IP address have used in the exchange's current minute.",
             ),
-            Metric("weight_limit", "gauge", "weight", ("pool",), "The limit that it is used of."),
+            Metric("weight_limit", "gauge", "weight", ("pool",), "The limit of `weight_used`."),
             Metric(
                 "waited",
                 "counter",
@@ -81,8 +81,8 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
                 "gauge",
                 "days",
                 ("endpoint", "account"),
-                "Days until the exchange forgets something that is missing or not proven; what it keeps, "
-                "where nothing is. Told by the coverage check.",
+                "Days until the exchange deletes rows that are missing or not proven; its retention, where "
+                "there are none. Sent by the coverage check.",
             ),
         )
     }
@@ -91,40 +91,40 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
 
 def extracted(*, endpoint: str, account: str, rows: int, weight: int, complete: bool) -> None:
     """Count a window that was extracted."""
-    _tell("rows_extracted", rows, endpoint=endpoint, account=account)
-    _tell("windows_extracted", 1, endpoint=endpoint, account=account, complete=str(complete).lower())
-    _tell("weight_spent", weight, endpoint=endpoint, account=account)
+    _send("rows_extracted", rows, endpoint=endpoint, account=account)
+    _send("windows_extracted", 1, endpoint=endpoint, account=account, complete=str(complete).lower())
+    _send("weight_spent", weight, endpoint=endpoint, account=account)
 
 
 def weighed(pool: str, used: int, limit: int) -> None:
-    """Tell what is used of a limit."""
-    _tell("weight_used", used, pool=pool)
-    _tell("weight_limit", limit, pool=pool)
+    """Send the used weight and its limit."""
+    _send("weight_used", used, pool=pool)
+    _send("weight_limit", limit, pool=pool)
 
 
 def waited(pool: str, seconds: float, *, banned: bool) -> None:
-    """Count the seconds of a wait; as many as it is going to take."""
-    _tell("waited", max(0, round(seconds)), pool=pool, reason="banned" if banned else "throttled")
+    """Count the seconds of a wait, before it begins."""
+    _send("waited", max(0, round(seconds)), pool=pool, reason="banned" if banned else "throttled")
 
 
 def until_loss(*, endpoint: str, account: str, days: float) -> None:
-    """Tell how many days are left."""
-    _tell("days_until_loss", days, endpoint=endpoint, account=account)
+    """Send the days that are left."""
+    _send("days_until_loss", days, endpoint=endpoint, account=account)
 
 
-def _tell(name: str, value: float, **tags: str) -> None:
+def _send(name: str, value: float, **tags: str) -> None:
     metric = METRICS[name]
     fit = {tag: _UNFIT.sub("_", tags[tag]) for tag in metric.tags}
     try:
         stats = _stats()
         if stats is None:
             return
-        tell = stats.gauge if metric.kind == "gauge" else stats.incr
-        tell(f"{PREFIX}.{name}", value, tags=fit)
-        # As Airflow's own: a StatsD without tags would take the values of all of them for one.
-        tell(".".join((PREFIX, name, *fit.values())), value)
-    except Exception as error:  # noqa: BLE001 - whatever it is, what is measured goes on
-        log.debug("%s could not be told: %s", name, error)
+        send = stats.gauge if metric.kind == "gauge" else stats.incr
+        send(f"{PREFIX}.{name}", value, tags=fit)
+        # As Airflow does: a StatsD without tags would mix the values of all of them.
+        send(".".join((PREFIX, name, *fit.values())), value)
+    except Exception as error:  # noqa: BLE001 - no error of a metrics client may fail the task
+        log.debug("%s could not be sent: %s", name, error)
 
 
 def _stats() -> Any:

@@ -1,10 +1,10 @@
 """## What is missing, while it can still be fetched.
 
-Every day, what the manifests of the lake say was extracted is held against what should have been. Where
+Every day, what the manifests of the lake say was extracted is compared with what should have been. Where
 something that the exchange still has will be forgotten within `warn_days`, the task fails, and whoever you
-name is notified. A run that never started fails nothing, and so nobody hears of it but here. It fails as well
-where nothing is there to be told of: a wrong destination or name, or manifests that cannot be used. Nothing
-is asked of the exchange.
+name is notified. A run that never started fails nothing, so it is noticed only here. The task fails as well
+where it finds nothing to compare: a wrong destination or name, or manifests that cannot be used. Nothing is
+asked of the exchange.
 
 **What to set:** the Airflow Variable `binance_liquidations_coverage`, as JSON, or the environment variable
 `AIRFLOW_VAR_BINANCE_LIQUIDATIONS_COVERAGE`. Everything in it is optional:
@@ -36,12 +36,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Variable, task
+import msgspec
+from airflow.sdk import DAG, task
 
-# Also for Airflow 3.1; from 3.2 on they are in airflow.sdk and airflow.sdk.exceptions.
-from airflow_provider_binance_liq.compat import AirflowFailException, CronDataIntervalTimetable
-from airflow_provider_binance_liq.dag_support.settings import read_settings
-from airflow_provider_binance_liq.exceptions import InvalidRequest
+# Also for Airflow 3.1; from 3.2 on it is in airflow.sdk.
+from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
+from airflow_provider_binance_liq.dag_support.settings import read_members, read_settings
+from airflow_provider_binance_liq.dag_support.tasks import read_variable
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
 
 if TYPE_CHECKING:
@@ -49,57 +50,54 @@ if TYPE_CHECKING:
 
 VARIABLE = "binance_liquidations_coverage"
 LAKE_VARIABLE = "binance_liquidations"
-DEFAULTS: dict[str, Any] = {
-    "warn_days": 14,
-    "accounts": None,
-    "endpoints": None,
-    "start": None,
-    "retention_days": None,
-}
+CHECKED = ("warn_days", "accounts", "endpoints", "start", "retention_days")
 
 log = logging.getLogger(__name__)
 
 
-def read() -> dict[str, Any]:
-    """Read the Variable; a member that nobody knows is refused, since it was meant to do something."""
-    given = Variable.get(VARIABLE, default=None, deserialize_json=True) or {}
-    known = {*DEFAULTS, "destination", "notifier"}
-    if not isinstance(given, dict) or not set(given) <= known:
-        message = f"it takes the members {', '.join(sorted(known))}"
-        raise InvalidRequest(message)
-    return given
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the Variable may have; the operator checks the values."""
+
+    destination: str = ""
+    warn_days: Any = 14
+    accounts: Any = None
+    endpoints: Any = None
+    start: Any = None
+    retention_days: Any = None
+    notifier: Any = None
+
+
+def read() -> Settings:
+    """Read the Variable."""
+    return read_variable(VARIABLE, lambda given: read_members(Settings, given))
 
 
 @task(retries=0, multiple_outputs=True)
 def settings() -> dict[str, Any]:
-    """Say which lake to look at, and what to expect of it."""
-    try:
-        given = read()
-        lake = Variable.get(LAKE_VARIABLE, default=None, deserialize_json=True)
-        destination = given.get("destination") or read_settings(lake, {}).destination
-    except (InvalidRequest, ValueError) as error:
-        message = f"the Variable {VARIABLE!r} or {LAKE_VARIABLE!r}: {error}"
-        raise AirflowFailException(message) from error
-    return {"destination": destination} | {name: given.get(name, usual) for name, usual in DEFAULTS.items()}
+    """Return which lake to look at, and what to expect of it."""
+    found = read()
+    lake = found.destination or read_variable(LAKE_VARIABLE, lambda it: read_settings(it, {})).destination
+    return {"destination": lake} | {name: getattr(found, name) for name in CHECKED}
 
 
 def notify(context: Context) -> None:
-    """Hand the failure to the notifier that the Variable names, if any.
+    """Pass the failure to the notifier that the Variable names, if any.
 
     Where the notifier is written into a DAG file, `on_failure_callback=[SmtpNotifier(...)]` does the same.
     """
     from importlib import import_module
 
-    chosen = read().get("notifier")
-    if not chosen:
-        log.warning("No notifier is set, so nobody is told but by the task's failure")
+    notifier = read().notifier
+    if not notifier:
+        log.warning("No notifier is set: nothing but the task's failure shows what is missing")
         return
-    module, _, name = chosen["class"].rpartition(".")
-    getattr(import_module(module), name)(**chosen.get("parameters", {}))(context)
+    module, _, name = notifier["class"].rpartition(".")
+    getattr(import_module(module), name)(**notifier.get("parameters", {}))(context)
 
 
 with DAG(
     dag_id="binance_liquidations_coverage",
+    description="Fail while liquidations are missing that the exchange will soon forget",
     schedule=CronDataIntervalTimetable("0 6 * * *", timezone="UTC"),
     start_date=datetime(2019, 9, 1, tzinfo=UTC),
     catchup=False,
@@ -108,10 +106,10 @@ with DAG(
     doc_md=__doc__,
     tags=["binance", "liquidations"],
 ):
-    chosen = settings()
+    given = settings()
     LiquidationsCoverageCheckOperator(
         task_id="check",
-        destination=chosen["destination"],
+        destination=given["destination"],
         on_failure_callback=[notify],
-        **{name: chosen[name] for name in DEFAULTS},
+        **{name: given[name] for name in CHECKED},
     )

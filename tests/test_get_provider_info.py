@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import walk_packages
 
 import jsonschema
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
+PACKAGE = "airflow_provider_binance_liq"
 INFO = get_provider_info()
 CONNECTION_FIELDS = INFO["connection-types"][0]["conn-fields"]
 
@@ -48,14 +51,77 @@ def test_the_passphrase_is_typed_unseen():
     assert CONNECTION_FIELDS["private_key_passphrase"]["schema"]["format"] == "password"
 
 
-def test_every_module_and_class_that_it_names_is_there():
-    for kind in ("hooks", "operators"):
-        for entry in INFO[kind]:
-            for module in entry["python-modules"]:
-                import_module(module)
+def listed(kind):
+    """The modules that the provider lists as having operators, hooks, transfers and so on."""
+    entries = INFO.get(kind, [])
+    return {
+        module for entry in entries for module in entry.get("python-modules", [entry.get("python-module")])
+    }
+
+
+def defining(base, package):
+    """The package's modules that define a subclass of `base`."""
+    return {
+        kind.__module__
+        for module in map(import_module, package)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__.startswith(PACKAGE)
+    }
+
+
+def test_every_operator_hook_transfer_sensor_and_trigger_is_listed_and_there_is_no_other():
+    from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator
+    from airflow.triggers.base import BaseTrigger
+
+    package = import_module(PACKAGE)
+    names = [one.name for one in walk_packages(package.__path__, f"{PACKAGE}.")]
+    # Those files are DAGs and plugins of Airflow's, and what imports an extra that may not be there.
+    names = [name for name in names if not re.search(r"\.(demo|example_dags|_sample_dags)\b", name)]
+    operators = defining(BaseOperator, names)
+    assert operators == listed("operators") | listed("transfers") | listed("sensors")
+    assert defining(BaseSensorOperator, names) == listed("sensors")
+    assert defining(BaseHook, names) == listed("hooks")
+    assert defining(BaseTrigger, names) == listed("triggers")
+    assert listed("transfers") == {name for name in operators if re.search(r"\.transfers\.\w+_to_", name)}
+
+
+def test_the_hook_of_the_connection_type_is_there():
     for connection_type in INFO["connection-types"]:
         module, _, name = connection_type["hook-class-name"].rpartition(".")
         assert hasattr(import_module(module), name)
+
+
+def test_what_it_names_as_integrations_has_modules():
+    named = {one["integration-name"] for one in INFO["integrations"]}
+    used = {entry["integration-name"] for kind in ("hooks", "operators") for entry in INFO[kind]}
+    used |= {entry[f"{end}-integration-name"] for entry in INFO["transfers"] for end in ("source", "target")}
+    assert named <= used
+
+
+def test_the_example_is_where_airflow_looks_for_the_examples_of_a_provider():
+    """With `load_examples`, it takes the folder `example_dags` of the package named like the distribution."""
+    package = import_module(INFO["package-name"].replace("-", "_"))
+    (folder,) = [Path(place) / "example_dags" for place in package.__path__]
+    assert [path.name for path in folder.glob("example_*.py")] == ["example_binance_liquidations.py"]
+
+
+OLD_PATHS = {
+    "run_plan": ["log_plan"],
+    "warehouse.clouds.dag": ["daily", "extract_and_prepare"],
+    "warehouse.clouds.operators": ["PrepareLoadOperator", "ReadSettingsOperator"],
+    "warehouse.events": ["read_run", "see_all_told"],
+    "warehouse.operators": [
+        *("LoadOperator", "ObjectStorageToDuckDBOperator"),
+        *("ObjectStorageToIcebergOperator", "ObjectStorageToPostgresOperator"),
+    ],
+    "warehouse.settings": ["read_settings"],
+}
+
+
+@pytest.mark.parametrize("path", OLD_PATHS)
+def test_what_dag_files_of_the_first_version_import_is_still_there(path):
+    module = import_module(f"{PACKAGE}.{path}")
+    assert [name for name in OLD_PATHS[path] if not hasattr(module, name)] == []
 
 
 def test_airflow_finds_it_by_its_entry_point():

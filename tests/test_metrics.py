@@ -125,7 +125,7 @@ def test_the_operator_tells_for_how_long_it_gives_its_slot_back(monkeypatch, tol
     now_ms = 1_792_000_000_000
     for module in (liquidations, waiting):
         monkeypatch.setattr(module, "_now_ms", lambda: now_ms)
-    monkeypatch.setattr(waiting.WaitingOperator, "_chance", lambda _: 0.0)
+    monkeypatch.setattr(waiting.WaitingOperator, "_jitter", lambda _: 0.0)
 
     def ban(*_):
         raise IpBanned("banned", now_ms + 600_000)

@@ -187,7 +187,7 @@ def test_an_instant_is_in_utc_unless_it_names_its_zone(tell):
 
 @pytest.mark.clock
 def test_without_now_retention_is_judged_now(tell, monkeypatch):
-    monkeypatch.setattr("airflow_provider_binance_liq.plan.time.time", lambda: 1_793_491_200.0)
+    monkeypatch.setattr("airflow_provider_binance_liq.plan.command.time.time", lambda: 1_793_491_200.0)
     assert tell(*NINETY_DAYS[:4], "--json").json["now"] == "2026-11-01T00:00:00Z"
 
 
@@ -202,11 +202,11 @@ RANGE = ("--start", "2026-09-01", "--end", "2026-11-01")
         ((*RANGE, "--endpoint", "spot"), f"there is no endpoint 'spot'; there are {', '.join(ENDPOINTS)}"),
         (("--start", "2026-11-01", "--end", "2026-09-01"), "is not before end 2026-09-01T00:00:00Z"),
         (("--start", "2026-11-01", "--end", "2026-11-01"), "is not before end 2026-11-01T00:00:00Z"),
-        (("--start", "tomorrow", "--end", "2026-11-01"), "start is 'tomorrow'; it has to be an ISO 8601 day"),
-        (("--start", "2026-09-01", "--end", "2026-09-31"), "end is '2026-09-31'; it has to be an ISO 8601"),
-        (("--start", "1969-12-31", "--end", "2026-09-01"), "start is '1969-12-31'; it has to be"),
-        (("--start", "0001-01-01T00:00+14:00", "--end", "2026-09-01"), "start is '0001-01-01T00:00+14:00'"),
-        ((*RANGE, "--now", "0001-01-01"), "now is '0001-01-01'; it has to be"),
+        (("--start", "tomorrow", "--end", "2026-11-01"), "--start: 'tomorrow' is not an ISO 8601 day"),
+        (("--start", "2026-09-01", "--end", "2026-09-31"), "--end: '2026-09-31' is not an ISO 8601"),
+        (("--start", "1969-12-31", "--end", "2026-09-01"), "--start: '1969-12-31' is not"),
+        (("--start", "0001-01-01T00:00+14:00", "--end", "2026-09-01"), "--start: '0001-01-01T00:00+14:00'"),
+        ((*RANGE, "--now", "0001-01-01"), "--now: '0001-01-01' is not"),
         ((*RANGE, "--share", "0.009"), "the share is 0.009; it takes a number from 0.01 to 1"),
         ((*RANGE, "--share", "1.01"), "the share is 1.01; it takes a number from 0.01 to 1"),
         ((*RANGE, "--share", "nan"), "the share is nan; it takes a number from 0.01 to 1"),

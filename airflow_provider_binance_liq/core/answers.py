@@ -1,6 +1,6 @@
-"""What an answer of the exchange means: use it, ask again, wait, or give up by name.
+"""What an answer of the exchange means: use it, retry, wait, or fail with a specific error.
 
-A pure decision over status, headers and body. Codes are read per family, because the same number means
+A pure decision from status, headers and body. Codes are read per family, because the same number means
 different things: -4088 is a time range on dapi and a missing permission on fapi; -5041 is a queue on papi
 and an order reject on fapi. Source of the codes: the "Error Code" page of each family.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from airflow_provider_binance_liq.core.waits import LONGEST_BAN_MS, SHORTEST_BAN_MS, wait_until
-from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, epoch_ms
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     FirewallBlocked,
@@ -58,7 +58,7 @@ _RETENTION_CODE: Final = -4166
 _SECONDS: Final = re.compile(r"[0-9]+")
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})(?!\d)")
 _LONGEST: Final = re.compile(r"(?<!\d)(\d{1,6})\s*(hour|day)", re.IGNORECASE)
-_UNIT_MS: Final = {"hour": 3_600_000, "day": 86_400_000}
+_UNIT_MS: Final = {"hour": HOUR_MS, "day": DAY_MS}
 _SHOWN: Final = 300
 
 
@@ -72,28 +72,28 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """Ask once more, with a fresh timestamp and signature; after reading the clock if `resync`."""
+class Retry:
+    """Send the request again, with a new timestamp and signature; first read the clock if `resync`."""
 
-    said: str
+    detail: str
     resync: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """Send nothing before `until_ms`; `banned` holds the whole IP address."""
+class Wait:
+    """Send nothing before `until_ms`; `banned`: from the whole IP address."""
 
     until_ms: int
-    said: str
+    detail: str
     banned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """No repetition mends it."""
+    """Do not retry: the same request would fail again."""
 
     kind: type[LiquidationsError]
-    said: str
+    detail: str
     advice: str = ""
     code: int | None = None
     longest_ms: int | None = None
@@ -108,8 +108,8 @@ _refusal_decoder: Final = msgspec.json.Decoder(_Refusal)
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """The part of an answer that decides."""
+class _Answer:
+    """The parts of an answer that are classified."""
 
     status: int
     code: int | None
@@ -123,62 +123,62 @@ class _Said:
         return f"HTTP {self.status}{code}: {self.shown}"
 
 
-def judge(
+def classify(
     family: str,
     response: Response,
     *,
     now_ms: int,
-    earlier_holds: int = 0,
+    earlier_waits: int = 0,
     redact: Callable[[str], str] = str,
-) -> Again | Hold | Fail | None:
-    """Decide over one answer; None means that its body can be used.
+) -> Retry | Wait | Fail | None:
+    """Classify one answer; None means that its body can be used.
 
-    :param earlier_holds: how many answers in a row asked to wait; a wait of unstated length grows with it.
-    :param redact: takes secrets out of a text; what is cut first could keep most of one.
+    :param earlier_waits: how many answers in a row asked to wait; a wait of unstated length grows with it.
+    :param redact: removes secrets from a text, before it is cut.
     """
     status, headers = response.status, response.headers
-    said = _read(status, response.body, redact)
-    if status == _OK and said.code is None:
+    answer = _read(status, response.body, redact)
+    if status == _OK and answer.code is None:
         return None
     if status == _BANNED:
-        default_ms = now_ms + min(SHORTEST_BAN_MS << min(earlier_holds, 12), LONGEST_BAN_MS)
-        return Hold(_hold_until(headers, said, now_ms, default_ms, banned=True), str(said), banned=True)
-    if status == _TOO_MANY or said.code in _TOO_MANY_CODES:
-        banned, default_ms = "banned until" in said.text, _later_minute(now_ms, earlier_holds)
-        return Hold(_hold_until(headers, said, now_ms, default_ms, banned=banned), str(said), banned)
-    return _by_code(family, said) or _by_status(said)
+        default_ms = now_ms + min(SHORTEST_BAN_MS << min(earlier_waits, 12), LONGEST_BAN_MS)
+        return Wait(_wait_until(headers, answer, now_ms, default_ms, banned=True), str(answer), banned=True)
+    if status == _TOO_MANY or answer.code in _TOO_MANY_CODES:
+        banned, default_ms = "banned until" in answer.text, _next_minute(now_ms, earlier_waits)
+        return Wait(_wait_until(headers, answer, now_ms, default_ms, banned=banned), str(answer), banned)
+    return _by_code(family, answer) or _by_status(answer)
 
 
-def _read(status: int, body: bytes, redact: Callable[[str], str]) -> _Said:
+def _read(status: int, body: bytes, redact: Callable[[str], str]) -> _Answer:
     try:
         refusal = _refusal_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = _describe(body) if status != _OK else ""
-        return _Said(status, None, text, text)
-    return _Said(status, refusal.code, refusal.msg, redact(refusal.msg)[:_SHOWN])
+        return _Answer(status, None, text, text)
+    return _Answer(status, refusal.code, refusal.msg, redact(refusal.msg)[:_SHOWN])
 
 
 def _describe(body: bytes) -> str:
-    """Describe a body that is no refusal as documented, without showing a page that may echo the request."""
+    """Describe a body without an error code; it is not shown, since it may echo the request."""
     if not body:
         return "an empty body"
     kind = "an HTML page" if body.lstrip()[:1] == b"<" else "a body"
     return f"{kind} of {len(body)} bytes without an error code"
 
 
-def _by_code(family: str, said: _Said) -> Again | Fail | None:
-    code = said.code
+def _by_code(family: str, answer: _Answer) -> Retry | Fail | None:
+    code = answer.code
     if code == _CLOCK_CODE:
-        return Again(str(said), resync=True)
+        return Retry(str(answer), resync=True)
     if code in _TRANSIENT_CODES | _FAMILY_TRANSIENT_CODES.get(family, set()):
-        return Again(str(said))
+        return Retry(str(answer))
     if code in _SPAN_CODES.get(family, set()):
-        return Fail(SpanRefused, str(said), "a shorter window is needed", code, _longest_ms(said.text))
+        return Fail(SpanRefused, str(answer), "a shorter window is needed", code, _longest_ms(answer.text))
     if code in _KEY_CODES:
         advice = _SIGNATURE_ADVICE if code == _SIGNATURE_CODE else _KEY_ADVICE
-        return Fail(KeyRejected, str(said), advice, code)
+        return Fail(KeyRejected, str(answer), advice, code)
     if code == _RETENTION_CODE:
-        return Fail(BeyondRetention, str(said), "the exchange no longer answers for this window", code)
+        return Fail(BeyondRetention, str(answer), "the exchange no longer answers for this window", code)
     return None
 
 
@@ -192,39 +192,43 @@ _KEY_ADVICE: Final = (
 )
 
 
-def _by_status(said: _Said) -> Again | Fail:
-    status = said.status
+def _by_status(answer: _Answer) -> Retry | Fail:
+    status = answer.status
     if status in _SERVER_ERRORS or status in _SUCCESSES or status == _TIMEOUT:
-        return Again(str(said))
+        return Retry(str(answer))
     if status == _RESTRICTED:
         return Fail(
-            LocationRestricted, str(said), "the exchange does not serve this IP address's country", said.code
+            LocationRestricted,
+            str(answer),
+            "the exchange does not serve this IP address's country",
+            answer.code,
         )
     if status == _FORBIDDEN:
         advice = (
-            "the exchange's firewall refused it; let things rest, and see what else runs on this IP address"
+            "the exchange's firewall refused it; stop sending requests for a while, and check what else runs "
+            "on this IP address"
         )
-        return Fail(FirewallBlocked, str(said), advice, said.code)
+        return Fail(FirewallBlocked, str(answer), advice, answer.code)
     if status == _UNAUTHORIZED:
-        return Fail(KeyRejected, str(said), _KEY_ADVICE, said.code)
+        return Fail(KeyRejected, str(answer), _KEY_ADVICE, answer.code)
     if status in _REDIRECTS:
         advice = "redirects are not followed, so that the key goes nowhere else; check the host in `base_url`"
-        return Fail(RequestRejected, str(said), advice, said.code)
-    return Fail(RequestRejected, str(said), "the same request would be refused again", said.code)
+        return Fail(RequestRejected, str(answer), advice, answer.code)
+    return Fail(RequestRejected, str(answer), "the same request would be refused again", answer.code)
 
 
-def _hold_until(
-    headers: Mapping[str, str], said: _Said, now_ms: int, default_ms: int, *, banned: bool
+def _wait_until(
+    headers: Mapping[str, str], answer: _Answer, now_ms: int, default_ms: int, *, banned: bool
 ) -> int:
-    """Take the latest credible instant that the answer names, or the default where it names none."""
-    named = (_retry_after_ms(headers, now_ms), _banned_until_ms(said))
-    return wait_until(named, now_ms, default_ms, banned=banned)
+    """Take the latest credible instant in the answer, or the default where it has none."""
+    instants = (_retry_after_ms(headers, now_ms), _banned_until_ms(answer))
+    return wait_until(instants, now_ms, default_ms, banned=banned)
 
 
 def _retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
     value = (headers.get("Retry-After") or "").strip()
     if _SECONDS.fullmatch(value):
-        # Nine digits are 31 years, which nobody waits for; longer ones are not worth reading.
+        # Nine digits are 31 years: a longer number means the same.
         return now_ms + int(value.lstrip("0")[:9] or "0") * 1000
     try:
         return epoch_ms(parsedate_to_datetime(value))
@@ -232,14 +236,14 @@ def _retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
         return None
 
 
-def _banned_until_ms(said: _Said) -> int | None:
-    found = _BANNED_UNTIL.search(said.text)
+def _banned_until_ms(answer: _Answer) -> int | None:
+    found = _BANNED_UNTIL.search(answer.text)
     return int(found[1]) if found else None
 
 
-def _later_minute(now_ms: int, earlier_holds: int) -> int:
-    """Find the next minute of the exchange's count, and a later one each time that was not enough."""
-    return (now_ms // 60_000 + (1 << min(earlier_holds, 6))) * 60_000
+def _next_minute(now_ms: int, earlier_waits: int) -> int:
+    """Return the next minute of the exchange's count, and a later one each time that was not enough."""
+    return (now_ms // MINUTE_MS + (1 << min(earlier_waits, 6))) * MINUTE_MS
 
 
 def _longest_ms(text: str) -> int | None:

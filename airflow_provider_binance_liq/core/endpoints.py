@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environment, Family
-from airflow_provider_binance_liq.core.kinds import MARGIN_RECORD, ORDER, RowKind
+from airflow_provider_binance_liq.core.kinds import CAPITAL_FLOW, MARGIN_RECORD, ORDER, RowKind
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "ENDPOINTS",
     "FAMILIES",
     "POOLS",
+    "WITH_ORDERS",
     "AccountType",
     "AutoCloseType",
     "Endpoint",
@@ -279,9 +280,39 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
                 symbols=Symbols("isolatedSymbol", "isolated"),
                 documentation=f"{_DOCS}/margin_trading/trade",
             ),
+            # The only record of accounts liquidated through the Risk-Based Liquidation Adjustment. All types
+            # are read: whether `type` chooses before `limit` cuts is not documented.
+            Endpoint(
+                name="margin_capital_flow",
+                title="Margin, capital flow of liquidations",
+                path="/sapi/v1/margin/capital-flow",
+                family=FAMILIES["sapi"],
+                account_type="any",
+                pager=Pager("time", "limit", page_size=1000, default_page_size=500, id_parameter="fromId"),
+                kind=CAPITAL_FLOW,
+                fields=("id", "tranId", "timestamp", "asset", "symbol", "type", "amount", "note"),
+                weight=100,
+                symbols=Symbols("symbol", "isolated"),
+                restriction=Restriction(
+                    "type",
+                    liquidations=(
+                        "BUY_LIQUIDATION", "SELL_LIQUIDATION", "REPAY_LIQUIDATION", "OTHER_LIQUIDATION",
+                        "LIQUIDATION_FEE", "SMALL_CONVERT",
+                    ),
+                    others=(
+                        "TRANSFER", "BORROW", "REPAY", "BUY_INCOME", "BUY_EXPENSE", "SELL_INCOME",
+                        "SELL_EXPENSE", "TRADING_COMMISSION", "SMALL_BALANCE_CONVERT", "COMMISSION_RETURN",
+                    ),
+                ),
+                retention_days=90,
+                documentation=f"{_DOCS}/margin_trading/account",
+            ),
         )
     }
 )  # fmt: skip
+
+#: endpoints whose rows are orders: what a probe can ask about, and what the warehouse has in one table
+WITH_ORDERS: Final = tuple(name for name, one in ENDPOINTS.items() if one.kind in (ORDER, MARGIN_RECORD))
 
 
 def get_endpoint(name: str) -> Endpoint:

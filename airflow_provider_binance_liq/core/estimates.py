@@ -1,4 +1,4 @@
-"""Estimates: the least that extracting a series of windows costs, before anything is asked.
+"""Estimates: the least that extracting a series of windows costs, before any request is sent.
 
 The law kept here is that of a *lower bound*: an extraction in which nothing has to be asked twice sends
 exactly so many requests, and none sends fewer. Weight is counted per IP address, so accounts add up, and so
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core import horizon
-from airflow_provider_binance_liq.core.weights import Budget
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, PoolLimit
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
 
@@ -68,7 +68,7 @@ class WindowSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class EndpointCost:
     """The least that one endpoint costs, all accounts together."""
 
     endpoint: Endpoint
@@ -94,7 +94,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolEstimate:
+class PoolCost:
     """The least that the endpoints of one pool cost together."""
 
     name: str
@@ -109,7 +109,7 @@ class PoolEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What of a series the exchange is not known to keep any more."""
+    """What of a series is older than what the exchange keeps."""
 
     days: int
     documented: bool
@@ -125,9 +125,9 @@ def estimate(
     *,
     asked: Sequence[str | None] = (None,),
     accounts: int = 1,
-    share: float = 0.5,
+    share: float = DEFAULT_WEIGHT_SHARE,
     expected_rows: int = 0,
-) -> Estimate:
+) -> EndpointCost:
     """Estimate what `series` costs on `endpoint`.
 
     :param asked: which symbol each request for a span names, as `Filters.per_request` chooses.
@@ -140,7 +140,7 @@ def estimate(
     _check(accounts, share, expected_rows)
     request_weight = endpoint.request_weight(symbol=asked[0] is not None)
     limit = endpoint.family.weight_limit
-    allowed = Budget(limit, share).allowed
+    allowed = PoolLimit(limit, share).allowed
     if request_weight > allowed:
         message = (
             f"a request of {endpoint.name} costs a weight of {request_weight}, but a share of {share:g} of "
@@ -157,7 +157,7 @@ def estimate(
         spans += pieces * many
         # Rows may lie in few of the pieces, but an empty piece takes a request as well.
         requests += max(pieces, pages) * many
-    return Estimate(
+    return EndpointCost(
         endpoint=endpoint,
         windows=series.count * accounts,
         spans=spans * accounts,
@@ -167,21 +167,21 @@ def estimate(
     )
 
 
-def pool_estimates(estimates: Iterable[Estimate]) -> tuple[PoolEstimate, ...]:
-    """Add up the estimates of each pool, in the order in which the pools come."""
-    pools: dict[str, list[Estimate]] = {}
-    for one in estimates:
+def pool_costs(costs: Iterable[EndpointCost]) -> tuple[PoolCost, ...]:
+    """Add up the costs of each pool, in the order in which the pools come."""
+    pools: dict[str, list[EndpointCost]] = {}
+    for one in costs:
         pools.setdefault(one.endpoint.weight_pool, []).append(one)
     return tuple(_add_up(name, members) for name, members in pools.items())
 
 
-def least_minutes(pools: Iterable[PoolEstimate]) -> int:
+def least_minutes(pools: Iterable[PoolCost]) -> int:
     """Minutes that all pools take beside each other: those of the slowest."""
     return max((pool.minutes for pool in pools), default=0)
 
 
 def retention(endpoint: Endpoint, series: WindowSeries, now_ms: int) -> Retention:
-    """Tell which windows begin before what the exchange keeps, as documented or else as assumed."""
+    """Count the windows that begin before what the exchange keeps, as documented or else as assumed."""
     kept = horizon.Retention.of(endpoint)
     oldest_ms = kept.oldest_ms(now_ms)
     return Retention(kept.days, kept.source == "documented", oldest_ms, series.starting_before(oldest_ms))
@@ -199,12 +199,12 @@ def _check(accounts: int, share: float, expected_rows: int) -> None:
         raise InvalidRequest(message)
 
 
-def _add_up(name: str, members: Sequence[Estimate]) -> PoolEstimate:
+def _add_up(name: str, members: Sequence[EndpointCost]) -> PoolCost:
     first = members[0]
     by_weight: Counter[int] = Counter()
     for one in members:
         by_weight[one.request_weight] += one.requests
-    return PoolEstimate(
+    return PoolCost(
         name=name,
         limit=first.endpoint.family.weight_limit,
         allowed=first.allowed,

@@ -1,8 +1,8 @@
-"""The two edges of what can be extracted: rows that are not all there yet, and rows that are kept no more.
+"""Whether a window can be extracted now: its rows have all appeared, and are all still kept.
 
-Both are judged by the exchange's clock, never by this machine's: a window that ended two minutes ago by a
-clock that is ten minutes ahead is not over. Retention is judged before the first request and after the last
-one, because a window may grow too old while it is read. Instants are epoch ms on the exchange's clock.
+The exchange's clock decides, never this machine's: a window that ended two minutes ago by a clock that is ten
+minutes ahead is not over. Retention is checked before the first request and after the last one, because a
+window may grow too old while it is read. Instants are epoch ms on the exchange's clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: what to do with a window that begins before what the exchange keeps
 OnBeyondRetention = Literal["fail", "skip", "extract"]
 
-#: who says how long the exchange keeps rows
+#: where the retention comes from
 Source = Literal["documented", "assumed", "configured"]
 
 _SOURCES: Final[dict[Source, str]] = {
@@ -33,14 +33,14 @@ _SOURCES: Final[dict[Source, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long the exchange keeps an endpoint's rows, and who says so."""
+    """How long the exchange keeps an endpoint's rows, and where that figure comes from."""
 
     days: int
     source: Source
 
     @classmethod
     def of(cls, endpoint: Endpoint | None, configured: int | None = None) -> Self:
-        """Take what the user configured, or what is documented, or else what is assumed."""
+        """Return the configured retention, or the documented one, or else the assumed one."""
         if configured is not None:
             return cls(configured, "configured")
         if endpoint is not None and endpoint.retention_days is not None:
@@ -56,8 +56,8 @@ class Retention:
         """Return the oldest instant that is still kept."""
         return now_ms - self.ms
 
-    def doubt(self, window: Window, now_ms: int) -> str:
-        """Say why an answer for `window` would not be proof; empty where it is kept whole."""
+    def why_incomplete(self, window: Window, now_ms: int) -> str:
+        """Return why an answer for `window` would be no proof; empty where all of it is still kept."""
         oldest_ms = self.oldest_ms(now_ms)
         if window.start_ms >= oldest_ms:
             return ""
@@ -69,16 +69,16 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """Judges whether a window can be extracted now."""
+    """Checks whether a window can be extracted now."""
 
     window: Window
     retention: Retention
-    #: ms after the window's end until late rows are taken to be there
+    #: ms after the window's end until late rows have appeared
     settle_ms: int = 0
     beyond_retention: OnBeyondRetention = "fail"
 
     def check_settled(self, now_ms: int, offset_ms: int) -> None:
-        """See that the window is over, and late rows have had their time.
+        """Check that the window is over, and that late rows have had their time.
 
         :param offset_ms: by which the exchange's clock is ahead of this machine's.
 
@@ -88,17 +88,17 @@ class Horizon:
         if now_ms < ready_ms:
             message = (
                 f"by the exchange's clock it is {iso(now_ms)}, and rows of the window may appear until "
-                f"{iso(ready_ms)}; a retry goes on then"
+                f"{iso(ready_ms)}; a retry continues then"
             )
             raise NotSettled(message, ready_ms - offset_ms)
 
     def check_kept(self, now_ms: int) -> str:
-        """Say why the window cannot be claimed complete, where that is to be accepted; else empty.
+        """Return why the window cannot be claimed complete, where that is accepted; else empty.
 
         :raises BeyondRetention: it cannot, and is not to be extracted then.
         """
-        doubt = self.retention.doubt(self.window, now_ms)
-        if doubt and self.beyond_retention != "extract":
-            message = f"{doubt}. Set beyond_retention='extract' to take what is left, or 'skip'"
+        reason = self.retention.why_incomplete(self.window, now_ms)
+        if reason and self.beyond_retention != "extract":
+            message = f"{reason}. Set beyond_retention='extract' to take what is left, or 'skip'"
             raise BeyondRetention(message)
-        return doubt
+        return reason

@@ -64,4 +64,12 @@ MARGIN_RECORD: Final = RowKind(
     isolated="isIsolated",
 )
 
-KINDS: Final = (ORDER, MARGIN_RECORD)
+#: an entry of a margin account's ledger
+CAPITAL_FLOW: Final = RowKind(
+    name="capital_flow",
+    key=(KeyField("id", is_whole=True),),
+    instants=("timestamp",),
+    table="binance_margin_capital_flows",
+)
+
+KINDS: Final = (ORDER, MARGIN_RECORD, CAPITAL_FLOW)

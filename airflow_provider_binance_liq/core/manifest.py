@@ -127,7 +127,7 @@ def from_dict(plain: dict[str, Any]) -> Manifest:
         raise InconsistentManifest(message)
     try:
         current = _from_version_1(plain) if version == 1 else plain
-        _see_members(current)
+        _check_members(current)
         manifest = _checked(msgspec.convert(current, Manifest))
         manifest.to_dict()  # what is nested too deep to be written again is none
     except (KeyError, TypeError, AttributeError, RecursionError, msgspec.ValidationError) as error:
@@ -165,8 +165,8 @@ def _checked(manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _see_members(plain: dict[str, Any]) -> None:
-    """See that nothing is left out: a default would be a guess at what was extracted."""
+def _check_members(plain: dict[str, Any]) -> None:
+    """Check that no member is missing: a default would be a guess at what was extracted."""
     for outer, kind in (("filters", ManifestFilters), ("object", ManifestObject), ("proof", Proof)):
         missing = [member.name for member in fields(kind) if member.name not in plain[outer]]
         if missing:
@@ -191,17 +191,17 @@ def from_json(text: str | bytes) -> Manifest:
 
 
 def reconcile(manifest: Manifest, *, rows: int, stored_bytes: int, sha256: str) -> None:
-    """Hold what was counted in an object against what its manifest says.
+    """Check an object's rows, bytes and checksum against its manifest.
 
     :raises InconsistentManifest: when any of the three differs; the message names all that do.
     """
-    said = manifest.object
+    expected = manifest.object
     found = {"rows": rows, "bytes": stored_bytes, "sha256": sha256}
     differing = [
-        f"{name}: the manifest says {getattr(said, name)}, the object has {value}"
+        f"{name}: the manifest says {getattr(expected, name)}, the object has {value}"
         for name, value in found.items()
-        if getattr(said, name) != value
+        if getattr(expected, name) != value
     ]
     if differing:
-        message = f"{said.uri} does not match its manifest ({'; '.join(differing)})"
+        message = f"{expected.uri} does not match its manifest ({'; '.join(differing)})"
         raise InconsistentManifest(message)

@@ -24,6 +24,7 @@ _BY_ID: Final = tuple(name for name, one in ENDPOINTS.items() if one.pager.id_pa
 _TYPED: Final = tuple(name for name, one in ENDPOINTS.items() if one.takes_auto_close_type)
 _LISTED: Final = tuple(name for name, one in ENDPOINTS.items() if one.symbols and one.symbols.listed_at)
 _ISOLATED: Final = tuple(name for name, one in ENDPOINTS.items() if one.asks_isolated_apart)
+_UPDATED: Final = tuple(name for name, one in ENDPOINTS.items() if len(one.kind.instants) > 1)
 _WITHOUT_ID: Final = tuple(name for name, one in ENDPOINTS.items() if not one.kind.has_id)
 _CAVEATS: Final = tuple(name for name, one in ENDPOINTS.items() if one.caveat)
 _RETENTION: Final = tuple(name for name, one in ENDPOINTS.items() if one.retention_days)
@@ -185,7 +186,7 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 "update_after_time",
                 "`updateTime` is not before `time`.",
                 "Every documented row; nothing is stated.",
-                BY_TIME,
+                _UPDATED,
                 "Some rows of a window of several pages.",
                 "A row that says otherwise starts the window again with pages below the limit alone.",
             ),

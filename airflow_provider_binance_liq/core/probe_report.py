@@ -1,24 +1,27 @@
-"""What a probe has learnt of the exchange with one account's rows, as extraction is told of it: a JSON text.
+"""What a probe has learnt of the exchange with one account's rows, for extractions to use: a JSON text.
 
-The law kept here: a report says no more than its answers showed. A verdict that rests on nothing is
-`cannot_be_told`; what a report does not say, or what its reader does not know, changes nothing. A report of
-another account, of other hosts or of long ago says nothing of what is read now, so it is refused.
+The law kept here: a report states no more than its answers showed. A premise that they did not decide is
+`cannot_be_told`; a member that is missing, or that this version does not know, changes nothing. A report of
+another account, of other hosts or of more than 30 days ago may not hold for what is read now, so it is
+refused.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.exceptions import InvalidProbeReport
+from airflow_provider_binance_liq.core.windows import read_iso
+from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidProbeReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 SCHEMA_VERSION: Final = 1
 #: the exchange may change, so an older report is not believed
@@ -36,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True):
     """What was found of one premise."""
 
     verdict: Verdict
-    #: what the verdict rests on, or why there is none
+    #: what the verdict rests on, or the reason why there is none
     detail: str
     #: rows that it rests on
     rows: int = 0
@@ -74,7 +77,7 @@ class Learnt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     page_rows_seen: int | None = None
     #: what a filter by a symbol that `exchangeInfo` does not list gets
     unlisted_symbol: Literal["answered", "refused"] | None = None
-    #: whether a key that may only read is enough; None where the key may do more, or it cannot be told
+    #: whether a key that may only read is enough; None where the key may do more, or it is undecided
     read_only_key: Literal["suffices", "refused"] | None = None
 
 
@@ -91,7 +94,7 @@ class EndpointReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     requests: int = 0
     weight: int = 0
-    #: names of the headers that tell of limits
+    #: names of the headers that report limits
     headers: tuple[str, ...] = ()
 
 
@@ -104,7 +107,7 @@ class ProbeReport(msgspec.Struct, frozen=True, kw_only=True):
     #: family → host that answered
     hosts: dict[str, str]
     endpoints: dict[str, EndpointReport]
-    #: what the key may do, as the exchange says it; empty where it was not told
+    #: what the key may do, by the exchange's own names; empty where it did not answer that
     key: dict[str, bool] = {}
     provider_version: str = ""
     schema_version: int = SCHEMA_VERSION
@@ -118,7 +121,7 @@ class ProbeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_report(report: ProbeReport) -> str:
-    """Spell a report as the text that is stored."""
+    """Return a report as the text that is stored."""
     return json.dumps(msgspec.to_builtins(report), ensure_ascii=False, indent=2) + "\n"
 
 
@@ -132,16 +135,16 @@ def read_report(
 ) -> ProbeReport:
     """Read a report; members that this version does not know are left out.
 
-    :param account: label of the account that it is to be used for; None: whichever it is of.
-    :param hosts: family → host, or URL of the host, that is going to be asked; None: whichever it is of.
+    :param account: label of the account that it is to be used for; None: not checked.
+    :param hosts: family → host, or URL of the host, that is going to be asked; None: not checked.
         A family that is not asked, or was not probed, is not compared.
-    :param now: an instant with a time zone, to tell the report's age by; None: of whatever age.
-    :raises InvalidProbeReport: the text is no report, of another schema version, account or host, older than
-        `oldest`, or of a time to come.
+    :param now: an instant with a time zone, to compute the report's age; None: its age is not checked.
+    :raises InvalidProbeReport: the text is not a report, or it is of another schema version, account or host,
+        older than `oldest`, or of more than a day in the future.
     """
     report = _decode(text)
     if account is not None and report.account != account:
-        message = f"the probe's report is of account {report.account!r}, not of {account!r}: {_PROBE_AGAIN}"
+        message = f"the probe's report is for account {report.account!r}, not for {account!r}: {_PROBE_AGAIN}"
         raise InvalidProbeReport(message)
     if hosts is not None:
         _check_hosts(report, hosts)
@@ -164,7 +167,7 @@ def _decode(text: str | bytes) -> ProbeReport:
             raise InvalidProbeReport(message)
         return msgspec.json.decode(text, type=ProbeReport)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"this is no report of `binance-liq probe`: {error}"
+        message = f"this is not a report of `binance-liq probe`: {error}"
         raise InvalidProbeReport(message) from None
 
 
@@ -175,8 +178,8 @@ def _check_hosts(report: ProbeReport, hosts: Mapping[str, str]) -> None:
             continue
         if probed is None or _host(probed) != _host(asked):
             message = (
-                f"the probe's report is of {probed or 'an unnamed host'} for {family}, but {_host(asked)} "
-                f"is going to be asked: {_PROBE_AGAIN}"
+                f"the probe's report is for {family} at {probed or 'an unnamed host'}, but {_host(asked)} is "
+                f"going to be asked: {_PROBE_AGAIN}"
             )
             raise InvalidProbeReport(message)
 
@@ -192,20 +195,19 @@ def _host(named: str) -> str:
 
 def _check_age(report: ProbeReport, now: datetime, oldest: timedelta) -> None:
     try:
-        probed_at = datetime.fromisoformat(report.probed_at)
-    except ValueError:
-        message = f"this is no report of `binance-liq probe`: probed_at is {report.probed_at!r}"
+        age = now - read_iso(report.probed_at)
+    except InvalidInterval:
+        message = f"this is not a report of `binance-liq probe`: probed_at is {report.probed_at!r}"
         raise InvalidProbeReport(message) from None
-    age = now - (probed_at if probed_at.tzinfo else probed_at.replace(tzinfo=UTC))
     if age > oldest:
         message = (
             f"the probe's report is of {report.probed_at}, {age.days} days ago; one of more than "
-            f"{oldest.days} days is not believed, since the exchange may have changed: {_PROBE_AGAIN}"
+            f"{oldest.days} days is not used, since the exchange may have changed: {_PROBE_AGAIN}"
         )
         raise InvalidProbeReport(message)
     if age < -_CLOCKS_APART:
         message = (
-            f"the probe's report is of {report.probed_at}, which is still to come: check the clocks of this "
+            f"the probe's report is of {report.probed_at}, which is in the future: check the clocks of this "
             f"machine and of the one that probed; else {_PROBE_AGAIN}"
         )
         raise InvalidProbeReport(message)

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from airflow_provider_binance_liq.core.rows import UnreadableBody
-from airflow_provider_binance_liq.core.weights import MINUTE_MS, Limit
+from airflow_provider_binance_liq.core.weights import MAX_WEIGHT, Limit
+from airflow_provider_binance_liq.core.windows import MINUTE_MS
 
 T = TypeVar("T")
 
@@ -19,7 +20,6 @@ T = TypeVar("T")
 _CLOCK_MS: Final = range(1_420_070_400_000, 4_102_444_800_000)
 #: a minute that is longer, or a limit that is larger, is a mistake that would stop or unleash everything
 _LONGEST_MS: Final = 60 * MINUTE_MS
-_MOST_WEIGHT: Final = 1_000_000
 _INTERVALS_MS: Final = {"SECOND": 1000, "MINUTE": MINUTE_MS, "HOUR": 60 * MINUTE_MS, "DAY": 1440 * MINUTE_MS}
 
 
@@ -72,10 +72,19 @@ def read_limit(body: bytes) -> Limit | None:
     """
     for one in _decode(body, _RateLimits).limits:
         length_ms = _INTERVALS_MS.get(one.interval, 0) * one.many
-        credible = 0 < one.limit <= _MOST_WEIGHT and 0 < length_ms <= _LONGEST_MS
+        credible = 0 < one.limit <= MAX_WEIGHT and 0 < length_ms <= _LONGEST_MS
         if one.kind == "REQUEST_WEIGHT" and credible:
             return Limit(one.limit, length_ms)
     return None
+
+
+def read_permissions(body: bytes) -> dict[str, bool]:
+    """Read what a key may do: permission, by the exchange's name → whether it is given.
+
+    :raises UnreadableBody: it is no JSON object.
+    """
+    found = _decode(body, dict[str, object])
+    return {name: value for name, value in found.items() if isinstance(value, bool) and name.isalnum()}
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

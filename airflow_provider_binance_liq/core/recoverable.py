@@ -1,12 +1,12 @@
-"""What of a history is missing or not proven, and until when it can still be fetched.
+"""Which parts of a history are missing or not proven, and until when they can still be fetched.
 
-The exchange forgets: what was not fetched in time is lost for good. Decided here, from windows alone, since
-what lies in the lake tells what was fetched; that a run succeeded does not.
+The exchange deletes rows after a time; rows that were not fetched by then are lost. The windows in the lake
+decide what was fetched, not the success of runs.
 
 The law kept here: the stretches partition the expected range. Each millisecond of it is in exactly one, and
-is proven, or held without a proof, or missing; and what is not proven is still kept by the exchange, or lost.
-Of a filtered and an unfiltered history of the same account and endpoint, each instant is told of once: by the
-unfiltered one from its beginning on, before that by the filtered one.
+is proven, unproven or missing; and if it is not proven, the exchange still keeps it, or it is lost. Of a
+filtered and an unfiltered history of the same account and endpoint, each instant counts once: in the
+unfiltered one from its start on, before that in the filtered one.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 #: proven: a complete window covers it; unproven: windows cover it, none of them complete; missing: none does
 State = Literal["proven", "unproven", "missing"]
 
-#: premises that fetching the window again in the same way would leave as they are
+#: premises that do not change when the window is fetched again in the same way
 NOT_MENDED_BY_FETCHING: Final = ("isolated_rows", "recorded_by_endpoint")
 #: endpoints of which a filtered history is no part of the unfiltered one: without an isolated symbol, rows of
 #: isolated accounts may be left out
 APART: Final = tuple(name for name, one in ENDPOINTS.items() if one.asks_isolated_apart)
-#: what ended less than so many days ago is not called missing: its run may wait, or be tried again
+#: a window that ended less than so many days ago is not missing yet: its run may wait or be retried
 SETTLE_DAYS: Final = 2
 
 
 def counts_as_proven(proof: Proof, accepted: Collection[str] = NOT_MENDED_BY_FETCHING) -> bool:
-    """Tell whether nothing keeps a window from being complete but codes that are accepted."""
+    """Whether a window is complete, or incomplete for accepted reasons only."""
     reasons = set(proof.incomplete_reasons)
     return proof.complete or (bool(reasons) and reasons <= set(accepted))
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of the expected range in which everything is alike."""
+    """A stretch of the expected range with one state."""
 
     window: Window
     state: State
@@ -61,14 +61,14 @@ class Stretch:
         return self.state != "proven" and not self.lost
 
     def left_ms(self, now_ms: int) -> int:
-        """Tell how long is left until its first millisecond is forgotten."""
+        """Return how long the exchange still keeps its first millisecond."""
         return self.recoverable_until_ms - now_ms
 
 
 def expected_range(start_ms: int, now_ms: int, settle_ms: int, until_ms: int | None = None) -> Window | None:
-    """Return what should have been fetched by now; None where that is nothing yet.
+    """Return the range that should have been fetched by now; None where that is nothing yet.
 
-    :param until_ms: where another history begins that tells of everything from there on.
+    :param until_ms: where another history begins that covers everything from there on.
     """
     end_ms = now_ms - settle_ms if until_ms is None else min(now_ms - settle_ms, until_ms)
     return Window(start_ms, end_ms) if start_ms < end_ms else None
@@ -82,7 +82,7 @@ def stretches(
     now_ms: int,
     retention: Retention,
 ) -> list[Stretch]:
-    """Cut the expected range into as few stretches as there are differences."""
+    """Cut the expected range into as few stretches as possible."""
     complete, others = _Cover.of(proven), _Cover.of(unproven)
     horizon_ms = retention.oldest_ms(now_ms)
     cuts = sorted(
@@ -104,7 +104,7 @@ def stretches(
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """Stretches that windows cover, for looking instants up."""
+    """The stretches that windows cover, to look instants up."""
 
     windows: Sequence[Window]
     starts: Sequence[int]
@@ -129,7 +129,7 @@ _LISTED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is told of one account and endpoint, by one filter."""
+    """The stretches of one account and endpoint, with one filter."""
 
     found: Sequence[Stretch]
     now_ms: int
@@ -145,12 +145,12 @@ class Coverage:
 
     @property
     def next_loss(self) -> Stretch | None:
-        """Return what is forgotten first of what can still be fetched."""
+        """Return the first stretch that can still be fetched: it is the first to be lost."""
         return next((one for one in self.found if one.recoverable), None)
 
     @property
     def left_ms(self) -> int | None:
-        """Tell how long is left until something that can still be fetched is forgotten."""
+        """Return how long is left until rows are lost that can still be fetched."""
         first = self.next_loss
         return None if first is None else first.left_ms(self.now_ms)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from airflow_provider_binance_liq.core.windows import LAST_MS
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _LINE_BREAK: Final = re.compile(rb"[ \t]*[\r\n][\s]*")
 _SHOWN: Final = 300
-#: the last millisecond of the year 9999: what lies behind it is no epoch ms, but microseconds perhaps
-_LAST_MS: Final = 253_402_300_799_999
 #: from here on, a float may stand for another whole number than the one that was meant
 _INEXACT: Final = 2.0**53
 _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -180,7 +179,7 @@ def _whole(value: object) -> int:
 def _instant(value: object) -> int:
     """Read an instant in epoch ms."""
     instant_ms = _whole(value)
-    if not 0 <= instant_ms <= _LAST_MS:
+    if not 0 <= instant_ms <= LAST_MS:
         message = f"{value!r} where epoch milliseconds belong"
         raise ValueError(message)
     return instant_ms

@@ -1,6 +1,6 @@
-"""The timeline: which stretches of time have been extracted, and where windows leave gaps or overlap.
+"""The timeline: which stretches of time are extracted, and where windows leave gaps or overlap.
 
-Between the first start and the last end, each millisecond lies in no window, in one, or in several. `gaps`,
+Between the first start and the last end, each millisecond is in no window, in one, or in several. `gaps`,
 `union` and `overlaps` say which, each as the fewest windows, in order: gaps and union together cover that
 time exactly once. Windows that merely touch neither overlap nor leave a gap.
 """
@@ -33,7 +33,7 @@ def overlaps(windows: Iterable[Window]) -> list[Window]:
 
 
 def _stretches(windows: Iterable[Window], wanted: Callable[[int], bool]) -> list[Window]:
-    """Sweep over the edges of all windows, and join the neighbouring stretches whose depth is wanted."""
+    """Sweep over the edges of all windows, and join adjacent stretches of a wanted depth."""
     steps: Counter[int] = Counter()
     for window in windows:
         steps[window.start_ms] += 1

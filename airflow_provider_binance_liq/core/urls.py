@@ -1,7 +1,7 @@
-"""Whether a URL carries a secret: it would be in every log, manifest and error that names the URL.
+"""Whether a URL has a secret in it, which would be in every log, manifest and error that names the URL.
 
-Written for what people paste, not for what the standard allows: an access key's secret may hold slashes, so
-what stands before the `@` may look like a host, a port and a path.
+Made for URLs as people paste them, not as the standard allows: the secret of an access key may have slashes,
+so the part before the `@` may look like a host, a port and a path.
 """
 
 from __future__ import annotations

@@ -17,10 +17,11 @@ from airflow_provider_binance_liq.exceptions import InvalidInterval
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_HOUR_MS: Final = 60 * 60 * 1000
-_DAY_MS: Final = 24 * _HOUR_MS
+MINUTE_MS: Final = 60 * 1000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
 #: the last millisecond that a calendar of four-digit years can name
-_LAST_MS: Final = 253_402_300_799_999
+LAST_MS: Final = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,11 +91,24 @@ def epoch_ms(instant: datetime) -> int:
         # Not by subtraction: between pendulum's datetimes it gives no timedelta that could be divided by one.
         found_ms = timegm(instant.utctimetuple()) * 1000 - (-instant.microsecond // 1000)
     except OverflowError:
-        found_ms = _LAST_MS + 1
-    if found_ms > _LAST_MS:
+        found_ms = LAST_MS + 1
+    if found_ms > LAST_MS:
         message = f"{instant.isoformat()} lies outside the calendar in UTC; there is no such instant"
         raise InvalidInterval(message)
     return found_ms
+
+
+def read_iso(text: str) -> datetime:
+    """Read an ISO 8601 day or instant, in UTC where it names no zone.
+
+    :raises InvalidInterval: it is neither.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is not an ISO 8601 day or instant, such as 2026-10-10T00:00:00Z"
+        raise InvalidInterval(message) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def days_earlier(start: datetime, end: datetime, days: int, zone: tzinfo | None) -> Window:
@@ -107,8 +121,8 @@ def days_earlier(start: datetime, end: datetime, days: int, zone: tzinfo | None)
     :raises InvalidInterval: there is no such window.
     """
     window = Window.between(start, end)
-    if not days or zone is None or window.end_ms - window.start_ms <= _HOUR_MS:
-        return window.earlier(days * _DAY_MS)
+    if not days or zone is None or window.end_ms - window.start_ms <= HOUR_MS:
+        return window.earlier(days * DAY_MS)
     try:
         return Window.between(_earlier(start, days, zone), _earlier(end, days, zone))
     except OverflowError:

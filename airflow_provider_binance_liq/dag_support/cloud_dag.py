@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, BaseOperator, Variable, XComArg, task
+from airflow.sdk import DAG, BaseOperator, XComArg
 
-from airflow_provider_binance_liq.compat import AirflowFailException, CronDataIntervalTimetable
-from airflow_provider_binance_liq.dag_support.cloud_settings import read_settings
-from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
+from airflow_provider_binance_liq.dag_support.settings import per_endpoint, read_cloud_settings
+from airflow_provider_binance_liq.dag_support.tasks import read_variable, watcher
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
-from airflow_provider_binance_liq.transfers.clouds import PrepareLoadOperator
+from airflow_provider_binance_liq.transfers.object_storage_to_cloud_warehouse import PrepareLoadOperator
 from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse
 
 if TYPE_CHECKING:
@@ -39,19 +39,21 @@ class ReadSettingsOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read and check."""
-        try:
-            given = Variable.get(self.variable, default=None, deserialize_json=True)
-            found = read_settings(get_warehouse(self.warehouse), given)
-        except (InvalidRequest, ValueError) as error:
-            message = f"the Variable {self.variable!r}: {error}"
-            raise AirflowFailException(message) from error
-        for name, value in found.values.items():
-            context["ti"].xcom_push(key=name, value=value)
-        return found.extractions
+        warehouse = get_warehouse(self.warehouse)
+        found = read_variable(self.variable, lambda given: read_cloud_settings(warehouse, given))
+        for name in ("destination", "via", "conn_id", "project", "dataset"):
+            if hasattr(found, name):
+                context["ti"].xcom_push(key=name, value=getattr(found, name))
+        return per_endpoint(found.per_connection(destination=found.destination))
 
 
-def daily(dag_id: str, doc_md: str | None) -> DAG:
-    """Make a DAG whose runs have each a day of UTC as their data interval."""
+def daily(
+    dag_id: str, doc_md: str | None, description: str | None = None, on_failure_callback: Any = None
+) -> DAG:
+    """Make a DAG whose runs have each a day of UTC as their data interval.
+
+    :param on_failure_callback: called for each task that failed for good, such as an Airflow notifier.
+    """
     return DAG(
         dag_id=dag_id,
         schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
@@ -63,17 +65,24 @@ def daily(dag_id: str, doc_md: str | None) -> DAG:
             "retries": 3,
             "retry_delay": timedelta(minutes=1),
             "retry_exponential_backoff": True,
+            "on_failure_callback": on_failure_callback,
         },
+        description=description,
         doc_md=doc_md,
         tags=["binance", "liquidations", "cloud"],
     )
 
 
-def extract_and_prepare(warehouse: str, variable: str) -> tuple[ReadSettingsOperator, PrepareLoadOperator]:
-    """Add the tasks up to `prepare`, and `watcher`, to the DAG at hand; return `settings` and `prepare`."""
+def extract_and_prepare(
+    warehouse: str, variable: str, pool: str = "default_pool"
+) -> tuple[ReadSettingsOperator, PrepareLoadOperator]:
+    """Add the tasks up to `prepare`, and `watcher`, to the DAG at hand; return `settings` and `prepare`.
+
+    :param pool: of the extracting tasks.
+    """
     settings = ReadSettingsOperator(task_id="settings", warehouse=warehouse, variable=variable, retries=0)
     extract = LiquidationsToObjectStorageOperator.partial(
-        task_id="extract", map_index_template="{{ task.endpoint }} of {{ task.binance_conn_id }}"
+        task_id="extract", pool=pool, map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}"
     ).expand_kwargs(settings.output)
     prepare = PrepareLoadOperator(
         task_id="prepare",
@@ -86,13 +95,3 @@ def extract_and_prepare(warehouse: str, variable: str) -> tuple[ReadSettingsOper
     )
     [settings, extract, prepare] >> watcher()
     return settings, prepare
-
-
-# Airflow's watcher pattern: a run ends as its last tasks do, and the load succeeds with what there is.
-@task(task_id="watcher", trigger_rule="one_failed", retries=0)
-def watcher() -> None:
-    """Fail the run where an extraction failed."""
-    raise AirflowFailException(
-        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is mended, "
-        "clear the failed task with those downstream of it: what was loaded is not loaded twice"
-    )

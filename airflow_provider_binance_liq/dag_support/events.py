@@ -1,9 +1,9 @@
 """Events of assets that carry manifests: from whoever extracts to whoever loads, without a run in common.
 
 An extracting task puts its manifest into the event of each asset that is among its outlets. A run that was
-triggered by such events loads what they tell. Airflow gathers the events of a run by their time, and one that
-comes while the run is being made may be told to a later run or, where none follows, to nobody. So a run
-also reads the events that came about since: to load what another run loads as well costs nothing and changes
+triggered by such events loads those manifests. Airflow gathers the events of a run by their time, and one
+that comes while the run is being made may be given to a later run or, where none follows, to no run. So a run
+also reads the events that came since: to load what another run loads as well costs nothing and changes
 nothing, to load it never would be a gap.
 """
 
@@ -18,38 +18,21 @@ from airflow_provider_binance_liq.core.manifest import from_dict
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
     from typing import Protocol
 
     from airflow.sdk import Context
 
     class Event(Protocol):
-        """What is needed of an event of Airflow's."""
+        """What is needed of an event of Airflow's; where a person made it, it has no source."""
 
-        @property
-        def asset(self) -> Any:
-            """Return what has the name."""
-
-        @property
-        def extra(self) -> Mapping[str, Any] | None:
-            """Return the manifest, if all is well."""
-
-        @property
-        def timestamp(self) -> datetime:
-            """Return when it was made."""
-
-        @property
-        def source_dag_id(self) -> str | None:
-            """Return whose task made it; None where a person did."""
-
-        @property
-        def source_task_id(self) -> str | None:
-            """Return which task made it."""
-
-        @property
-        def source_run_id(self) -> str | None:
-            """Return in which run."""
+        asset: Any
+        extra: Any
+        timestamp: datetime
+        source_dag_id: str | None
+        source_task_id: str | None
+        source_run_id: str | None
 
 
 #: an event has its time from before it is stored, so for so long one may appear before those that were read
@@ -57,8 +40,8 @@ OVERLAP: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What events tell."""
+class Announced:
+    """What events hold."""
 
     #: as extracting tasks return them, each once, in the order of the events
     manifests: list[dict[str, Any]]
@@ -70,7 +53,7 @@ class Told:
         return asdict(self)
 
 
-def read_run(context: Context, since: str | None = None) -> Told:
+def read_run(context: Context, since: str | None = None) -> Announced:
     """Take the manifests out of the events of a task's inlets: those that triggered its run, and those since.
 
     :param since: an ISO 8601 instant; by default just before Airflow made the run.
@@ -83,11 +66,11 @@ def read_run(context: Context, since: str | None = None) -> Told:
     )
 
 
-def read_events(triggering: Iterable[Event], since: Iterable[Event] = ()) -> Told:
+def read_events(triggering: Iterable[Event], since: Iterable[Event] = ()) -> Announced:
     """Take the manifests out of events.
 
-    :param triggering: those that the run is there to load: what holds no manifest is told.
-    :param since: those that may be another run's as well: what holds no manifest is that run's to tell.
+    :param triggering: those that the run is there to load: each that holds no manifest is reported.
+    :param since: those that may be another run's as well, which then reports what holds no manifest.
     """
     found: dict[str, dict[str, Any]] = {}
     others = []
@@ -101,18 +84,19 @@ def read_events(triggering: Iterable[Event], since: Iterable[Event] = ()) -> Tol
             _take(event, found)
         except InconsistentManifest:
             continue
-    return Told(list(found.values()), others)
+    return Announced(list(found.values()), others)
 
 
-def see_all_told(others: Iterable[str]) -> None:
-    """See that there was no event without a manifest.
+def check_events(others: Iterable[str]) -> None:
+    """Check that no event was without a manifest.
 
-    :raises InconsistentManifest: there was; the message names each.
+    :raises InconsistentManifest: one was; the message names each.
     """
-    if told := list(others):
+    if named := list(others):
         message = (
-            f"events without a manifest: {'; '.join(told)}. What the others tell was loaded. The "
-            "extra has to be a manifest, as extracting operators write it for each asset among their outlets"
+            f"events without a manifest: {'; '.join(named)}. The manifests of the other events were loaded. "
+            "The extra has to be a manifest, as extracting operators write it for each asset among their "
+            "outlets"
         )
         raise InconsistentManifest(message)
 

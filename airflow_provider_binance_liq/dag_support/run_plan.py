@@ -1,7 +1,7 @@
 """What a run of a sample DAG costs at the least: the estimate of `binance-liq plan`, for the run's log.
 
-A task knows its own run and not the backfill that the run is part of, so the whole backfill is for the
-command line to plan; what is said here is the command.
+A task knows its own run and not the backfill that the run is part of, so the log has the command that
+estimates the whole backfill.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
-from airflow_provider_binance_liq.core.estimates import WindowSeries, estimate, pool_estimates, retention
-from airflow_provider_binance_liq.core.weights import MINUTE_MS
-from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.core.estimates import WindowSeries
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
+from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
-from airflow_provider_binance_liq.plan import Part, Plan
+from airflow_provider_binance_liq.plan.cost import CostEstimate
+from airflow_provider_binance_liq.plan.report import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: the connection's own default
-_SHARE: Final = 0.5
 _UNITS_MS: Final = {"d": DAY_MS, "h": 60 * MINUTE_MS, "m": MINUTE_MS}
 
 
@@ -45,7 +44,7 @@ def log_plan(
     It never fails: what is wrong fails where it is used.
 
     :param extractions: what `Settings.extractions` returned.
-    :param of_backfill: say as well how to plan the whole backfill.
+    :param of_backfill: log the command that estimates the whole backfill, too.
     :param now_ms: epoch milliseconds that retention is judged at; by default now.
     """
     if start is None or end is None or start == end:
@@ -54,11 +53,13 @@ def log_plan(
     share = greatest_share([one["operator"]["binance_conn_id"] for one in extractions])
     window = Window.between(start, end).earlier(extractions[0]["operator"]["look_back_days"] * DAY_MS)
     try:
-        plan = plan_run(extractions, window, share, int(time.time() * 1000) if now_ms is None else now_ms)
+        estimate = estimate_run(
+            extractions, window, share, int(time.time() * 1000) if now_ms is None else now_ms
+        )
     except LiquidationsError as error:
         log.warning("What this run costs cannot be estimated: %s", error)
         return
-    for line in ["What this run costs, at the least:", *plan.lines()]:
+    for line in ["What this run costs, at the least:", *lines(estimate)]:
         log.info("%s", line)
     if of_backfill:
         log.info(
@@ -68,33 +69,27 @@ def log_plan(
             log.info("%s", command)
 
 
-def plan_run(extractions: Sequence[Mapping[str, Any]], window: Window, share: float, now_ms: int) -> Plan:
+def estimate_run(
+    extractions: Sequence[Mapping[str, Any]], window: Window, share: float, now_ms: int
+) -> CostEstimate:
     """Estimate the least that one window costs, of each endpoint for the connections that have it.
 
     :raises InvalidRequest: a share that not one request fits into.
     """
     series = WindowSeries(window, window.end_ms - window.start_ms)
     accounts = Counter(name for one in extractions for name in one["endpoints"])
-    parts = []
-    for name in filter(accounts.get, ENDPOINTS):
-        endpoint = ENDPOINTS[name]
-        cost = estimate(endpoint, series, accounts=accounts[name], share=share)
-        kept = retention(endpoint, series, now_ms)
-        parts.append(Part(cost, Filters(), kept, kept.windows * accounts[name]))
-    return Plan(
-        series=series,
-        every=_say_length(series.every_ms),
+    return CostEstimate.of(
+        series,
+        [(one, Filters(), accounts[name]) for name, one in ENDPOINTS.items() if accounts[name]],
+        every=_length(series.every_ms),
         now_ms=now_ms,
         accounts=len(extractions),
         share=share,
-        rows_per_window=0,
-        parts=tuple(parts),
-        pools=pool_estimates(part.cost for part in parts),
     )
 
 
 def commands(extractions: Sequence[Mapping[str, Any]], share: float) -> Iterator[str]:
-    """Write the commands that plan a range of days, one for the accounts that have the same endpoints."""
+    """Write the commands that estimate a range of days, one for all accounts with the same endpoints."""
     alike = Counter(tuple(one["endpoints"]) for one in extractions if one["endpoints"])
     for endpoints, accounts in alike.items():
         options = [word for name in endpoints for word in ("--endpoint", name)]
@@ -113,10 +108,10 @@ def greatest_share(conn_ids: Sequence[str]) -> float:
             shares.append(BinanceHook(conn_id).account().settings.weight_share)
         except Exception as error:  # noqa: BLE001 - a backend may raise anything; to log is no reason to fail
             log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
-    return max(shares, default=_SHARE)
+    return max(shares, default=DEFAULT_WEIGHT_SHARE)
 
 
-def _say_length(length_ms: int) -> str:
+def _length(length_ms: int) -> str:
     for unit, unit_ms in _UNITS_MS.items():
         if length_ms % unit_ms == 0:
             return f"{length_ms // unit_ms}{unit}"

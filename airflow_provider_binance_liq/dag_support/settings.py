@@ -1,59 +1,118 @@
-"""What the sample DAG is told: which connections, which endpoints, where to. Checked member by member.
+"""The settings of the sample DAGs: what their Variables may have, and what a run may choose of it.
 
-The Variable holds what holds every day, the parameters of a manual run what holds this once. A member that
-nobody knows is refused: a misspelt `endpoint` would otherwise extract something else than was meant.
+The Variable says what there is: accounts, destinations, warehouses. A run's parameters only choose among
+that, since who may trigger a DAG is not always who may say where data goes. A member that is unknown is
+refused: a misspelt `endpoint` would otherwise extract something else than was meant.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
-from airflow_provider_binance_liq.core.urls import hide_parameters
+from airflow_provider_binance_liq.core.urls import has_credentials, hide_parameters
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
-MEMBERS: Final = (
-    "connections",
-    "endpoints",
-    "destination",
-    "database",
-    "postgres_conn_id",
-    "schema",
-    "compression",
-    "beyond_retention",
-    "second_look_days",
-)
-CONNECTION_MEMBERS: Final = ("binance_conn_id", "endpoints", "probe_report", "accept_premises")
-DEFAULT_CONNECTION: Final = "binance_default"
-#: an account is classic or portfolio margin; without a word, classic
-CLASSIC: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.family.name != "papi")
-_CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
-    "compression": (None, "gzip"),
-    "beyond_retention": ("fail", "skip", "extract"),
+if TYPE_CHECKING:
+    from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse as CloudWarehouse
+
+Text = Annotated[str, Meta(pattern=r"\S")]
+Texts = Annotated[tuple[Text, ...], Meta(min_length=1)]
+Url = Annotated[str, Meta(pattern=r"://|^/")]
+#: a relative path would be another file on every worker
+Database = Annotated[str, Meta(pattern=r"^(md:|motherduck:|/)")]
+T = TypeVar("T", bound=msgspec.Struct)
+
+#: what each member takes, for errors
+TAKES: Final = {
+    "connections": "a list, not empty, of ids of connections or of objects with binance_conn_id",
+    "binance_conn_id": "the id of a connection",
+    "endpoints": "a list of endpoints that is not empty",
+    "probe_report": "the URL of a report of binance-liq probe",
+    "accept_premises": "a list of codes of premises that is not empty",
+    "destination": "a URL such as file:///lake or s3://aws_default@bucket/lake",
+    "compression": "gzip or null",
+    "database": "an absolute path, or md:<database>",
+    "postgres_conn_id": "the id of a connection",
+    "schema": "the name of a schema",
+    "beyond_retention": "fail, skip or extract",
+    "second_look_days": "a number of days from 1",
+    "pool": "the name of a pool",
+    "via": "a text",
+    "conn_id": "the id of a connection",
+    "project": "the name of a project",
+    "dataset": "the name of a dataset",
 }
-_DEFAULTS: Final = {"compression": None, "beyond_retention": "fail"}
+#: members that may list several values, for a run to choose one; the first is the default
+CHOICES: Final = ("destination", "database", "postgres_conn_id", "schema")
+#: members that a run may outrank
+FREE: Final = ("compression", "beyond_retention", "second_look_days")
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """One connection, and what to extract with it."""
+def default_endpoints() -> tuple[str, ...]:
+    """Return what is extracted where nobody names endpoints: those of a classic account."""
+    return tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.account_type == "classic")
 
-    binance_conn_id: str
-    endpoints: tuple[str, ...]
-    #: URL of what `binance-liq probe` has found with it
-    probe_report: str | None = None
-    #: codes of premises that the user vouches for, of this account
-    accept_premises: tuple[str, ...] = ()
 
-    def knowledge(self) -> dict[str, Any]:
-        """Return the operator's parameters for what is known of the account, where something is."""
-        known = {"probe_report": self.probe_report, "accept_premises": list(self.accept_premises)}
-        return {name: value for name, value in known.items() if value}
+class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One connection to Binance, what to extract with it, and what is known of its account."""
+
+    binance_conn_id: Text
+    endpoints: Texts | None = None
+    probe_report: Text | None = None
+    accept_premises: Texts | None = None
+
+    def __post_init__(self) -> None:
+        check_codes(self.accept_premises or ())
+        _in_order(self.endpoints or ())
+
+    def operator(self) -> dict[str, Any]:
+        """Return the operator's parameters that are this connection's own."""
+        known = {"probe_report": self.probe_report, "accept_premises": list(self.accept_premises or ())}
+        return {"binance_conn_id": self.binance_conn_id} | {name: one for name, one in known.items() if one}
+
+
+class Extraction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sample DAGs have to know: whose liquidations to extract, and how to write them."""
+
+    connections: Annotated[tuple[Text | Connection, ...], Meta(min_length=1)] = ("binance_default",)
+    endpoints: Texts | None = None
+    compression: Literal["gzip"] | None = None
+
+    def __post_init__(self) -> None:
+        names = [one.binance_conn_id for one in self.accounts()]
+        if len(set(names)) < len(names):
+            message = f"connections names one twice: {', '.join(names)}"
+            raise InvalidRequest(message)
+
+    def accounts(self) -> tuple[Connection, ...]:
+        """Return every connection with its endpoints."""
+        default = _in_order(self.endpoints or default_endpoints())
+        named = (Connection(binance_conn_id=one) if isinstance(one, str) else one for one in self.connections)
+        return tuple(replace(one, endpoints=_in_order(one.endpoints or default)) for one in named)
+
+    def per_connection(self, **common: Any) -> list[dict[str, Any]]:
+        """Return, per connection, its endpoints and the parameters that its extracting operators take."""
+        common["compression"] = self.compression
+        return [
+            {"endpoints": list(one.endpoints or ()), "operator": one.operator() | common}
+            for one in self.accounts()
+        ]
+
+
+def per_endpoint(connections: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return an extracting operator's parameters per connection and endpoint, for a task that is mapped."""
+    return [{"endpoint": name, **one["operator"]} for one in connections for name in one["endpoints"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,211 +125,188 @@ class Warehouse:
     schema: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that a run of the DAG has to know."""
+class Settings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the Variable of the DAGs that load into DuckDB or PostgreSQL may have."""
 
-    connections: tuple[Chosen, ...]
-    destination: str
-    warehouse: Warehouse
-    compression: str | None
-    beyond_retention: str
+    destination: Url | tuple[Url, ...] = ()
+    database: Database | tuple[Database, ...] = ()
+    postgres_conn_id: Text | tuple[Text, ...] = ()
+    schema: Text | tuple[Text, ...] = ()
+    beyond_retention: Literal["fail", "skip", "extract"] = "fail"
     #: how far back a second look looks; the only documented retention is 90 days
-    second_look_days: int
+    second_look_days: Annotated[int, Meta(ge=1)] = 80
+    #: of the extracting tasks
+    pool: Text = "default_pool"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schema and not self.postgres_conn_id:
+            raise InvalidRequest("schema is given without postgres_conn_id; DuckDB takes no schema")
+        if self.database and self.postgres_conn_id:
+            raise InvalidRequest(
+                "database and postgres_conn_id are both given, but a run loads into one of them: keep "
+                "DuckDB's database or the connection to PostgreSQL"
+            )
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """Where to load, of a run that has chosen."""
+        return Warehouse(*(_first(_listed(getattr(self, name))) for name in CHOICES[1:]))
 
     def extractions(self, *, again: bool = False) -> list[dict[str, Any]]:
-        """Return, per connection, its endpoints and the parameters that its extracting operators take.
-
-        :param again: for a second look.
-        """
-        return [
-            {
-                "endpoints": list(account.endpoints),
-                "operator": {
-                    "binance_conn_id": account.binance_conn_id,
-                    "destination": self.destination,
-                    "compression": self.compression,
-                    "beyond_retention": self.beyond_retention,
-                    "look_back_days": self.second_look_days if again else 0,
-                    **account.knowledge(),
-                },
-            }
-            for account in self.connections
-        ]
+        """Return what `per_connection` does; `again` is for a second look."""
+        return self.per_connection(
+            destination=self.destination,
+            beyond_retention=self.beyond_retention,
+            look_back_days=self.second_look_days if again else 0,
+        )
 
 
 def read_settings(
     variable: object, parameters: Mapping[str, Any], home: str | None = None, *, loads: bool = False
 ) -> Settings:
-    """Put the Variable and the parameters of the run together; the parameters outrank it.
+    """Read the Variable, and let the run's parameters choose among what it has.
 
+    :param parameters: `connections` and `endpoints` restrict the run to some of the settings'; `destination`,
+        `database`, `postgres_conn_id` and `schema` choose one that the settings list; `compression`,
+        `beyond_retention` and `second_look_days` outrank them.
     :param loads: whether the run loads what it extracts, so that the warehouse has to be one that lasts.
-    :raises InvalidRequest: a member that is unknown or not what it has to be; the message names it.
+    :raises InvalidRequest: a member is unknown or not what it has to be, or a parameter names what the
+        settings do not have; the message names the member.
     """
-    given = _mapping("the settings", variable or {}, MEMBERS)
-    over = {name: parameters.get(name) for name in MEMBERS if parameters.get(name) not in (None, "", [])}
-    merged = _merge({name: value for name, value in given.items() if value is not None}, over)
-    if loads:
-        _see_lasting(merged)
+    settings = read_members(Settings, variable)
+    wanted = {name: parameters[name] for name in MEMBERS if parameters.get(name) not in (None, "", [])}
+    free = read_members(Settings, {name: wanted[name] for name in FREE if name in wanted})
     base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
-    return Settings(
-        connections=_connections(
-            merged, _endpoints("endpoints", over["endpoints"]) if "endpoints" in over else None
-        ),
-        destination=_destination(merged.get("destination", f"file://{base / 'lake'}")),
-        warehouse=_warehouse(merged, default=str(base / "warehouse.duckdb")),
-        compression=_choice("compression", merged),
-        beyond_retention=_choice("beyond_retention", merged) or "fail",
-        second_look_days=_days("second_look_days", merged.get("second_look_days", 80)),
-    )
+    usual = {"destination": f"file://{base / 'lake'}"}
+    if settings.warehouse == Warehouse():
+        usual["database"] = str(base / "warehouse.duckdb")
+    listed = {name: _listed(getattr(settings, name) or usual.get(name)) for name in CHOICES}
+    chosen = {name: _first(_pick(name, wanted.get(name), listed[name])) for name in CHOICES}
+    if loads and "database" in usual:
+        _check_local(str(chosen["destination"]))
+    outranked = {name: getattr(free, name) for name in FREE if name in wanted}
+    return replace(settings, connections=_restrict(settings.accounts(), wanted), **chosen, **outranked)
 
 
-def _see_lasting(merged: Mapping[str, Any]) -> None:
+def _restrict(accounts: Iterable[Connection], wanted: Mapping[str, Any]) -> tuple[Connection, ...]:
+    """Keep the connections and endpoints that the run asks for."""
+    by_id = {one.binance_conn_id: one for one in accounts}
+    kept = [by_id[name] for name in _pick("connections", wanted.get("connections"), by_id)]
+    there = _in_order(name for one in kept for name in one.endpoints or ())
+    names = _pick("endpoints", wanted.get("endpoints"), there)
+    narrowed = ((one, tuple(name for name in one.endpoints or () if name in names)) for one in kept)
+    return tuple(replace(one, endpoints=endpoints) for one, endpoints in narrowed if endpoints)
+
+
+def _pick(name: str, wanted: object, allowed: Iterable[str]) -> list[str]:
+    """Return what the run asks for, all of which the settings have to list; without a wish, all they list."""
+    listed = list(allowed)
+    picked = listed if wanted is None else [wanted] if not isinstance(wanted, list) else wanted
+    for one in picked:
+        if one not in listed:
+            there = f"a run may choose among {', '.join(map(show, listed))}" if listed else "they have none"
+            message = f"{name} is {show(one)}, which the settings do not have; {there}"
+            raise InvalidRequest(message)
+    return [one for one in listed if one in picked]
+
+
+def _check_local(destination: str) -> None:
     """Refuse to load from a store that all workers share into a file that only one of them has."""
-    destination = merged.get("destination")
-    if {"database", "postgres_conn_id"} & set(merged) or not isinstance(destination, str):
-        return
     if "://" in destination and not destination.startswith("file://"):
         message = (
-            f"destination is {hide_parameters(destination)!r}, which workers share, and no warehouse is "
-            "named: rows would go into a DuckDB file of the worker that loads them, and be gone with it. "
-            "Name one: postgres_conn_id, or database as md:<database> or a path on a disk that workers share"
+            f"destination is {show(destination)}, which workers share, and no warehouse is named: rows would "
+            "go into a DuckDB file of the worker that loads them, and be gone with it. Name one: "
+            "postgres_conn_id, or database as md:<database> or a path on a disk that workers share"
         )
         raise InvalidRequest(message)
 
 
-def _merge(given: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Let `over` outrank `given`; whoever names a warehouse does not mean the other one as well."""
-    outranked = {"database"} if "postgres_conn_id" in over else set()
-    if "database" in over:
-        outranked = {"postgres_conn_id", "schema"}
-    return {name: value for name, value in given.items() if name not in outranked} | dict(over)
+class CloudSettings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the Variable of a DAG for ClickHouse, Redshift or Snowflake may have."""
+
+    destination: Url
+    #: how the warehouse gets at the lake
+    via: str = ""
+    #: to the warehouse; by default the usual one of its provider
+    conn_id: Text | None = None
 
 
-def _warehouse(merged: Mapping[str, Any], default: str) -> Warehouse:
-    if "postgres_conn_id" not in merged:
-        if "schema" in merged:
-            raise InvalidRequest("schema is given without postgres_conn_id; DuckDB takes no schema")
-        return Warehouse(database=_database(merged.get("database", default)))
-    if "database" in merged:
-        raise InvalidRequest(
-            "database and postgres_conn_id are both given, but a run loads into one of them: keep DuckDB's "
-            "database or the connection to PostgreSQL"
-        )
-    schema = _text("schema", merged["schema"], "the name of a schema") if "schema" in merged else None
-    conn_id = _text("postgres_conn_id", merged["postgres_conn_id"], "the id of a connection")
-    return Warehouse(postgres_conn_id=conn_id, schema=schema)
+class BigQuerySettings(CloudSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the Variable of the DAG for BigQuery may have: its connection does not say where tables are."""
+
+    project: Text
+    dataset: Text
 
 
-def _text(name: str, value: object, what: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        message = f"{name} is {value!r}; it takes {what}"
+def read_cloud_settings(warehouse: CloudWarehouse, variable: object) -> CloudSettings:
+    """Read the Variable of a DAG for a cloud's warehouse.
+
+    :raises InvalidRequest: a member is unknown, missing or not what it has to be; the message names it.
+    """
+    kind = BigQuerySettings if warehouse.name == "bigquery" else CloudSettings
+    settings = read_members(kind, variable)
+    if settings.destination.partition("://")[0] not in warehouse.schemes:
+        schemes = ", ".join(warehouse.schemes)
+        message = f"destination is {show(settings.destination)}; {warehouse.name} reads {schemes}"
         raise InvalidRequest(message)
-    return value
+    warehouse.check_via(settings.via)
+    usual = "google_cloud_default" if warehouse.name == "bigquery" else f"{warehouse.name}_default"
+    return replace(settings, conn_id=settings.conn_id or usual)
 
 
-def _connections(merged: Mapping[str, Any], only: tuple[str, ...] | None) -> tuple[Chosen, ...]:
-    """Read the connections; `only` restricts each of them, as a manual run may ask."""
-    listed = _list("connections", merged.get("connections", [DEFAULT_CONNECTION]))
-    default = _endpoints("endpoints", merged.get("endpoints", list(CLASSIC)))
-    chosen = [_connection(one, default) for one in listed]
-    names = [account.binance_conn_id for account in chosen]
-    if len(set(names)) < len(names):
-        message = f"connections names one twice: {', '.join(names)}"
-        raise InvalidRequest(message)
-    if only is not None:
-        chosen = [
-            replace(one, endpoints=tuple(name for name in one.endpoints if name in only)) for one in chosen
-        ]
-    if not any(account.endpoints for account in chosen):
-        raise InvalidRequest("no connection has any of the endpoints, so there would be nothing to extract")
-    return tuple(chosen)
+def read_members(kind: type[T], given: object) -> T:
+    """Read a JSON object into a struct; null counts as absent.
+
+    :raises InvalidRequest: the message names the member, what it is and what it takes.
+    """
+    given = {} if given is None else given
+    if isinstance(given, Mapping):
+        given = {str(name): value for name, value in given.items() if value is not None}
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_explain(kind, given, str(error))) from None
 
 
-def _connection(one: object, default: tuple[str, ...]) -> Chosen:
-    if isinstance(one, str) and one.strip():
-        return Chosen(one, default)
-    if not isinstance(one, Mapping):
-        message = f"connections holds {one!r}; it takes connection ids, or objects with binance_conn_id"
-        raise InvalidRequest(message)
-    members = _mapping("a connection's settings", one, CONNECTION_MEMBERS)
-    conn_id = members.get("binance_conn_id")
-    if not isinstance(conn_id, str) or not conn_id.strip():
-        message = f"one of connections has binance_conn_id {conn_id!r}; it takes a connection id"
-        raise InvalidRequest(message)
-    own = members.get("endpoints")
-    report, premises = members.get("probe_report"), members.get("accept_premises")
-    return Chosen(
-        conn_id,
-        default if own is None else _endpoints(f"endpoints of {conn_id}", own),
-        None if report is None else _text(f"probe_report of {conn_id}", report, "a URL"),
-        () if premises is None else check_codes(_list(f"accept_premises of {conn_id}", premises)),
-    )
+def _explain(kind: type[msgspec.Struct], given: Any, error: str) -> str:
+    what, _, path = error.rstrip("`").partition(" - at `$.")
+    there = ", ".join((Connection if path else kind).__struct_fields__)
+    if not isinstance(given, Mapping):
+        return f"the settings are {show(given)}; they take an object with {there}"
+    if " field `" in what:
+        member = what.split("`")[1]
+        if "missing" in what:
+            return f"{f'{path}.' * bool(path)}{member} is missing; it takes {TAKES[member]}"
+        return f"there is no member {f'{path}.' * bool(path)}{member}; there are {there}"
+    for step in re.findall(r"[a-z_]+|\d+", path):
+        given = given[int(step) if step.isdigit() else step]
+    return f"{path} is {show(given)}; it takes {TAKES[re.findall('[a-z_]+', path)[-1]]}"
 
 
-def _endpoints(where: str, value: object) -> tuple[str, ...]:
-    names = _list(where, value)
-    for name in names:
-        if not isinstance(name, str):
-            message = f"{where} holds {name!r}, which is no endpoint's name"
-            raise InvalidRequest(message)
-        get_endpoint(name)
-    return tuple(name for name in ENDPOINTS if name in names)
+def show(value: object) -> str:
+    """Show a value in an error, without the secrets that it may hold."""
+    if isinstance(value, Mapping):
+        return f"an object with {', '.join(map(str, value)) or 'no member'}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(show, value))}]"
+    if isinstance(value, str) and value == hide_parameters(value) and has_credentials(value):
+        return "a text with credentials"
+    return repr(hide_parameters(value) if isinstance(value, str) else value)
 
 
-def _list(where: str, value: object) -> list[Any]:
-    if not isinstance(value, list) or not value:
-        message = f"{where} is {value!r}; it takes a list that is not empty"
-        raise InvalidRequest(message)
-    return value
+def _listed(choice: Any) -> tuple[str, ...]:
+    return (choice,) if isinstance(choice, str) else choice or ()
 
 
-def _mapping(where: str, value: object, members: tuple[str, ...]) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        message = f"{where} have to be a JSON object, not {value!r}"
-        raise InvalidRequest(message)
-    unknown = [str(name) for name in value if name not in members]
-    if unknown:
-        message = f"{where} have no member {', '.join(unknown)}; there are {', '.join(members)}"
-        raise InvalidRequest(message)
-    return value
+def _first(values: Iterable[str]) -> str | None:
+    return next(iter(values), None)
 
 
-def _destination(value: object) -> str:
-    if not isinstance(value, str) or not ("://" in value or value.startswith("/")):
-        message = (
-            f"destination is {value!r}; it takes a URL such as file:///lake or s3://aws_default@bucket/lake"
-        )
-        raise InvalidRequest(message)
-    return value
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Check endpoints, and return each once, in the table's order."""
+    known = {get_endpoint(name).name for name in names}
+    return tuple(name for name in ENDPOINTS if name in known)
 
 
-def _database(value: object) -> str:
-    absolute = isinstance(value, str) and (
-        value.startswith(("md:", "motherduck:")) or Path(value).is_absolute()
-    )
-    if not isinstance(value, str) or not absolute:
-        # A relative path would be another file on every worker.
-        message = f"database is {_shown(value)!r}; it takes an absolute path, or md:<database>"
-        raise InvalidRequest(message)
-    return value
-
-
-def _shown(value: object) -> object:
-    return hide_parameters(value) if isinstance(value, str) else value
-
-
-def _choice(name: str, merged: Mapping[str, Any]) -> str | None:
-    value: str | None = merged.get(name, _DEFAULTS[name])
-    if value not in _CHOICES[name]:
-        known = ", ".join(str(one) for one in _CHOICES[name])
-        message = f"{name} is {value!r}; it takes {known}"
-        raise InvalidRequest(message)
-    return value
-
-
-def _days(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        message = f"{name} is {value!r}; it takes a number of days from 1"
-        raise InvalidRequest(message)
-    return value
+MEMBERS: Final = Settings.__struct_fields__

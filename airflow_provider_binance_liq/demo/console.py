@@ -1,4 +1,4 @@
-"""What the demo says: lines that stay, and one that moves where there is a terminal."""
+"""The demo's output: lines that stay, and one that is rewritten where there is a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def labelled(label: str, text: str) -> str:
 
 
 class Console:
-    """A stream of lines; one that nobody reads any more ends the demo once, and is then silent."""
+    """A stream of lines; once its reader is gone, writing fails one time, which ends the demo."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -53,7 +53,7 @@ class Console:
 
     @contextmanager
     def phase(self, label: str, doing: str) -> Iterator[list[str]]:
-        """Say what is being done, then what came of it (the list's last item) and how long it took."""
+        """Show what is being done, then its result (the list's last item) and how long it took."""
         begun = time.monotonic()
         outcome = [doing]
         self.progress(labelled(label, f"{doing} ..."))

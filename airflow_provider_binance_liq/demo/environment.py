@@ -85,7 +85,7 @@ def airflow_environment(
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A TCP port that is free, and that no other demo takes while this one lasts.
+    """A TCP port that is free, and that no other demo takes while this one runs.
 
     Airflow binds the port only seconds after it was found free. Until then, and from then on, the UDP port
     of the same number is held: no one else wants that one, and the system frees it whatever happens.

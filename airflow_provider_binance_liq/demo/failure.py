@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; `log` is the file whose end tells why, where there is one."""
+    """The demo cannot go on; `log` is the file whose end shows why, where there is one."""
 
     def __init__(self, message: str, log: Path | None = None) -> None:
         super().__init__(message)

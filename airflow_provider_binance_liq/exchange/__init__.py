@@ -1,1 +1,1 @@
-"""The exchange over HTTP: signed requests, its limits, its refusals. What it answers is kept elsewhere."""
+"""The exchange over HTTP: signed requests, rate limits, and errors."""

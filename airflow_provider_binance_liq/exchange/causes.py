@@ -1,7 +1,7 @@
-"""Why there was no answer, in fixed words that say what to do.
+"""Why there was no answer, in fixed sentences that say what to check.
 
-The text of a library's error is never shown: it can hold the signed URL. So its kind is looked at, and the
-few numbers in it that are safe and tell something.
+The text of a library's error is never shown: the signed URL may be in it. So only its type is used, and the
+few numbers in it that are safe.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _Found = tuple[BaseException, ...]
 
 
 def describe(error: BaseException) -> str:
-    """Say why there was no answer, and what to do."""
+    """Return why there was no answer, and what to check."""
     found = tuple(_related(error))
-    for tell in (_of_certificates, _of_proxies, _of_connecting, _of_answers):
-        if cause := tell(found):
+    for find in (_of_certificates, _of_proxies, _of_connecting, _of_answers):
+        if cause := find(found):
             return cause
     return f"the connection failed ({type(error).__name__})"
 
 
 def _related(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those it came from: by cause, by context, and as urllib3 keeps them."""
+    """Yield an error and those that caused it: `__cause__`, `__context__`, and as urllib3 keeps them."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -86,8 +86,8 @@ def _of_refused(verify_code: int) -> str:
             "the certificate is for another host: check `base_url`, and what answers in the exchange's place"
         )
     return (
-        "the certificate is not trusted: if a proxy of yours inspects TLS, let REQUESTS_CA_BUNDLE name the "
-        "certificate of its authority; else somebody else answers"
+        "the certificate is not trusted: if a proxy of yours inspects TLS, set REQUESTS_CA_BUNDLE to the "
+        "certificate of its authority; else another host answers"
     )
 
 
@@ -98,7 +98,7 @@ def _of_proxies(found: _Found) -> str | None:
         return "a SOCKS proxy needs the package PySocks on the worker; or set HTTPS_PROXY to another kind"
     if not _first(found, urllib3.exceptions.ProxyError, requests.exceptions.ProxyError):
         return None
-    status = next((told[1] for one in found if (told := _TUNNEL.search(str(one)))), None)
+    status = next((match[1] for one in found if (match := _TUNNEL.search(str(one)))), None)
     if status == _AUTHENTICATE:
         return "the proxy wants a user and a password: give them in HTTPS_PROXY"
     if status:
@@ -119,7 +119,7 @@ def _of_answers(found: _Found) -> str | None:
 
 
 def _by_kind(found: _Found, table: _Kinds) -> str | None:
-    """Take the first row of a table of which there is an error."""
+    """Return the cause of the first row of a table with one of the errors."""
     return next((cause for kinds, cause in table if _first(found, *kinds)), None)
 
 
@@ -129,7 +129,7 @@ _PROXY_KINDS: Final[_Kinds] = (
     ((socket.gaierror,), "the proxy's host name cannot be resolved: check HTTPS_PROXY and DNS"),
     ((ConnectionRefusedError,), "nothing listens at the proxy's address: check HTTPS_PROXY"),
 )
-#: of two rows that fit, the first one says more
+#: of two rows that match, the first one is more specific
 _CONNECTING_KINDS: Final[_Kinds] = (
     ((socket.gaierror,), "the host name cannot be resolved: check DNS and `base_url`"),
     (
@@ -142,11 +142,11 @@ _CONNECTING_KINDS: Final[_Kinds] = (
     ),
     (
         (ssl.SSLEOFError, ssl.SSLZeroReturnError),
-        "the connection ended within TLS: look at what stands between this machine and the exchange",
+        "the connection ended within TLS: check the proxies between this machine and the exchange",
     ),
     (
         (ssl.SSLError,),
-        "TLS cannot be agreed on: check that the port of `base_url` speaks TLS, and what stands in between",
+        "TLS cannot be agreed on: check that the port of `base_url` uses TLS, and the proxies in between",
     ),
 )
 _ANSWER_KINDS: Final[_Kinds] = (

@@ -9,15 +9,15 @@ from airflow_provider_binance_liq.core.endpoints import FAMILIES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_binance_liq.exchange.rate_limiter import Pacer
+    from airflow_provider_binance_liq.exchange.rate_limiter import RateLimiter
 
 
 class Clocks:
-    """Tells the time as the exchange has it; a clock that was not read is taken to be this machine's."""
+    """Tells the time by the exchange's clock; until that is read, by this machine's."""
 
-    def __init__(self, clock: Callable[[], float], pacer: Pacer) -> None:
+    def __init__(self, clock: Callable[[], float], rate_limiter: RateLimiter) -> None:
         self._clock = clock
-        self._pacer = pacer
+        self._rate_limiter = rate_limiter
         #: ms to add to the local clock, per family whose clock was read
         self._offsets: dict[str, int] = {}
 
@@ -33,17 +33,17 @@ class Clocks:
         """Milliseconds by which the exchange's clock is ahead of the local one, as last read."""
         return self._offsets.get(FAMILIES[family].clock_family, 0)
 
-    def learn(self, family: str, offset_ms: int) -> None:
-        """Keep what was read, for the other processes of this machine too."""
+    def set_offset(self, family: str, offset_ms: int) -> None:
+        """Keep an offset, for the other processes of this machine too."""
         name = FAMILIES[family].clock_family
         self._offsets[name] = offset_ms
-        self._pacer.learn_clock(name, offset_ms, self.local_ms())
+        self._rate_limiter.set_clock_offset(name, offset_ms, self.local_ms())
 
-    def knows(self, family: str) -> bool:
+    def is_known(self, family: str) -> bool:
         """Whether the clock was read, here or lately by another process of this machine."""
         name = FAMILIES[family].clock_family
         if name not in self._offsets:
-            found = self._pacer.clock(name, self.local_ms())
+            found = self._rate_limiter.clock_offset_ms(name, self.local_ms())
             if found is not None:
                 self._offsets[name] = found
         return name in self._offsets

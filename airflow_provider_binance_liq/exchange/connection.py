@@ -1,7 +1,7 @@
-"""What a connection has to hold, field by field; each mistake has a message of its own.
+"""The fields of a connection, checked one by one; each mistake has a message of its own.
 
-Fields are read by name. None and an empty text count as unset, because Airflow's form writes them for what
-nobody touched. Everything else is checked here, because no other part of Airflow does.
+Fields are read by name. None and an empty text count as unset, because Airflow's form writes them for unused
+fields. Every value is checked here, because no other part of Airflow does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_binance_liq.core.endpoints import FAMILIES, POOLS, Environment
 from airflow_provider_binance_liq.core.signing import load_private_key, load_signer
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, MAX_WEIGHT
 from airflow_provider_binance_liq.exceptions import InvalidConnection
 from airflow_provider_binance_liq.exchange.settings import Settings, is_loopback
 
@@ -30,7 +31,6 @@ _TYPES: Final = ("binance", "generic", "", None)
 _LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
 #: the one extra that is a secret
 _PHRASE: Final = "private_key_passphrase"
-_MOST_WEIGHT: Final = 1_000_000
 #: a key of 16,384 bits takes 13 KB
 _LONGEST_KEY: Final = 64 * 1024
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
@@ -38,7 +38,7 @@ _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One Binance account: its label in object keys and tables, and how it is reached."""
+    """One Binance account: its label in object keys and tables, and how to reach it."""
 
     label: str
     settings: Settings
@@ -46,7 +46,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of a connection as Airflow hands them out."""
+    """The fields of a connection as Airflow returns them."""
 
     conn_id: str
     login: str | None = field(repr=False)
@@ -57,18 +57,18 @@ class Fields:
     def extras(self) -> Mapping[str, Any]:
         """Parse the extra.
 
-        :raises InvalidConnection: it is no JSON object.
+        :raises InvalidConnection: it is not a JSON object.
         """
         try:
             extra = json.loads(self.extra or "{}")
         except ValueError:
             extra = None
         if not isinstance(extra, dict):
-            raise self.invalid("the extra is no JSON object")
+            raise self.invalid("the extra is not a JSON object")
         return extra
 
     def secrets(self) -> list[str]:
-        """List what must never be shown."""
+        """List the values that must never be shown."""
         try:
             passphrase = self.extras().get(_PHRASE)
         except InvalidConnection:
@@ -86,13 +86,13 @@ def read_account(fields: Fields) -> Account:
     :raises InvalidConnection: naming the connection, the field, and what it has to be; never its secrets.
     """
     reader = _Reader(fields)
-    reader.see_type()
+    reader.check_type()
     settings = Settings(
         api_key=reader.api_key(),
         signer=reader.signer(),
         origins=reader.origins(),
         recv_window_ms=reader.whole("recv_window_ms", default=5000, least=1, most=60_000),
-        weight_share=reader.number("weight_share", default=0.5, least=0.01, most=1),
+        weight_share=reader.number("weight_share", default=DEFAULT_WEIGHT_SHARE, least=0.01, most=1),
         weight_limits=reader.weight_limits(),
         coordinate=reader.coordinate(),
         timeout_s=reader.number("timeout_s", default=10, least=0.1, most=300),
@@ -143,30 +143,30 @@ class _Reader:
         return int(number)
 
     def weight_limits(self) -> dict[str, int]:
-        """Read the limits that the user knows better, by pool."""
+        """Read the configured limits, by pool."""
         given = {
-            pool: self.whole(f"{pool}_weight_limit", default=0, least=1, most=_MOST_WEIGHT) for pool in POOLS
+            pool: self.whole(f"{pool}_weight_limit", default=0, least=1, most=MAX_WEIGHT) for pool in POOLS
         }
         return {pool: limit for pool, limit in given.items() if limit}
 
     def coordinate(self) -> bool:
-        """Whether others ask from this address; on loopback, each simulator is an exchange of its own."""
+        """Whether other tasks use this address; on loopback, each simulator is an exchange of its own."""
         value = self.extra.get("coordinate")
         if value is None or value == "":
             base_url = self.text("base_url")
             return base_url is None or not is_loopback(base_url.strip())
-        # What comes from a URI is a text.
-        said = str(value).lower() if isinstance(value, bool | str) else None
-        if said not in ("true", "false"):
+        # From a connection URI, it is a text.
+        text = str(value).lower() if isinstance(value, bool | str) else None
+        if text not in ("true", "false"):
             raise self.fields.invalid(f"coordinate is {value!r}; it has to be true or false")
-        return said == "true"
+        return text == "true"
 
     def label(self) -> str:
         given = self.text("account")
         label = self.fields.conn_id if given is None else given
         if not _LABEL.fullmatch(label):
             advice = (
-                "it stands in object keys, so letters, digits and . _ - @ + only, not beginning with a dot"
+                "it is part of object keys, so letters, digits and . _ - @ + only, not beginning with a dot"
             )
             raise self.fields.invalid(f"account {label!r} cannot be used: {advice}")
         return label
@@ -177,20 +177,20 @@ class _Reader:
             raise self.fields.invalid("the login is empty; it has to be the API key")
         if not _PRINTABLE.fullmatch(key):
             raise self.fields.invalid(
-                "the login is no API key: it holds blanks or characters outside of ASCII"
+                "the login is not an API key: it has blanks or characters outside of ASCII"
             )
         return key
 
-    def see_type(self) -> None:
-        """Refuse another service's connection: its key and secret are not for Binance."""
+    def check_type(self) -> None:
+        """Refuse the connection of another service: its key and secret are not for Binance."""
         if self.fields.conn_type not in _TYPES:
             raise self.fields.invalid(
                 f"its type is {self.fields.conn_type!r}, so its login and password are another service's; "
-                "see that binance_conn_id names the connection you mean, and give that one the type 'binance'"
+                "check which connection binance_conn_id names, and give that one the type 'binance'"
             )
 
     def signer(self) -> Signer:
-        """Load the HMAC secret, or the private key; what is to be a key file is never taken for a secret."""
+        """Load the HMAC secret, or the private key; a key file is never used as a secret."""
         path, password = self.text("private_key_path"), (self.fields.password or "").strip()
         if path is not None and password:
             raise self.fields.invalid("it has both a password and a private_key_path; keep one of them")
@@ -202,12 +202,12 @@ class _Reader:
             raise self.fields.invalid(str(error)) from None
 
     def key_file(self, path: str) -> str:
-        """Read a file that is to hold a PEM private key."""
+        """Read the PEM private key of a file."""
         try:
             with Path(path).expanduser().open("rb") as file:
                 text = file.read(_LONGEST_KEY).decode("ascii")
         except UnicodeDecodeError:
-            reason: str | None = "it is no PEM"
+            reason: str | None = "it is not a PEM file"
         except OSError as error:
             reason = error.strerror
         except (ValueError, RuntimeError):
@@ -215,7 +215,7 @@ class _Reader:
         else:
             if "-----BEGIN " in text:
                 return text
-            reason = "it is no PEM: it has no line that says BEGIN"
+            reason = "it is not a PEM file: no line of it says BEGIN"
         raise self.fields.invalid(f"private_key_path {path!r} cannot be read: {reason}")
 
     def origins(self) -> dict[str, str]:
@@ -243,7 +243,7 @@ class _Reader:
             parts = urlsplit(url.strip())
             _ = parts.port
         except ValueError:
-            raise self.fields.invalid("base_url is no URL") from None
+            raise self.fields.invalid("base_url is not a URL") from None
         if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
             raise self.fields.invalid(
                 "base_url has to be an origin alone, such as https://proxy.example:8443"

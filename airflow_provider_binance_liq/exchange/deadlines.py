@@ -1,7 +1,7 @@
-"""One deadline for all that an attempt does on the network; at its end, the connection is hung up.
+"""One deadline for all network operations of an attempt; at the deadline, the connection is shut down.
 
-One thread for the whole process watches, and ends when there is nothing to watch: no thread for each
-request. It holds a duplicate of the socket's descriptor, because TLS takes the socket over from who made it.
+One thread of the process watches all deadlines, and ends when there are none: no thread for each request. It
+has a duplicate of the socket's descriptor, because TLS takes over the original socket.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-#: what a socket takes to be made, and to connect
+#: the arguments of `socket.socket`, and of its `connect`
 _Address = tuple[tuple[int, int, int], Any]
 
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -26,12 +26,12 @@ _NEVER: Final = float("inf")
 
 
 def current_deadline() -> Deadline | None:
-    """Return the deadline of the attempt that is being made here."""
+    """Return the deadline of the current attempt."""
     return _current.get()
 
 
 class Deadline:
-    """Holds within a `with` block; whatever the block has on the network is hung up when it is over."""
+    """The deadline of a `with` block; the block's connection is shut down when it is over."""
 
     def __init__(self, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -49,7 +49,7 @@ class Deadline:
         _watchdog.remove(self)
         _current.reset(self._token)
         with self._lock:
-            self._let_go()
+            self._release()
 
     def left(self) -> float:
         """Return the seconds that are left.
@@ -63,18 +63,18 @@ class Deadline:
         return seconds
 
     def watch(self, connection: socket.socket) -> None:
-        """Hang this connection up when it is over; another one is not watched any more."""
+        """Shut this connection down at the deadline; an earlier one is not watched any more."""
         line = socket.socket(
             connection.family, connection.type, connection.proto, fileno=os.dup(connection.fileno())
         )
         with self._lock:
-            self._let_go()
+            self._release()
             self._line = line
             if self.is_over:
                 self._shut_down()
 
-    def hang_up(self) -> None:
-        """End the connection under its reader, who then finds its end."""
+    def expire(self) -> None:
+        """Shut the connection down; its reader then finds the end of the stream."""
         with self._lock:
             self.is_over = True
             self._shut_down()
@@ -84,18 +84,18 @@ class Deadline:
             with suppress(OSError):
                 self._line.shutdown(socket.SHUT_RDWR)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._line is not None:
             self._line.close()
             self._line = None
 
 
 class _Watchdog:
-    """Hangs up what is over."""
+    """Ends the deadlines that are over."""
 
     def __init__(self) -> None:
         self._begin()
-        # A thread does not live on in a forked process, and a lock may be held in it by nobody.
+        # A forked process has no threads, but may have a locked lock.
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
@@ -114,7 +114,7 @@ class _Watchdog:
                 self._changed.notify()
 
     def remove(self, deadline: Deadline) -> None:
-        # Who watches is not woken: it finds out when it wakes, which costs less than a wake for each request.
+        # The thread is not woken: it finds out later, which costs less than a wake-up for each request.
         with self._changed:
             self._watched.discard(deadline)
 
@@ -124,7 +124,7 @@ class _Watchdog:
                 now = time.monotonic()
                 for deadline in [one for one in self._watched if one.ends_at <= now]:
                     self._watched.discard(deadline)
-                    deadline.hang_up()
+                    deadline.expire()
                 self._wakes_at = min((one.ends_at for one in self._watched), default=now)
                 self._changed.wait(self._wakes_at - now)
             self._thread = None
@@ -136,10 +136,10 @@ _watchdog: Final = _Watchdog()
 def connect(
     deadline: Deadline, host: str, port: int, timeout_s: float | None, options: Iterable[Any]
 ) -> socket.socket:
-    """Connect to one of the host's addresses, watched from the first moment.
+    """Connect to one of the host's addresses, within the deadline.
 
     :raises TimeoutError: not within the deadline, or `timeout_s` for each step.
-    :raises OSError: none of them takes the connection, or there are none.
+    :raises OSError: none of them accepts the connection, or there are none.
     """
     failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
     for kind, address in _resolve(host.strip("[]"), port, _least(deadline, timeout_s)):
@@ -167,32 +167,32 @@ def _least(deadline: Deadline, timeout_s: float | None) -> float:
 
 
 def _resolve(host: str, port: int, seconds: float) -> list[_Address]:
-    """Look for the host's addresses; the system's own look has no timeout that could be given.
+    """Look the host's addresses up within a time; the system's own function has no timeout.
 
     :raises OSError: there are none, or they were not found in time.
     """
     with suppress(OSError, UnicodeError):
-        return _look(host, port, socket.AI_NUMERICHOST)
+        return _look_up(host, port, socket.AI_NUMERICHOST)
     found: SimpleQueue[list[_Address] | OSError] = SimpleQueue()
 
-    def look() -> None:
+    def look_up() -> None:
         try:
-            found.put(_look(host, port))
+            found.put(_look_up(host, port))
         except OSError as error:
             found.put(error)
         except UnicodeError:
             found.put(socket.gaierror(socket.EAI_NONAME, "no host name"))
 
-    threading.Thread(target=look, name="look for an address", daemon=True).start()
+    threading.Thread(target=look_up, name="look up an address", daemon=True).start()
     try:
-        told = found.get(timeout=seconds)
+        result = found.get(timeout=seconds)
     except Empty:
         raise socket.gaierror(socket.EAI_AGAIN, "not in time") from None
-    if isinstance(told, OSError):
-        raise told
-    return told
+    if isinstance(result, OSError):
+        raise result
+    return result
 
 
-def _look(host: str, port: int, flags: int = 0) -> list[_Address]:
+def _look_up(host: str, port: int, flags: int = 0) -> list[_Address]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     return [((family, kind, protocol), address) for family, kind, protocol, _, address in found]

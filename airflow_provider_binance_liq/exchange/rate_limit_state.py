@@ -1,9 +1,9 @@
-"""Where the book of an IP address's weight is kept: by one client alone, or by all processes of a machine.
+"""Where the rate limit state is stored: in one client, or in a file that the processes of a machine share.
 
-The exchange's own count, in the headers of its answers, is what coordinates clients everywhere. What a
-shared book adds on one machine: requests of others that are on their way are counted too, a new task knows
-at once what the one before it learnt, and a ban that one process met holds back all. Nothing rests on it:
-where the file cannot be had, each process goes by the headers alone.
+The exchange's own count, in the headers of its answers, coordinates clients everywhere. A shared state adds,
+on one machine: requests in flight of other processes are counted too, a new task starts with what the last
+one learnt, and a ban that one process met stops all of them. Nothing depends on it: where the file is not
+available, each process uses the headers alone.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import os
 import stat
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
+from tenacity import Retrying, retry_if_exception_type, wait_fixed
 
-from airflow_provider_binance_liq.core.weights import Book
+from airflow_provider_binance_liq.core.weights import RateLimitState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,41 +32,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_NAP_S: Final = 0.01
-#: longer than anybody needs to write a few lines; whoever holds it longer was stopped
-_PATIENCE_S: Final = 2.0
-#: no book of some pools is longer; what is, was written by something else
-_LONGEST: Final = 1024 * 1024
-#: room is had by so many bytes
-_ROOM: Final = 4096
-#: what sends requests through another address
+#: pause before the lock is tried again
+_PAUSE_S: Final = 0.01
+#: writing takes milliseconds; a process that holds the lock for longer was stopped
+_MAX_WAIT_S: Final = 2.0
+#: a longer file was written by something else
+_MAX_BYTES: Final = 1024 * 1024
+#: disk space is allocated in blocks of so many bytes
+_BLOCK: Final = 4096
+#: with a proxy, requests come from another IP address
 _PROXIES: Final = ("https_proxy", "all_proxy")
 
 
-class Ledger(Protocol):
-    """Hands out the book, to one at a time."""
+class RateLimitStore(Protocol):
+    """Gives access to the state, to one caller at a time."""
 
-    def open(self) -> AbstractContextManager[Book]:
-        """Give the book; what was changed in it is kept."""
+    def open(self) -> AbstractContextManager[RateLimitState]:
+        """Return the state; changes in it are stored at the end of the block."""
 
 
-class OwnLedger:
-    """A book of one client's own."""
+class OwnRateLimitState:
+    """The state of one client, in memory."""
 
     def __init__(self) -> None:
-        self._book = Book()
+        self._state = RateLimitState()
 
-    @contextmanager
-    def open(self) -> Iterator[Book]:
-        """Give the book; what was changed in it is kept."""
-        yield self._book
+    def open(self) -> AbstractContextManager[RateLimitState]:
+        """Return the state."""
+        return nullcontext(self._state)
 
 
-class SharedLedger:
-    """A book in a file, for the processes of one machine.
+class SharedRateLimitState:
+    """The state in a file, for the processes of one machine.
 
-    A write that fails leaves what the file said: its room is had before anything is overwritten. What could
-    not be written is kept here, and joined to the file's as soon as that can be had again.
+    A write that fails leaves the file as it was: disk space is allocated before anything is overwritten.
+    A state that could not be written is kept in memory, and merged with the file's as soon as it can be.
     """
 
     def __init__(
@@ -80,41 +81,41 @@ class SharedLedger:
         self._clock = clock
         self._monotonic = monotonic
         self._sleep = sleep
-        #: what is known here alone, because the file could not be had
-        self._own: Book | None = None
+        #: the state that could not be written to the file
+        self._own: RateLimitState | None = None
         self._warned = False
 
     @contextmanager
-    def open(self) -> Iterator[Book]:
-        """Give the book; what was changed in it is kept."""
+    def open(self) -> Iterator[RateLimitState]:
+        """Return the state; changes in it are stored at the end of the block."""
         descriptor = self._try(self._lock)
         try:
-            before = None if descriptor is None else self._try(lambda: os.pread(descriptor, _LONGEST, 0))
-            book = self._known(before)
+            before = None if descriptor is None else self._try(lambda: os.pread(descriptor, _MAX_BYTES, 0))
+            state = self._merged(before)
             try:
-                yield book
+                yield state
             finally:
-                # Also where an error leaves: what was counted until then was sent.
-                if descriptor is None or before is None or not self._write(descriptor, book, before):
-                    self._own = book
+                # Also after an error: the requests that were counted until then were sent.
+                if descriptor is None or before is None or not self._write(descriptor, state, before):
+                    self._own = state
                 else:
                     self._own = None
         finally:
             if descriptor is not None:
-                os.close(descriptor)  # and with it the lock goes
+                os.close(descriptor)  # which releases the lock
 
-    def _known(self, text: bytes | None) -> Book:
-        """Join what the file says, and what is known here alone."""
+    def _merged(self, text: bytes | None) -> RateLimitState:
+        """Merge the file's state with the one that could not be written."""
         if text is None:
-            return self._own or Book()
-        book = _decode(text)
+            return self._own or RateLimitState()
+        state = _decode(text)
         if self._own is not None:
-            # By this machine's clock: it is told from the exchange's by seconds, what is absurd by days.
-            book.join(self._own, int(self._clock() * 1000))
-        return book
+            # By this machine's clock: it differs from the exchange's by seconds, absurd instants by days.
+            state.merge(self._own, int(self._clock() * 1000))
+        return state
 
-    def _write(self, descriptor: int, book: Book, before: bytes) -> bool:
-        after = msgspec.json.encode(book)
+    def _write(self, descriptor: int, state: RateLimitState, before: bytes) -> bool:
+        after = msgspec.json.encode(state)
         return (
             after == _stripped(before) or self._try(lambda: _replace(descriptor, after, before)) is not None
         )
@@ -122,31 +123,30 @@ class SharedLedger:
     def _lock(self) -> int:
         """Open the file and lock it.
 
-        :raises OSError: it cannot be had, or not in time.
+        :raises OSError: it cannot be opened, or another process held the lock for too long.
         """
         _make_private(self.path.parent)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            self._wait_for(descriptor)
+            self._wait_for_lock(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
-    def _wait_for(self, descriptor: int) -> None:
-        deadline = self._monotonic() + _PATIENCE_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if self._monotonic() > deadline:
-                    raise
-                self._sleep(_NAP_S)
-            else:
-                return
+    def _wait_for_lock(self, descriptor: int) -> None:
+        deadline_s = self._monotonic() + _MAX_WAIT_S
+        lock = Retrying(
+            retry=retry_if_exception_type(BlockingIOError),
+            wait=wait_fixed(_PAUSE_S),
+            stop=lambda _: self._monotonic() > deadline_s,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _try(self, step: Callable[[], T]) -> T | None:
-        """Take a step that may fail; None where it does: then each process goes by what it knows itself."""
+        """Do a step that may fail; None where it does: then each process counts by itself."""
         try:
             return step()
         except OSError as error:
@@ -156,37 +156,37 @@ class SharedLedger:
             return None
 
 
-def find_ledger(origins: Mapping[str, str], *, coordinate: bool) -> Ledger:
-    """Choose the ledger for what `origins` name: the file that others who ask there use too, or none."""
+def find_rate_limit_state(origins: Mapping[str, str], *, coordinate: bool) -> RateLimitStore:
+    """Choose the state for requests to `origins`: the file of this machine's processes, or one in memory."""
     if not coordinate:
-        return OwnLedger()
+        return OwnRateLimitState()
     proxies = [os.environ.get(name) or os.environ.get(name.upper(), "") for name in _PROXIES]
-    asked = "\n".join([*sorted(set(origins.values())), *proxies])
-    name = f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
-    return SharedLedger(Path(tempfile.gettempdir()) / f"binance-liq-{os.geteuid()}" / name)
+    target = "\n".join([*sorted(set(origins.values())), *proxies])
+    name = f"{hashlib.sha256(target.encode()).hexdigest()[:16]}.json"
+    return SharedRateLimitState(Path(tempfile.gettempdir()) / f"binance-liq-{os.geteuid()}" / name)
 
 
 def _make_private(directory: Path) -> None:
-    """Make the directory; one that somebody else could write to is refused.
+    """Make the directory; one that other users could write to is refused.
 
-    :raises OSError: it is not, or not only, ours.
+    :raises OSError: it belongs to another user, or others may write to it.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        message = f"{directory} is not this user's alone"
+        message = f"{directory} belongs to another user, or others may write to it"
         raise PermissionError(message)
 
 
 def _replace(descriptor: int, after: bytes, before: bytes) -> bool:
-    """Write the book in one step, padded, so that nothing has to be cut off afterwards.
+    """Write the state in one step, padded, so that nothing has to be cut off afterwards.
 
-    :raises OSError: it could not be; the file says what it said.
+    :raises OSError: it could not be written; the file is as it was.
     """
-    room = max(len(before), -(-len(after) // _ROOM) * _ROOM)
-    if room > len(before):
-        os.posix_fallocate(descriptor, 0, room)
-    text = after.ljust(room)
+    size = max(len(before), -(-len(after) // _BLOCK) * _BLOCK)
+    if size > len(before):
+        os.posix_fallocate(descriptor, 0, size)
+    text = after.ljust(size)
     written = os.pwrite(descriptor, text, 0)
     if written < len(text):
         os.pwrite(descriptor, before[:written], 0)
@@ -195,13 +195,13 @@ def _replace(descriptor: int, after: bytes, before: bytes) -> bool:
 
 
 def _stripped(text: bytes) -> bytes:
-    """Take off the padding, and what is there of room that was had and not yet written to."""
+    """Take off the padding, and allocated bytes that were never written."""
     return text.rstrip(b" \0")
 
 
-def _decode(text: bytes) -> Book:
-    """Read the book; what cannot be read, as after a crash, is begun anew: the headers will tell."""
+def _decode(text: bytes) -> RateLimitState:
+    """Read the state; one that cannot be read, as after a crash, is empty: the headers will fill it."""
     try:
-        return msgspec.json.decode(_stripped(text), type=Book)
+        return msgspec.json.decode(_stripped(text), type=RateLimitState)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        return Book()
+        return RateLimitState()

@@ -1,7 +1,7 @@
-"""No text that leaves the client holds its key, a signature or a signed URL, whatever an answer echoes.
+"""No text that leaves the client has its key, a signature or a signed URL in it, whatever an answer echoes.
 
-A text is redacted before it is cut: what is cut first may keep most of a key, and no longer looks like one.
-And since others cut too, pieces of a secret are taken out as well as the whole.
+A text is redacted before it is cut: a cut text may still have most of a key in it. And since other code cuts
+texts too, pieces of a secret are removed as well as the whole.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections import deque
 from typing import Final
 from urllib.parse import unquote
 
-#: in texts about other things, no so many characters in a row are those of a secret by chance
+#: so many characters in a row are not those of a secret by chance
 _PIECE: Final = 8
 _MASK: Final = "***"
 #: attempts whose signatures are remembered
 _ATTEMPTS: Final = 8
 _SIGNATURE: Final = re.compile(r"(signature=)[^&\s'\"]+")
-#: what an error shows of an answer is shorter by far; of a longer one, the rest is dropped
+#: longer texts are cut: an error shows far less of an answer
 _LONGEST: Final = 64 * 1024
 
 
 class Redactor:
-    """Takes one client's secrets out of texts."""
+    """Removes one client's secrets from texts."""
 
     def __init__(self, api_key: str) -> None:
         self._key = api_key
@@ -32,7 +32,7 @@ class Redactor:
         self._pieces: frozenset[str] | None = None
 
     def hide_signature(self, encoded: str) -> None:
-        """Hide the signature of the attempt that is being made, as it is and as it is sent."""
+        """Hide the signature of the current attempt, as it is and as it is sent."""
         self._signatures.extend((encoded, unquote(encoded)))
         self._pieces = None
 
@@ -75,12 +75,12 @@ class Redactor:
 
 
 class _HideSignatures(logging.Filter):
-    """urllib3 logs targets: of every request at DEBUG, of broken headers as a warning with what was sent."""
+    """urllib3 logs URLs: of every request at DEBUG, and with a warning about broken headers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if "signature=" in (said := record.getMessage()):
-            # What a header holds that cannot be read may be an echo; the traceback repeats it.
-            record.msg = _SIGNATURE.sub(rf"\1{_MASK}", said.partition(", unparsed data")[0])
+        if "signature=" in (message := record.getMessage()):
+            # A header that cannot be parsed may echo the URL; the traceback repeats it.
+            record.msg = _SIGNATURE.sub(rf"\1{_MASK}", message.partition(", unparsed data")[0])
             record.args = record.exc_info = record.exc_text = None
         return True
 

@@ -1,6 +1,6 @@
-"""Requests: what is asked, in the exchange's own parameter names, and what it draws on.
+"""Requests: their parameters, in the exchange's own names, and what they cost.
 
-There is nothing else that could be asked: the paths of the table of endpoints, the clocks, the lists.
+The law kept here: a signed request has one of the few paths below; no other can be made.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
-from airflow_provider_binance_liq.exchange.rate_limiter import Draw
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES, Endpoint
+from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.answers import Response
     from airflow_provider_binance_liq.core.paging import Ask
 
-#: the clocks, ping and exchangeInfo of fapi, dapi and papi, and sapi's clock
+#: says what a key may do; requested by `binance-liq probe` alone
+RESTRICTIONS_PATH: Final = "/sapi/v1/account/apiRestrictions"
+SIGNED_PATHS: Final = frozenset({RESTRICTIONS_PATH, *(endpoint.path for endpoint in ENDPOINTS.values())})
+#: the clocks, ping and exchangeInfo of fapi, dapi and papi; sapi's clock, and what a key may do
 _PUBLIC_WEIGHT: Final = 1
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 
@@ -33,55 +37,71 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, however often it is sent."""
+    """One request, however often it is sent.
 
-    draw: Draw
+    :raises InvalidRequest: it is to be signed, and its path is none of `SIGNED_PATHS`.
+    """
+
+    cost: RequestCost
     path: str
-    #: how texts call it
-    said: str
+    #: for messages and logs
+    name: str
     parameters: tuple[tuple[str, str | int], ...] = ()
     signed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.signed and self.path not in SIGNED_PATHS:
+            message = f"no request to {self.path} is ever signed"
+            raise InvalidRequest(message)
 
     @property
     def family(self) -> str:
         """Name of the family that answers it."""
-        return self.draw.family
+        return self.cost.family
 
     def used_weight(self, response: Response) -> int | None:
-        """Read what the server counts; its answers to the clock of sapi count another limit."""
+        """Read the used weight in the headers; the answers of sapi's clock count another limit."""
         used = response.headers.get(FAMILIES[self.family].used_weight_header, "")
         return int(used) if _COUNT.fullmatch(used) else None
 
 
 @dataclass(slots=True)
 class Tries:
-    """What became of one request so far."""
+    """How often one request was tried, and with what result."""
 
-    most: int
+    max_attempts: int
     attempts: int = 0
-    holds: int = 0
+    #: answers that asked to wait
+    waits: int = 0
+    #: times that the clock was read again
     resyncs: int = 0
 
 
-def of_page(endpoint: Endpoint, ask: Ask) -> Request:
-    """Make the request for one page."""
+def of_page(endpoint: Endpoint, ask: Ask, page_size: int | None = None) -> Request:
+    """Make the request for one page, of the most rows if no `page_size` is given."""
     weight = endpoint.request_weight(symbol=ask.symbol is not None)
     return Request(
-        draw=Draw(endpoint.family.name, endpoint.weight_pool, weight, endpoint.min_interval_ms),
+        cost=RequestCost(endpoint.family.name, endpoint.weight_pool, weight, endpoint.min_interval_ms),
         path=endpoint.path,
-        said=f"GET {endpoint.path} ({ask})",
-        parameters=tuple(_parameters(endpoint, ask)),
+        name=f"GET {endpoint.path} ({ask})",
+        parameters=tuple(_parameters(endpoint, ask, page_size or endpoint.pager.page_size)),
         signed=True,
     )
 
 
 def of_public(family: str, path: str) -> Request:
-    """Make the request for what everybody may know."""
-    return Request(Draw(family, FAMILIES[family].weight_pool, _PUBLIC_WEIGHT), path, f"GET {path}")
+    """Make an unsigned request, for public data."""
+    return Request(RequestCost(family, FAMILIES[family].weight_pool, _PUBLIC_WEIGHT), path, f"GET {path}")
 
 
-def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]:
-    """Spell an ask in the endpoint's own parameter names."""
+def of_permissions() -> Request:
+    """Make the request for what the key may do, which the probe alone sends."""
+    cost = RequestCost("sapi", "sapi:restrictions", _PUBLIC_WEIGHT)
+    return Request(cost, RESTRICTIONS_PATH, f"GET {RESTRICTIONS_PATH}", signed=True)
+
+
+def _parameters(endpoint: Endpoint, ask: Ask, page_size: int) -> Iterable[tuple[str, str | int]]:
+    """Translate an ask to the endpoint's own parameter names."""
     yield "startTime", ask.first_ms
     yield "endTime", ask.last_ms
     if ask.symbol is not None and endpoint.symbols:
@@ -92,4 +112,4 @@ def _parameters(endpoint: Endpoint, ask: Ask) -> Iterable[tuple[str, str | int]]
         yield endpoint.pager.id_parameter, ask.after_id
     if ask.number is not None:
         yield "current", ask.number
-    yield endpoint.pager.size_parameter, endpoint.pager.page_size
+    yield endpoint.pager.size_parameter, page_size

@@ -1,8 +1,8 @@
-"""Sends one request and receives one whole answer, within a time that nothing can stretch.
+"""Sends one request and receives one complete answer, within a fixed time.
 
-The law kept here: every wait ends. A socket's timeout starts anew with every byte, so whatever trickles (a
-proxy's answer, headers, chunk extensions, trailers, empty blocks of gzip) would hold a worker for hours. So
-one deadline covers an attempt from the look for the host's address to the last byte: `deadlines` hangs up.
+The law kept here: every wait ends. A socket's timeout starts again with every byte, so a slow stream (a
+proxy's answer, headers, chunk extensions, trailers, empty blocks of gzip) could keep a worker busy for hours.
+So one deadline covers an attempt from the DNS look-up to the last byte: `deadlines` closes the connection.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
     from urllib3 import ProxyManager
 
-#: times the timeout that one attempt may take, from the look for the address to the last byte
+#: one attempt, from the DNS look-up to the last byte, may take this many times the timeout
 DEADLINE_FACTOR: Final = 3
-#: longer answers are no page of 100 rows and no list of symbols
+#: a longer answer is neither a page of rows nor a list of symbols
 _LONGEST_BODY: Final = 64 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """There was no whole answer; `cause` says why, in words that hold nothing of the request."""
+    """There was no complete answer; `cause` says why, without any part of the request."""
 
     cause: str
 
 
 class Transport:
-    """Keeps the connections of one client."""
+    """The connections of one client."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -57,7 +57,7 @@ class Transport:
         self._session.close()
 
     def get(self, target: str, headers: Mapping[str, str]) -> Response | NoAnswer:
-        """Receive the answer to one GET, whose target is sent as it is."""
+        """Send one GET, with its target unchanged, and receive the answer."""
         deadline = Deadline(DEADLINE_FACTOR * self._timeout_s)
         answer: Response | NoAnswer
         try:
@@ -70,13 +70,13 @@ class Transport:
             OSError,
         ) as error:
             answer = NoAnswer(describe(error))
-        # Where it was hung up, the end of the connection looks like an error, or like the end of the body.
+        # After the deadline, the closed connection looks like an error, or like the end of the body.
         return NoAnswer(TOO_SLOW) if deadline.is_over else answer
 
     def _receive(self, target: str, headers: Mapping[str, str]) -> Response | NoAnswer:
         prepared = requests.Request("GET", target.partition("?")[0], headers=dict(headers)).prepare()
         prepared.url = target  # as it was signed; preparing it would quote it again
-        # Not by the session: where an answer redirects, it reads the whole body to prepare the next request.
+        # Not by the session: for a redirect, it would read the whole body to prepare the next request.
         adapter = self._session.get_adapter(target)
         with adapter.send(
             prepared, stream=True, timeout=self._timeout_s, **self._environment(target)
@@ -99,7 +99,7 @@ class Transport:
 
 
 class _Watched(HTTPConnection):
-    """Has its socket hung up when the deadline of the attempt that uses it is over."""
+    """A connection whose socket is closed at the deadline of the attempt that uses it."""
 
     def _new_conn(self) -> socket.socket:
         made = super()._new_conn()
@@ -115,7 +115,7 @@ class _Watched(HTTPConnection):
 
 
 class _Direct(_Watched):
-    """Looks for the host's address and connects within the deadline too."""
+    """Looks the host's address up and connects within the deadline too."""
 
     def _new_conn(self) -> socket.socket:
         deadline = current_deadline()
@@ -142,7 +142,7 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class _DeadlineAdapter(HTTPAdapter):
-    """Sends like its base, over connections that keep to the deadline."""
+    """Sends over connections that keep to the deadline."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools of direct connections."""

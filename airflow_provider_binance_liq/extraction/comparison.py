@@ -1,9 +1,9 @@
-"""The second look: a window that was extracted before is never replaced in silence by one with fewer rows.
+"""A window that was extracted before is compared with the earlier extraction before it is replaced.
 
-The exchange forgets, and rows may appear late. So whoever extracts a window again, before the exchange's
-retention ends, gets the differences from the earlier look by key; and rows that are not answered any more
-are never dropped: the extraction fails with a specific error, or keeps them. Law of knowledge: what an
-earlier look proved is not unlearnt from a later one that proves less about the same rows.
+The exchange deletes rows after a time, and rows may appear late. So a repeated extraction reports the
+differences by key, and never drops rows that the exchange does not return any more: it fails with a specific
+error, or keeps them. What an earlier extraction proved stays proven, also where a later one proves less about
+the same rows.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.differences import Differences, compare
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestDifferences
 from airflow_provider_binance_liq.core.rows import read_row
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, RowsMissing, StorageError
 from airflow_provider_binance_liq.lake import (
-    claim,
     fetch_object,
     fetch_other_form,
     find_manifest,
     finish,
-    has_pending,
     is_there,
     standing,
 )
@@ -44,74 +42,76 @@ _BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
-    """What came of comparing a draft with the object that stood there before."""
+class Comparison:
+    """The result of comparing a draft with the earlier extraction of its window."""
 
-    #: the manifest that stood there, read or not; None where none did, or none that can be read as one
+    #: the earlier manifest; None where there is none, or none that can be read
     earlier: Manifest | None = None
     differences: ManifestDifferences | None = None
-    #: rows of the earlier look that were added to the spool, because the exchange has them no more
-    kept: int = 0
-    #: whether rows of the earlier look went into the spool, so that the draft has to be written again
-    merged: bool = False
     #: whether the draft is the earlier object, byte for byte
     same_bytes: bool = False
-    #: why it could not be compared with what stood there; empty where it was, or nothing did
+    #: why it could not be compared; empty where it was, or where there is nothing to compare with
     uncompared: str = ""
 
     @property
-    def repeats_proven_rows(self) -> bool:
-        """Tell whether this is the set of rows that the earlier look proved, though some have changed."""
+    def proven(self) -> Manifest | None:
+        """The earlier manifest, if it proves that its rows are complete and this extraction adds none."""
         if self.earlier is None or self.uncompared or not self.earlier.proof.complete:
-            return False
-        return self.differences is None or not self.differences.added["count"]
-
-    @property
-    def is_union_of_unproven(self) -> bool:
-        """Tell whether rows were kept of a look that was not complete: then the union is not, either."""
-        return bool(self.kept and self.earlier and not self.earlier.proof.complete)
-
-    @property
-    def adds_or_changes(self) -> bool:
-        """Tell whether this look knows rows, or states of rows, that the earlier one did not."""
-        if self.earlier is None or self.uncompared:
-            return True
-        found = self.differences
-        return found is not None and bool(found.added["count"] or found.changed["count"])
-
-    def earlier_proof_stands(self, *, complete: bool) -> Manifest | None:
-        """Return the earlier manifest where it proves the same rows, and this look is no proof of them."""
-        if complete or self.earlier is None or not self.earlier.proof.complete or self.adds_or_changes:
             return None
-        return self.earlier
+        return None if self._count("added") else self.earlier
+
+    @property
+    def changed(self) -> int:
+        """Rows of both extractions with other content."""
+        return self._count("changed")
+
+    @property
+    def kept(self) -> int:
+        """Rows of the earlier extraction that the exchange does not return any more, and that are kept."""
+        return self._count("missing")
+
+    @property
+    def merged(self) -> bool:
+        """Whether rows of the earlier extraction went into the spool: the draft is to be written again."""
+        return bool(self.kept or self.changed)
+
+    @property
+    def unproven_union(self) -> Manifest | None:
+        """The earlier manifest, if its rows were kept and it is not complete: nor is the union then."""
+        return self.earlier if self.kept and self.earlier and not self.earlier.proof.complete else None
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What the proof has to say about rows that were kept, or could not be compared with."""
-        said = []
+        """Sentences for the proof about rows that were kept, or could not be compared."""
+        found = []
         if self.kept and self.differences is not None:
             kept = f"{self.kept} rows are kept from the extraction of {self.differences.since}"
-            unproven = "; that was not complete, so neither is this" if self.is_union_of_unproven else ""
-            said.append(f"{kept}: they are not answered any more{unproven}")
+            unproven = "; that was not complete, so neither is this" if self.unproven_union else ""
+            found.append(f"{kept}: they are not answered any more{unproven}")
         if self.uncompared:
-            said.append(f"an earlier extraction of this window could not be compared with: {self.uncompared}")
-        return tuple(said)
+            found.append(
+                f"an earlier extraction of this window could not be compared with: {self.uncompared}"
+            )
+        return tuple(found)
+
+    def _count(self, kind: Literal["added", "missing", "changed"]) -> int:
+        return int(getattr(self.differences, kind)["count"]) if self.differences else 0
 
 
-def look_again(
+def compare_with_earlier(
     draft: Draft,
     place: Place,
     spool: Spool,
     endpoint: Endpoint,
     symbols: Container[str],
     missing_rows: MissingRows,
-) -> SecondLook:
-    """Compare the rows in `spool`, written to `draft`, with what stands at `place`.
+) -> Comparison:
+    """Compare the rows in `spool`, written to `draft`, with the earlier extraction at `place`.
 
-    Where rows were merged, they are in the spool afterwards, and the draft has to be written again.
+    Where rows were merged, they are in the spool afterwards, and the draft is to be written again.
 
-    :raises RowsMissing: rows of the earlier look are missing, and are not to be kept.
-    :raises InconsistentManifest: what stands there is of another extraction.
+    :raises RowsMissing: rows of the earlier extraction are missing, and are not to be kept.
+    :raises InconsistentManifest: the manifest there is of another extraction.
     :raises StorageError: the earlier object cannot be read.
     """
     finish(place)
@@ -119,36 +119,26 @@ def look_again(
     if there.manifest is None:
         if there.unreadable:
             log.warning("%s does not count, and is replaced: %s", place.manifest, there.unreadable)
-        return SecondLook(uncompared=there.unreadable)
+        return Comparison(uncompared=there.unreadable)
     earlier = there.manifest
     if (earlier.object.sha256, earlier.object.compression) == (draft.sha256, place.compression):
-        return SecondLook(earlier, same_bytes=True)
+        return Comparison(earlier, same_bytes=True)
     path, reason = _fetch_any_form(earlier, place, spool.path)
     if path is None:
         if draft.rows < earlier.object.rows:
-            raise RowsMissing(_say_fewer(draft, earlier, reason))
-        log.warning("The look of %s does not count, and is replaced: %s", earlier.extracted_at, reason)
-        return SecondLook(earlier, uncompared=reason)
+            raise RowsMissing(_describe_fewer(draft, earlier, reason))
+        log.warning("The extraction of %s does not count, and is replaced: %s", earlier.extracted_at, reason)
+        return Comparison(earlier, uncompared=reason)
     try:
         return _compare(path, earlier, spool, endpoint, symbols, missing_rows)
     finally:
         path.unlink()
 
 
-def finish_earlier(place: Place) -> None:
-    """Bring a landing to its end that was committed and then cut off, before anything else may fail.
-
-    :raises StorageError: the destination does not take it, or is held by another process.
-    """
-    if has_pending(place):
-        with claim(place):
-            finish(place)
-
-
 def find_proven(place: Place) -> Manifest | None:
-    """Return the manifest at `place` if it proves its window, and its object is what it says.
+    """Return the manifest at `place` if it proves its window, and its object matches it.
 
-    :raises StorageError: it cannot be told.
+    :raises StorageError: it cannot be read.
     :raises InconsistentManifest: it is of another extraction.
     """
     known = find_manifest(place)
@@ -163,7 +153,7 @@ def find_proven(place: Place) -> Manifest | None:
 
 
 def _fetch_any_form(earlier: Manifest, place: Place, directory: Path) -> tuple[Path | None, str]:
-    """Fetch the earlier object, or the same rows in the other compression; else say why it cannot be."""
+    """Fetch the earlier object, or the same rows in the other compression; else return why it cannot be."""
     path, reason = _fetch(earlier, place, directory)
     if path is not None:
         return path, ""
@@ -172,22 +162,20 @@ def _fetch_any_form(earlier: Manifest, place: Place, directory: Path) -> tuple[P
         log.warning("%s. The same rows lie beside it in another compression, and were compared with", reason)
         return path, ""
     if find_manifest(place) != earlier:
-        message = (
-            f"another run of the same window is landing at {place.object}; running again compares with it"
-        )
+        message = f"another run of the same window is publishing {place.object}; a retry compares with it"
         raise StorageError(message)
     return None, reason
 
 
 def _fetch(manifest: Manifest, place: Place, directory: Path) -> tuple[Path | None, str]:
-    """Fetch an object from beside its manifest; says why where it is gone or not what its manifest says."""
+    """Fetch an object from beside its manifest; return why not where it is gone, or does not match."""
     beside = place.in_form(manifest.object.compression).object
     try:
         return fetch_object(manifest, directory, at=beside), ""
     except InconsistentManifest as error:
         return None, str(error)
     except StorageError as error:
-        # Stores have answered "not there" for what is there: it is looked for once more.
+        # Stores sometimes answer "not there" for an object that is there: check once more.
         if not isinstance(error.__cause__, FileNotFoundError) or is_there(beside):
             raise
         return None, f"its object is not at {beside}"
@@ -200,38 +188,38 @@ def _compare(
     endpoint: Endpoint,
     symbols: Container[str],
     missing_rows: MissingRows,
-) -> SecondLook:
+) -> Comparison:
     with Spool() as before:
         for rows in _batches(path, endpoint):
             before.keep(rows)
         found = compare(before.by_key(), spool.by_key(symbols), lambda body: read_row(body, endpoint).key)
     if not found:
-        return SecondLook(earlier)
-    log.warning("This look differs from that of %s: %s", earlier.extracted_at, found)
+        return Comparison(earlier)
+    log.warning("This extraction differs from that of %s: %s", earlier.extracted_at, found)
     if found.missing.count and missing_rows == "fail":
-        raise RowsMissing(_say_missing(found, earlier))
-    kept, merged = 0, bool(found.missing.count or found.changed.count)
-    if merged:
-        # Also where a row only changed: of its two states, the one that was updated later is kept.
-        kept = sum(spool.keep(rows) for rows in _batches(path, endpoint))
+        raise RowsMissing(_describe_missing(found, earlier))
+    if found.missing.count or found.changed.count:
+        # Also where a row only changed: of its two states, the spool keeps the later update.
+        for rows in _batches(path, endpoint):
+            spool.keep(rows)
     columns = [field.column for field in endpoint.kind.key]
     differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict(columns))
-    return SecondLook(earlier, differences, kept, merged)
+    return Comparison(earlier, differences)
 
 
-def _say_fewer(draft: Draft, earlier: Manifest, reason: str) -> str:
+def _describe_fewer(draft: Draft, earlier: Manifest, reason: str) -> str:
     return (
         f"the extraction of {earlier.extracted_at} had {earlier.object.rows} rows, and this one has "
-        f"{draft.rows}; which are missing cannot be told, because {reason}. Nothing was written. Bring the "
-        "earlier object back from a backup; if it is gone for good, remove its manifest and run again"
+        f"{draft.rows}; which are missing is not known, because {reason}. Nothing was written. Restore "
+        "the earlier object from a backup; if it is gone for good, remove its manifest and run again"
     )
 
 
-def _say_missing(found: Differences, earlier: Manifest) -> str:
+def _describe_missing(found: Differences, earlier: Manifest) -> str:
     return (
-        f"the exchange does not answer rows any more that it answered on {earlier.extracted_at}: "
-        f"{found.missing}. Nothing was written: {earlier.object.uri} stands as it was. A retry would find "
-        "the same; with missing_rows='keep' they are kept beside what is new"
+        f"the exchange does not return rows any more that it returned on {earlier.extracted_at}: "
+        f"{found.missing}. Nothing was written: {earlier.object.uri} is unchanged. A retry would fail "
+        "again; with missing_rows='keep' they are kept, together with the new rows"
     )
 
 

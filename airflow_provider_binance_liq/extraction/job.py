@@ -1,6 +1,6 @@
-"""One job: read a window completely, publish its object, then commit its manifest. Nothing of Airflow.
+"""One job: read a window completely, publish its object, then commit its manifest; without Airflow.
 
-The order is the law of commit: the manifest says what was proven about an object that is already whole.
+The order matters: the manifest says what was proven about an object that is already stored whole.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq import __version__, metrics
@@ -18,16 +18,24 @@ from airflow_provider_binance_liq.core.paging import begin_with
 from airflow_provider_binance_liq.core.premise_table import PREMISES
 from airflow_provider_binance_liq.core.premises import Claim, Evidence
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, Throttled
+from airflow_provider_binance_liq.exceptions import (
+    FROM_START,
+    InvalidRequest,
+    LiquidationsError,
+    ResumeState,
+    Throttled,
+    located,
+)
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Spent
-from airflow_provider_binance_liq.exchange.gate import NO_WAITS, WaitState
-from airflow_provider_binance_liq.extraction.comparison import find_proven, finish_earlier, look_again
+from airflow_provider_binance_liq.exchange.throttle import WaitContext
+from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier, find_proven
 from airflow_provider_binance_liq.extraction.reader import extract
-from airflow_provider_binance_liq.extraction.resume import Journal, Owner, Part
+from airflow_provider_binance_liq.extraction.resume import Journal, Source
 from airflow_provider_binance_liq.lake import (
-    claim,
     commit,
     draft,
+    finish_interrupted,
+    lock,
     open_destination,
     place,
     publish,
@@ -42,9 +50,10 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression
     from airflow_provider_binance_liq.core.probe_report import ProbeReport
+    from airflow_provider_binance_liq.core.waits import Waits
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.exchange.connection import Account
-    from airflow_provider_binance_liq.extraction.comparison import SecondLook
+    from airflow_provider_binance_liq.extraction.comparison import Comparison
     from airflow_provider_binance_liq.extraction.reader import Filters, Reading
     from airflow_provider_binance_liq.lake import Place
 
@@ -53,7 +62,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to extract, of whom, and where to."""
+    """What to extract, from which account, and where to."""
 
     endpoint: Endpoint
     window: Window
@@ -62,37 +71,36 @@ class Job:
     #: URL of the destination
     destination: str
     compression: Compression = None
-    #: how many days the exchange keeps, where the user knows better
+    #: how many days the exchange keeps rows; None: as documented or assumed
     retention_days: int | None = None
     #: what to do with a window that begins before that
     beyond_retention: OnBeyondRetention = "fail"
-    #: ms after the window's end until late rows are taken to be there
+    #: ms after the window's end until late rows have appeared
     settle_ms: int = 0
-    #: codes of the premises that the user vouches for
+    #: codes of premises that the user accepts
     accepted: tuple[str, ...] = ()
     #: what a probe has found of the exchange with this account's rows
     probe: ProbeReport | None = None
-    #: what to do where the window was extracted before, with rows that are not answered any more
+    #: what to do with rows of an earlier extraction that the exchange does not return any more
     missing_rows: MissingRows = "fail"
-    #: whether a window that is proven already is left as it is, once its object was checked
+    #: whether a window that is proven already is not extracted again, after its object was checked
     keep_proven: bool = False
-    #: what is known of waits before this job
-    before: WaitState = NO_WAITS
-    #: whether somebody will go on after a wait, so that what was read until then has to be kept
+    #: what an earlier run of the same try left to continue from
+    resume: ResumeState = FROM_START
+    #: whether a later run may continue after a wait, so that the answers so far are to be kept
     resumable: bool = False
-    #: what was read before the wait that this job goes on from
-    journal: Part | None = None
+    #: returns until when other tasks know of a ban, in epoch ms on this machine's clock
+    known_ban: Callable[[], int] | None = None
+    #: what the task may wait in total; None: each wait is limited by itself alone
+    waits: Waits | None = None
 
     def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
-        """Extract and land; returns the manifest as it was written.
+        """Extract the window; return the manifest as it is stored.
 
-        :raises LiquidationsError: by the branch that says what a retry should do; nothing half-done stays.
+        :raises LiquidationsError: of the branch that says whether a retry may succeed; nothing is half done.
         """
-        try:
+        with located(f"{self.endpoint.name} {self.window}"):
             return self._run(client, clock)
-        except LiquidationsError as error:
-            error.where = error.where or f"{self.endpoint.name} {self.window}"
-            raise
 
     def _run(self, client: BinanceClient | None, clock: Callable[[], float]) -> Manifest:
         if self.endpoint.family.name not in self.account.settings.origins:
@@ -100,7 +108,7 @@ class Job:
                 f"the connection's environment has no {self.endpoint.family.name}, so no {self.endpoint.name}"
             )
             raise InvalidRequest(message)
-        # Before any weight is spent: a destination that is none would waste it.
+        # Before any request: with a wrong destination, its weight would be wasted.
         destination = open_destination(self.destination)
         at = place(
             destination,
@@ -110,7 +118,7 @@ class Job:
             self.filters.to_manifest(),
             self.compression,
         )
-        finish_earlier(at)
+        finish_interrupted(at)
         if self.keep_proven and (known := find_proven(at)):
             log.info("%s %s is proven already; %s stays", self.endpoint.name, self.window, known.object.uri)
             return known
@@ -118,14 +126,18 @@ class Job:
         with ExitStack() as open_here:
             own = client or open_here.enter_context(closing(self._client(clock)))
             spool = open_here.enter_context(Spool())
-            journal = open_here.enter_context(Journal(own, spool.path, at, self._owner()))
-            if self.journal is not None:
-                journal.go_on_from(self.journal, int(clock() * 1000))
-            reading, doubt = self._read(own, spool, journal, clock)
+            journal = open_here.enter_context(Journal(own, spool.path, at, self._source()))
+            if self.resume.journal is not None:
+                journal.load(self.resume.journal, int(clock() * 1000))
+            reading, too_old = self._read(own, spool, journal, clock)
             spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
-            open_here.enter_context(claim(at))
-            manifest = self._land(at, spool, reading, spent, doubt, extracted_at_ms=int(clock() * 1000))
+            open_here.enter_context(lock(at))
+            manifest = self._publish(at, spool, reading, spent, too_old, extracted_at_ms=int(clock() * 1000))
             sweep(at, clock())
+        self._report(manifest, spent)
+        return manifest
+
+    def _report(self, manifest: Manifest, spent: Spent) -> None:
         metrics.extracted(
             endpoint=manifest.endpoint,
             account=manifest.account,
@@ -145,31 +157,19 @@ class Job:
             if manifest.proof.complete
             else f"no, because of {', '.join(manifest.proof.incomplete_reasons)}",
         )
-        return manifest
 
-    def _owner(self) -> Owner:
-        """Say whose answers a journal holds; those of anybody else are not gone on from."""
+    def _source(self) -> Source:
         settings = self.account.settings
-        return Owner(
-            endpoint=self.endpoint,
-            account=self.account.label,
-            origin=settings.origins[self.endpoint.family.name],
-            api_key=settings.api_key,
-            window=self.window,
-            filters=self.filters.to_manifest(),
-        )
+        return Source(settings.origins[self.endpoint.family.name], settings.api_key)
 
     def _client(self, clock: Callable[[], float]) -> BinanceClient:
-        return BinanceClient(
-            self.account.settings,
-            clock=clock,
-            before=self.before,
-        )
+        waits = WaitContext(self.resume.consecutive_waits, self.known_ban, self.waits)
+        return BinanceClient(self.account.settings, clock=clock, wait_context=waits)
 
     def _read(
         self, client: BinanceClient, spool: Spool, journal: Journal, clock: Callable[[], float]
     ) -> tuple[Reading, str]:
-        """Read the window; what a wait would lose is kept, for whoever goes on.
+        """Read the window; before a long wait, save the journal.
 
         :returns: what was read, and why it cannot be claimed complete for its age.
         """
@@ -177,7 +177,7 @@ class Job:
         try:
             now_ms = client.exchange_now_ms(family)
             horizon.check_settled(now_ms, client.clock_offset_ms(family))
-            doubt = horizon.check_kept(now_ms)
+            too_old = horizon.check_kept(now_ms)
             reading = extract(
                 self.endpoint,
                 self.window,
@@ -187,66 +187,72 @@ class Job:
                 experience=begin_with(self.probe, self.endpoint),
             )
         except Throttled as error:
-            if self.resumable and (part := journal.save(client.spent, int(clock() * 1000))):
-                error.journal = asdict(part)
+            if self.resumable:
+                saved = journal.save(client.spent, int(clock() * 1000))
+                error.resume = replace(error.resume, journal=saved)
             raise
         except LiquidationsError as error:
             client.redact(error)
             raise
         # It may have grown too old while it was read.
-        return reading, doubt or horizon.check_kept(client.now_ms(family))
+        return reading, too_old or horizon.check_kept(client.now_ms(family))
 
-    def _land(
-        self, at: Place, spool: Spool, reading: Reading, spent: Spent, doubt: str, *, extracted_at_ms: int
+    def _publish(
+        self, at: Place, spool: Spool, reading: Reading, spent: Spent, too_old: str, *, extracted_at_ms: int
     ) -> Manifest:
-        """Write the object, then its manifest; what stood there before is compared first."""
+        """Compare with the earlier extraction, then write the object and its manifest.
+
+        :param too_old: why the window cannot be claimed complete for its age; empty where it can.
+        """
         symbols = self.filters.symbols
         local = draft(spool.bodies(symbols), spool.path, self.compression)
-        look = look_again(local, at, spool, self.endpoint, symbols, self.missing_rows)
-        proof = self._prove(reading, spent, look, doubt)
-        if look.merged:
+        found = compare_with_earlier(local, at, spool, self.endpoint, symbols, self.missing_rows)
+        claim = self._claim(reading, found, too_old)
+        if not claim.complete and (proven := found.proven):
+            if not found.changed:
+                log.info("The same rows were proven on %s; that proof stands", proven.extracted_at)
+                if found.same_bytes:  # the earlier object may be damaged
+                    publish(local, at)
+                    commit(proven, at, spool.path, seen=proven)
+                return proven
+            # The same rows stay proven, although the exchange returns other content of them now.
+            claim = Claim(proven.proof.premises)
+        if found.merged:
             local = draft(spool.bodies(symbols), spool.path, self.compression)
-        if proven := look.earlier_proof_stands(complete=proof.complete):
-            log.info("The same rows were proven on %s; that proof stands", proven.extracted_at)
-            if look.same_bytes:  # which says nothing of what became of the earlier object
-                publish(local, at)
-                commit(proven, at, spool.path, seen=look.earlier)
-            return proven
-        if not proof.complete and look.earlier and look.repeats_proven_rows:
-            # What was proven of these rows is not unlearnt because they are answered otherwise now.
-            stood = look.earlier.proof
-            proof = replace(proof, complete=True, incomplete_reasons=(), premises=stood.premises)
         manifest = Manifest(
             endpoint=self.endpoint.name,
             account=self.account.label,
             window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
             filters=self.filters.to_manifest(),
             object=publish(local, at),
-            proof=proof,
+            proof=self._proof(claim, reading, spent, found, too_old),
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
-            differences=look.differences,
+            differences=found.differences,
         )
-        commit(manifest, at, spool.path, seen=look.earlier)
+        commit(manifest, at, spool.path, seen=found.earlier)
         return manifest
 
     def _horizon(self) -> Horizon:
         retention = Retention.of(self.endpoint, self.retention_days)
         return Horizon(self.window, retention, self.settle_ms, self.beyond_retention)
 
-    def _prove(self, reading: Reading, spent: Spent, look: SecondLook, doubt: str) -> Proof:
-        """State what may be claimed, what it rests on, and why it is no more."""
+    def _claim(self, reading: Reading, found: Comparison, too_old: str) -> Claim:
+        """Return what may be claimed of the window, and what that rests on."""
         evidence = Evidence()
         evidence.merge(reading.evidence)
-        if doubt:
+        if too_old:
             evidence.known_false.add("within_retention")
-        if look.is_union_of_unproven and look.earlier:
-            # What kept that look from being complete keeps the union from it, too.
-            evidence.known_false.update(look.earlier.proof.incomplete_reasons or ("within_retention",))
+        if earlier := found.unproven_union:
+            # A code that this version does not know still is a reason.
+            reasons = PREMISES.keys() & set(earlier.proof.incomplete_reasons)
+            evidence.known_false.update(reasons or {"within_retention"})
         probed = self.probe.holds(self.endpoint.name) if self.probe else {}
-        claim = Claim.of(self.endpoint, evidence, probed=probed, accepted=self.accepted)
-        doubts = [
-            doubt if doubt and code == "within_retention" else PREMISES[code].doubt
+        return Claim.of(self.endpoint, evidence, probed=probed, accepted=self.accepted)
+
+    def _proof(self, claim: Claim, reading: Reading, spent: Spent, found: Comparison, too_old: str) -> Proof:
+        reasons = [
+            too_old if too_old and code == "within_retention" else PREMISES[code].doubt
             for code in claim.incomplete_reasons
         ]
         return Proof(
@@ -257,5 +263,5 @@ class Job:
             method=reading.method,
             premises=claim.premises,
             incomplete_reasons=claim.incomplete_reasons,
-            caveats=(*doubts, *([self.endpoint.caveat] if self.endpoint.caveat else []), *look.caveats),
+            caveats=(*reasons, *filter(None, [self.endpoint.caveat]), *found.caveats),
         )

@@ -10,7 +10,7 @@ from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.paging import MARGIN_MS, Answer, Ask, Experience, Plan, plan
 from airflow_provider_binance_liq.core.premises import Evidence, weigh_endpoint
-from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, RequestRejected
+from airflow_provider_binance_liq.exceptions import InvalidRequest, RequestRejected, located
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,13 +110,10 @@ def extract(
     :raises LiquidationsError: the window could not be proven; the error names endpoint and window.
     """
     reader = _Reader(endpoint, window, filters, exchange, spool, experience or Experience())
-    try:
+    with located(f"{endpoint.name} {window}"):
         for span in window.split(endpoint.max_span_ms - 2 * MARGIN_MS):
             for steps in _plans(endpoint, span, filters, reader.experience):
                 reader.follow(steps)
-    except LiquidationsError as error:
-        error.where = error.where or f"{endpoint.name} {window}"
-        raise
     return reader.finish()
 
 

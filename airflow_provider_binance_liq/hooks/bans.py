@@ -1,8 +1,8 @@
-"""A ban that all tasks of an Airflow installation know of, on whatever worker they run.
+"""A ban that all tasks of an Airflow installation know, on any worker.
 
-Every request during a ban lengthens it, so a task should not have to find out by asking. Airflow has one
-place that any task on any worker can read and write: its Variables. The Variable is there for a person too,
-who sees why tasks wait, and may delete it where the workers have got another IP address.
+Every request during a ban makes it longer, so a task should know of it before it sends one. Airflow has one
+place that all tasks can read and write: its Variables. A person can see there why tasks wait, and delete the
+Variable where the workers have a new IP address.
 """
 
 from __future__ import annotations
@@ -25,39 +25,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PREFIX: Final = "binance_ip_banned_until"
-_DESCRIPTION: Final = "Tasks that ask this host wait until then: every request during a ban lengthens it"
+_DESCRIPTION: Final = (
+    "Tasks wait until then to send requests to this host: each one during a ban makes it longer"
+)
 
 
 class SharedBan:
-    """The ban of those who ask `origins`; instants are epoch ms on this machine's clock.
+    """The ban of clients of `origins`; instants are epoch ms on this machine's clock.
 
-    Where Airflow does not let it be read or written, that is logged: the exchange tells it as well.
+    Where Airflow cannot read or write it, that is logged: the exchange reports a ban as well.
     """
 
     def __init__(self, origins: Mapping[str, str], *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         hosts = sorted(urlsplit(origin).netloc for origin in origins.values())
-        #: name of the Variable: after the host that is asked, since a ban there says nothing of others
+        #: name of the Variable: with the host, since a ban is that of one host
         self.name = f"{_PREFIX}:{hosts[0]}"
 
     def until_ms(self) -> int:
-        """When the ban ends that was told last; 0 where none is known that a ban can be."""
+        """Return when the ban ends that was written last; 0 where there is none, or an absurd one."""
         try:
-            told_ms = epoch_ms(datetime.fromisoformat(Variable.get(self.name, default=None) or ""))
+            until_ms = epoch_ms(datetime.fromisoformat(Variable.get(self.name, default=None) or ""))
         except (ValueError, OverflowError, LiquidationsError):
             return 0
-        # Airflow's secrets backends raise whatever they like, and their texts may hold addresses and tokens.
+        # Airflow's secrets backends raise any error, and its text may have addresses and tokens.
         except Exception as error:  # noqa: BLE001
-            log.info("Whether others have met a ban cannot be read (%s)", type(error).__name__)
+            log.info("The ban that other tasks met cannot be read (%s)", type(error).__name__)
             return 0
-        return credible(told_ms, int(self._clock() * 1000), banned=True)
+        return credible(until_ms, int(self._clock() * 1000), banned=True)
 
-    def tell(self, until_ms: int) -> None:
-        """Tell the others; a longer ban that they know of stays."""
+    def set(self, until_ms: int) -> None:
+        """Write the ban for the other tasks; a longer one stays."""
         if until_ms <= self.until_ms():
             return
         try:
             Variable.set(self.name, iso(until_ms), description=_DESCRIPTION)
         # As above.
         except Exception as error:  # noqa: BLE001
-            log.info("The others cannot be told of the ban (%s)", type(error).__name__)
+            log.info("The ban cannot be written for the other tasks (%s)", type(error).__name__)

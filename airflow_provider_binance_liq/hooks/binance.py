@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.exchange.client import BinanceClient
     from airflow_provider_binance_liq.exchange.connection import Account, Fields
 
-#: seconds; a test in the UI should not wait for longer
+#: seconds; the longest that a test in the UI should take
 _TEST_TIMEOUT_S: Final = 5.0
 #: ms before now that the test of a permission asks for
 _TEST_SPAN_MS: Final = 60_000
@@ -41,7 +41,7 @@ class BinanceHook(BaseHook):
         self.binance_conn_id = binance_conn_id
 
     def account(self) -> Account:
-        """Return the account that the connection describes, every field of it checked.
+        """Return the account of the connection, with every field checked.
 
         :raises InvalidConnection: naming the field.
         """
@@ -65,9 +65,9 @@ class BinanceHook(BaseHook):
         return BinanceClient(self.account().settings)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Tell what works: the clocks, the key, and which families it may read.
+        """Test the clocks, the key, and which families it may read.
 
-        It is a success when at least one family can be read: no account has them all.
+        It succeeds when at least one family can be read: no account has all of them.
         """
         from airflow_provider_binance_liq.exchange.client import BinanceClient
 
@@ -76,10 +76,12 @@ class BinanceHook(BaseHook):
         except LiquidationsError as error:
             return False, str(error)
         timeout_s = min(settings.timeout_s, _TEST_TIMEOUT_S)
-        client = BinanceClient(replace(settings, timeout_s=timeout_s, patience_s=_TEST_TIMEOUT_S, attempts=1))
+        client = BinanceClient(
+            replace(settings, timeout_s=timeout_s, max_sleep_s=_TEST_TIMEOUT_S, attempts=1)
+        )
         results = [_test_family(client, endpoint) for endpoint in _one_endpoint_a_family(client)]
         client.close()
-        return any(readable for readable, _ in results), "; ".join(said for _, said in results)
+        return any(readable for readable, _ in results), "; ".join(message for _, message in results)
 
     def _fields(self) -> Fields:
         from airflow_provider_binance_liq.exchange.connection import Fields

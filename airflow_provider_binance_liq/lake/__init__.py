@@ -1,12 +1,12 @@
-"""Landing: an object is whole before it is visible, its manifest is written last, and nothing landed is lost.
+"""The lake: objects and manifests in object storage; a failure or a kill at any moment loses nothing.
 
-Law of commit: an object without a manifest does not exist; a manifest's counts and sha256 match its object.
-Law of idempotence: same rows, same key, same bytes, also when compressed. Law of knowledge: what stood at a
-place stays until what replaces it is committed, whatever fails or is killed in between.
+An object is whole before it is visible, and its manifest is written last: an object without a manifest does
+not exist, and a manifest's counts and sha256 match its object. The same rows give the same key and the same
+bytes, also when compressed. An earlier extraction stays until the one that replaces it is committed.
 
-`places` names where things lie, `storage` does single steps in a store, `publication` lands and finishes what
-a killed run had committed, `reading` holds what lies there against its manifest, `parts` keeps unfinished
-extractions, `locks` and `leftovers` keep runs and their remains apart.
+`layout` has the paths, `storage` single operations on a store, `drafts` objects on the local disk,
+`publication` writes objects and manifests, `reading` reads and checks them, `parts` keeps the journals of
+unfinished extractions, `locks` keeps runs apart, and `leftovers` removes old temporary files.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from __future__ import annotations
 from airflow_provider_binance_liq.lake.drafts import Draft, draft
 from airflow_provider_binance_liq.lake.layout import Identity, Place, place
 from airflow_provider_binance_liq.lake.leftovers import sweep
-from airflow_provider_binance_liq.lake.locks import claim
+from airflow_provider_binance_liq.lake.locks import lock
 from airflow_provider_binance_liq.lake.parts import fetch_part, publish_part, remove_part
-from airflow_provider_binance_liq.lake.publication import commit, finish, has_pending, publish
+from airflow_provider_binance_liq.lake.publication import commit, finish, finish_interrupted, publish
 from airflow_provider_binance_liq.lake.reading import (
     Standing,
     fetch_object,
@@ -33,7 +33,6 @@ __all__ = [
     "Identity",
     "Place",
     "Standing",
-    "claim",
     "commit",
     "draft",
     "fetch_object",
@@ -41,9 +40,10 @@ __all__ = [
     "fetch_part",
     "find_manifest",
     "finish",
-    "has_pending",
+    "finish_interrupted",
     "is_there",
     "locate",
+    "lock",
     "open_destination",
     "place",
     "publish",

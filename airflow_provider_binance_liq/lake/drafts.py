@@ -1,4 +1,4 @@
-"""Drafts: an object is written whole to the local disk before a store sees any of it.
+"""Drafts: an object is written whole to the local disk before any of it is uploaded.
 
 Law of idempotence: the same rows give the same bytes, also when compressed.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.manifest import Compression
 
-#: a row has a few hundred bytes; what is longer is none, and whoever reads by line would need memory for it
+#: a row has a few hundred bytes; a reader needs memory for the longest line
 LONGEST_ROW: Final = 1024 * 1024
 
 
@@ -36,16 +36,16 @@ class Draft:
 def draft(bodies: Iterable[bytes], directory: Path, compression: Compression = None) -> Draft:
     """Write rows to a local file, one a line.
 
-    :raises StorageError: the local disk does not take them.
-    :raises UnexpectedRow: a row is so long that no reader would take it back.
+    :raises StorageError: the local disk cannot be written.
+    :raises UnexpectedRow: a row is longer than readers accept.
     """
     path = directory / f"object{SUFFIXES[compression]}"
     rows = 0
     with storing("write the rows to the local disk, in", directory), path.open("wb") as file:
-        # No file name and no time in gzip's header: the same rows have to give the same bytes.
+        # No file name and no time in the gzip header: the same rows have to give the same bytes.
         packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compression == "gzip" else file
         for body in bodies:
-            _see_length(body)
+            _check_length(body)
             packed.write(body)
             packed.write(b"\n")
             rows += 1
@@ -54,9 +54,9 @@ def draft(bodies: Iterable[bytes], directory: Path, compression: Compression = N
     return Draft(path, rows, path.stat().st_size, sha256_of(path))
 
 
-def _see_length(body: bytes) -> None:
+def _check_length(body: bytes) -> None:
     if len(body) > LONGEST_ROW:
         message = (
-            f"the exchange answered a row of {len(body)} bytes; {LONGEST_ROW} is the most that is landed"
+            f"the exchange returned a row of {len(body)} bytes; {LONGEST_ROW} is the most that is stored"
         )
         raise UnexpectedRow(message)

@@ -1,8 +1,8 @@
-"""Where an extraction's object and manifest lie, and the hidden names that a landing needs beside them.
+"""The paths of an extraction's object and manifest, and the hidden files that a publication needs.
 
-Every name follows from the endpoint, the account, the window and the filters alone, so whoever extracts the
-same again comes to the same place. What starts with a point and ends with `.tmp` is ours and unfinished; no
-reader takes it for an object or a manifest.
+Every name follows from the endpoint, the account, the window and the filters alone, so the same extraction
+always has the same place. A name that starts with a point and ends with `.tmp` is that of an unfinished file;
+no reader takes it for an object or a manifest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DIGITS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an extraction is of; whatever manifest lies at its place has to be of the same."""
+    """What identifies an extraction; a manifest at its place has to have the same identity."""
 
     endpoint: str
     account: str
@@ -39,7 +39,7 @@ class Identity:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Identity:
-        """Read what a manifest says that it is of."""
+        """Return the identity in a manifest."""
         return cls(manifest.endpoint, manifest.account, manifest.window, _sorted(manifest.filters))
 
     def __str__(self) -> str:
@@ -50,12 +50,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the object of one extraction belongs, and its manifest beside it."""
+    """The paths of one extraction's object, and of its manifest beside it."""
 
     directory: ObjectStoragePath
     stem: str
     compression: Compression = None
-    #: what belongs here; None where only the names are known
+    #: the extraction that belongs here; None where only the names are known
     identity: Identity | None = None
 
     @property
@@ -70,30 +70,30 @@ class Place:
 
     @property
     def pending(self) -> ObjectStoragePath:
-        """Path of the note that a landing is committed, though its object may not be in its place yet."""
+        """Path of the note of a committed publication, whose object may not be at its place yet."""
         return self.directory / f".{self.stem}.pending.tmp"
 
     def staged(self, sha256: str) -> ObjectStoragePath:
-        """Path where an object waits until it may replace the one that stands."""
+        """Path of a new object until it replaces the earlier one."""
         return self.directory / f".{self.stem}.{sha256[:_DIGITS]}{SUFFIXES[self.compression]}.staged.tmp"
 
     def journal(self, sha256: str) -> ObjectStoragePath:
-        """Path of the answers of an unfinished extraction."""
+        """Path of the journal of an unfinished extraction."""
         return self.directory / f".{self.stem}.{sha256[:_DIGITS]}.journal.tmp"
 
     def in_form(self, compression: Compression) -> Place:
         """Return the same place for an object of another compression."""
         return replace(self, compression=compression)
 
-    def see_identity(self, manifest: Manifest) -> None:
-        """See that a manifest that lies here is of what belongs here.
+    def check_identity(self, manifest: Manifest) -> None:
+        """Check that a manifest at this place is of this extraction.
 
         :raises InconsistentManifest: it is of another endpoint, account, window or of other filters.
         """
         if self.identity is not None and (found := Identity.of(manifest)) != self.identity:
             message = (
                 f"{self.manifest} belongs to {self.identity}, but says that it is of {found}. It was not "
-                "used, and nothing was overwritten; a retry would find the same. Move it to where it belongs"
+                "used, and nothing was overwritten; a retry would fail again. Move it to where it belongs"
             )
             raise InconsistentManifest(message)
 
@@ -106,12 +106,12 @@ def place(
     filters: ManifestFilters,
     compression: Compression = None,
 ) -> Place:
-    """Name the place: `<endpoint>/account=<account>/date=<start>/<start>_<end>`, all from the window."""
+    """Return the place: `<endpoint>/account=<account>/date=<start>/<start>_<end>`, all from the window."""
     date = to_datetime(window.start_ms).date().isoformat()
     directory = destination / endpoint.name / f"account={account}" / f"date={date}"
     stem = f"{compact(window.start_ms)}_{compact(window.end_ms)}{_filter_mark(filters)}"
-    said = ManifestWindow(iso(window.start_ms), iso(window.end_ms))
-    return Place(directory, stem, compression, Identity(endpoint.name, account, said, _sorted(filters)))
+    bounds = ManifestWindow(iso(window.start_ms), iso(window.end_ms))
+    return Place(directory, stem, compression, Identity(endpoint.name, account, bounds, _sorted(filters)))
 
 
 def _sorted(filters: ManifestFilters) -> ManifestFilters:
@@ -119,7 +119,7 @@ def _sorted(filters: ManifestFilters) -> ManifestFilters:
 
 
 def _filter_mark(filters: ManifestFilters) -> str:
-    """Give a filtered extraction a name of its own, short whatever the filter, the same for the same one."""
+    """Return the part of the name that stands for the filters; empty where there are none."""
     if not filters.symbols and not filters.auto_close_type:
         return ""
     canonical = "\n".join([filters.auto_close_type or "", *sorted(filters.symbols)])

@@ -1,6 +1,6 @@
-"""Leftovers: what a killed run could not take with it goes with the next run that comes by.
+"""Leftovers: temporary files of killed runs are removed by a later run.
 
-Only names that are ours are touched, and only once nobody can be using them any more.
+Only files with our names are removed, and only when they are too old to be in use.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.core.waits import KEPT_MS
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.storage import key_of, storing
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: the longest ban is 3 days (the exchange's general information): what is older waits for nothing
-OLDEST_S: Final = 4 * 24 * 60 * 60.0
 _INSTANT: Final = r"\d{8}T\d{6}(?:\.\d{3})?Z"
 _OURS: Final = re.compile(
     rf"\.{{1,2}}(?P<stem>{_INSTANT}_{_INSTANT}(?:\.filter-[0-9a-f]{{12}})?)\."
@@ -35,21 +34,21 @@ _WRITTEN: Final = ("mtime", "LastModified", "last_modified", "updated")
 
 
 def sweep(place: Place, now_s: float) -> int:
-    """Remove what runs of the same day left behind that were cut off; returns how many files.
+    """Remove old temporary files of the same day; return how many.
 
-    A note that a landing is committed is no leftover, nor is the object that it needs: `finish` takes them.
-    It never fails: what cannot be removed is not in anybody's way.
+    The note of a committed publication is not removed, nor is the object that it needs: `finish` uses them.
+    It never fails: a file that cannot be removed does no harm.
     """
     removed = 0
     try:
-        with storing("look for what is left in", place.directory):
+        with storing("look for temporary files in", place.directory):
             for path in _old(place, now_s):
                 place.directory.fs.rm_file(path)
                 removed += 1
     except StorageError as error:
-        log.warning("What runs that were cut off left behind stays for now: %s", error)
+        log.warning("Temporary files of interrupted runs cannot be removed now: %s", error)
     if removed:
-        log.info("Removed %d files that runs that were cut off had left in %s", removed, place.directory)
+        log.info("Removed %d temporary files of interrupted runs from %s", removed, place.directory)
     return removed
 
 
@@ -83,4 +82,4 @@ def _is_old(details: dict[str, Any], now_s: float) -> bool:
         written = datetime.fromisoformat(written)
     if isinstance(written, datetime):
         written = written.timestamp()
-    return isinstance(written, int | float) and now_s - written > OLDEST_S
+    return isinstance(written, int | float) and now_s - written > KEPT_MS / 1000

@@ -1,7 +1,7 @@
-"""Single steps in a store: each is whole or not at all, and each failure is a `StorageError` that says what.
+"""Single operations on a store: each is atomic, and each failure is a `StorageError` that names it.
 
-Stores have no common transactions and no common rename. What is relied on: an upload to an object store
-becomes visible whole, at its end; a file of a file system is renamed over another one in one step.
+Stores have no common transactions and no common rename. This relies on two things: an upload to an object
+store becomes visible as a whole, at its end; a file of a file system is renamed over another in one step.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 CHUNK: Final = 1024 * 1024
-#: what stands after two slashes would be a host, and is taken as a directory below the current one
+#: after two slashes comes a host; fsspec would take it as a directory below the current one
 _TWO_SLASHES: Final = re.compile(r"(file|local)://[^/]")
 #: a password in a URL would be in every log and manifest; a secret key may hold a slash
 _PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://(?!/)[^@]*:[^@]*@", re.IGNORECASE)
-#: stores in which an upload becomes visible whole, at its end
+#: stores in which an upload becomes visible as a whole, at its end
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
 )
@@ -34,11 +34,11 @@ _LOCAL: Final = frozenset({"", "file", "local"})
 
 
 def open_destination(destination: str) -> ObjectStoragePath:
-    """Resolve a destination's URL, and see that the connection it names is there.
+    """Resolve a destination's URL, and check that its connection exists.
 
-    A missing connection would silently become anonymous access.
+    With a missing connection, the store would be accessed anonymously.
 
-    :raises InvalidRequest: it is no such URL, or its connection does not exist.
+    :raises InvalidRequest: it is not such a URL, or its connection does not exist.
     """
     from airflow.sdk import ObjectStoragePath
 
@@ -49,7 +49,7 @@ def open_destination(destination: str) -> ObjectStoragePath:
         raise InvalidRequest(
             "destination is empty; give a URL such as file:///lake or s3://aws_default@bucket/prefix"
         )
-    see_no_password(text)
+    check_no_password(text)
     if "://" not in text and not text.startswith("/"):
         message = f"destination {text!r} is relative; give a URL such as file:///lake or s3://aws_default@b"
         raise InvalidRequest(message)
@@ -59,8 +59,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
     try:
         path = ObjectStoragePath(text if "://" in text else f"file://{text}")
         if conn_id := connection_of(path):
-            _see_connection(conn_id, text)
-        path.fs  # noqa: B018 - resolving it tells whether there is such a store
+            _check_connection(conn_id, text)
+        path.fs  # noqa: B018 - resolving it fails where there is no such store
     except InvalidRequest:
         raise
     except Exception as error:
@@ -69,8 +69,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
     return path
 
 
-def see_no_password(url: str) -> None:
-    """See that a URL can be shown.
+def check_no_password(url: str) -> None:
+    """Check that a URL can be shown.
 
     :raises InvalidRequest: it holds a password or a token; the message does not repeat it.
     """
@@ -81,7 +81,7 @@ def see_no_password(url: str) -> None:
         )
 
 
-def _see_connection(conn_id: str, destination: str) -> None:
+def _check_connection(conn_id: str, destination: str) -> None:
     from airflow.sdk import BaseHook
 
     from airflow_provider_binance_liq.compat import AirflowNotFoundException
@@ -102,17 +102,17 @@ def key_of(path: ObjectStoragePath) -> str:
 
 
 def uploads_whole(target: ObjectStoragePath) -> bool:
-    """Tell whether it is an object store: no directories, and an upload becomes visible at its end."""
+    """Whether it is an object store: no directories, and an upload becomes visible at its end."""
     return (target.protocol or "file") in _ATOMIC_UPLOADS
 
 
 def is_local(target: ObjectStoragePath) -> bool:
-    """Tell whether it is this machine's file system."""
+    """Whether it is this machine's file system."""
     return target.protocol in _LOCAL
 
 
 def make_directory(directory: ObjectStoragePath) -> None:
-    """Make a directory where the store has some; an object store might make a bucket instead."""
+    """Make a directory; not in an object store, which might make a bucket instead."""
     if not uploads_whole(directory):
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -133,7 +133,7 @@ def put(local: Path, target: ObjectStoragePath) -> None:
 
 
 def move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
-    """Put what lies at `source` to `target`, in one step; in an object store `source` stays as well."""
+    """Move `source` to `target` in one step; in an object store `source` stays as well."""
     if uploads_whole(target):
         target.fs.cp_file(key_of(source), key_of(target))
     else:
@@ -150,15 +150,15 @@ def read_if_there(path: ObjectStoragePath) -> bytes | None:
     return text
 
 
-def see_stored(target: ObjectStoragePath, sha256: str) -> None:
-    """Read back what was written: an upload may be cut short, or another run may have come in between.
+def check_stored(target: ObjectStoragePath, sha256: str) -> None:
+    """Read back what was written: an upload may be cut short, or another run may write to the same place.
 
     :raises StorageError: it is not what was written.
     """
     if stored_sha256(target) != sha256:
         message = (
             f"{target} is not what was written to it: the upload was cut short, or another run of the same "
-            "window is writing a different answer. Running again repairs it"
+            "window is writing other rows. Running again repairs it"
         )
         raise StorageError(message)
 
@@ -183,32 +183,32 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def storing(verb: str, what: Any) -> Iterator[None]:
-    """Turn whatever a store raises into a `StorageError` that says what was done to what."""
+    """Turn every error of a store into a `StorageError` that names the operation."""
     try:
         yield
     except OSError as error:
         raise StorageError(_describe(verb, what, error)) from error
     except Exception as error:
-        # Every store has errors of its own; what they have in common is that storage failed.
+        # Every store has errors of its own.
         if type(error).__module__.startswith("airflow_provider_binance_liq"):
             raise
         raise StorageError(_describe(verb, what, error)) from error
 
 
 def _describe(verb: str, what: Any, error: Exception) -> str:
-    said = f"cannot {verb} {what}: {type(error).__name__}: {error}."
+    failure = f"cannot {verb} {what}: {type(error).__name__}: {error}."
     if verb == "read":
-        return f"{said} Nothing was changed; once it can be read, running again goes on"
+        return f"{failure} Nothing was changed; once it can be read, running again continues"
     return (
-        f"{said} Nothing half-written is visible; once the destination can be reached and written to, "
+        f"{failure} Nothing half-written is visible; once the destination can be reached and written to, "
         "running again repairs it"
     )
 
 
 def is_there(path: ObjectStoragePath) -> bool:
-    """Tell whether something lies at `path`.
+    """Whether there is a file at `path`.
 
-    :raises StorageError: it cannot be told.
+    :raises StorageError: the store does not answer.
     """
     with storing("look for", path):
         return bool(path.exists())

@@ -1,7 +1,7 @@
-"""The check that tells in time: what is missing or not proven, while the exchange still has it.
+"""The coverage check: it fails while missing or unproven rows can still be fetched from the exchange.
 
-An extraction that never ran fails nothing, so no failure tells of it. This task looks at what the manifests
-of a lake say, never at runs, and fails while there is time left to fetch what is missing.
+An extraction that never ran has no failure that a person could see. This task reads the manifests of a lake,
+not the runs, and fails while there is time left to fetch what is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airflow_provider_binance_liq.exceptions import (
     LiquidationsError,
     PermanentError,
 )
-from airflow_provider_binance_liq.operators.intervals import is_given
+from airflow_provider_binance_liq.operators.intervals import check_settle, is_given
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 
 if TYPE_CHECKING:
@@ -35,33 +35,33 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.lake.verify.coverage import Expectation, Report
 
-#: a century: what is longer was meant to be something else
+#: a century: a larger number is a mistake
 _MOST_DAYS: Final = 36_525
 #: the XCom that has the summary even where the task fails
 XCOM: Final = "coverage"
 
 
 class LiquidationsCoverageCheckOperator(BaseOperator):
-    """Read the manifests of a lake, and fail while what is missing can still be fetched.
+    """Read the manifests of a lake, and fail while missing rows can still be fetched.
 
-    It fails too where it could tell nothing: a lake without a manifest, an account or endpoint that was named
-    and has no history, a manifest that cannot be used.
+    It also fails where it could check nothing: a lake without a manifest, an account or endpoint in the
+    parameters that has no history, a manifest that cannot be used.
 
     The XCom is a summary per account and endpoint; the XCom `coverage` has it also where the task fails.
 
     :param destination: where the extracting tasks write.
-    :param warn_days: fail where something is forgotten within so many days.
+    :param warn_days: fail where the exchange deletes missing rows within so many days.
     :param accounts: only these labels, each of which has to be there. With `endpoints`, each pair has to be.
     :param endpoints: only these endpoints, each of which has to be there.
     :param start: where each history begins: an ISO 8601 instant with a zone, not in the future. None: with
         its first window.
-    :param settle: what ended less than this long ago is not expected yet.
+    :param settle: a window that ended less than this long ago is not expected yet.
     :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
     :param accept_premises: codes of premises because of which a window may be incomplete here. By default
-        those that fetching it again in the same way would leave as they are.
+        those that do not change when it is fetched again in the same way.
 
     :raises InvalidRequest: a parameter is wrong and no template, when the DAG file is read.
-    :raises AirflowFailException: something is forgotten soon (`DataLossImminent`), nothing was found or a
+    :raises AirflowFailException: rows will soon be lost (`DataLossImminent`), nothing was found or a
         parameter is wrong (`InvalidRequest`), or a manifest cannot be used (`InconsistentManifest`).
     :raises RetryableError: the lake could not be read; a retry may succeed, unchanged.
     """
@@ -103,26 +103,24 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
     def _check_parameters(self) -> None:
         """Refuse what is no template and can be known to be wrong when the DAG file is read."""
         check_codes(_names("accept_premises", self.accept_premises))
-        if not isinstance(self.settle, timedelta) or self.settle < timedelta(0):
-            message = f"settle is {self.settle!r}; it takes a timedelta that is not negative"
-            raise InvalidRequest(message)
+        check_settle(self.settle)
         for name, check in _CHECKS.items():
             if not _is_template(getattr(self, name)):
                 check(getattr(self, name))
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look, tell, and fail where it is time to."""
+        """Read the manifests, log and measure what is missing, and fail where it will soon be lost."""
         try:
-            report = self._look()
+            report = self._read()
             for line in report.lines():
                 self.log.info("%s", line)
             self._measure(report)
-            return self._judge(report, context)
+            return self._check(report, context)
         except PermanentError as error:
             message = f"{type(error).__name__}: {error}"
             raise AirflowFailException(message) from error
 
-    def _look(self) -> Report:
+    def _read(self) -> Report:
         from airflow_provider_binance_liq.lake import open_destination
         from airflow_provider_binance_liq.lake.verify.coverage import Report
         from airflow_provider_binance_liq.lake.verify.holdings import read_holdings
@@ -149,24 +147,24 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         )
 
     def _measure(self, report: Report) -> None:
-        """Tell the days left; of several filters of an endpoint and account, the fewest, which come last."""
+        """Send the days left; of several filters of an endpoint and account, the fewest, which come last."""
         for one in reversed(report.histories):
             days = one.coverage.retention.days if one.days_left is None else one.days_left
             metrics.until_loss(endpoint=one.series.endpoint, account=one.series.account, days=days)
 
-    def _judge(self, report: Report, context: Context) -> dict[str, Any]:
+    def _check(self, report: Report, context: Context) -> dict[str, Any]:
         summary = report.to_dict()
         if "ti" in context:
-            # What a failed task returns is lost; a notifier's template can read this.
+            # The return value of a failed task is lost; a notifier's template can read this.
             context["ti"].xcom_push(key=XCOM, value=summary)
-        complaints = tuple(self._complaints(report))
-        if complaints:
-            # The first is the gravest; whoever mends it should not come upon the next one tomorrow.
-            raise type(complaints[0])(". ".join(map(str, complaints)))
+        errors = tuple(self._errors(report))
+        if errors:
+            # The first one is the most severe; its message has them all, so that all can be fixed at once.
+            raise type(errors[0])(". ".join(map(str, errors)))
         return summary
 
-    def _complaints(self, report: Report) -> Iterator[PermanentError]:
-        # What has no window at all may be a wrong name: that is told below.
+    def _errors(self, report: Report) -> Iterator[PermanentError]:
+        # A history without any window may be a wrong name: see below.
         if any(one.windows for one in report.endangered):
             verdict, _, first = report.lines()
             message = f"{verdict}. {first}. Extract it before then: clear its run, or backfill its days"
@@ -188,7 +186,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
 
 
 def _is_template(value: object) -> bool:
-    """Tell whether a value is known only when the task runs: a template, or what another task returns."""
+    """Whether a value is known only when the task runs: a template, or the result of another task."""
     if isinstance(value, list | tuple | set):
         return any(map(_is_template, value))
     return hasattr(value, "resolve") or (isinstance(value, str) and ("{{" in value or "{%" in value))
@@ -246,7 +244,7 @@ def _names(name: str, given: object) -> tuple[str, ...]:
     return tuple(given)
 
 
-#: templated parameter → what refuses a wrong value
+#: templated parameter → the check that refuses a wrong value
 _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "warn_days": _warn_days,
     "accounts": _accounts,

@@ -1,32 +1,42 @@
-"""Which window a run is for: from its data interval, or from `start` and `end`; never from `ds`.
+"""The window of a run: from its data interval, or from `start` and `end`; never from `ds`.
 
-Keys and bytes come from the window, so a scheduled run, a manual one and a backfill over the same interval
-have to find the same one.
+The window decides the key and the bytes of the object, so a scheduled run, a manual one and a backfill over
+the same interval have to have the same window.
 """
 
 from __future__ import annotations
 
 import time
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_binance_liq.compat import zone_of
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms, iso
-from airflow_provider_binance_liq.exceptions import InvalidInterval
+from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 def now_ms() -> int:
-    """Tell the time on this machine's clock, in epoch ms."""
+    """Return the time on this machine's clock, in epoch ms."""
     return int(time.time() * 1000)
 
 
 def is_given(value: object) -> bool:
-    """Tell whether a parameter was given; what a template renders nothing to was not."""
+    """Whether a parameter was given; a template that renders to nothing counts as not given."""
     return value is not None and value not in ("", "None")
+
+
+def check_settle(settle: object) -> None:
+    """Check the operators' parameter `settle`.
+
+    :raises InvalidRequest: it is not a timedelta, or negative.
+    """
+    if not isinstance(settle, timedelta) or settle < timedelta(0):
+        message = f"settle is {settle!r}; it takes a timedelta that is not negative"
+        raise InvalidRequest(message)
 
 
 def _instant(name: str, value: str | datetime) -> datetime:
@@ -36,7 +46,7 @@ def _instant(name: str, value: str | datetime) -> datetime:
     from pendulum.parsing.exceptions import ParserError
 
     try:
-        # A date is no instant: whether it means the day's beginning or its end, nobody said.
+        # A date is not an instant: it could mean the start or the end of the day.
         parsed = parse(value) if isinstance(value, str) else None
     except (ParserError, ValueError, OverflowError):
         parsed = None
@@ -47,12 +57,12 @@ def _instant(name: str, value: str | datetime) -> datetime:
 
 
 def window_between(start: str | datetime | None, end: str | datetime | None) -> Window:
-    """Take the window between two instants that a user gave.
+    """Return the window between two instants that a user gave.
 
-    :raises InvalidInterval: one of them is missing or is no instant, or they are in the wrong order.
+    :raises InvalidInterval: one of them is missing or is not an instant, or they are in the wrong order.
     """
     if start is None or end is None:
-        raise InvalidInterval("of start and end, only one is given; give both, or neither")
+        raise InvalidInterval("only one of start and end is given; give both, or neither")
     first_ms, past_ms = epoch_ms(_instant("start", start)), epoch_ms(_instant("end", end))
     if first_ms >= past_ms:
         message = f"start {iso(first_ms)} is not before end {iso(past_ms)}"
@@ -61,7 +71,7 @@ def window_between(start: str | datetime | None, end: str | datetime | None) -> 
 
 
 def schedule_zone(dag: Any, start: datetime) -> tzinfo | None:
-    """Return the time zone that the schedule of `dag` counts days in.
+    """Return the time zone of the schedule of `dag`.
 
     A run's own instants are in UTC, whatever the timetable's time zone; without one, they decide.
     """
@@ -73,7 +83,7 @@ def schedule_zone(dag: Any, start: datetime) -> tzinfo | None:
 
 
 def data_interval(context: Context) -> tuple[datetime, datetime]:
-    """Take the data interval of the run.
+    """Return the data interval of the run.
 
     :raises InvalidInterval: it has none, or an empty one; the message says which schedule has one.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.differences import MissingRows
@@ -19,25 +19,28 @@ from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.waits import Waits
 from airflow_provider_binance_liq.core.windows import Window, days_earlier, iso
 from airflow_provider_binance_liq.exceptions import (
+    FROM_START,
     BeyondRetention,
     InvalidInterval,
     InvalidProbeReport,
     InvalidRequest,
     IpBanned,
-    LiquidationsError,
     PermanentError,
+    ResumeState,
     RetryableError,
     StorageError,
+    located,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.operators.intervals import (
+    check_settle,
     data_interval,
     is_given,
     schedule_zone,
     window_between,
 )
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
-from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, WaitingOperator
+from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, WaitingOperator, resume_state
 
 # What takes time to import (requests, cryptography, fsspec) is imported in the worker, where it is used: DAG
 # files import this module, and Airflow imports DAG files again and again.
@@ -166,9 +169,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             if getattr(self, name) not in choices:
                 message = f"{name} is {getattr(self, name)!r}; it takes {' or '.join(map(repr, choices))}"
                 raise InvalidRequest(message)
-        if not isinstance(self.settle, timedelta) or self.settle < timedelta(0):
-            message = f"settle is {self.settle!r}; it takes a timedelta that is not negative"
-            raise InvalidRequest(message)
+        check_settle(self.settle)
         if not isinstance(self.max_wait, timedelta) or self.max_wait <= self.settle:
             message = f"max_wait is {self.max_wait!r}; it takes a timedelta that is longer than settle"
             raise InvalidRequest(message)
@@ -187,37 +188,24 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self,
         context: Context,
         event: Any = None,
-        holds: int = 0,
-        journal: dict[str, str] | None = None,
-        waited_ms: int = 0,
+        **kept: Any,
     ) -> dict[str, Any]:
-        """Go on after a deferral, from what `journal` has kept of the answers so far.
+        """Continue after a deferral.
 
-        :param holds: how many answers in a row asked to wait.
-        :param waited_ms: how long this try of the task has waited so far.
+        :param kept: the values of a `ResumeState`.
         """
         self.log.info("Resumed, after waiting until %s", event)
-        return self._execute(context, holds, journal, waited_ms)
+        return self._execute(context, resume_state(kept))
 
-    def _execute(
-        self,
-        context: Context,
-        holds: int = 0,
-        journal: dict[str, str] | None = None,
-        waited_ms: int = 0,
-    ) -> dict[str, Any]:
-        self._waits = Waits(int(self.max_wait.total_seconds() * 1000), waited_ms)
-        self._where = self.endpoint
+    def _execute(self, context: Context, state: ResumeState = FROM_START) -> dict[str, Any]:
+        self._waits = Waits(int(self.max_wait.total_seconds() * 1000), state.waited_ms)
         self._is_running = True
         try:
-            return self._extract_in_time(context, holds, journal)
+            with located(self.endpoint):
+                return self._extract_in_time(context, state)
         except PermanentError as error:
-            error.where = error.where or self._where
             message = f"{type(error).__name__}: {error}"
             raise AirflowFailException(message) from error
-        except LiquidationsError as error:
-            error.where = error.where or self._where
-            raise
         finally:
             self._is_running = False
 
@@ -232,26 +220,30 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             self.log.warning("Stopping: the task was told to end. What stood at the destination stands")
             raise SystemExit(_TERMINATED)
 
-    def _extract_in_time(
-        self, context: Context, holds: int, journal: dict[str, str] | None
-    ) -> dict[str, Any]:
-        """Extract; where an error says when it can be gone on, wait until then and go on."""
-        while True:
-            try:
-                window = self._window(context)
-                self._where = f"{self.endpoint} {window}"
-                self._waits.lost_ms = self._lost_ms(window)
-                self._settle(window)
-                return self._announced(self._extract(window, holds, journal).to_dict(), context)
-            except RetryableError as error:
-                self._wait_out(error)
-                holds, journal = error.holds, error.journal
+    def _extract_in_time(self, context: Context, state: ResumeState) -> dict[str, Any]:
+        """Extract; where an error says when to continue, wait until then and continue."""
+        window = self._window(context)
+        with located(f"{self.endpoint} {window}"):
+            self._waits.lost_ms = self._lost_ms(window)
+            while True:
+                try:
+                    self._settle(window)
+                    return self._announced(self._extract(window, state).to_dict(), context)
+                except RetryableError as error:
+                    self._wait_out(error)
+                    state = error.resume
 
     def _announced(self, manifest: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Put the manifest into the event of each asset that the task has as an outlet."""
+        """Put the manifest into the event of each asset among the outlets; of an alias, that of the endpoint.
+
+        A task that is mapped over endpoints has one alias: assets among its outlets would get events of all.
+        """
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
                 context["outlet_events"][outlet].extra = manifest
+            elif isinstance(outlet, AssetAlias):
+                asset = Asset(f"{outlet.name}_{self.endpoint}", group=outlet.group)
+                context["outlet_events"][outlet].add(asset, extra=manifest)
         return manifest
 
     # The window.
@@ -286,11 +278,9 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
     # The extraction.
 
-    def _extract(self, window: Window, holds: int, journal: dict[str, str] | None) -> Manifest:
-        from airflow_provider_binance_liq.exchange.gate import WaitState
+    def _extract(self, window: Window, state: ResumeState) -> Manifest:
         from airflow_provider_binance_liq.extraction.job import Job
         from airflow_provider_binance_liq.extraction.reader import Filters
-        from airflow_provider_binance_liq.extraction.resume import Part
         from airflow_provider_binance_liq.hooks.bans import SharedBan
 
         endpoint = get_endpoint(self.endpoint)
@@ -310,9 +300,10 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             probe=self._probe(account),
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
-            before=WaitState(holds, ban.until_ms if ban else None, self._waits),
+            resume=state,
             resumable=self.deferrable,
-            journal=Part(**journal) if journal else None,
+            known_ban=ban.until_ms if ban else None,
+            waits=self._waits,
         )
         try:
             return job.run()
@@ -322,7 +313,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             raise AirflowSkipException(str(error)) from None
         except IpBanned as error:
             if ban:
-                ban.tell(error.retry_at_ms)
+                ban.set(error.retry_at_ms)
             raise
 
     def _probe(self, account: Account) -> ProbeReport | None:

@@ -1,7 +1,7 @@
 """Asking for the probe: one request at a time, within a weight that was stated before the first of them.
 
-A refusal is an answer here, not an error: it is what many of the questions are about. What is no answer to
-anything (no connection, a ban, the weight used up) ends the question or the whole probe by name.
+A refusal is an answer here, not an error: it is what many of the questions are about. Where there is no
+answer at all (no connection, a ban, the weight used up), an error ends the question or the whole probe.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import msgspec
-
-from airflow_provider_binance_liq.core.endpoints import FAMILIES
-from airflow_provider_binance_liq.core.rows import read_page
+from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     ClockSkew,
@@ -27,31 +24,35 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
     UnexpectedRow,
 )
-from airflow_provider_binance_liq.exchange.rate_limiter import Draw
-from airflow_provider_binance_liq.probe.heard import Heard, Known, see
-from airflow_provider_binance_liq.probe.said import NO_WEIGHT
-from airflow_provider_binance_liq.probe.why import code_of, no_answer, told_to_wait, unserved
+from airflow_provider_binance_liq.probe.answers import Answer, SeenRows, read_row
+from airflow_provider_binance_liq.probe.explanations import (
+    WEIGHT_USED_UP,
+    explain_block,
+    explain_no_answer,
+    explain_wait,
+)
+from airflow_provider_binance_liq.probe.findings import NO_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
-    from airflow_provider_binance_liq.core.probe_report import Access
     from airflow_provider_binance_liq.core.rows import Page
     from airflow_provider_binance_liq.exchange.client import BinanceClient
-    from airflow_provider_binance_liq.probe.heard import Refusal, Seen
+    from airflow_provider_binance_liq.probe.answers import Refusal, SeenRow
 
 T = TypeVar("T")
 #: "Request ID is not a Portfolio Margin Account."
 _NO_PORTFOLIO_MARGIN: Final = -21001
-#: how often one request may be sent: once, and once more after each time that the clock is read anew
+#: how often one request may be sent: once, and once more after each time that the clock is read again
 SENDS: Final = 3
 #: numbered pages of one interval that are read at the most
 MOST_PAGES: Final = 12
 #: weight that clocks, limits and lists of symbols of one family cost at the most
 PUBLIC_WEIGHT: Final = 10
-_RESTRICTIONS: Final = "/sapi/v1/account/apiRestrictions"
-#: waits for our own share of the weight, each of at most a minute or so; then somebody else has it all
+#: weight of the question what the key may do
+PERMISSIONS_WEIGHT: Final = 1
+#: waits for our own share of the weight, each of a minute or so; after that many, others use all of it up
 _MOST_WAITS: Final = 10
 _LONGEST_WAIT_S: Final = 90.0
 
@@ -61,7 +62,7 @@ class Unanswered(Exception):
 
 
 class Stopped(Exception):
-    """Nothing more is asked of anybody; the text says why."""
+    """No further request may be sent; the text says why."""
 
 
 class Asker:
@@ -80,7 +81,7 @@ class Asker:
     ) -> None:
         self.client = client
         self.endpoint = endpoint
-        self.known = Known()
+        self.seen = SeenRows()
         self.headers: set[str] = set()
         self._most_weight = most_weight
         self._sleep = sleep
@@ -95,176 +96,123 @@ class Asker:
         symbol: str | None = None,
         close_type: AutoCloseType | None = None,
         number: int = 1,
-    ) -> Heard:
+    ) -> Answer:
         """Ask for one page, of 100 rows if no limit is given.
 
-        Where pages are numbered, only the next one tells whether a page holds all there is: see `read`.
+        Where pages are numbered, only the next one shows whether a page holds all there is: see `read`.
 
         :raises Unanswered: no usable answer, or no weight left for the question.
-        :raises Stopped: the exchange wants to be left alone.
+        :raises Stopped: no further request may be sent.
         """
-        endpoint = self.endpoint
-        parameters: list[tuple[str, str | int]] = [("startTime", first_ms), ("endTime", last_ms)]
-        if symbol is not None and endpoint.symbols:
-            parameters.append((endpoint.symbols.parameter, symbol))
-        if close_type is not None:
-            parameters.append(("autoCloseType", close_type))
-        size = limit or endpoint.pager.page_size
-        parameters += (
-            [("limit", size)] if endpoint.is_by_time else [("current", number), ("size", size)]
+        ask = Ask(first_ms, last_ms, symbol, close_type, None if self.endpoint.is_by_time else number)
+        weight = self.endpoint.request_weight(symbol=symbol is not None)
+        answer = _answer(
+            lambda: self.signed(weight, lambda: self.client.fetch(self.endpoint, ask, page_size=limit))
         )
-        weight = endpoint.request_weight(symbol=symbol is not None)
-        draw = Draw(endpoint.family.name, endpoint.weight_pool, weight)
-        heard = _hear(
-            lambda: send(self, draw, endpoint.path, parameters, lambda body: read_page(body, endpoint))
-        )
-        self.known.add(heard)
-        return replace(heard, full=len(heard.rows) >= size)
+        self.seen.add(answer)
+        full = len(answer.rows) >= (limit or self.endpoint.pager.page_size)
+        return replace(answer, incomplete="its page is full" if full else "", page_rows=len(answer.rows))
 
-    def read(self, first_ms: int, last_ms: int, *, symbol: str | None = None) -> Heard:
+    def read(self, first_ms: int, last_ms: int, *, symbol: str | None = None) -> Answer:
         """Ask for what an interval holds: one page, or numbered pages until one is empty.
 
         :raises Unanswered: no usable answer, or no weight left for the question.
-        :raises Stopped: the exchange wants to be left alone.
+        :raises Stopped: no further request may be sent.
         """
-        heard = self.ask(first_ms, last_ms, symbol=symbol)
-        if self.endpoint.is_by_time or not heard.rows:
-            return heard
-        heard = replace(heard, full=True)
-        keys = {row.key for row in heard.rows}
+        answer = self.ask(first_ms, last_ms, symbol=symbol)
+        if self.endpoint.is_by_time or not answer.rows:
+            return answer
+        keys = {row.key for row in answer.rows}
         for number in range(2, MOST_PAGES + 1):
-            more = self.ask(first_ms, last_ms, symbol=symbol, number=number)
-            if not more.rows:
-                return replace(heard, full=more.refusal is not None)
-            if any(row.key in keys for row in more.rows):
-                break  # rows move between the pages, so one may have been missed
-            keys |= {row.key for row in more.rows}
-            heard = replace(heard, rows=(*heard.rows, *more.rows))
-        return heard
+            page = self.ask(first_ms, last_ms, symbol=symbol, number=number)
+            if page.refusal is not None:
+                return replace(answer, incomplete="a later page was refused")
+            if not page.rows:
+                return replace(answer, incomplete="")
+            if any(row.key in keys for row in page.rows):
+                return replace(answer, incomplete="rows moved between its pages while they were read")
+            keys |= {row.key for row in page.rows}
+            longest = max(answer.page_rows, page.page_rows)
+            answer = replace(answer, rows=(*answer.rows, *page.rows), page_rows=longest)
+        return replace(answer, incomplete=f"it has more than {MOST_PAGES - 1} pages")
 
-    def still_has(self, row: Seen) -> bool:
+    def still_has(self, row: SeenRow) -> bool:
         """Whether a row is answered even now, asked for alone: one that is not may have been forgotten.
 
         :raises Unanswered: no usable answer, or no weight left for the question.
-        :raises Stopped: the exchange wants to be left alone.
+        :raises Stopped: no further request may be sent.
         """
         first_ms, last_ms = row.instants
         return self.read(first_ms - 1, last_ms + 1).has(row)
 
-    def spend(self, weight: int) -> None:
-        """See that a request of `weight` stays within what was stated, however often it has to be sent.
+    def clock_ms(self) -> int:
+        """Read the exchange's clock, in epoch ms.
 
-        :raises Unanswered: it would not.
+        :raises Unanswered: it cannot be read.
         """
+        try:
+            return self._patiently(lambda: self.client.server_time_ms(self.endpoint.family.name))
+        except RequestRejected:
+            raise Unanswered("the exchange's clock cannot be read") from None
+
+    def listed_symbols(self) -> frozenset[str] | None:
+        """Return what `exchangeInfo` lists; None where there is no such list."""
+        try:
+            return self._patiently(lambda: self.client.symbols(self.endpoint))
+        except Unanswered:
+            return None
+
+    def key_permissions(self) -> dict[str, bool]:
+        """Ask what the key may do; nothing where the exchange does not answer that."""
+        try:
+            return self.signed(PERMISSIONS_WEIGHT, self.client.key_permissions)
+        except (Unanswered, KeyRejected, RequestRejected):
+            return {}
+
+    def signed(self, weight: int, fetch: Callable[[], T]) -> T:
+        """Send one signed request, however often it has to be sent, within the stated weight."""
         if self.client.spent.weight + SENDS * weight > self._most_weight:
             raise Unanswered(NO_WEIGHT)
+        try:
+            return self._patiently(fetch)
+        finally:
+            self.headers |= set(filter(_is_about_limits, self.client.last_headers))
 
-    def wait(self, throttled: Throttled) -> None:
-        """Wait for our own share of the weight.
+    def _patiently(self, fetch: Callable[[], T]) -> T:
+        """Fetch something, after as long a wait as our share of the weight takes."""
+        for _ in range(_MOST_WAITS):
+            try:
+                return fetch()
+            except Throttled as throttled:
+                self._wait(throttled)
+            except (ExchangeUnavailable, ClockSkew, UnexpectedRow) as error:
+                raise Unanswered(f"no usable answer: {explain_no_answer(error)}") from None
+            except (FirewallBlocked, LocationRestricted) as error:
+                raise Stopped(explain_block(error)) from None
+        raise Unanswered(WEIGHT_USED_UP)
 
-        :raises Stopped: the exchange has asked to wait, or it takes too long.
-        """
+    def _wait(self, throttled: Throttled) -> None:
         seconds = throttled.retry_at_ms / 1000 - self._clock()
-        if isinstance(throttled, IpBanned) or throttled.holds or seconds > _LONGEST_WAIT_S:
-            raise Stopped(told_to_wait(throttled)) from None
+        if isinstance(throttled, IpBanned) or throttled.by_exchange or seconds > _LONGEST_WAIT_S:
+            raise Stopped(explain_wait(throttled)) from None
         self._sleep(max(seconds, 0) + 0.1)
 
 
-def send(
-    asker: Asker,
-    draw: Draw,
-    path: str,
-    parameters: list[tuple[str, str | int]],
-    read: Callable[[bytes], T],
-) -> T:
-    """Send one signed request, after as long a wait as our share of the weight takes."""
-    asker.spend(draw.weight)
-    try:
-        return patiently(asker, lambda: asker.client.fetch_raw(draw, path, parameters, read))
-    finally:
-        asker.headers |= {name for name in asker.client.last_headers if _tells_of_limits(name)}
-
-
-def patiently(asker: Asker, fetch: Callable[[], T]) -> T:
-    """Fetch something, after as long a wait as our share of the weight takes.
-
-    :raises Unanswered: there is no usable answer.
-    :raises Stopped: the exchange wants to be left alone.
-    """
-    for _ in range(_MOST_WAITS):
-        try:
-            return fetch()
-        except Throttled as throttled:
-            asker.wait(throttled)
-        except (ExchangeUnavailable, ClockSkew, UnexpectedRow) as error:
-            raise Unanswered(f"no usable answer: {no_answer(error)}") from None
-        except (FirewallBlocked, LocationRestricted) as error:
-            raise Stopped(unserved(error)) from None
-    raise Unanswered("others on this IP address use its weight up")
-
-
-def read_clock(asker: Asker) -> int:
-    """Read the exchange's clock, in epoch ms.
-
-    :raises Unanswered: it cannot be read.
-    """
-    try:
-        return patiently(asker, lambda: asker.client.server_time_ms(asker.endpoint.family.name))
-    except RequestRejected:
-        raise Unanswered("the exchange's clock cannot be read") from None
-
-
-def list_symbols(asker: Asker) -> frozenset[str] | None:
-    """List what `exchangeInfo` lists; None where that cannot be had."""
-    try:
-        return patiently(asker, lambda: asker.client.symbols(asker.endpoint))
-    except Unanswered:
-        return None
-
-
-def read_permissions(asker: Asker) -> dict[str, bool]:
-    """Ask what the key may do; nothing where that is not told."""
-    draw = Draw("sapi", "sapi:restrictions", 1)
-    try:
-        said = send(asker, draw, _RESTRICTIONS, [], msgspec.json.decode)
-    except (Unanswered, KeyRejected, RequestRejected):
-        return {}
-    if not isinstance(said, dict):
-        return {}
-    return {name: value for name, value in said.items() if isinstance(value, bool) and name.isalnum()}
-
-
-def access_of(heard: Heard) -> Access:
-    """Tell whether an endpoint answers this key at all."""
-    refused: dict[Refusal | None, Access] = {
-        "key": "key_refused",
-        "account": "account_refused",
-        "request": "request_refused",
-    }
-    return refused.get(heard.refusal, "answered")
-
-
-def _hear(fetch: Callable[[], Page]) -> Heard:
+def _answer(fetch: Callable[[], Page]) -> Answer:
     try:
         page = fetch()
     except SpanRefused as error:
-        return Heard(refusal="span", longest_ms=error.longest_ms)
+        return Answer(refusal="span", longest_ms=error.longest_ms)
     except BeyondRetention:
-        return Heard(refusal="retention")
+        return Answer(refusal="retention")
     except KeyRejected as error:
-        return Heard(refusal="key", code=code_of(error))
+        return Answer(refusal="key", code=error.code)
     except RequestRejected as error:
         refusal: Refusal = "account" if error.code == _NO_PORTFOLIO_MARGIN else "request"
-        return Heard(refusal=refusal, code=error.code)
-    return Heard(tuple(map(see, page.rows)), page.total)
+        return Answer(refusal=refusal, code=error.code)
+    return Answer(tuple(map(read_row, page.rows)), page.total)
 
 
-def _tells_of_limits(name: str) -> bool:
-    lower = name.lower()
-    return lower == "retry-after" or "weight" in lower or "order-count" in lower
-
-
-def families_of(endpoints: list[Endpoint]) -> list[str]:
-    """List the families that endpoints belong to, in the order of the table."""
-    wanted = {endpoint.family.name for endpoint in endpoints}
-    return [name for name in FAMILIES if name in wanted]
+def _is_about_limits(header: str) -> bool:
+    name = header.lower()
+    return name == "retry-after" or "weight" in name or "order-count" in name

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import Bound
+    from airflow_provider_binance_liq.probe.answers import Instant, SeenRow, SeenRows
     from airflow_provider_binance_liq.probe.asking import Asker
-    from airflow_provider_binance_liq.probe.heard import Instant, Known, Seen
 
-#: requests at the most: two for the instant, one to see the row at all, three for the bounds
+#: requests at the most: two for the instant, one for the row itself, three for the bounds
 REQUESTS = 6
 EqualBounds = Literal["works", "refused", "empty"]
 
@@ -22,9 +22,9 @@ EqualBounds = Literal["works", "refused", "empty"]
 class Bounds:
     """What one row has shown."""
 
-    row: Seen
+    row: SeenRow
     filtered_by: Instant | None = None
-    #: why the instant cannot be told
+    #: why the instant is undecided
     unclear: str = ""
     #: the row was answered for an interval that surely holds it
     seen_again: bool = False
@@ -33,25 +33,25 @@ class Bounds:
     equal: EqualBounds | None = None
 
 
-def choose(known: Known) -> Seen | None:
+def choose(seen: SeenRows) -> SeenRow | None:
     """Choose a row whose instants lie apart, if there is one, with few others around it."""
 
-    def crowd(row: Seen) -> int:
+    def crowd(row: SeenRow) -> int:
         first_ms, last_ms = row.instants
-        return known.count(first_ms - 2, last_ms + 2)
+        return seen.count_instants(first_ms - 2, last_ms + 2)
 
-    def rank(row: Seen) -> tuple[bool, bool, int]:
+    def rank(row: SeenRow) -> tuple[bool, bool, int]:
         first_ms, last_ms = row.instants
         # Instants that are one millisecond apart lie in each other's interval.
         return last_ms - first_ms == 1, last_ms == first_ms, crowd(row)
 
-    return min(known.rows.values(), key=rank, default=None)
+    return min(seen.rows.values(), key=rank, default=None)
 
 
-def find_bounds(asker: Asker, row: Seen) -> Bounds:
+def find_bounds(asker: Asker, row: SeenRow) -> Bounds:
     """Ask for one row, at its instants and beside them.
 
-    :raises Unanswered: an answer could not be had.
+    :raises Unanswered: there is no answer, or no weight left for it.
     """
     found = Bounds(row)
     first_ms, last_ms = row.instants

@@ -1,66 +1,75 @@
-"""Ask the exchange, with a connection's own key, what its documentation leaves open.
+"""Find out, with a connection's own key, what the exchange's documentation does not say.
 
-It reads and never writes, and says first what weight it may spend on this IP address. What the account's own
-rows cannot show is said to be untold. Exit status: 0; 1 where it had to end early, or nothing could be asked;
-2 where an option or the connection is wrong, or nobody agreed to the weight; 130 where it was interrupted,
-which keeps what was learnt until then.
+A proof of completeness rests on premises, such as whether a row exactly at endTime is answered. The probe
+asks the exchange for rows of the account in ways that show which premises hold. It only reads, and first
+says what request weight it may spend on this IP address. What the account's rows do not show stays
+undecided.
+
+Exit status: 0 when done; 1 if it had to end early or no endpoint could be asked; 2 if an option or the
+connection is wrong, or nobody agreed to the weight; 130 if it was interrupted: what was learnt until then
+is kept.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms, whole_number
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.probe_report import write_report
-from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import LiquidationsError
-from airflow_provider_binance_liq.probe.account import Plan, hosts_of, probe_account
+from airflow_provider_binance_liq.probe.account import Scope, probe_account
+from airflow_provider_binance_liq.probe.explanations import INTERRUPTED
 from airflow_provider_binance_liq.probe.shortfalls import shortfalls, unwritable
 from airflow_provider_binance_liq.probe.table import lines
-from airflow_provider_binance_liq.probe.why import INTERRUPTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import argparse
 
     from airflow_provider_binance_liq.exchange.connection import Account
 
 _WRONG: Final = 2
 _INTERRUPTED: Final = 130
 _MOST_DAYS: Final = 365
-_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
+_MOST_WEIGHT: Final = 1_000_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--conn-id", default="binance_default", metavar="ID",
-        help="the Airflow connection whose account is asked (default: binance_default)",
+        help="the Airflow connection with the key of the account (default: binance_default)",
     )  # fmt: skip
     parser.add_argument(
-        "--endpoint", action="append", choices=tuple(ENDPOINTS), metavar="NAME",
-        help=f"{', '.join(ENDPOINTS)}; may be given several times (default: all)",
+        "--endpoint", action="append", choices=WITH_ORDERS, metavar="NAME",
+        help=f"{', '.join(WITH_ORDERS)}; may be given several times (default: all)",
     )  # fmt: skip
     parser.add_argument(
-        "--days", type=_days, default=90, metavar="N", help="how far to look back for rows (default: 90)"
+        "--days",
+        type=whole_number(1, _MOST_DAYS),
+        default=90,
+        metavar="N",
+        help="search for rows this many days back (default: 90)",
     )
     parser.add_argument(
-        "--near", type=_instant_ms, metavar="INSTANT",
-        help="ISO 8601 instant at which the account is known to have been liquidated: looked at first",
+        "--near", type=instant_ms, metavar="INSTANT",
+        help="an ISO 8601 instant at which you know that the account was liquidated: rows around it are read "
+        "first",
     )  # fmt: skip
     parser.add_argument(
-        "--max-weight", type=_weight, metavar="N",
-        help="spend no more weight than that, without asking first; questions for which the weight does not "
-        "suffice get the answer 'cannot be told'",
+        "--max-weight", type=whole_number(1, _MOST_WEIGHT), metavar="N",
+        help="spend no more weight than that, and start without asking; questions for which it does not "
+        "suffice stay undecided",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="agree to the weight that is stated")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write a JSON report, without secrets")
+    parser.add_argument("--yes", action="store_true", help="start without asking, whatever the stated weight")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write a JSON report, without secrets, for the operator's probe_report",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,22 +88,22 @@ def _run(arguments: argparse.Namespace) -> int:
     account = _account(arguments.conn_id)
     if account is None:
         return _WRONG
-    endpoints = tuple(map(get_endpoint, dict.fromkeys(arguments.endpoint or ENDPOINTS)))
-    plan = Plan(endpoints, arguments.days, arguments.near, arguments.max_weight)
-    if arguments.report is not None and (why := unwritable(arguments.report)):
-        _complain(f"--report {str(arguments.report)!r} cannot be written: {why}; nothing was asked")
+    endpoints = tuple(map(get_endpoint, dict.fromkeys(arguments.endpoint or WITH_ORDERS)))
+    scope = Scope(endpoints, arguments.days, arguments.near, arguments.max_weight)
+    if arguments.report is not None and (reason := unwritable(arguments.report)):
+        _complain(f"--report {str(arguments.report)!r} cannot be written: {reason}; nothing was asked")
         return _WRONG
-    _state(account, plan)
+    _state(account, scope)
     if not (arguments.yes or arguments.max_weight is not None or _agreed()):
         _complain("nothing was asked: agree with --yes, or set --max-weight")
         return _WRONG
-    report, stopped = probe_account(account, plan, say=_note)
+    report, stopped = probe_account(account, scope, notify=_note)
     for line in lines(report):
         sys.stdout.write(f"{line}\n")
     if arguments.report is not None:
         arguments.report.write_text(write_report(report), encoding="utf-8")
-    for why in shortfalls(report, stopped, plan.weight):
-        _complain(f"ended early: {why}")
+    for reason in shortfalls(report, stopped, scope.weight):
+        _complain(f"ended early: {reason}")
     if stopped == INTERRUPTED:
         return _INTERRUPTED
     reached = any(one.access not in ("unavailable", "no_host") for one in report.endpoints.values())
@@ -102,7 +111,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _account(conn_id: str) -> Account | None:
-    with _airflow_elsewhere():
+    with airflow_on_stderr():
         from airflow_provider_binance_liq.compat import AirflowNotFoundException
         from airflow_provider_binance_liq.hooks.binance import BinanceHook
 
@@ -121,28 +130,11 @@ def _account(conn_id: str) -> Account | None:
             return None
 
 
-@contextlib.contextmanager
-def _airflow_elsewhere() -> Iterator[None]:
-    """Keep what Airflow says of its configuration out of the table: it writes to standard output.
-
-    How much it says is settled when it is first imported, from its environment.
-    """
-    unset = _LOG_LEVEL not in os.environ
-    if unset:
-        os.environ[_LOG_LEVEL] = "ERROR"
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if unset:
-            del os.environ[_LOG_LEVEL]
-
-
-def _state(account: Account, plan: Plan) -> None:
-    hosts = ", ".join(sorted(set(hosts_of(account, plan.endpoints).values())))
-    names = ", ".join(endpoint.name for endpoint in plan.endpoints)
+def _state(account: Account, scope: Scope) -> None:
+    hosts = ", ".join(sorted(set(scope.hosts(account).values())))
+    names = ", ".join(endpoint.name for endpoint in scope.endpoints)
     _note(f"account {account.label} on {hosts}: {names}")
-    _note(f"read-only, at a weight of at most {plan.weight:,} in all")
+    _note(f"read-only, at a weight of at most {scope.weight:,} in all")
 
 
 def _agreed() -> bool:
@@ -151,30 +143,6 @@ def _agreed() -> bool:
     sys.stderr.write("Go on? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _instant_ms(text: str) -> int:
-    try:
-        instant = datetime.fromisoformat(text)
-        return epoch_ms(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-    except (ValueError, OverflowError, LiquidationsError):
-        message = f"{text!r} is no ISO 8601 instant"
-        raise argparse.ArgumentTypeError(message) from None
-
-
-def _days(text: str) -> int:
-    return _between(text, 1, _MOST_DAYS)
-
-
-def _weight(text: str) -> int:
-    return _between(text, 1, 1_000_000)
-
-
-def _between(text: str, least: int, most: int) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        message = f"{text!r} is no whole number from {least} to {most}"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)
 
 
 def _note(text: str) -> None:

@@ -1,6 +1,6 @@
-"""What a probe could not do, said where a person looks first; and whether its report can be written at all.
+"""What a probe could not do, for standard error; and whether its report can be written at all.
 
-The law kept here: no weight is spent on a report that cannot be kept, and nothing ends early in silence.
+The law kept here: no weight is spent on a report that cannot be written, and nothing ends early in silence.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.probe.endpoint import why_unavailable
-from airflow_provider_binance_liq.probe.said import NO_WEIGHT
-from airflow_provider_binance_liq.probe.why import INTERRUPTED
+from airflow_provider_binance_liq.probe.endpoint import reason_unavailable
+from airflow_provider_binance_liq.probe.explanations import INTERRUPTED
+from airflow_provider_binance_liq.probe.findings import NO_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def unwritable(file: Path) -> str | None:
-    """Say why a file cannot be written; None where it can. What is in it stays."""
+    """Return why a file cannot be written, None where it can; what is in it stays."""
     is_new = not file.exists()
     try:
         if is_new or file.is_file():
@@ -41,7 +41,7 @@ def shortfalls(report: ProbeReport, stopped: str | None, weight: int) -> Iterato
     """Yield why the probe ended early, and what is not answered for that reason."""
     if stopped == INTERRUPTED:
         spent = sum(one.weight for one in report.endpoints.values())
-        yield f"{INTERRUPTED}; a weight of {spent:,} was spent on questions, and what they told is kept"
+        yield f"{INTERRUPTED}; a weight of {spent:,} was spent on questions, and their answers are kept"
     elif stopped is not None:
         yield stopped
     else:
@@ -54,13 +54,13 @@ def shortfalls(report: ProbeReport, stopped: str | None, weight: int) -> Iterato
 
 
 def _unavailable(report: ProbeReport) -> Iterator[str]:
-    """Yield each reason once, with the endpoints that were not asked to the end for it."""
+    """Yield each reason once, with the endpoints that it concerns."""
     names: dict[str, list[str]] = {}
     for name, one in report.endpoints.items():
         if one.access == "unavailable":
-            names.setdefault(why_unavailable(one), []).append(name)
+            names.setdefault(reason_unavailable(one), []).append(name)
     names.pop(NO_WEIGHT, None)
-    yield from (f"{', '.join(of)}: {why}" for why, of in names.items())
+    yield from (f"{', '.join(of)}: {reason}" for reason, of in names.items())
 
 
 def _lacking(report: ProbeReport) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""What too long a span gets: by rows that are known to lie near an end of it.
+"""How too long a span is answered: by rows that lie near an end of it.
 
-A span is asked for twice: once with a known row at its beginning, once with one at its end. If both come, no
-end was cut off by more than the rows' distance from it. Intervals with 100 known rows or more tell nothing.
+A span is asked for twice: once with a row that was seen at its beginning, once with one at its end. If both
+come, no end was cut off by more than the rows' distance from it. Intervals with a page of rows or more
+decide nothing.
 
 Age must not be taken for length: a row that does not come is asked for alone, in case the exchange has
 forgotten it meanwhile; and where a span is refused, a short one that begins at the same instant has to be
@@ -17,27 +18,25 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.rows import Key
+    from airflow_provider_binance_liq.probe.answers import Answer, Instant, SeenRow
     from airflow_provider_binance_liq.probe.asking import Asker
     from airflow_provider_binance_liq.probe.bounds import Bounds
-    from airflow_provider_binance_liq.probe.heard import Heard, Instant, Seen
     from airflow_provider_binance_liq.probe.survey import Survey
 
-#: rows of one page
-_FULL: Final = 100
-Answer = Literal["refused", "empty", "clamped", "whole"]
+SpanAnswer = Literal["refused", "empty", "clamped", "whole"]
 SPANS_MS: Final = (7 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS)
 #: rows that may turn out to be forgotten before a span's question is given up
 _MOST_FORGOTTEN: Final = 2
-#: readings at the most: two a span, two that were in vain and one to see it for each row that is forgotten;
-#: four for hidden rows, and one that tells length from age
+#: readings at the most: two a span; for each row that is forgotten, two in vain and one that shows it; four
+#: for hidden rows, and one that decides between length and age
 REQUESTS: Final = 2 * len(SPANS_MS) + 3 * _MOST_FORGOTTEN + 5
 
 
 @dataclass(slots=True)
 class Spans:
-    """What the spans came to, the longest one that tells last."""
+    """How the spans were answered, the longest one that decides anything last."""
 
-    answer: Answer | None = None
+    answer: SpanAnswer | None = None
     #: the longest span that was answered whole
     whole_ms: int | None = None
     #: the shortest that was refused, answered empty or clamped
@@ -53,13 +52,13 @@ class _Case:
 
     first_ms: int
     last_ms: int
-    row: Seen
+    row: SeenRow
     proves_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """How near to a bound a row may be: at it, where that is known to be inclusive, else beside it."""
+    """How near to a bound a row may be: at it, where that was seen to be inclusive, else beside it."""
 
     filtered_by: Instant | None
     start_pad_ms: int
@@ -73,7 +72,7 @@ class Edges:
         end = bounds.end if bounds else None
         return cls(filtered_by, int(start != "inclusive"), int(end != "inclusive"))
 
-    def instants(self, row: Seen) -> tuple[int, int]:
+    def instants(self, row: SeenRow) -> tuple[int, int]:
         """Return the first and the last instant that may be compared."""
         if self.filtered_by is None:
             return row.instants
@@ -83,7 +82,7 @@ class Edges:
 def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
     """Ask for longer and longer spans, until one is not answered whole.
 
-    :raises Unanswered: an answer could not be had.
+    :raises Unanswered: there is no answer, or no weight left for it.
     """
     found = Spans()
     if survey.refused_span_ms is not None:
@@ -104,7 +103,7 @@ def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
 def _hides_rows(asker: Asker, survey: Survey) -> bool:
     """Whether the most recent interval has rows, beside those it answered, that shorter ones answer."""
     shown, first_ms, last_ms = survey.newest.rows, survey.newest_first_ms, survey.now_ms
-    if not shown or survey.newest.full or survey.newest.refusal is not None:
+    if not shown or survey.newest.incomplete or survey.newest.refusal is not None:
         return False
     oldest_ms = min(row.instants[0] for row in shown)
     newest_ms = max(row.instants[1] for row in shown)
@@ -119,7 +118,7 @@ def _hides_rows(asker: Asker, survey: Survey) -> bool:
     return bool(missed) and asker.still_has(missed[-1])
 
 
-def _ask_anew(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> Answer | None:
+def _ask_anew(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> SpanAnswer | None:
     """Ask for a span, and again by other rows where one of those that it was asked by is forgotten."""
     while True:
         forgotten = len(found.forgotten)
@@ -128,16 +127,16 @@ def _ask_anew(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: S
             return answer
 
 
-def _ask_span(asker: Asker, cases: list[_Case], survey: Survey, found: Spans) -> Answer | None:
-    """Ask for a span with a row at each end; None where nothing can be told."""
+def _ask_span(asker: Asker, cases: list[_Case], survey: Survey, found: Spans) -> SpanAnswer | None:
+    """Ask for a span with a row at each end; None where that decides nothing."""
     some = False
     for case in cases:
-        heard = asker.read(case.first_ms, case.last_ms)
-        some = some or bool(heard.rows)
-        found.rows = max(found.rows, len(heard.rows))
-        if heard.refusal is not None:
-            return "refused" if _is_for_length(asker, case, heard, survey) else None
-        shown = heard.shows(case.row)
+        answer = asker.read(case.first_ms, case.last_ms)
+        some = some or bool(answer.rows)
+        found.rows = max(found.rows, len(answer.rows))
+        if answer.refusal is not None:
+            return "refused" if _is_for_length(asker, case, answer, survey) else None
+        shown = answer.shows(case.row)
         if shown is None:
             return None
         if not shown and not asker.still_has(case.row):
@@ -151,28 +150,28 @@ def _ask_span(asker: Asker, cases: list[_Case], survey: Survey, found: Spans) ->
     return "whole"
 
 
-def _is_for_length(asker: Asker, case: _Case, heard: Heard, survey: Survey) -> bool:
+def _is_for_length(asker: Asker, case: _Case, answer: Answer, survey: Survey) -> bool:
     """Whether a span was refused for its length: one that begins as early, and is short, is answered."""
-    if heard.refusal not in ("span", "request"):
+    if answer.refusal not in ("span", "request"):
         return False
     return asker.read(case.first_ms, case.first_ms + survey.span_ms).refusal is None
 
 
 def _cases(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> list[_Case]:
-    kept = (row for key, row in asker.known.rows.items() if key not in found.forgotten)
+    kept = (row for key, row in asker.seen.rows.items() if key not in found.forgotten)
     rows = sorted(kept, key=lambda row: row.instants)
     early = (_early(row, span_ms, survey.now_ms, edges) for row in rows)
     late = (_late(row, span_ms, edges) for row in reversed(rows))
-    # What is known to be refused as too old says nothing of lengths.
+    # What was refused as too old says nothing about lengths.
     since_ms = 0 if survey.too_old_ms is None else survey.too_old_ms + 1
     chosen = (
-        next((one for one in some if one and one.first_ms >= since_ms and _tells(asker, one)), None)
+        next((one for one in some if one and one.first_ms >= since_ms and _decides(asker, one)), None)
         for some in (early, late)
     )
     return [one for one in chosen if one is not None]
 
 
-def _early(row: Seen, span_ms: int, now_ms: int, edges: Edges) -> _Case | None:
+def _early(row: SeenRow, span_ms: int, now_ms: int, edges: Edges) -> _Case | None:
     """Place the span so that a row is as near to its beginning as may be, and its end not yet to come."""
     first_at, last_at = edges.instants(row)
     last_ms = min(first_at - edges.start_pad_ms + span_ms, now_ms)
@@ -181,7 +180,7 @@ def _early(row: Seen, span_ms: int, now_ms: int, edges: Edges) -> _Case | None:
     return _Case(first_ms, last_ms, row, last_ms - last_at) if inside else None
 
 
-def _late(row: Seen, span_ms: int, edges: Edges) -> _Case | None:
+def _late(row: SeenRow, span_ms: int, edges: Edges) -> _Case | None:
     """Place the span so that a row is near its end."""
     first_at, last_at = edges.instants(row)
     last_ms = last_at + edges.end_pad_ms
@@ -189,8 +188,9 @@ def _late(row: Seen, span_ms: int, edges: Edges) -> _Case | None:
     return _Case(first_ms, last_ms, row, first_at - first_ms) if first_ms < first_at else None
 
 
-def _tells(asker: Asker, case: _Case) -> bool:
-    known = asker.known
-    if known.count(case.first_ms, case.last_ms) >= 2 * _FULL:
+def _decides(asker: Asker, case: _Case) -> bool:
+    """Whether the interval's rows fit on one page."""
+    page = asker.endpoint.pager.page_size
+    if asker.seen.count_instants(case.first_ms, case.last_ms) >= 2 * page:
         return False
-    return len(known.touching(case.first_ms, case.last_ms)) < _FULL
+    return len(asker.seen.touching(case.first_ms, case.last_ms)) < page

@@ -1,7 +1,7 @@
-"""Which rows there are to ask about: back from now, in spans below the 7 days of the siblings.
+"""Which rows there are to ask about: back from now, in spans below the 7 days of similar endpoints.
 
-What is found is known to exist, and no more: a full page may hide rows, and an exchange that answers too long
-a span in silence may hide them all. So every question is asked by rows that were answered.
+What is found does exist, and no more is certain: a full page may hide rows, and an exchange that cuts too
+long a span short in silence may hide them all. So every question is asked by rows that were answered.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_binance_liq.core.endpoints import DAY_MS
 
 if TYPE_CHECKING:
+    from airflow_provider_binance_liq.probe.answers import Answer
     from airflow_provider_binance_liq.probe.asking import Asker
-    from airflow_provider_binance_liq.probe.heard import Heard
 
 WEEK_MS: Final = 7 * DAY_MS
 #: around an instant that the user names
@@ -22,14 +22,14 @@ _AROUND_MS: Final = 30 * 60_000
 
 @dataclass(slots=True)
 class Survey:
-    """What looking back came to."""
+    """What the search for rows came to."""
 
     now_ms: int
     #: the answer to the most recent span, and the interval that it was asked for
-    newest: Heard
+    newest: Answer
     newest_first_ms: int
-    #: where looking back ended
-    looked_back_ms: int
+    #: where the search ended
+    searched_from_ms: int
     #: longest span between bounds that was not refused
     span_ms: int
     #: shortest span that was refused
@@ -39,14 +39,14 @@ class Survey:
 
 
 def requests_of(days: int) -> int:
-    """Tell how many requests a survey sends at the most: one a week, one older than that, one around."""
+    """Return how many requests a survey sends at the most: one a week, one older than that, one around."""
     return -(-days // 7) + 2
 
 
-def look_back(asker: Asker, now_ms: int, days: int, near_ms: int | None) -> Survey:
-    """Look for rows, the most recent ones first.
+def find_rows(asker: Asker, now_ms: int, days: int, near_ms: int | None) -> Survey:
+    """Search for rows, the most recent ones first.
 
-    :raises Unanswered: the first answer could not be had.
+    :raises Unanswered: there is no first answer.
     """
     if near_ms is not None:
         asker.read(near_ms - _AROUND_MS, min(near_ms + _AROUND_MS, now_ms))
@@ -56,22 +56,22 @@ def look_back(asker: Asker, now_ms: int, days: int, near_ms: int | None) -> Surv
     refused_ms: int | None = None
     for _ in range(requests_of(days) - 1):
         start_ms = max(end_ms - span_ms, oldest_ms)
-        heard = asker.read(start_ms, end_ms)
+        answer = asker.read(start_ms, end_ms)
         # The margin endpoint refuses too long a span and too old a start with the same code (-4047). A span
         # no longer than one that was answered is refused for its age.
-        too_old = heard.refusal == "retention" or (heard.refusal == "span" and survey is not None)
-        if heard.refusal == "span" and survey is None and end_ms - start_ms > 1:
+        too_old = answer.refusal == "retention" or (answer.refusal == "span" and survey is not None)
+        if answer.refusal == "span" and survey is None and end_ms - start_ms > 1:
             refused_ms = end_ms - start_ms
-            span_ms = min(heard.longest_ms or refused_ms // 4, refused_ms // 2)
+            span_ms = min(answer.longest_ms or refused_ms // 4, refused_ms // 2)
             continue
         if survey is None:
-            survey = Survey(now_ms, heard, start_ms, start_ms, span_ms, refused_ms)
-        if heard.refusal is not None:
+            survey = Survey(now_ms, answer, start_ms, start_ms, span_ms, refused_ms)
+        if answer.refusal is not None:
             survey.too_old_ms = start_ms if too_old else None
             break
-        survey.looked_back_ms, survey.span_ms, survey.refused_span_ms = start_ms, span_ms, refused_ms
+        survey.searched_from_ms, survey.span_ms, survey.refused_span_ms = start_ms, span_ms, refused_ms
         # One millisecond is shared by neighbours on each side, in case neither bound is inclusive.
         end_ms = start_ms + 1
         if start_ms <= oldest_ms:
             break
-    return survey or Survey(now_ms, heard, end_ms, end_ms, span_ms, refused_ms)
+    return survey or Survey(now_ms, answer, end_ms, end_ms, span_ms, refused_ms)

@@ -1,17 +1,18 @@
-"""The report as a person reads it: what was asked, what the answer is, and how it was told."""
+"""The report as a person reads it: what was asked, what the answer is, and what it rests on."""
 
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.probe.said import number_of, span
-from airflow_provider_binance_liq.probe.why import key_refused
+from airflow_provider_binance_liq.cli_common import count
+from airflow_provider_binance_liq.probe.explanations import explain_key_refusal
+from airflow_provider_binance_liq.probe.findings import UNDECIDED, length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
+    from airflow_provider_binance_liq.core.probe_report import EndpointReport, ProbeReport
 
 QUESTIONS: Final[Mapping[str, str]] = {
     "start_inclusive": "Is a row exactly at startTime answered?",
@@ -29,15 +30,23 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "recorded_by_endpoint": "Has the endpoint a record of every liquidation?",
     "rows_settled": "Does each row appear within a minute?",
 }
-_ANSWERS: Final = {"observed": "yes", "refuted": "no", "cannot_be_told": "cannot be told"}
+_ANSWERS: Final = {"observed": "yes", "refuted": "no", "cannot_be_told": UNDECIDED}
 _ACCESS: Final = {
     "answered": "answers this key",
     "key_refused": "refuses this key",
     "account_refused": "refuses this account: it has no portfolio margin (-21001)",
     "request_refused": "refuses the request",
-    "unavailable": "was not asked to the end",
+    "unavailable": "could not be asked",
     "no_host": "has no host in this environment",
 }
+#: what was learnt beside the premises: member of `Learnt`, what it answers, how it is shown
+_VALUES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+    ("longest_span_ms", "Longest span that was answered whole", length),
+    ("too_long_span_ms", "Shortest span that was not", length),
+    ("retention_days_seen", "Age of the oldest row that was answered", "{} d".format),
+    ("read_only_key", "Is a key that may only read enough?", str),
+    ("unlisted_symbol", "A filter by a symbol that is not listed is", str),
+)
 _WIDTHS: Final = (52, 16, 78)
 
 
@@ -45,29 +54,30 @@ def lines(report: ProbeReport) -> Iterator[str]:
     """Yield the report, line by line."""
     yield f"account {report.account}, {report.probed_at}"
     allowed = sorted(name for name, value in report.key.items() if value)
-    yield f"the key: {', '.join(allowed) or 'the exchange did not say what this key may do'}"
+    yield f"the key: {', '.join(allowed) or 'the exchange did not answer what this key may do'}"
     for name, endpoint in report.endpoints.items():
         yield ""
-        spent = f"{endpoint.requests} requests of weight {endpoint.weight:,}"
-        yield f"{name} {_ACCESS[endpoint.access]}{_why(endpoint)}: {number_of(endpoint.rows)}, {spent}"
-        yield from _row("question", "answer", "how it was told")
+        spent = f"{count(endpoint.requests, 'request')} of weight {endpoint.weight:,}"
+        access = f"{_ACCESS[endpoint.access]}{_key_refusal(endpoint)}"
+        yield f"{name} {access}: {count(endpoint.rows, 'row')}, {spent}"
+        yield from _row("question", "answer", "what it rests on")
         for code, finding in endpoint.premises.items():
             yield from _row(QUESTIONS[code], _ANSWERS[finding.verdict], finding.detail)
         for question, answer in learnt_lines(endpoint):
             yield from _row(question, answer, "")
 
 
-def _why(endpoint: EndpointReport) -> str:
+def _key_refusal(endpoint: EndpointReport) -> str:
     if endpoint.access != "key_refused":
         return ""
     code = "" if endpoint.refusal_code is None else f"{endpoint.refusal_code}: "
-    return f" ({code}{key_refused(endpoint.refusal_code)})"
+    return f" ({code}{explain_key_refusal(endpoint.refusal_code)})"
 
 
-def _row(question: str, answer: str, told: str) -> Iterator[str]:
+def _row(question: str, answer: str, basis: str) -> Iterator[str]:
     cells = [
         textwrap.wrap(text, width) or [""]
-        for text, width in zip((question, answer, told), _WIDTHS, strict=True)
+        for text, width in zip((question, answer, basis), _WIDTHS, strict=True)
     ]
     for at in range(max(map(len, cells))):
         parts = [
@@ -79,22 +89,11 @@ def _row(question: str, answer: str, told: str) -> Iterator[str]:
 
 def learnt_lines(endpoint: EndpointReport) -> Iterator[tuple[str, str]]:
     """Yield what was learnt beside the premises: question and answer."""
-    learnt, untold = endpoint.learnt, _ANSWERS["cannot_be_told"]
+    learnt = endpoint.learnt
     if "cut_by_filtered_instant" in endpoint.premises:
-        yield "Which instant do startTime and endTime filter by?", learnt.filtered_by or untold
-        yield "Which rows are kept where a limit cuts?", learnt.cut_side or untold
-    yield from _told(learnt)
-    yield "Which headers tell of limits?", ", ".join(endpoint.headers) or "none"
-
-
-def _told(learnt: Learnt) -> Iterator[tuple[str, str]]:
-    if learnt.longest_span_ms is not None:
-        yield "Longest span that was answered whole", span(learnt.longest_span_ms)
-    if learnt.too_long_span_ms is not None:
-        yield "Shortest span that was not", span(learnt.too_long_span_ms)
-    if learnt.retention_days_seen is not None:
-        yield "Age of the oldest row that was answered", f"{learnt.retention_days_seen} d"
-    if learnt.read_only_key is not None:
-        yield "Is a key that may only read enough?", learnt.read_only_key
-    if learnt.unlisted_symbol is not None:
-        yield "A filter by a symbol that is not listed is", learnt.unlisted_symbol
+        yield "Which instant do startTime and endTime filter by?", learnt.filtered_by or UNDECIDED
+        yield "Which rows are kept where a limit cuts?", learnt.cut_side or UNDECIDED
+    for name, question, shown in _VALUES:
+        if (value := getattr(learnt, name)) is not None:
+            yield question, shown(value)
+    yield "Which headers report limits?", ", ".join(endpoint.headers) or "none"

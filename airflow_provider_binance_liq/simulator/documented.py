@@ -78,6 +78,17 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
             '"updatedTime":1558941374745}'
         ),
     ),
+    # The example has the first type alone; the second row is the same entry of a liquidation's type.
+    "margin_capital_flow": (
+        (
+            '{"id":123456,"tranId":123123,"timestamp":1691116657000,"asset":"USDT","symbol":"BTCUSDT",'
+            '"type":"BORROW","amount":"101"}'
+        ),
+        (
+            '{"id":123457,"tranId":123124,"timestamp":1691116657001,"asset":"USDT","symbol":"BTCUSDT",'
+            '"type":"SELL_LIQUIDATION","amount":"101"}'
+        ),
+    ),
 }
 #: endpoint → its documented rows
 DOCUMENTED: Final[Mapping[str, tuple[Record, ...]]] = {

@@ -1,8 +1,8 @@
 """## Every account's liquidations, day by day, in BigQuery.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, landed as NDJSON on
-GCS, and merged in one transaction. `check` fails by name where anything does not fit, before the tables are
-touched.
+Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON on
+GCS, and merged in one transaction. `check` fails with a specific error where anything does not fit, before
+the tables are touched.
 
 **What has to be there:** the provider `apache-airflow-providers-google` 22 or later with gcsfs, a connection
 to Google Cloud that may run jobs, read the destination and write to the dataset, and the dataset.
@@ -15,8 +15,8 @@ And the Airflow Variable `binance_liquidations_to_bigquery`, as JSON:
 | `destination` | URL on GCS, such as `gs://google_cloud_default@bucket/lake` | has to be there |
 | `project`, `dataset` | where the tables are | have to be there |
 | `conn_id` | the connection to Google Cloud | `google_cloud_default` |
-| `connections` | ids of the connections to Binance, one per account | `["binance_default"]` |
-| `endpoints` | what to extract with each of them | all of a classic account |
+| `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
+| `endpoints` | those of the connections that name none of their own | all of a classic account |
 | `compression` | `gzip` or null | null |
 """
 
@@ -31,7 +31,8 @@ from airflow_provider_binance_liq.dag_support.cloud_dag import daily, extract_an
 NAME = "binance_liquidations_to_bigquery"
 LOCATION = "EU"
 
-with daily(NAME, __doc__):
+# Add `on_failure_callback=` with any notifier, to be notified of each task that failed for good.
+with daily(NAME, __doc__, "Each account's liquidations of the day before, into BigQuery"):
     settings, load = extract_and_prepare("bigquery", NAME)
     conn_id, project, dataset = (settings.output[name] for name in ("conn_id", "project", "dataset"))
     query = {"useLegacySql": False, "defaultDataset": {"projectId": project, "datasetId": dataset}}

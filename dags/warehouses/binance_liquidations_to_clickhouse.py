@@ -1,8 +1,8 @@
 """## Every account's liquidations, day by day, in ClickHouse.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, landed as NDJSON on
-S3, and merged by version, since ClickHouse has no transactions. `check` fails by name where anything does
-not fit, before the tables are touched.
+Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON on
+S3, and merged by version, since ClickHouse has no transactions. `check` fails with a specific error where
+anything does not fit, before the tables are touched.
 
 **What has to be there:** the provider `apache-airflow-providers-clickhousedb`, a connection to ClickHouse,
 and a named collection whose `url` is the destination, with whatever the server needs to read there.
@@ -14,8 +14,8 @@ and a named collection whose `url` is the destination, with whatever the server 
 | `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | has to be there |
 | `via` | the name of the named collection | has to be there |
 | `conn_id` | the connection to ClickHouse | `clickhouse_default` |
-| `connections` | ids of the connections to Binance, one per account | `["binance_default"]` |
-| `endpoints` | what to extract with each of them | all of a classic account |
+| `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
+| `endpoints` | those of the connections that name none of their own | all of a classic account |
 | `compression` | `gzip` or null | null |
 """
 
@@ -29,7 +29,8 @@ from airflow_provider_binance_liq.dag_support.cloud_dag import daily, extract_an
 
 NAME = "binance_liquidations_to_clickhouse"
 
-with daily(NAME, __doc__):
+# Add `on_failure_callback=` with any notifier, to be notified of each task that failed for good.
+with daily(NAME, __doc__, "Each account's liquidations of the day before, into ClickHouse"):
     settings, load = extract_and_prepare("clickhouse", NAME)
     conn_id = settings.output["conn_id"]
     run = partial(SQLExecuteQueryOperator, conn_id=conn_id, handler=None)

@@ -1,8 +1,8 @@
 """## Every account's liquidations, day by day, in Snowflake.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, landed as NDJSON
-where an external stage points to, and merged in one transaction. `check` fails by name where anything does
-not fit, before the tables are touched.
+Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON
+where an external stage points to, and merged in one transaction. `check` fails with a specific error where
+anything does not fit, before the tables are touched.
 
 **What has to be there:** the provider `apache-airflow-providers-snowflake`, a connection to Snowflake with a
 database and a schema, and in that schema an external stage whose URL is the destination.
@@ -14,8 +14,8 @@ database and a schema, and in that schema an external stage whose URL is the des
 | `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | has to be there |
 | `via` | the name of the external stage | has to be there |
 | `conn_id` | the connection to Snowflake | `snowflake_default` |
-| `connections` | ids of the connections to Binance, one per account | `["binance_default"]` |
-| `endpoints` | what to extract with each of them | all of a classic account |
+| `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
+| `endpoints` | those of the connections that name none of their own | all of a classic account |
 | `compression` | `gzip` or null | null |
 """
 
@@ -30,7 +30,8 @@ from airflow_provider_binance_liq.dag_support.cloud_dag import daily, extract_an
 
 NAME = "binance_liquidations_to_snowflake"
 
-with daily(NAME, __doc__):
+# Add `on_failure_callback=` with any notifier, to be notified of each task that failed for good.
+with daily(NAME, __doc__, "Each account's liquidations of the day before, into Snowflake"):
     settings, load = extract_and_prepare("snowflake", NAME)
     conn_id = settings.output["conn_id"]
     # The statements begin and commit for themselves.

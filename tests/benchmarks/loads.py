@@ -485,7 +485,7 @@ def running_server() -> Iterator[Server]:
     """Start a PostgreSQL of its own, and end it."""
     owner = programs._unprivileged() if os.geteuid() == 0 else None
     root = programs._new_directory(owner)
-    user = {"user": owner.user, "group": owner.group, "extra_groups": []} if owner else {}
+    user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
     options: dict[str, Any] = {"env": {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}, "cwd": root}
     try:
         found = programs._programs(root, owner)

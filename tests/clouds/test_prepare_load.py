@@ -12,7 +12,6 @@ import pytest
 from engines import BigQueryOnDisk
 from lakes import DiskLake, lakehouse
 
-from airflow_provider_binance_liq.dag_support.cloud_settings import read_settings
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES, get_warehouse, prepare
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
@@ -136,7 +135,7 @@ def test_without_manifests_there_is_no_load(lake):
 
 def test_the_operator_skips_where_there_is_nothing_to_load():
     from airflow_provider_binance_liq.compat import AirflowSkipException
-    from airflow_provider_binance_liq.transfers.clouds import PrepareLoadOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_cloud_warehouse import PrepareLoadOperator
 
     operator = PrepareLoadOperator(
         task_id="prepare", manifests=[None], warehouse="snowflake", destination="s3://b/lake", via="lake"
@@ -147,7 +146,7 @@ def test_the_operator_skips_where_there_is_nothing_to_load():
 
 def test_the_operator_fails_at_once_where_no_retry_can_mend_it(lake):
     from airflow_provider_binance_liq.compat import AirflowFailException
-    from airflow_provider_binance_liq.transfers.clouds import PrepareLoadOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_cloud_warehouse import PrepareLoadOperator
 
     operator = PrepareLoadOperator(
         task_id="prepare",
@@ -161,57 +160,7 @@ def test_the_operator_fails_at_once_where_no_retry_can_mend_it(lake):
 
 
 def test_a_warehouse_that_there_is_not_is_refused_when_the_dag_is_read():
-    from airflow_provider_binance_liq.transfers.clouds import PrepareLoadOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_cloud_warehouse import PrepareLoadOperator
 
     with pytest.raises(InvalidRequest, match="warehouse is 'oracle'; there are bigquery, clickhouse"):
         PrepareLoadOperator(task_id="prepare", manifests=[], warehouse="oracle", destination="s3://b/lake")
-
-
-def settings(name="snowflake", **members):
-    return read_settings(get_warehouse(name), {"destination": "s3://b/lake", "via": "lake"} | members)
-
-
-def test_settings_have_an_extraction_per_connection_and_endpoint():
-    found = settings(connections=["one", "other"], endpoints=["margin", "usdm_futures"], compression="gzip")
-    assert [(one["binance_conn_id"], one["endpoint"]) for one in found.extractions] == [
-        ("one", "margin"),
-        ("one", "usdm_futures"),
-        ("other", "margin"),
-        ("other", "usdm_futures"),
-    ]
-    assert {(one["destination"], one["compression"]) for one in found.extractions} == {
-        ("s3://b/lake", "gzip")
-    }
-    assert found.values == {"destination": "s3://b/lake", "via": "lake", "conn_id": "snowflake_default"}
-
-
-@pytest.mark.parametrize(
-    ("members", "said"),
-    [
-        ({"destination": "file:///lake"}, "destination is 'file:///lake'; snowflake reads s3, gs"),
-        ({"destination": None}, "destination is None; it takes a text, and has to be there"),
-        ({"via": "@lake"}, "via is '@lake'"),
-        ({"endpoint": "margin"}, "there is no member endpoint; there are connections"),
-        ({"endpoints": "margin"}, "endpoints is 'margin'; it takes a list"),
-        ({"endpoints": ["spot"]}, "spot"),
-        ({"connections": []}, "connections is []; it takes a list of texts that is not empty"),
-        ({"compression": "zip"}, "compression is 'zip'; it takes gzip or null"),
-        ({"dataset": "binance"}, "there is no member dataset"),
-    ],
-)
-def test_a_member_that_is_not_what_it_has_to_be_is_refused_by_name(members, said):
-    with pytest.raises(InvalidRequest) as refused:
-        settings(**members)
-    assert said in str(refused.value)
-
-
-def test_bigquery_is_told_where_its_tables_are():
-    told = {"destination": "gs://b/lake", "via": "", "project": "desk", "dataset": "binance"}
-    assert settings("bigquery", **told).values["dataset"] == "binance"
-    with pytest.raises(InvalidRequest, match="dataset is None"):
-        settings("bigquery", **(told | {"dataset": None}))
-
-
-def test_a_variable_that_is_not_there_is_refused():
-    with pytest.raises(InvalidRequest, match="it has to be a JSON object with connections"):
-        read_settings(get_warehouse("snowflake"), None)

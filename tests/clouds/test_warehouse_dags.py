@@ -64,8 +64,8 @@ def run(bag, exchange, set_connection, monkeypatch):
         )
         if cleared:
             monkeypatch.setattr(dagrun, "get_or_create_dagrun", the_run_that_was_cleared)
-        told = {"connections": ["binance_demo"], "endpoints": ENDPOINTS} | members
-        monkeypatch.setenv(f"AIRFLOW_VAR_{NAMES[warehouse].upper()}", json.dumps(told))
+        members = {"connections": ["binance_demo"], "endpoints": ENDPOINTS} | members
+        monkeypatch.setenv(f"AIRFLOW_VAR_{NAMES[warehouse].upper()}", json.dumps(members))
         dag = bag.dags[NAMES[warehouse]]
         for task in dag.tasks:
             task.retries = 0  # a task that fails here would be waited for, minutes long
@@ -125,6 +125,10 @@ def test_every_dag_has_the_same_steps(bag, name):
         assert before in dag.get_task(after).upstream_task_ids, (before, after)
     assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
     assert not dag.catchup
+    # What could not be extracted keeps nothing else out, in any of them.
+    assert dag.get_task("prepare").trigger_rule == "all_done_min_one_success"
+    assert all("extract" not in dag.get_task(step).upstream_task_ids for step in order[3:])
+    assert dag.get_task("watcher").upstream_task_ids == {"settings", "extract", "prepare"}
     assert dag.get_task("check").retries == 0
     assert dag.get_task("merge").max_active_tis_per_dag == 1
 

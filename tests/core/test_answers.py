@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from airflow_provider_binance_liq.core.answers import Again, Fail, Hold, Response, judge
+from airflow_provider_binance_liq.core.answers import Fail, Response, Retry, Wait, classify
 from airflow_provider_binance_liq.core.endpoints import FAMILIES
 from airflow_provider_binance_liq.core.windows import to_datetime
 from airflow_provider_binance_liq.exceptions import (
@@ -28,7 +28,7 @@ NOW = 1_615_183_512_345
 MINUTE = 60_000
 DAY = 86_400_000
 HTML = b"<html><head><title>ERROR: The request could not be satisfied</title></head></html>"
-AGAIN, RESYNC, HOLD = "again", "resync", "hold"
+RETRY, RESYNC, WAIT = "retry", "resync", "wait"
 EVERY = tuple(FAMILIES)
 
 
@@ -44,18 +44,18 @@ def refuse(code, msg="", status=400, **headers):
 
 
 def decide(family, response, **known):
-    return judge(family, response, now_ms=NOW, **known)
+    return classify(family, response, now_ms=NOW, **known)
 
 
 def summary(verdict):
-    """Tell the kind of a verdict, as the tables below spell it."""
+    """Return the kind of a verdict, as in the tables below."""
     match verdict:
-        case Again(resync=True):
+        case Retry(resync=True):
             return RESYNC
-        case Again():
-            return AGAIN
-        case Hold():
-            return HOLD
+        case Retry():
+            return RETRY
+        case Wait():
+            return WAIT
         case Fail(kind=kind):
             return kind
         case None:
@@ -66,18 +66,18 @@ def summary(verdict):
 
 #: families, code, what to do: the table of the facts, row by row
 CODES = [
-    (EVERY, -1000, AGAIN),
-    (EVERY, -1001, AGAIN),
+    (EVERY, -1000, RETRY),
+    (EVERY, -1001, RETRY),
     (EVERY, -1002, KeyRejected),
-    (EVERY, -1003, HOLD),
-    (("sapi",), -1004, AGAIN),
+    (EVERY, -1003, WAIT),
+    (("sapi",), -1004, RETRY),
     (("fapi", "dapi", "papi"), -1004, RequestRejected),
-    (EVERY, -1006, AGAIN),
-    (EVERY, -1007, AGAIN),
-    (EVERY, -1008, AGAIN),
+    (EVERY, -1006, RETRY),
+    (EVERY, -1007, RETRY),
+    (EVERY, -1008, RETRY),
     (EVERY, -1011, KeyRejected),
-    (EVERY, -1015, HOLD),
-    (EVERY, -1016, AGAIN),
+    (EVERY, -1015, WAIT),
+    (EVERY, -1016, RETRY),
     (EVERY, -1020, RequestRejected),
     (EVERY, -1021, RESYNC),
     (EVERY, -1022, KeyRejected),
@@ -98,7 +98,7 @@ CODES = [
     (("fapi", "papi"), -4165, SpanRefused),
     (("dapi", "sapi"), -4165, RequestRejected),
     (EVERY, -4166, BeyondRetention),
-    (("papi",), -5041, AGAIN),
+    (("papi",), -5041, RETRY),
     (("fapi", "dapi", "sapi"), -5041, RequestRejected),
     (("sapi",), -6021, SpanRefused),
     (("fapi", "dapi", "papi"), -6021, RequestRejected),
@@ -123,20 +123,20 @@ def test_the_table_of_codes_speaks_of_each_code_once_per_family():
 def test_an_error_object_with_status_200_is_judged_by_its_code_and_never_used(family, code, expected):
     found = summary(decide(family, refuse(code, status=200)))
     # With a status that contradicts it, an unknown code is asked again before it is believed.
-    assert found == (AGAIN if expected is RequestRejected else expected)
+    assert found == (RETRY if expected is RequestRejected else expected)
 
 
 @pytest.mark.parametrize(("family", "code", "expected"), CASES)
 def test_a_failure_says_what_came_back(family, code, expected):
     verdict = decide(family, refuse(code, "what the exchange said"))
-    assert verdict.said == f"HTTP 400, code {code}: what the exchange said"
+    assert verdict.detail == f"HTTP 400, code {code}: what the exchange said"
 
 
 def test_a_refused_key_is_told_what_to_check():
     text = "Invalid API-key, IP, or permissions for action, request ip: 203.0.113.9"
     verdict = decide("papi", refuse(-2015, text, status=401))
     assert verdict.kind is KeyRejected
-    assert text in verdict.said
+    assert text in verdict.detail
     assert "allow-list" in verdict.advice
     assert "permission" in verdict.advice
 
@@ -168,21 +168,21 @@ STATUSES = {
     403: FirewallBlocked,
     404: RequestRejected,
     405: RequestRejected,
-    408: AGAIN,
+    408: RETRY,
     410: RequestRejected,
-    418: HOLD,
-    429: HOLD,
+    418: WAIT,
+    429: WAIT,
     451: LocationRestricted,
-    500: AGAIN,
-    501: AGAIN,
-    502: AGAIN,
-    503: AGAIN,
-    504: AGAIN,
-    520: AGAIN,
-    599: AGAIN,
-    201: AGAIN,
-    202: AGAIN,
-    204: AGAIN,
+    500: RETRY,
+    501: RETRY,
+    502: RETRY,
+    503: RETRY,
+    504: RETRY,
+    520: RETRY,
+    599: RETRY,
+    201: RETRY,
+    202: RETRY,
+    204: RETRY,
     301: RequestRejected,
     302: RequestRejected,
     303: RequestRejected,
@@ -218,28 +218,28 @@ def test_without_a_code_the_status_decides(family, status, body):
     ],
 )
 def test_each_documented_kind_of_503_is_asked_again(text):
-    assert summary(decide("fapi", refuse(-1000, text, status=503))) == AGAIN
-    assert summary(decide("fapi", respond(503, {"msg": text}))) == AGAIN
-    assert summary(decide("fapi", respond(503, text.encode()))) == AGAIN
+    assert summary(decide("fapi", refuse(-1000, text, status=503))) == RETRY
+    assert summary(decide("fapi", respond(503, {"msg": text}))) == RETRY
+    assert summary(decide("fapi", respond(503, text.encode()))) == RETRY
 
 
 def test_a_503_that_throttles_is_asked_again():
     text = "Request throttled by system-level protection. Reduce-only/close-position orders are exempt."
-    assert summary(decide("fapi", refuse(-1008, text, status=503))) == AGAIN
+    assert summary(decide("fapi", refuse(-1008, text, status=503))) == RETRY
 
 
 def test_a_restricted_location_is_named_though_its_code_is_0():
     text = "Service unavailable from a restricted location according to 'b. Eligibility'"
     verdict = decide("fapi", refuse(0, text, status=451))
     assert verdict.kind is LocationRestricted
-    assert text in verdict.said
+    assert text in verdict.detail
 
 
 def test_a_page_of_the_firewall_is_described_and_not_shown():
     verdict = decide("fapi", respond(403, HTML))
     assert verdict.kind is FirewallBlocked
-    assert "HTML page" in verdict.said
-    assert "title" not in verdict.said
+    assert "HTML page" in verdict.detail
+    assert "title" not in verdict.detail
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -255,7 +255,7 @@ def test_what_a_200_holds_is_used_unless_it_is_an_error_object():
 
 
 def test_a_long_text_of_the_exchange_is_shown_in_part_only():
-    assert len(decide("fapi", refuse(-1130, "x" * 100_000)).said) < 400
+    assert len(decide("fapi", refuse(-1130, "x" * 100_000)).detail) < 400
 
 
 # --- how long to wait -----------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ TEXTS = {
 @pytest.mark.parametrize(("text", "until_ms"), TEXTS.values(), ids=TEXTS)
 def test_a_ban_lasts_until_the_instant_in_its_text(status, text, until_ms):
     verdict = decide("fapi", refuse(-1003, text, status=status))
-    assert verdict == Hold(until_ms, f"HTTP {status}, code -1003: {text}", banned=True)
+    assert verdict == Wait(until_ms, f"HTTP {status}, code -1003: {text}", banned=True)
 
 
 @pytest.mark.parametrize(
@@ -328,18 +328,18 @@ def test_a_429_that_names_no_instant_waits_for_the_next_minute_of_the_count():
 
 
 def test_each_further_429_in_a_row_that_names_no_instant_waits_longer():
-    waits = [decide("fapi", respond(429), earlier_holds=count).until_ms - NOW for count in range(10)]
+    waits = [decide("fapi", respond(429), earlier_waits=count).until_ms - NOW for count in range(10)]
     assert waits == sorted(waits)
     assert waits[3] > waits[0] + 5 * MINUTE
     assert max(waits) < 2 * 3_600_000
 
 
 def test_a_418_that_names_no_instant_waits_for_the_shortest_documented_ban_of_two_minutes():
-    assert decide("dapi", respond(418)) == Hold(NOW + 2 * MINUTE, "HTTP 418: an empty body", banned=True)
+    assert decide("dapi", respond(418)) == Wait(NOW + 2 * MINUTE, "HTTP 418: an empty body", banned=True)
 
 
 def test_further_bans_in_a_row_that_name_no_instant_grow_to_the_longest_documented_one_of_three_days():
-    waits = [decide("dapi", respond(418), earlier_holds=count).until_ms - NOW for count in (0, 1, 2, 50)]
+    waits = [decide("dapi", respond(418), earlier_waits=count).until_ms - NOW for count in (0, 1, 2, 50)]
     assert waits == [2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 3 * DAY]
 
 
@@ -352,7 +352,7 @@ def test_a_wait_that_is_over_already_still_is_one(past):
 def test_too_many_requests_is_a_wait_whatever_its_status(status):
     assert (
         summary(decide("sapi", refuse(-1003, "Too many requests; current request has limited.", status)))
-        == HOLD
+        == WAIT
     )
 
 
@@ -367,7 +367,7 @@ def test_a_retry_after_that_is_none_counts_as_absent(value):
 @given(st.text(max_size=40))
 def test_no_retry_after_of_any_kind_breaks_the_wait(value):
     verdict = decide("fapi", respond(429, b"", Retry_After=value))
-    assert isinstance(verdict, Hold)
+    assert isinstance(verdict, Wait)
     assert verdict.until_ms > NOW
 
 
@@ -382,14 +382,14 @@ def test_a_wait_without_end_is_still_an_instant_that_can_be_waited_for(value):
     st.binary(max_size=40) | st.integers().map(lambda code: json.dumps({"code": code}).encode()),
     st.integers(0, 10**6),
 )
-def test_every_answer_is_judged(family, status, body, earlier_holds):
-    verdict = judge(family, respond(status, body), now_ms=NOW, earlier_holds=earlier_holds)
-    if isinstance(verdict, Hold):
+def test_every_answer_is_judged(family, status, body, earlier_waits):
+    verdict = classify(family, respond(status, body), now_ms=NOW, earlier_waits=earlier_waits)
+    if isinstance(verdict, Wait):
         assert NOW < verdict.until_ms <= NOW + (3 * DAY if verdict.banned else DAY)
     elif isinstance(verdict, Fail):
         assert issubclass(verdict.kind, PermanentError)
     else:
-        assert isinstance(verdict, Again) or (verdict is None and status == 200)
+        assert isinstance(verdict, Retry) or (verdict is None and status == 200)
 
 
 # --- what is told, to the letter ------------------------------------------------------------------------
@@ -400,17 +400,18 @@ KEY_ADVICE = (
 )
 COUNTRY_ADVICE = "the exchange does not serve this IP address's country"
 FIREWALL_ADVICE = (
-    "the exchange's firewall refused it; let things rest, and see what else runs on this IP address"
+    "the exchange's firewall refused it; stop sending requests for a while, and check what else runs on this "
+    "IP address"
 )
 REDIRECT_ADVICE = (
     "redirects are not followed, so that the key goes nowhere else; check the host in `base_url`"
 )
 NO_USE = "the same request would be refused again"
 TOLD = [
-    (respond(500), Again("HTTP 500: an empty body")),
-    (respond(201, {"code": -99, "msg": "odd"}), Again("HTTP 201, code -99: odd")),
-    (refuse(-1001, "odd"), Again("HTTP 400, code -1001: odd")),
-    (refuse(-1021, "odd"), Again("HTTP 400, code -1021: odd", resync=True)),
+    (respond(500), Retry("HTTP 500: an empty body")),
+    (respond(201, {"code": -99, "msg": "odd"}), Retry("HTTP 201, code -99: odd")),
+    (refuse(-1001, "odd"), Retry("HTTP 400, code -1001: odd")),
+    (refuse(-1021, "odd"), Retry("HTTP 400, code -1021: odd", resync=True)),
     (respond(400, b"no"), Fail(RequestRejected, "HTTP 400: a body of 2 bytes without an error code", NO_USE)),
     (refuse(-99, "no"), Fail(RequestRejected, "HTTP 400, code -99: no", NO_USE, -99)),
     (
@@ -441,7 +442,7 @@ TOLD = [
             7 * DAY,
         ),
     ),
-    (refuse(-1003, "no"), Hold((NOW // MINUTE + 1) * MINUTE, "HTTP 400, code -1003: no")),
+    (refuse(-1003, "no"), Wait((NOW // MINUTE + 1) * MINUTE, "HTTP 400, code -1003: no")),
 ]
 
 
@@ -451,16 +452,16 @@ def test_a_verdict_says_all_that_is_known(response, verdict):
 
 
 def test_a_family_without_codes_of_its_own_is_judged_by_those_of_all():
-    assert summary(decide("eapi", refuse(-1001))) == AGAIN
+    assert summary(decide("eapi", refuse(-1001))) == RETRY
     assert summary(decide("eapi", refuse(-1127))) == RequestRejected
 
 
 def test_of_a_long_text_the_first_three_hundred_characters_are_told():
-    assert decide("fapi", refuse(-99, "x" * 299 + "yz")).said == f"HTTP 400, code -99: {'x' * 299}y"
+    assert decide("fapi", refuse(-99, "x" * 299 + "yz")).detail == f"HTTP 400, code -99: {'x' * 299}y"
 
 
 def test_waits_without_an_instant_double_with_each_that_was_not_enough_up_to_64_minutes():
-    waits = [decide("fapi", respond(429), earlier_holds=count).until_ms for count in range(9)]
+    waits = [decide("fapi", respond(429), earlier_waits=count).until_ms for count in range(9)]
     begun = NOW // MINUTE
     assert [wait // MINUTE - begun for wait in waits] == [1, 2, 4, 8, 16, 32, 64, 64, 64]
     assert {wait % MINUTE for wait in waits} == {0}
@@ -483,7 +484,7 @@ ABSURD = {
 @pytest.mark.parametrize("known", ABSURD.values(), ids=ABSURD)
 @pytest.mark.parametrize("holds", [0, 3])
 def test_a_ban_until_an_absurd_instant_is_one_of_unstated_length(known, holds):
-    verdict = decide("fapi", refuse(-1003, status=418, **known), earlier_holds=holds)
+    verdict = decide("fapi", refuse(-1003, status=418, **known), earlier_waits=holds)
     assert (verdict.until_ms, verdict.banned) == (NOW + (2 * MINUTE << holds), True)
 
 
@@ -508,13 +509,13 @@ def test_what_an_answer_echoes_is_redacted_before_it_is_cut():
         refuse(-1130, "x" * 250 + "0123456789" * 10),
         redact=lambda text: text.replace("0123456789", "*"),
     )
-    assert verdict.said.endswith("x" + "*" * 10)
+    assert verdict.detail.endswith("x" + "*" * 10)
 
 
 def test_a_ban_is_read_from_the_text_as_it_came_however_it_is_shown():
     text = "x" * 295 + "IP banned until 1615183669840."
     verdict = decide("fapi", refuse(-1003, text, status=418), redact=lambda _: "nothing")
-    assert (verdict.until_ms, verdict.said) == (1615183669840, "HTTP 418, code -1003: nothing")
+    assert (verdict.until_ms, verdict.detail) == (1615183669840, "HTTP 418, code -1003: nothing")
 
 
 @pytest.mark.parametrize("text", ["9" * 5000 + " days", "1234567 hours"])
@@ -533,4 +534,4 @@ def test_headers_are_looked_up_by_the_names_as_the_exchange_writes_them():
 def test_a_kind_of_status_ends_where_it_is_documented_to(status, advice):
     verdict = decide("fapi", respond(status))
     assert (verdict.kind, verdict.advice) == (RequestRejected, advice)
-    assert summary(decide("fapi", respond(299))) == AGAIN
+    assert summary(decide("fapi", respond(299))) == RETRY

@@ -40,6 +40,9 @@ DOCUMENTED = {
         "sapi", "/sapi/v1/margin/forceLiquidationRec", "number", 1, 1, (10, 100), "isolatedSymbol",
         ("updatedTime",),
     ),
+    "margin_capital_flow": (
+        "sapi", "/sapi/v1/margin/capital-flow", "time", 100, 100, (500, 1000), "symbol", ("timestamp",),
+    ),
 }  # fmt: skip
 #: family → production, demo, clock's path and family, header of the used weight, weight per minute
 DOCUMENTED_FAMILIES = {
@@ -148,7 +151,8 @@ def test_ids_can_be_followed_only_where_they_are_the_whole_key(endpoint):
 
 
 def test_retention_is_claimed_only_where_it_is_documented(endpoint):
-    assert endpoint.retention_days == (90 if endpoint.name == "coinm_futures" else None)
+    documented = {"coinm_futures": 90, "margin_capital_flow": 90}
+    assert endpoint.retention_days == documented.get(endpoint.name)
 
 
 def test_the_weight_depends_on_whether_a_symbol_is_named(endpoint):

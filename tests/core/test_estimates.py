@@ -14,16 +14,16 @@ from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_e
 from airflow_provider_binance_liq.core.estimates import (
     LEAST_SHARE,
     MOST_SHARE,
-    Estimate,
+    EndpointCost,
     WindowSeries,
     estimate,
     least_minutes,
-    pool_estimates,
+    pool_costs,
     retention,
 )
 from airflow_provider_binance_liq.core.paging import plan
-from airflow_provider_binance_liq.core.weights import MINUTE_MS, Budget
-from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.core.weights import PoolLimit
+from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
 from airflow_provider_binance_liq.extraction.reader import Filters
 
@@ -171,7 +171,7 @@ def test_a_larger_share_never_takes_longer(endpoint, series, one, other, account
 
 def minutes_spent(weights, limit, share):
     """How many minutes of the exchange's a budget needs to let requests of these weights go in turn."""
-    budget, now = Budget(limit, share), START
+    budget, now = PoolLimit(limit, share), START
     for weight in weights:
         now = budget.ready_at(now, weight)
         budget.send("one", now, weight)
@@ -200,7 +200,7 @@ def test_a_pools_minutes_are_never_more_than_the_budget_takes(data, share):
         )
         for name in names
     ]
-    (pool,) = pool_estimates(costs)
+    (pool,) = pool_costs(costs)
     weights = [cost.request_weight for cost in costs for _ in range(cost.requests)]
     taken = minutes_spent(data.draw(st.permutations(weights)), 6000, share)
     assert max(cost.minutes for cost in costs) <= pool.minutes <= taken
@@ -213,17 +213,17 @@ def test_a_request_is_not_spread_over_two_minutes():
 
 
 def test_small_requests_fill_what_large_ones_leave():
-    large = Estimate(USDM, 3, 3, 3, 50, 72)
-    small = Estimate(USDM, 3, 3, 3, 20, 72)
-    (pool,) = pool_estimates([large, small])
+    large = EndpointCost(USDM, 3, 3, 3, 50, 72)
+    small = EndpointCost(USDM, 3, 3, 3, 20, 72)
+    (pool,) = pool_costs([large, small])
     assert (pool.weight, pool.minutes) == (210, 3)
 
 
 def test_a_large_request_takes_the_place_of_a_small_one_at_least():
     # Three minutes hold at most seven small ones beside the large one, though the weight of nine would fit.
-    large = Estimate(USDM, 1, 1, 1, 50, 79)
-    small = Estimate(USDM, 9, 9, 9, 20, 79)
-    (pool,) = pool_estimates([large, small])
+    large = EndpointCost(USDM, 1, 1, 1, 50, 79)
+    small = EndpointCost(USDM, 9, 9, 9, 20, 79)
+    (pool,) = pool_costs([large, small])
     assert (pool.weight, pool.minutes) == (230, 4)
 
 
@@ -233,7 +233,7 @@ def test_a_large_request_takes_the_place_of_a_small_one_at_least():
 def test_fapi_and_dapi_share_one_budget():
     alone = estimate(USDM, days(480))
     assert (alone.weight, alone.minutes) == (24_000, 20)
-    (pool,) = pool_estimates([alone, estimate(COINM, days(480))])
+    (pool,) = pool_costs([alone, estimate(COINM, days(480))])
     assert (pool.name, pool.limit, pool.allowed) == ("futures", 2400, 1200)
     assert (pool.requests, pool.weight, pool.minutes) == (960, 48_000, 40)
 
@@ -241,7 +241,7 @@ def test_fapi_and_dapi_share_one_budget():
 @given(st.lists(endpoints, min_size=1, unique_by=lambda one: one.name), serieses(), shares, st.integers(1, 4))
 def test_pools_add_up_to_their_endpoints_and_the_slowest_counts(chosen, series, share, accounts):
     costs = [estimate(endpoint, series, share=share, accounts=accounts) for endpoint in chosen]
-    pools = pool_estimates(costs)
+    pools = pool_costs(costs)
     assert [pool.name for pool in pools] == list(dict.fromkeys(one.weight_pool for one in chosen))
     assert sum(pool.requests for pool in pools) == sum(cost.requests for cost in costs)
     assert sum(pool.weight for pool in pools) == sum(cost.weight for cost in costs)
@@ -252,7 +252,7 @@ def test_pools_add_up_to_their_endpoints_and_the_slowest_counts(chosen, series, 
 
 
 def test_nothing_takes_no_time():
-    assert pool_estimates([]) == ()
+    assert pool_costs([]) == ()
     assert least_minutes([]) == 0
 
 
@@ -266,7 +266,7 @@ def test_ninety_days_of_six_endpoints_and_two_accounts():
         "portfolio_margin": (180, 180, 180, 180, 1),
         "margin": (180, 180, 180, 180, 1),
     }
-    pools = pool_estimates(costs.values())
+    pools = pool_costs(costs.values())
     assert {pool.name: (pool.allowed, pool.requests, pool.weight, pool.minutes) for pool in pools} == {
         "futures": (1200, 360, 18_000, 15),
         "papi": (3000, 540, 18_180, 7),

@@ -69,14 +69,14 @@ def test_what_a_later_version_adds_is_passed_over():
     ],
 )  # fmt: skip
 def test_what_is_no_report_is_refused(text):
-    with pytest.raises(InvalidProbeReport, match="no report of `binance-liq probe`"):
+    with pytest.raises(InvalidProbeReport, match="not a report of `binance-liq probe`"):
         read_report(text)
 
 
 def test_an_unknown_verdict_is_no_report():
     plain = json.loads(write_report(REPORT))
     plain["endpoints"]["usdm_futures"]["premises"]["end_inclusive"]["verdict"] = "perhaps"
-    with pytest.raises(InvalidProbeReport, match="no report"):
+    with pytest.raises(InvalidProbeReport, match="not a report"):
         read_report(json.dumps(plain))
 
 
@@ -87,7 +87,7 @@ def test_another_schema_version_is_refused(version):
 
 
 def test_a_report_of_another_account_is_refused():
-    with pytest.raises(InvalidProbeReport, match="is of account 'desk', not of 'fund'"):
+    with pytest.raises(InvalidProbeReport, match="is for account 'desk', not for 'fund'"):
         read_report(write_report(REPORT), account="fund")
 
 
@@ -106,14 +106,14 @@ def test_a_report_of_the_hosts_that_are_asked_is_read(hosts):
 
 @pytest.mark.parametrize("host", ["testnet.binancefuture.com", "http://127.0.0.1:8080"])
 def test_a_report_of_another_host_is_refused(host):
-    with pytest.raises(InvalidProbeReport, match=r"is of fapi.binance.com for fapi, but .* probe") as refused:
+    with pytest.raises(InvalidProbeReport, match=r"is for fapi at fapi.binance.com, but .* probe") as refused:
         read_report(write_report(REPORT), hosts={"dapi": "dapi.binance.com", "fapi": host})
     assert host.removeprefix("http://") in str(refused.value)
     assert "again" in str(refused.value)
 
 
 def test_a_report_that_does_not_name_the_host_it_asked_is_refused():
-    with pytest.raises(InvalidProbeReport, match="of an unnamed host for fapi"):
+    with pytest.raises(InvalidProbeReport, match="for fapi at an unnamed host"):
         read_report(changed(hosts={}), hosts={"fapi": "fapi.binance.com"})
 
 
@@ -134,13 +134,13 @@ def test_a_report_of_long_ago_is_refused():
 
 def test_a_report_of_a_time_to_come_is_refused():
     now = PROBED_AT - timedelta(days=1, milliseconds=1)
-    with pytest.raises(InvalidProbeReport, match="still to come: check the clocks"):
+    with pytest.raises(InvalidProbeReport, match="in the future: check the clocks"):
         read_report(write_report(REPORT), now=now)
 
 
 @pytest.mark.parametrize("probed_at", ["", "yesterday"])
 def test_a_report_without_a_date_is_refused_where_its_age_matters(probed_at):
-    with pytest.raises(InvalidProbeReport, match="no report of `binance-liq probe`: probed_at"):
+    with pytest.raises(InvalidProbeReport, match="not a report of `binance-liq probe`: probed_at"):
         read_report(changed(probed_at=probed_at), now=PROBED_AT)
 
 

@@ -7,15 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.waits import (
-    DAY_MS,
     LONGEST_BAN_MS,
-    MINUTE_MS,
     Waits,
-    after_holds,
+    after_waits,
     credible,
-    spread,
+    jitter,
     wait_until,
 )
+from airflow_provider_binance_liq.core.windows import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.exceptions import PermanentError, WaitTooLong
 
 NOON = 1_791_633_600_000
@@ -46,16 +45,16 @@ def test_the_latest_credible_instant_counts_and_without_one_the_default(named, b
 
 @given(st.integers(0, 4 * DAY_MS), st.floats(0, 1))
 def test_wake_ups_are_spread_after_the_instant_and_never_before_it(wait_ms, chance):
-    assert NOON + wait_ms <= spread(NOON + wait_ms, NOON, chance) <= NOON + wait_ms + 2 * MINUTE_MS
+    assert NOON + wait_ms <= jitter(NOON + wait_ms, NOON, chance) <= NOON + wait_ms + 2 * MINUTE_MS
 
 
 def test_a_hundred_tasks_of_one_ban_do_not_come_back_in_the_same_second():
-    seconds = {spread(NOON + 600_000, NOON, number / 100) // 1000 for number in range(100)}
+    seconds = {jitter(NOON + 600_000, NOON, number / 100) // 1000 for number in range(100)}
     assert len(seconds) > 90
 
 
 def test_who_is_told_to_wait_again_and_again_comes_back_later_each_time():
-    waits = [after_holds(NOON, count) - NOON for count in (5, 10, 15, 20, 99, 10**6)]
+    waits = [after_waits(NOON, count) - NOON for count in (5, 10, 15, 20, 99, 10**6)]
     assert waits == [2 * MINUTE_MS, 4 * MINUTE_MS, 8 * MINUTE_MS, 16 * MINUTE_MS, *[64 * MINUTE_MS] * 2]
 
 
@@ -67,34 +66,34 @@ def test_the_waits_of_a_task_never_add_up_to_more_than_it_was_given(most, asked)
     waits, now, waited = Waits(most), NOON, 0
     for length in asked:
         try:
-            waits.take(now + length, now, "its IP address is banned")
+            waits.add(now + length, now, "its IP address is banned")
         except WaitTooLong:
             break
         now += max(length, 0)
         waited += max(length, 0)
-    assert waited == waits.spent_ms <= most
+    assert waited == waits.waited_ms <= most
 
 
 def test_a_wait_that_ends_beyond_the_bound_is_not_begun():
-    waits = Waits(DAY_MS, spent_ms=DAY_MS - MINUTE_MS)
+    waits = Waits(DAY_MS, waited_ms=DAY_MS - MINUTE_MS)
     with pytest.raises(WaitTooLong):
-        waits.take(NOON + MINUTE_MS + 1, NOON, "its IP address is banned")
-    assert waits.spent_ms == DAY_MS - MINUTE_MS
-    waits.take(NOON + MINUTE_MS, NOON, "its IP address is banned")
+        waits.add(NOON + MINUTE_MS + 1, NOON, "its IP address is banned")
+    assert waits.waited_ms == DAY_MS - MINUTE_MS
+    waits.add(NOON + MINUTE_MS, NOON, "its IP address is banned")
 
 
 def test_a_wait_that_ends_when_the_rows_may_be_lost_is_not_begun():
     waits = Waits(DAY_MS, lost_ms=NOON + 5 * MINUTE_MS)
-    waits.take(NOON + 4 * MINUTE_MS, NOON, "its weight is used up")
+    waits.add(NOON + 4 * MINUTE_MS, NOON, "its weight is used up")
     with pytest.raises(WaitTooLong, match=r"by 2026-10-10T12:05:00Z the exchange may have forgotten"):
-        waits.take(NOON + 6 * MINUTE_MS, NOON, "its weight is used up")
-    waits.take(NOON + 16 * MINUTE_MS, NOON + 10 * MINUTE_MS, "what is lost already is another matter")
+        waits.add(NOON + 6 * MINUTE_MS, NOON, "its weight is used up")
+    waits.add(NOON + 16 * MINUTE_MS, NOON + 10 * MINUTE_MS, "what is lost already is another matter")
 
 
 def test_the_error_says_what_was_waited_for_how_long_until_when_and_what_to_do():
-    waits = Waits(DAY_MS, spent_ms=23 * 3_600_000 + 50_000)
+    waits = Waits(DAY_MS, waited_ms=23 * 3_600_000 + 50_000)
     with pytest.raises(WaitTooLong) as caught:
-        waits.take(NOON + 2 * 3_600_000, NOON, "its IP address is banned")
+        waits.add(NOON + 2 * 3_600_000, NOON, "its IP address is banned")
     said = str(caught.value)
     assert "it waited 23 h 0 min so far, and would now wait 2 h 0 min, until 2026-10-10T14:00:00Z" in said
     assert "because its IP address is banned; but max_wait allows 1 d 0 h in all" in said
@@ -111,4 +110,4 @@ def test_no_retry_begins_another_series_of_waits():
 )
 def test_lengths_of_time_are_told_in_words(ms, said):
     with pytest.raises(WaitTooLong, match=f"would now wait {said}, until"):
-        Waits(0).take(NOON + ms, NOON, "of a test")
+        Waits(0).add(NOON + ms, NOON, "of a test")

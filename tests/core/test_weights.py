@@ -1,4 +1,4 @@
-"""The law of budget: of the server's count and ours the greater counts, and our share is never exceeded."""
+"""The law of pool: of the server's count and ours the greater counts, and our share is never exceeded."""
 
 from __future__ import annotations
 
@@ -7,260 +7,261 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from airflow_provider_binance_liq.core.weights import MINUTE_MS, Book, Budget, Limit
+from airflow_provider_binance_liq.core.weights import Limit, PoolLimit, RateLimitState
+from airflow_provider_binance_liq.core.windows import MINUTE_MS
 
 NOON = 1_791_633_600_000
 
 
-def spend(budget, now, weight, used=None):
+def spend(pool, now, weight, used=None):
     """Send a request that is answered at once."""
-    budget.send("one", now, weight)
-    budget.answer("one", now, used)
+    pool.send("one", now, weight)
+    pool.answer("one", now, used)
 
 
 def test_a_request_that_fits_our_share_may_go_at_once():
-    budget = Budget(2400, 0.5)
-    spend(budget, NOON, 1150)
-    assert budget.ready_at(NOON, 50) == NOON
+    pool = PoolLimit(2400, 0.5)
+    spend(pool, NOON, 1150)
+    assert pool.ready_at(NOON, 50) == NOON
 
 
 def test_a_request_that_would_exceed_our_share_waits_for_the_next_minute():
-    budget = Budget(2400, 0.5)
-    spend(budget, NOON + 7_000, 1151)
-    assert budget.ready_at(NOON + 7_000, 50) == NOON + MINUTE_MS
+    pool = PoolLimit(2400, 0.5)
+    spend(pool, NOON + 7_000, 1151)
+    assert pool.ready_at(NOON + 7_000, 50) == NOON + MINUTE_MS
 
 
 def test_the_count_begins_anew_with_the_utc_minute():
-    budget = Budget(2400, 0.5)
-    spend(budget, NOON, 50, used=2400)
-    assert budget.used(NOON + MINUTE_MS - 1) == 2400
-    assert budget.used(NOON + MINUTE_MS) == 0
-    assert budget.ready_at(NOON + MINUTE_MS, 50) == NOON + MINUTE_MS
+    pool = PoolLimit(2400, 0.5)
+    spend(pool, NOON, 50, used=2400)
+    assert pool.used(NOON + MINUTE_MS - 1) == 2400
+    assert pool.used(NOON + MINUTE_MS) == 0
+    assert pool.ready_at(NOON + MINUTE_MS, 50) == NOON + MINUTE_MS
 
 
 @pytest.mark.parametrize("said", [701, 1200, 2399])
 def test_what_the_server_says_is_used_replaces_what_we_think(said):
-    budget = Budget(2400, 0.5)
-    spend(budget, NOON, 700)
-    spend(budget, NOON + 5, 1, used=said)
-    assert budget.used(NOON + 5) == said
+    pool = PoolLimit(2400, 0.5)
+    spend(pool, NOON, 700)
+    spend(pool, NOON + 5, 1, used=said)
+    assert pool.used(NOON + 5) == said
 
 
 @pytest.mark.parametrize("said", [0, 50, 700])
 def test_a_server_that_counts_less_than_we_sent_ourselves_is_not_believed(said):
-    budget = Budget(2400, 0.5)
-    spend(budget, NOON, 700)
-    spend(budget, NOON + 5, 1, used=said)
-    assert budget.used(NOON + 5) == 701
-    assert budget.used(NOON + MINUTE_MS) == 0
+    pool = PoolLimit(2400, 0.5)
+    spend(pool, NOON, 700)
+    spend(pool, NOON + 5, 1, used=said)
+    assert pool.used(NOON + 5) == 701
+    assert pool.used(NOON + MINUTE_MS) == 0
 
 
 @pytest.mark.parametrize("said", [0, 7, 50])
 def test_whatever_a_server_says_no_minute_sees_more_of_us_than_our_share(said):
-    budget, now, sent = Budget(2400, 0.5), NOON, {}
+    pool, now, sent = PoolLimit(2400, 0.5), NOON, {}
     for _ in range(200):
-        now = max(now + 100, budget.ready_at(now, 50))
-        spend(budget, now, 50, used=said)
+        now = max(now + 100, pool.ready_at(now, 50))
+        spend(pool, now, 50, used=said)
         sent[now // MINUTE_MS] = sent.get(now // MINUTE_MS, 0) + 50
     assert max(sent.values()) == 1200
 
 
 def test_what_others_on_the_address_use_counts_against_our_share():
-    budget = Budget(2400, 0.5)
-    spend(budget, NOON, 50, used=1190)
-    assert budget.ready_at(NOON, 20) == NOON + MINUTE_MS
+    pool = PoolLimit(2400, 0.5)
+    spend(pool, NOON, 50, used=1190)
+    assert pool.ready_at(NOON, 20) == NOON + MINUTE_MS
 
 
 def test_a_request_on_its_way_counts_beside_what_the_server_says_of_another():
-    budget = Budget(2400, 0.5)
-    budget.send("slow", NOON + 9_000, 50)
-    spend(budget, NOON + 9_100, 50, used=1100)
-    assert budget.used(NOON + 9_200) == 1150
-    budget.answer("slow", NOON + 9_300, 1150)
-    assert budget.used(NOON + 9_300) == 1150
+    pool = PoolLimit(2400, 0.5)
+    pool.send("slow", NOON + 9_000, 50)
+    spend(pool, NOON + 9_100, 50, used=1100)
+    assert pool.used(NOON + 9_200) == 1150
+    pool.answer("slow", NOON + 9_300, 1150)
+    assert pool.used(NOON + 9_300) == 1150
 
 
 def test_an_answer_that_was_overtaken_does_not_take_back_what_a_later_one_said():
-    budget = Budget(2400, 0.5)
-    budget.send("slow", NOON + 9_000, 50)
-    budget.send("fast", NOON + 9_000, 50)
-    budget.answer("fast", NOON + 9_100, 900)
-    budget.answer("slow", NOON + 9_200, 850)
-    assert budget.used(NOON + 9_200) == 900
+    pool = PoolLimit(2400, 0.5)
+    pool.send("slow", NOON + 9_000, 50)
+    pool.send("fast", NOON + 9_000, 50)
+    pool.answer("fast", NOON + 9_100, 900)
+    pool.answer("slow", NOON + 9_200, 850)
+    assert pool.used(NOON + 9_200) == 900
 
 
 def test_a_count_of_the_minute_before_is_corrected_by_the_first_one_of_this_minute():
-    budget = Budget(2400, 0.5)
-    spend(budget, NOON + 10, 50, used=1180)
-    spend(budget, NOON + 400, 50, used=50)
-    assert budget.used(NOON + 500) == 100, "which counts less than we sent in it"
+    pool = PoolLimit(2400, 0.5)
+    spend(pool, NOON + 10, 50, used=1180)
+    spend(pool, NOON + 400, 50, used=50)
+    assert pool.used(NOON + 500) == 100, "which counts less than we sent in it"
 
 
 def test_an_answer_to_a_request_of_the_minute_before_says_nothing_of_this_one():
-    budget = Budget(2400, 0.5)
-    budget.send("late", NOON - 100, 50)
-    budget.answer("late", NOON + 100, 1180)
-    assert budget.used(NOON + 100) == 50
+    pool = PoolLimit(2400, 0.5)
+    pool.send("late", NOON - 100, 50)
+    pool.answer("late", NOON + 100, 1180)
+    assert pool.used(NOON + 100) == 50
 
 
 def test_a_request_without_an_answer_counts_until_it_must_be_lost():
-    budget = Budget(2400, 0.5)
-    budget.send("of one who died", NOON + 59_000, 50)
-    assert budget.used(NOON + 61_000) == 50
-    assert budget.used(NOON + 59_000 + MINUTE_MS) == 0
-    budget.send("another", NOON + 3 * MINUTE_MS, 20)
-    assert list(budget.usage.on_their_way) == ["another"]
+    pool = PoolLimit(2400, 0.5)
+    pool.send("of one who died", NOON + 59_000, 50)
+    assert pool.used(NOON + 61_000) == 50
+    assert pool.used(NOON + 59_000 + MINUTE_MS) == 0
+    pool.send("another", NOON + 3 * MINUTE_MS, 20)
+    assert list(pool.usage.in_flight) == ["another"]
 
 
 def test_an_answer_nobody_waits_for_changes_nothing_but_what_it_says():
-    budget = Budget(2400, 0.5)
-    budget.answer("unknown", NOON, None)
-    assert budget.used(NOON) == 0
-    budget.answer("unknown", NOON, 70)
-    assert budget.used(NOON) == 70
+    pool = PoolLimit(2400, 0.5)
+    pool.answer("unknown", NOON, None)
+    assert pool.used(NOON) == 0
+    pool.answer("unknown", NOON, 70)
+    assert pool.used(NOON) == 70
 
 
-# --- the book of an address -----------------------------------------------------------------------------
+# --- the state of an address -----------------------------------------------------------------------------
 
 
 DOCUMENTED = Limit(2400)
 
 
-def test_a_limit_that_the_exchange_told_holds_for_an_hour():
-    book = Book()
-    book.learn("futures", Limit(1000), NOON)
-    assert book.budget("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS).limit == 1000
-    assert book.budget("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS + 1).limit == 2400
-    assert book.budget("papi", Limit(6000), 0.5, NOON).limit == 6000
+def test_a_limit_that_the_exchange_reported_is_valid_for_an_hour():
+    state = RateLimitState()
+    state.set_limit("futures", Limit(1000), NOON)
+    assert state.pool("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS).limit == 1000
+    assert state.pool("futures", DOCUMENTED, 0.5, NOON + 60 * MINUTE_MS + 1).limit == 2400
+    assert state.pool("papi", Limit(6000), 0.5, NOON).limit == 6000
 
 
 def test_a_limit_is_lacking_from_where_a_lower_one_could_matter():
-    book = Book()
-    budget = book.budget("futures", DOCUMENTED, 0.5, NOON)
-    assert not book.lacks_limit("futures", budget, 50, NOON)
-    spend(budget, NOON, 50, used=71)
-    assert book.lacks_limit("futures", budget, 50, NOON)
-    book.learn("futures", Limit(2400), NOON)
-    assert not book.lacks_limit("futures", budget, 50, NOON)
-    assert book.lacks_limit("futures", budget, 121, NOON + 61 * MINUTE_MS)
+    state = RateLimitState()
+    pool = state.pool("futures", DOCUMENTED, 0.5, NOON)
+    assert not state.needs_limit("futures", pool, 50, NOON)
+    spend(pool, NOON, 50, used=71)
+    assert state.needs_limit("futures", pool, 50, NOON)
+    state.set_limit("futures", Limit(2400), NOON)
+    assert not state.needs_limit("futures", pool, 50, NOON)
+    assert state.needs_limit("futures", pool, 121, NOON + 61 * MINUTE_MS)
 
 
 @pytest.mark.parametrize("minute_ms", [5_000, MINUTE_MS])
 def test_what_was_counted_stays_counted_when_a_limit_is_learnt(minute_ms):
-    book = Book()
-    spend(book.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 50, used=300)
-    book.learn("futures", Limit(1000, minute_ms), NOON + 3)
-    assert book.budget("futures", DOCUMENTED, 0.5, NOON + 3).used(NOON + 3) == 300
+    state = RateLimitState()
+    spend(state.pool("futures", DOCUMENTED, 0.5, NOON), NOON, 50, used=300)
+    state.set_limit("futures", Limit(1000, minute_ms), NOON + 3)
+    assert state.pool("futures", DOCUMENTED, 0.5, NOON + 3).used(NOON + 3) == 300
 
 
 def test_a_ban_is_never_shortened():
-    book = Book()
-    book.ban(NOON + 600_000, NOON)
-    book.ban(NOON + 1, NOON)
-    assert book.banned_until_ms == NOON + 600_000
+    state = RateLimitState()
+    state.ban(NOON + 600_000, NOON)
+    state.ban(NOON + 1, NOON)
+    assert state.banned_until_ms == NOON + 600_000
 
 
-def test_two_books_have_nothing_in_common():
-    spend(Book().budget("futures", DOCUMENTED, 0.5, NOON), NOON, 50)
-    assert Book().pools == {}
+def test_two_states_have_nothing_in_common():
+    spend(RateLimitState().pool("futures", DOCUMENTED, 0.5, NOON), NOON, 50)
+    assert RateLimitState().pools == {}
 
 
 @pytest.mark.parametrize("absurd", [NOON - 1, NOON + 7 * 86_400_000, 9_999_999_999_999, 10**30])
-def test_a_ban_or_a_hold_that_can_be_none_is_forgotten_when_it_is_read(absurd):
-    book = Book(banned_until_ms=absurd)
-    assert book.banned_until(NOON) == 0
-    budget = book.budget("futures", DOCUMENTED, 0.5, NOON)
-    budget.hold(absurd, NOON)
-    assert budget.ready_at(NOON, 50) == NOON
-    assert (book.banned_until_ms, budget.usage.held_until_ms) == (0, 0)
+def test_a_ban_or_a_wait_that_can_be_none_is_forgotten_when_it_is_read(absurd):
+    state = RateLimitState(banned_until_ms=absurd)
+    assert state.banned_until(NOON) == 0
+    pool = state.pool("futures", DOCUMENTED, 0.5, NOON)
+    pool.block(absurd, NOON)
+    assert pool.ready_at(NOON, 50) == NOON
+    assert (state.banned_until_ms, pool.usage.blocked_until_ms) == (0, 0)
 
 
-def test_a_request_that_was_sent_in_the_future_is_a_mistake_and_holds_nobody():
-    budget = Budget(2400, 0.5)
-    budget.usage.on_their_way["of a clock that was wrong"] = (9_999_999_999_999, 1200)
-    assert budget.ready_at(NOON, 50) == NOON
+def test_a_request_that_was_sent_in_the_future_is_a_mistake_and_delays_nobody():
+    pool = PoolLimit(2400, 0.5)
+    pool.usage.in_flight["of a clock that was wrong"] = (9_999_999_999_999, 1200)
+    assert pool.ready_at(NOON, 50) == NOON
 
 
 def test_a_limit_that_was_told_in_the_future_is_not_believed():
-    book = Book()
-    book.learn("futures", Limit(1), 9_999_999_999_999)
-    assert book.budget("futures", DOCUMENTED, 0.5, NOON).limit == 2400
+    state = RateLimitState()
+    state.set_limit("futures", Limit(1), 9_999_999_999_999)
+    assert state.pool("futures", DOCUMENTED, 0.5, NOON).limit == 2400
 
 
-# --- two books of one address ---------------------------------------------------------------------------
+# --- two states of one address ---------------------------------------------------------------------------
 
 
-def test_of_two_books_what_asks_for_more_caution_is_kept():
-    one, other = Book(banned_until_ms=NOON + 7), Book(banned_until_ms=NOON + 5)
-    spend(one.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 50, used=300)
-    spend(other.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 500)
-    other.budget("futures", DOCUMENTED, 0.5, NOON).send("on its way", NOON, 20)
-    other.budget("futures", DOCUMENTED, 0.5, NOON).hold(NOON + 9, NOON)
-    other.learn("papi", Limit(5000), NOON)
+def test_of_two_states_what_asks_for_more_caution_is_kept():
+    one, other = RateLimitState(banned_until_ms=NOON + 7), RateLimitState(banned_until_ms=NOON + 5)
+    spend(one.pool("futures", DOCUMENTED, 0.5, NOON), NOON, 50, used=300)
+    spend(other.pool("futures", DOCUMENTED, 0.5, NOON), NOON, 500)
+    other.pool("futures", DOCUMENTED, 0.5, NOON).send("on its way", NOON, 20)
+    other.pool("futures", DOCUMENTED, 0.5, NOON).block(NOON + 9, NOON)
+    other.set_limit("papi", Limit(5000), NOON)
     other.clocks["fapi"] = (17, NOON)
-    one.join(other, NOON)
-    budget = one.budget("futures", DOCUMENTED, 0.5, NOON)
-    assert budget.used(NOON) == 520
-    assert budget.ready_at(NOON, 1) == NOON + 9
+    one.merge(other, NOON)
+    pool = one.pool("futures", DOCUMENTED, 0.5, NOON)
+    assert pool.used(NOON) == 520
+    assert pool.ready_at(NOON, 1) == NOON + 9
     assert one.banned_until_ms == NOON + 7
     assert one.limits["papi"].limit == Limit(5000)
-    assert one.clock("fapi", NOON) == 17
+    assert one.clock_offset_ms("fapi", NOON) == 17
 
 
 @pytest.mark.parametrize("absurd_first", [True, False])
-def test_what_is_absurd_in_one_book_does_not_take_the_ban_of_the_other_with_it(absurd_first):
-    absurd, real = Book(banned_until_ms=9_999_999_999_999), Book(banned_until_ms=NOON + 7)
-    for book, until_ms in ((absurd, 9_999_999_999_999), (real, NOON + 9)):
-        book.budget("futures", DOCUMENTED, 0.5, NOON).usage.held_until_ms = until_ms
+def test_what_is_absurd_in_one_state_does_not_take_the_ban_of_the_other_with_it(absurd_first):
+    absurd, real = RateLimitState(banned_until_ms=9_999_999_999_999), RateLimitState(banned_until_ms=NOON + 7)
+    for state, until_ms in ((absurd, 9_999_999_999_999), (real, NOON + 9)):
+        state.pool("futures", DOCUMENTED, 0.5, NOON).usage.blocked_until_ms = until_ms
     one, other = (absurd, real) if absurd_first else (real, absurd)
-    one.join(other, NOON)
+    one.merge(other, NOON)
     assert one.banned_until(NOON) == NOON + 7
-    assert one.budget("futures", DOCUMENTED, 0.5, NOON).held_until(NOON) == NOON + 9
+    assert one.pool("futures", DOCUMENTED, 0.5, NOON).blocked_until(NOON) == NOON + 9
 
 
 def test_of_two_minutes_the_later_one_is_kept():
-    one, other = Book(), Book()
-    spend(one.budget("futures", DOCUMENTED, 0.5, NOON), NOON, 700)
-    spend(other.budget("futures", DOCUMENTED, 0.5, NOON), NOON + MINUTE_MS, 50)
-    one.join(other, NOON)
-    assert one.budget("futures", DOCUMENTED, 0.5, NOON).used(NOON + MINUTE_MS) == 50
+    one, other = RateLimitState(), RateLimitState()
+    spend(one.pool("futures", DOCUMENTED, 0.5, NOON), NOON, 700)
+    spend(other.pool("futures", DOCUMENTED, 0.5, NOON), NOON + MINUTE_MS, 50)
+    one.merge(other, NOON)
+    assert one.pool("futures", DOCUMENTED, 0.5, NOON).used(NOON + MINUTE_MS) == 50
 
 
-# --- holds ----------------------------------------------------------------------------------------------
+# --- waits ----------------------------------------------------------------------------------------------
 
 
-def test_a_hold_lets_nothing_go_before_it_ends():
-    budget = Budget(2400, 0.5)
-    budget.hold(NOON + 35_000, NOON)
-    assert budget.ready_at(NOON, 1) == NOON + 35_000
-    assert budget.ready_at(NOON + 34_999, 1) == NOON + 35_000
-    assert budget.ready_at(NOON + 35_000, 1) == NOON + 35_000
+def test_a_wait_lets_nothing_go_before_it_ends():
+    pool = PoolLimit(2400, 0.5)
+    pool.block(NOON + 35_000, NOON)
+    assert pool.ready_at(NOON, 1) == NOON + 35_000
+    assert pool.ready_at(NOON + 34_999, 1) == NOON + 35_000
+    assert pool.ready_at(NOON + 35_000, 1) == NOON + 35_000
 
 
-def test_a_hold_is_never_shortened():
-    budget = Budget(2400, 0.5)
-    budget.hold(NOON + 180_000, NOON)
-    budget.hold(NOON + 1_000, NOON)
-    assert budget.ready_at(NOON, 1) == NOON + 180_000
+def test_a_wait_is_never_shortened():
+    pool = PoolLimit(2400, 0.5)
+    pool.block(NOON + 180_000, NOON)
+    pool.block(NOON + 1_000, NOON)
+    assert pool.ready_at(NOON, 1) == NOON + 180_000
 
 
-def test_a_hold_outlasts_the_minute():
-    budget = Budget(2400, 0.5)
-    budget.hold(NOON + 3 * MINUTE_MS + 1, NOON)
-    assert budget.ready_at(NOON + 2 * MINUTE_MS, 1) == NOON + 3 * MINUTE_MS + 1
+def test_a_wait_outlasts_the_minute():
+    pool = PoolLimit(2400, 0.5)
+    pool.block(NOON + 3 * MINUTE_MS + 1, NOON)
+    assert pool.ready_at(NOON + 2 * MINUTE_MS, 1) == NOON + 3 * MINUTE_MS + 1
 
 
 @pytest.mark.parametrize(
     ("limit", "share", "allowed"), [(2400, 0.5, 1200), (6000, 1, 6000), (12_000, 0.01, 120)]
 )
 def test_our_share_is_of_the_documented_limit(limit, share, allowed):
-    assert Budget(limit, share).allowed == allowed
+    assert PoolLimit(limit, share).allowed == allowed
 
 
 @given(st.integers(0, 10**14), st.integers(1, 100))
 def test_the_next_minute_is_the_first_whole_one_after_now(now_ms, seconds):
-    budget = Budget(2400, 0.5, minute_ms=seconds * 1000)
-    following = budget.next_minute(now_ms)
+    pool = PoolLimit(2400, 0.5, minute_ms=seconds * 1000)
+    following = pool.next_minute(now_ms)
     assert now_ms < following <= now_ms + seconds * 1000
     assert following % (seconds * 1000) == 0
 
@@ -275,11 +276,11 @@ class Several(RuleBasedStateMachine):
 
     @initialize(share=st.sampled_from([0.05, 0.1]), count=st.integers(1, 6), lies=st.booleans())
     def begin(self, share, count, lies):
-        #: a server that says less than it counts holds for nobody else; one book still keeps its own share
+        #: a server that says less than it counts is not right for others; one state still keeps its own share
         self.lies = lies and (self.shared or count == 1)
         self.now = NOON + 59_800
-        one = Book().budget("futures", DOCUMENTED, share, NOON)
-        self.budgets = [one if self.shared else Budget(2400, share) for _ in range(count)]
+        one = RateLimitState().pool("futures", DOCUMENTED, share, NOON)
+        self.budgets = [one if self.shared else PoolLimit(2400, share) for _ in range(count)]
         self.coming, self.going = {}, {}
         self.used = {}
 
@@ -290,10 +291,10 @@ class Several(RuleBasedStateMachine):
     @rule(client=st.integers(0, 5), weight=WEIGHTS)
     def send(self, client, weight):
         client %= len(self.budgets)
-        budget = self.budgets[client]
-        if client in self.coming or client in self.going or budget.ready_at(self.now, weight) > self.now:
+        pool = self.budgets[client]
+        if client in self.coming or client in self.going or pool.ready_at(self.now, weight) > self.now:
             return
-        budget.send(str(client), self.now, weight)
+        pool.send(str(client), self.now, weight)
         self.coming[client] = weight
 
     @rule(client=st.integers(0, 5))
@@ -328,7 +329,7 @@ class Several(RuleBasedStateMachine):
 
 
 class OneBook(Several):
-    """The same on one machine, with one book: then the share itself is the bound."""
+    """The same on one machine, with one state: then the share itself is the bound."""
 
     shared = True
 
@@ -345,11 +346,11 @@ class Spending(RuleBasedStateMachine):
 
     @initialize(share=st.sampled_from([0.05, 0.3, 0.5, 1.0]), start=st.integers(0, MINUTE_MS))
     def begin(self, share, start):
-        self.budget = Budget(2400, share)
+        self.pool = PoolLimit(2400, share)
         self.now = NOON + start
         self.minute, self.used, self.ours = self.now // MINUTE_MS, 0, 0
         self.held_until = 0
-        self.sent_during_hold = False
+        self.sent_during_wait = False
 
     def advance(self, until):
         self.now = until
@@ -358,12 +359,12 @@ class Spending(RuleBasedStateMachine):
 
     @rule(weight=st.sampled_from([1, 20, 50]), reads_header=st.sampled_from([0, 0.1, 1, None]))
     def ask(self, weight, reads_header):
-        while (ready := self.budget.ready_at(self.now, weight)) > self.now:
+        while (ready := self.pool.ready_at(self.now, weight)) > self.now:
             self.advance(ready)
-        self.sent_during_hold |= self.now < self.held_until
+        self.sent_during_wait |= self.now < self.held_until
         self.used, self.ours = self.used + weight, self.ours + weight
         told = None if reads_header is None else int(self.used * reads_header)
-        spend(self.budget, self.now, weight, told)
+        spend(self.pool, self.now, weight, told)
 
     @rule(weight=st.integers(1, 600))
     def others_spend(self, weight):
@@ -376,17 +377,17 @@ class Spending(RuleBasedStateMachine):
     @rule(ms=st.integers(1, 200_000))
     def told_to_wait(self, ms):
         self.held_until = max(self.held_until, self.now + ms)
-        self.budget.hold(self.now + ms, self.now)
+        self.pool.block(self.now + ms, self.now)
 
     @invariant()
     def we_stay_within_our_share_whatever_the_headers_say(self):
-        if hasattr(self, "budget"):
-            assert self.ours <= self.budget.allowed
+        if hasattr(self, "pool"):
+            assert self.ours <= self.pool.allowed
 
     @invariant()
     def nothing_is_sent_while_told_to_wait(self):
-        if hasattr(self, "budget"):
-            assert not self.sent_during_hold
+        if hasattr(self, "pool"):
+            assert not self.sent_during_wait
 
 
 TestSpending = Spending.TestCase

@@ -18,6 +18,7 @@ from airflow_provider_binance_liq.core.windows import (
     days_earlier,
     epoch_ms,
     iso,
+    read_iso,
     to_datetime,
 )
 from airflow_provider_binance_liq.exceptions import InvalidInterval
@@ -221,3 +222,18 @@ def test_days_before_the_calendar_are_no_window(days):
 def test_an_instant_at_the_calendars_edge_is_refused_by_name(instant):
     with pytest.raises(InvalidInterval, match="outside the calendar"):
         epoch_ms(instant)
+
+
+@given(instants_ms)
+def test_what_is_written_as_iso_is_read_as_the_same_instant(instant_ms):
+    assert epoch_ms(read_iso(iso(instant_ms))) == instant_ms
+
+
+def test_an_iso_instant_is_in_utc_unless_it_names_its_zone():
+    assert read_iso("2026-10-10") == read_iso("2026-10-10T02:00+02:00") == datetime(2026, 10, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "2026-10-10T25:00"])
+def test_what_is_no_iso_instant_is_refused(text):
+    with pytest.raises(InvalidInterval, match="is not an ISO 8601 day or instant"):
+        read_iso(text)

@@ -1,4 +1,4 @@
-"""Events of assets: which manifests they tell, and what is said of events that tell none."""
+"""Events of assets: which manifests they hold, and how those are reported that hold none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.lakehouse import row
 
-from airflow_provider_binance_liq.dag_support.events import read_events, read_run, see_all_told
+from airflow_provider_binance_liq.dag_support.events import check_events, read_events, read_run
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
 
@@ -19,7 +19,7 @@ class Event:
     """An event as Airflow gives it to a task."""
 
     extra: Any
-    source_task_id: str | None = "extract_margin"
+    source_task_id: str | None = "extract"
     source_dag_id: str | None = "binance_liquidations_extract"
     source_run_id: str | None = "scheduled__2026-11-01"
     timestamp: datetime = datetime(2026, 11, 2, tzinfo=UTC)
@@ -31,15 +31,15 @@ def manifests(lake):
     return [lake.lay([row(1)]).to_dict(), lake.lay([row(2)], day=2).to_dict()]
 
 
-def test_what_events_tell_is_what_the_extracting_tasks_returned(manifests):
+def test_what_events_hold_is_what_the_extracting_tasks_returned(manifests):
     first, second = map(Event, manifests)
-    told = read_events([first, second])
-    assert told.manifests == manifests
-    assert told.others == []
-    see_all_told(told.others)
+    found = read_events([first, second])
+    assert found.manifests == manifests
+    assert found.others == []
+    check_events(found.others)
 
 
-def test_a_manifest_that_several_events_tell_is_told_once(manifests):
+def test_a_manifest_that_several_events_hold_is_taken_once(manifests):
     first, second = map(Event, manifests)
     assert read_events([first, first], [first, second]).manifests == manifests
 
@@ -49,7 +49,7 @@ def test_no_event_is_no_manifest():
 
 
 @pytest.mark.parametrize(
-    ("extra", "said"),
+    ("extra", "message"),
     [
         (None, "has schema_version None"),
         ({}, "has schema_version None"),
@@ -58,17 +58,17 @@ def test_no_event_is_no_manifest():
         ({"schema_version": 1, "endpoint": "margin"}, "lacks or misspells a member"),
     ],
 )
-def test_an_event_without_a_manifest_is_named_and_keeps_no_other_from_being_loaded(extra, said, manifests):
-    told = read_events([Event(extra), Event(manifests[0])])
-    assert told.manifests == manifests[:1]
-    (line,) = told.others
+def test_an_event_without_a_manifest_is_named_and_keeps_no_other_from_being_loaded(extra, message, manifests):
+    found = read_events([Event(extra), Event(manifests[0])])
+    assert found.manifests == manifests[:1]
+    (line,) = found.others
     assert line.startswith(
         "the event of binance_liquidations_margin at 2026-11-02T00:00:00+00:00, of "
-        "binance_liquidations_extract.extract_margin, run scheduled__2026-11-01: the manifest "
+        "binance_liquidations_extract.extract, run scheduled__2026-11-01: the manifest "
     )
-    assert said in line
-    with pytest.raises(InconsistentManifest, match=r"events without a manifest: the event of .*was loaded"):
-        see_all_told(told.others)
+    assert message in line
+    with pytest.raises(InconsistentManifest, match=r"events without a manifest: the event of .*were loaded"):
+        check_events(found.others)
 
 
 def test_an_event_that_a_person_made_is_named_as_such():
@@ -78,7 +78,7 @@ def test_an_event_that_a_person_made_is_named_as_such():
     assert ", not of a task: " in read_events([event]).others[0]
 
 
-def test_an_event_without_a_manifest_is_told_by_the_run_that_it_triggered_and_by_no_other(manifests):
+def test_an_event_without_a_manifest_is_reported_by_the_run_that_it_triggered_and_by_no_other(manifests):
     assert read_events([], [Event({}), Event(manifests[0])]).to_dict() == {
         "manifests": manifests[:1],
         "others": [],
@@ -105,8 +105,8 @@ def test_a_run_takes_what_triggered_it_and_what_came_since_from_the_minute_befor
         "inlet_events": {"margin": inlet},
         "dag_run": SimpleNamespace(run_after=datetime(2026, 11, 2, 0, 10, tzinfo=UTC)),
     }
-    told = read_run(context)
+    found = read_run(context)
     assert inlet.begin == "2026-11-02T00:09:00+00:00"
-    assert told.manifests == [between, before, late]
-    assert told.others == []
+    assert found.manifests == [between, before, late]
+    assert found.others == []
     assert read_run(context, "2026-11-02T00:00:00+00:00").manifests == [between, old, before, late]

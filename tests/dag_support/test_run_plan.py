@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.dag_support.run_plan import commands, greatest_share, log_plan, plan_run
+from airflow_provider_binance_liq.dag_support.run_plan import commands, estimate_run, greatest_share, log_plan
 from airflow_provider_binance_liq.dag_support.settings import read_settings
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -64,15 +64,15 @@ def test_it_is_what_the_command_prints_for_the_same_day(logged, connection, caps
 
 def test_each_endpoint_counts_for_the_connections_that_have_it():
     given = extractions("desk", {"binance_conn_id": "second", "endpoints": ["margin"]}, PORTFOLIO)
-    plan = plan_run(given, Window.between(DAY, NEXT), 0.5, NOW_MS)
-    assert {part.endpoint.name: part.cost.windows for part in plan.parts} == {
+    estimate = estimate_run(given, Window.between(DAY, NEXT), 0.5, NOW_MS)
+    assert {one.endpoint.name: one.cost.windows for one in estimate.endpoints} == {
         "usdm_futures": 1,
         "coinm_futures": 1,
         "portfolio_um": 1,
         "portfolio_margin": 1,
         "margin": 2,
     }
-    assert plan.accounts == 3
+    assert estimate.accounts == 3
 
 
 def test_what_is_beyond_retention_is_said(logged, connection):
@@ -142,4 +142,4 @@ def test_a_run_without_a_data_interval_has_no_estimate(logged, start, end):
 @pytest.mark.parametrize(("hours", "said"), [(24, "1d"), (6, "6h"), (0.5, "30m"), (1 / 36_000, "100 ms")])
 def test_the_length_of_a_window_is_said_as_the_command_takes_it(hours, said):
     window = Window.between(DAY, DAY + timedelta(hours=hours))
-    assert plan_run(extractions("desk"), window, 0.5, NOW_MS).every == said
+    assert estimate_run(extractions("desk"), window, 0.5, NOW_MS).every == said

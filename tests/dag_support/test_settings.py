@@ -1,28 +1,25 @@
-"""The sample DAG's settings: every member, what is refused, and what outranks what."""
+"""The settings of the sample DAGs: every member, what is refused, and what a run may choose."""
 
 from __future__ import annotations
 
 import pytest
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.settings import (
+    CHOICES,
     MEMBERS,
-    Chosen,
-    Settings,
+    TAKES,
+    BigQuerySettings,
+    Connection,
     Warehouse,
+    default_endpoints,
+    per_endpoint,
     read_settings,
 )
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 HOME = "/opt/airflow"
 CLASSIC = ("usdm_futures", "coinm_futures", "margin")
-DEFAULTS = Settings(
-    connections=(Chosen("binance_default", CLASSIC),),
-    destination="file:///opt/airflow/binance_liquidations/lake",
-    warehouse=Warehouse(database="/opt/airflow/binance_liquidations/warehouse.duckdb"),
-    compression=None,
-    beyond_retention="fail",
-    second_look_days=80,
-)
 EVERYTHING = {
     "connections": ["desk", {"binance_conn_id": "fund", "endpoints": ["portfolio_um"]}],
     "endpoints": ["margin", "usdm_futures"],
@@ -31,6 +28,7 @@ EVERYTHING = {
     "compression": "gzip",
     "beyond_retention": "extract",
     "second_look_days": 30,
+    "pool": "binance",
 }
 POSTGRES = {"postgres_conn_id": "desk_db", "schema": "binance"}
 
@@ -39,24 +37,35 @@ def read(variable=None, **parameters):
     return read_settings(variable, parameters, HOME)
 
 
+def account(conn_id, *endpoints, **known):
+    return Connection(binance_conn_id=conn_id, endpoints=endpoints, **known)
+
+
 # --- members ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("variable", [None, {}, dict.fromkeys(MEMBERS)])
 def test_everything_is_optional(variable):
-    assert read(variable) == DEFAULTS
+    found = read(variable)
+    assert found.connections == (account("binance_default", *CLASSIC),)
+    assert found.destination == "file:///opt/airflow/binance_liquidations/lake"
+    assert found.warehouse == Warehouse(database="/opt/airflow/binance_liquidations/warehouse.duckdb")
+    assert (found.compression, found.beyond_retention) == (None, "fail")
+    assert (found.second_look_days, found.pool) == (80, "default_pool")
 
 
 def test_every_member_is_taken():
     assert set(EVERYTHING | POSTGRES) == set(MEMBERS)
-    assert read(EVERYTHING) == Settings(
-        connections=(Chosen("desk", ("usdm_futures", "margin")), Chosen("fund", ("portfolio_um",))),
-        destination="s3://aws_default@bucket/lake",
-        warehouse=Warehouse(database="md:liquidations"),
-        compression="gzip",
-        beyond_retention="extract",
-        second_look_days=30,
-    )
+    found = read(EVERYTHING)
+    assert found.connections == (account("desk", "usdm_futures", "margin"), account("fund", "portfolio_um"))
+    assert found.warehouse == Warehouse(database="md:liquidations")
+    for name in set(EVERYTHING) - {"connections", "endpoints"}:
+        assert getattr(found, name) == EVERYTHING[name]
+
+
+def test_without_a_word_the_endpoints_are_those_of_a_classic_account():
+    assert default_endpoints() == CLASSIC
+    assert set(default_endpoints()) < set(ENDPOINTS)
 
 
 def test_postgresql_is_a_connection_and_may_be_a_schema():
@@ -65,16 +74,22 @@ def test_postgresql_is_a_connection_and_may_be_a_schema():
 
 
 @pytest.mark.parametrize(("again", "days"), [(False, 0), (True, 30)])
-def test_what_is_extracted_is_said_per_connection_in_the_operators_own_terms(again, days):
+def test_what_is_extracted_is_given_per_connection_as_the_operators_take_it(again, days):
     common = {
         "look_back_days": days,
         "destination": "s3://aws_default@bucket/lake",
         "compression": "gzip",
         "beyond_retention": "extract",
     }
-    assert read(EVERYTHING).extractions(again=again) == [
+    found = read(EVERYTHING).extractions(again=again)
+    assert found == [
         {"endpoints": ["usdm_futures", "margin"], "operator": {"binance_conn_id": "desk"} | common},
         {"endpoints": ["portfolio_um"], "operator": {"binance_conn_id": "fund"} | common},
+    ]
+    assert per_endpoint(found) == [
+        {"endpoint": "usdm_futures", "binance_conn_id": "desk"} | common,
+        {"endpoint": "margin", "binance_conn_id": "desk"} | common,
+        {"endpoint": "portfolio_um", "binance_conn_id": "fund"} | common,
     ]
 
 
@@ -86,25 +101,30 @@ def test_what_is_known_of_an_account_goes_to_its_operators_alone():
     assert not known.keys() & desk.keys()
 
 
-@pytest.mark.parametrize(
-    ("known", "said"),
-    [
-        ({"accept_premises": ["isolated"]}, "there is no premise 'isolated'"),
-        ({"probe_report": 5}, "probe_report of d"),
-    ],
-)
-def test_what_is_known_of_an_account_is_checked(known, said):
-    with pytest.raises(InvalidRequest, match=said):
-        read({"connections": [{"binance_conn_id": "d"} | known]})
-
-
-def test_airflows_home_is_where_things_go_that_are_not_told(monkeypatch):
+def test_airflows_home_is_where_things_go_whose_place_is_not_named(monkeypatch):
     monkeypatch.setenv("AIRFLOW_HOME", "/srv/airflow")
     assert read_settings(None, {}).warehouse.database == "/srv/airflow/binance_liquidations/warehouse.duckdb"
     monkeypatch.delenv("AIRFLOW_HOME")
     monkeypatch.setenv("HOME", "/home/someone")
     assert read_settings(None, {}).destination == "file:///home/someone/airflow/binance_liquidations/lake"
 
+
+def test_endpoints_are_in_the_tables_order_and_each_once():
+    found = read({"endpoints": ["margin", "usdm_futures", "margin"]}).connections
+    assert found == (account("binance_default", "usdm_futures", "margin"),)
+
+
+@pytest.mark.parametrize("database", ["/data/x.duckdb", "md:liquidations", "motherduck:liquidations"])
+def test_a_database_is_an_absolute_path_or_motherduck(database):
+    assert read({"database": database}).warehouse.database == database
+
+
+@pytest.mark.parametrize("destination", ["file:///lake", "/lake", "s3://bucket", "gs://conn@bucket/lake"])
+def test_a_destination_is_a_url_or_an_absolute_path(destination):
+    assert read({"destination": destination}).destination == destination
+
+
+# --- a warehouse that lasts ------------------------------------------------------------------------------
 
 SHARED = {"destination": "s3://aws_default@bucket/lake"}
 
@@ -124,7 +144,13 @@ def test_a_store_that_workers_share_is_not_loaded_into_a_file_that_one_of_them_h
 )
 def test_a_store_that_workers_share_is_loaded_into_a_warehouse_that_is_named(named):
     assert read_settings(SHARED | named, {}, HOME, loads=True) == read(SHARED | named)
-    assert read_settings(SHARED, named, HOME, loads=True) == read(SHARED | named)
+
+
+def test_a_run_that_chooses_a_shared_store_needs_a_named_warehouse_too():
+    variable = {"destination": ["file:///lake", "s3://bucket/lake"]}
+    assert read_settings(variable, {}, HOME, loads=True) == read(variable)
+    with pytest.raises(InvalidRequest, match="no warehouse is named"):
+        read_settings(variable, {"destination": "s3://bucket/lake"}, HOME, loads=True)
 
 
 @pytest.mark.parametrize("destination", [{}, {"destination": "file:///lake"}, {"destination": "/lake"}])
@@ -136,142 +162,217 @@ def test_what_only_extracts_needs_no_warehouse():
     assert read_settings(SHARED, {}, HOME).destination == SHARED["destination"]
 
 
-def test_a_token_in_a_database_is_not_repeated():
-    with pytest.raises(InvalidRequest, match=r"database is ' md:desk\?motherduck_token=\*\*\*'"):
-        read({"database": " md:desk?motherduck_token=eyJhbGciOi"})
-
-
-def test_endpoints_stand_in_one_order_and_once():
-    assert read({"endpoints": ["margin", "usdm_futures", "margin"]}).connections == (
-        Chosen("binance_default", ("usdm_futures", "margin")),
-    )
-
-
-@pytest.mark.parametrize("database", ["/data/x.duckdb", "md:liquidations", "motherduck:liquidations"])
-def test_a_database_is_an_absolute_path_or_motherduck(database):
-    assert read({"database": database}).warehouse.database == database
-
-
-@pytest.mark.parametrize("destination", ["file:///lake", "/lake", "s3://bucket", "gs://conn@bucket/lake"])
-def test_a_destination_is_a_url_or_an_absolute_path(destination):
-    assert read({"destination": destination}).destination == destination
-
-
 # --- what is refused -------------------------------------------------------------------------------------
 
 
+def test_errors_know_what_every_member_takes():
+    fields = {*MEMBERS, *Connection.__struct_fields__, *BigQuerySettings.__struct_fields__}
+    assert set(TAKES) == fields
+
+
 @pytest.mark.parametrize(
-    ("variable", "said"),
+    ("variable", "message"),
     [
-        ({"endpoint": ["margin"]}, "the settings have no member endpoint; there are connections, endpoints"),
-        ({"a": 1, "b": 2}, "have no member a, b"),
-        ([1], "have to be a JSON object, not"),
-        ("margin", "have to be a JSON object, not 'margin'"),
-        (5, "have to be a JSON object, not 5"),
+        ({"endpoint": ["margin"]}, "there is no member endpoint; there are connections, endpoints"),
+        ({5: 1}, "there is no member 5"),
+        ([1], r"the settings are \[1\]; they take an object with connections, endpoints"),
+        ("margin", "the settings are 'margin'; they take an object"),
+        (5, "the settings are 5; they take an object"),
         ({"connections": "desk"}, "connections is 'desk'; it takes a list"),
-        ({"connections": []}, r"connections is \[\]"),
-        ({"connections": {"binance_conn_id": "desk"}}, "connections is {"),
-        ({"connections": [5]}, "connections holds 5"),
-        ({"connections": [None]}, "connections holds None"),
-        ({"connections": [" "]}, "connections holds ' '"),
-        ({"connections": [{}]}, "binance_conn_id None"),
-        ({"connections": [{"binance_conn_id": 5}]}, "binance_conn_id 5"),
-        ({"connections": [{"binance_conn_id": ""}]}, "binance_conn_id ''"),
-        ({"connections": [{"conn_id": "desk"}]}, "a connection's settings have no member conn_id"),
+        ({"connections": []}, r"connections is \[\]; it takes a list, not empty"),
+        ({"connections": {"binance_conn_id": "desk"}}, "connections is an object with binance_conn_id; it"),
+        ({"connections": [5]}, r"connections\[0\] is 5; it takes a list, not empty, of ids"),
+        ({"connections": [None]}, r"connections\[0\] is None"),
+        ({"connections": ["desk", " "]}, r"connections\[1\] is ' '"),
+        ({"connections": [{}]}, r"connections\[0\]\.binance_conn_id is missing; it takes the id"),
+        (
+            {"connections": [{"binance_conn_id": 5}]},
+            r"connections\[0\]\.binance_conn_id is 5; it takes the id",
+        ),
+        (
+            {"connections": [{"conn_id": "desk"}]},
+            r"no member connections\[0\]\.conn_id; there are binance_co",
+        ),
         ({"connections": ["desk", {"binance_conn_id": "desk"}]}, "names one twice: desk, desk"),
-        ({"connections": [{"binance_conn_id": "d", "endpoints": []}]}, r"endpoints of d is \[\]"),
-        ({"connections": [{"binance_conn_id": "d", "endpoints": "margin"}]}, "endpoints of d is 'margin'"),
+        (
+            {"connections": [{"binance_conn_id": "d", "endpoints": []}]},
+            r"connections\[0\]\.endpoints is \[\]",
+        ),
+        ({"connections": [{"binance_conn_id": "d", "endpoints": "margin"}]}, "endpoints is 'margin'"),
         ({"connections": [{"binance_conn_id": "d", "endpoints": ["spot"]}]}, "there is no endpoint 'spot'"),
+        (
+            {"connections": [{"binance_conn_id": "d", "accept_premises": ["isolated"]}]},
+            "no premise 'isolated'",
+        ),
+        (
+            {"connections": [{"binance_conn_id": "d", "probe_report": 5}]},
+            r"probe_report is 5; it takes the U",
+        ),
         ({"endpoints": "margin"}, "endpoints is 'margin'; it takes a list"),
         ({"endpoints": []}, r"endpoints is \[\]"),
-        ({"endpoints": [5]}, "endpoints holds 5, which is no endpoint's name"),
+        ({"endpoints": [5]}, r"endpoints\[0\] is 5"),
         ({"endpoints": ["spot"]}, "there is no endpoint 'spot'; there are usdm_futures"),
         ({"destination": "lake"}, "destination is 'lake'; it takes a URL"),
         ({"destination": ""}, "destination is ''"),
         ({"destination": 5}, "destination is 5"),
+        ({"destination": ["/lake", "lake"]}, r"destination\[1\] is 'lake'"),
         ({"database": "warehouse.duckdb"}, "database is 'warehouse.duckdb'; it takes an absolute path"),
-        ({"database": "./warehouse.duckdb"}, "database is"),
         ({"database": ":memory:"}, "database is ':memory:'"),
-        ({"database": ""}, "database is ''"),
         ({"database": 5}, "database is 5"),
         (POSTGRES | {"database": "/x.duckdb"}, "database and postgres_conn_id are both given"),
         ({"schema": "binance"}, "schema is given without postgres_conn_id"),
         ({"postgres_conn_id": 5}, "postgres_conn_id is 5; it takes the id of a connection"),
         ({"postgres_conn_id": " "}, "postgres_conn_id is ' '"),
         (POSTGRES | {"schema": ""}, "schema is ''; it takes the name of a schema"),
-        (POSTGRES | {"schema": ["binance"]}, r"schema is \['binance'\]"),
-        ({"compression": "zstd"}, "compression is 'zstd'; it takes None, gzip"),
-        ({"compression": ["gzip"]}, r"compression is \['gzip'\]"),
+        ({"compression": "zstd"}, "compression is 'zstd'; it takes gzip or null"),
         ({"compression": True}, "compression is True"),
-        ({"beyond_retention": "ignore"}, "beyond_retention is 'ignore'; it takes fail, skip, extract"),
-        ({"beyond_retention": 5}, "beyond_retention is 5"),
-        ({"second_look_days": 0}, "second_look_days is 0"),
+        ({"beyond_retention": "ignore"}, "beyond_retention is 'ignore'; it takes fail, skip or extract"),
+        ({"second_look_days": 0}, "second_look_days is 0; it takes a number of days from 1"),
         ({"second_look_days": "80"}, "second_look_days is '80'"),
         ({"second_look_days": True}, "second_look_days is True"),
         ({"second_look_days": 1.5}, "second_look_days is 1.5"),
+        ({"pool": 5}, "pool is 5; it takes the name of a pool"),
     ],
 )
-def test_a_member_that_is_unknown_or_wrong_is_refused_by_name(variable, said):
-    with pytest.raises(InvalidRequest, match=said):
+def test_a_member_that_is_unknown_or_wrong_is_refused_and_named(variable, message):
+    with pytest.raises(InvalidRequest, match=message):
         read(variable)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("variable", "secret"),
     [
-        ({"connections": "desk"}, "connections is 'desk'"),
-        ({"endpoints": ["spot"]}, "there is no endpoint 'spot'"),
-        ({"endpoints": "margin"}, "endpoints is 'margin'"),
-        ({"destination": "lake"}, "destination is 'lake'"),
-        ({"database": "x"}, "database is 'x'"),
-        ({"compression": "zstd"}, "compression is 'zstd'"),
-        ({"beyond_retention": "ignore"}, "beyond_retention is 'ignore'"),
+        ({"database": " md:desk?motherduck_token=eyJhbGciOi"}, "eyJhbGciOi"),
+        ({"destination": [" s3://AKIA:se/cret@bucket/lake", 5]}, "cret"),
+        ({"destination": {"token": "eyJhbGciOi"}}, "eyJhbGciOi"),
+        ({"connections": [{"binance_conn_id": "desk", "secret": "eyJhbGciOi"}]}, "eyJhbGciOi"),
+        ({"connections": {"binance_conn_id": "desk", "secret": "eyJhbGciOi"}}, "eyJhbGciOi"),
+        ({"pool": ["s3://AKIA:se/cret@bucket/lake"]}, "cret"),
     ],
 )
-def test_parameters_are_checked_as_the_variable_is(parameters, said):
-    with pytest.raises(InvalidRequest, match=said):
-        read(EVERYTHING, **parameters)
+def test_a_secret_is_not_repeated(variable, secret):
+    with pytest.raises(InvalidRequest) as refused:
+        read(variable)
+    assert secret not in str(refused.value)
+    assert secret not in repr(refused.value.__cause__)
 
 
-# --- what outranks what ----------------------------------------------------------------------------------
+# --- what a run may choose -------------------------------------------------------------------------------
+
+LISTS = {
+    "connections": ["desk", {"binance_conn_id": "fund", "endpoints": ["portfolio_um", "portfolio_margin"]}],
+    "endpoints": ["usdm_futures", "margin"],
+    "destination": ["file:///lake", "s3://bucket/lake"],
+    "database": ["/data/x.duckdb", "md:other"],
+}
+POSTGRES_LISTS = {"postgres_conn_id": ["desk_db", "fund_db"], "schema": ["binance", "risk"]}
+
+
+@pytest.mark.parametrize("variable", [LISTS, POSTGRES_LISTS])
+def test_of_a_list_the_first_is_the_default(variable):
+    found = read(variable)
+    assert {name: getattr(found, name) for name in CHOICES if name in variable} == {
+        name: variable[name][0] for name in CHOICES if name in variable
+    }
+
+
+@pytest.mark.parametrize("variable", [LISTS, POSTGRES_LISTS])
+def test_a_run_may_choose_any_of_a_list(variable):
+    for name in set(CHOICES) & set(variable):
+        for value in variable[name]:
+            assert getattr(read(variable, **{name: value}), name) == value
 
 
 @pytest.mark.parametrize(
-    ("member", "value"),
+    ("variable", "parameters", "message"),
     [
-        ("destination", "file:///elsewhere"),
-        ("beyond_retention", "skip"),
-        ("second_look_days", 7),
+        (
+            LISTS,
+            {"connections": ["desk", "other"]},
+            "connections is 'other', .* may choose among 'desk', 'fund'$",
+        ),
+        (LISTS, {"connections": "other"}, "connections is 'other'"),
+        (
+            LISTS,
+            {"connections": [{"binance_conn_id": "desk"}]},
+            "connections is an object with binance_conn_id",
+        ),
+        (LISTS, {"connections": [["desk"]]}, r"connections is \['desk'\]"),
+        (
+            LISTS,
+            {"endpoints": ["coinm_futures"]},
+            "among 'usdm_futures', 'portfolio_um', 'portfolio_margin', 'm",
+        ),
+        (LISTS, {"endpoints": ["spot"]}, "endpoints is 'spot'"),
+        (
+            LISTS,
+            {"connections": ["fund"], "endpoints": ["margin"]},
+            "among 'portfolio_um', 'portfolio_margin'$",
+        ),
+        (LISTS, {"destination": "file:///etc"}, "among 'file:///lake', 's3://bucket/lake'$"),
+        (LISTS, {"destination": "file:///lake/.."}, "destination is 'file:///lake/..'"),
+        (LISTS, {"destination": 5}, "destination is 5"),
+        (LISTS, {"database": "/data/y.duckdb"}, "among '/data/x.duckdb', 'md:other'$"),
+        (LISTS, {"database": "md:a?motherduck_token=eyJ"}, r"database is 'md:a\?motherduck_token=\*\*\*'"),
+        (LISTS, {"postgres_conn_id": "desk_db"}, "postgres_conn_id is 'desk_db', .*; they have none$"),
+        (LISTS, {"schema": "binance"}, "schema is 'binance', .*; they have none$"),
+        (POSTGRES_LISTS, {"postgres_conn_id": "other"}, "among 'desk_db', 'fund_db'$"),
+        (POSTGRES_LISTS, {"schema": "other"}, "among 'binance', 'risk'$"),
+        (POSTGRES_LISTS, {"database": "/data/x.duckdb"}, "database is '/data/x.duckdb', .*; they have none$"),
+        (None, {"connections": ["desk"]}, "may choose among 'binance_default'$"),
+        (
+            None,
+            {"destination": "file:///elsewhere"},
+            "among 'file:///opt/airflow/binance_liquidations/lake'$",
+        ),
+        (None, {"database": "/x.duckdb"}, "among '/opt/airflow/binance_liquidations/warehouse.duckdb'$"),
     ],
 )
-def test_a_parameter_outranks_the_variable(member, value):
-    assert getattr(read(EVERYTHING, **{member: value}), member) == value
+def test_a_run_cannot_name_what_the_settings_do_not_have(variable, parameters, message):
+    with pytest.raises(InvalidRequest, match=message):
+        read(variable, **parameters)
 
 
-@pytest.mark.parametrize("variable", [None, EVERYTHING, POSTGRES])
-def test_a_warehouse_among_the_parameters_outranks_whichever_the_variable_has(variable):
-    assert read(variable, database="/elsewhere.duckdb").warehouse == Warehouse("/elsewhere.duckdb")
-    other = read(variable, postgres_conn_id="other", schema="desk").warehouse
-    assert other == Warehouse(postgres_conn_id="other", schema="desk")
+def test_a_token_among_what_is_allowed_is_not_repeated():
+    variable = {"database": ["md:desk?motherduck_token=eyJhbGciOi"]}
+    with pytest.raises(InvalidRequest) as refused:
+        read(variable, database="md:other")
+    assert "eyJhbGciOi" not in str(refused.value)
 
 
-def test_a_parameters_database_and_connection_to_postgresql_are_refused_together():
-    with pytest.raises(InvalidRequest, match="both given"):
-        read(None, database="/elsewhere.duckdb", postgres_conn_id="other")
+def test_a_runs_connections_and_endpoints_restrict_it():
+    desk, fund = (
+        account("desk", "usdm_futures", "margin"),
+        account("fund", "portfolio_um", "portfolio_margin"),
+    )
+    assert read(LISTS).connections == (desk, fund)
+    assert read(LISTS, connections=["fund"]).connections == (fund,)
+    assert read(LISTS, connections="fund").connections == (fund,)
+    assert read(LISTS, endpoints=["margin", "portfolio_um"]).connections == (
+        account("desk", "margin"),
+        account("fund", "portfolio_um"),
+    )
+    assert read(LISTS, endpoints=["portfolio_um"]).connections == (account("fund", "portfolio_um"),)
 
 
-def test_a_parameters_schema_is_of_the_variables_database_in_postgresql():
-    assert read(POSTGRES, schema="desk").warehouse == Warehouse(postgres_conn_id="desk_db", schema="desk")
-    assert read(POSTGRES, postgres_conn_id="other").warehouse.schema == "binance"
+@pytest.mark.parametrize(
+    ("member", "value"), [("compression", "gzip"), ("beyond_retention", "skip"), ("second_look_days", 7)]
+)
+def test_what_says_nothing_of_whose_data_goes_where_is_free(member, value):
+    assert getattr(read(LISTS, **{member: value}), member) == value
 
 
-def test_a_parameters_compression_outranks_the_default():
-    assert read({}, compression="gzip").compression == "gzip"
-
-
-def test_a_parameters_connections_replace_those_of_the_variable():
-    found = read(EVERYTHING, connections=["other"]).connections
-    assert found == (Chosen("other", ("usdm_futures", "margin")),)
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"compression": "zstd"}, "compression is 'zstd'; it takes gzip or null"),
+        ({"beyond_retention": "ignore"}, "beyond_retention is 'ignore'; it takes fail, skip or extract"),
+        ({"second_look_days": -1}, "second_look_days is -1"),
+    ],
+)
+def test_free_parameters_are_checked_as_the_variable_is(parameters, message):
+    with pytest.raises(InvalidRequest, match=message):
+        read(EVERYTHING, **parameters)
 
 
 @pytest.mark.parametrize("empty", [None, "", []])
@@ -280,30 +381,6 @@ def test_an_empty_parameter_leaves_the_variable_as_it_is(member, empty):
     assert read(EVERYTHING, **{member: empty}) == read(EVERYTHING)
 
 
-def test_parameters_of_others_are_none_of_ours():
-    assert read(EVERYTHING, note="a remark") == read(EVERYTHING)
-
-
-def test_a_parameters_endpoints_restrict_every_connection():
-    variable = {
-        "connections": [
-            {"binance_conn_id": "desk", "endpoints": ["usdm_futures", "margin"]},
-            {"binance_conn_id": "fund", "endpoints": ["portfolio_um", "portfolio_margin"]},
-        ]
-    }
-    found = read(variable, endpoints=["margin", "portfolio_um"]).connections
-    assert found == (Chosen("desk", ("margin",)), Chosen("fund", ("portfolio_um",)))
-
-
-def test_a_connection_without_any_of_the_wanted_endpoints_has_nothing_to_do():
-    found = read(EVERYTHING, endpoints=["portfolio_um"]).connections
-    # Connections that name no endpoints of their own take the wanted ones.
-    assert found == (Chosen("desk", ("portfolio_um",)), Chosen("fund", ("portfolio_um",)))
-    found = read(EVERYTHING, endpoints=["margin"]).connections
-    assert found == (Chosen("desk", ("margin",)), Chosen("fund", ()))
-
-
-def test_a_run_with_nothing_to_extract_is_refused():
-    variable = {"connections": [{"binance_conn_id": "fund", "endpoints": ["portfolio_um"]}]}
-    with pytest.raises(InvalidRequest, match="nothing to extract"):
-        read(variable, endpoints=["margin"])
+@pytest.mark.parametrize("parameters", [{"note": "a remark"}, {"pool": "another"}])
+def test_a_parameter_that_no_run_has_changes_nothing(parameters):
+    assert read(EVERYTHING, **parameters) == read(EVERYTHING)

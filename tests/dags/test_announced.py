@@ -1,4 +1,4 @@
-"""What an extracting task announces: its manifest, on each asset among its outlets, deferred or not."""
+"""What an extracting task announces: its manifest, on its outlets, deferred or not."""
 
 from __future__ import annotations
 
@@ -53,12 +53,14 @@ def test_the_manifest_is_the_extra_of_the_event_of_every_asset(extract, method):
     assert [context["outlet_events"][asset].extra for asset in assets] == [manifest, manifest]
 
 
-def test_an_outlet_that_is_no_asset_of_its_own_is_left_alone(extract):
+def test_an_alias_announces_on_the_asset_of_the_endpoint_and_on_no_other(extract):
     from airflow.sdk import AssetAlias
 
-    operator, context = extract(AssetAlias("whichever"))
-    operator.execute(context)
-    assert len(context["outlet_events"]) == 0
+    alias = AssetAlias("desk", group="binance")
+    operator, context = extract(alias)
+    manifest = operator.execute(context)
+    (event,) = context["outlet_events"][alias].asset_alias_events
+    assert (event.dest_asset_key.name, event.extra) == ("desk_margin", manifest)
 
 
 def test_without_outlets_nothing_is_needed_of_the_context_but_the_data_interval(extract):

@@ -25,7 +25,7 @@ def test_the_pages_code_is_a_dag_file_of_an_extraction_and_a_load(tmp_path, airf
     asset = Asset("margin_liquidations")
     assert bag.dags["extract_margin"].get_task("extract").outlets == [asset]
     load = bag.dags["load_margin"]
-    assert load.task_ids == ["read", "load", "see_all_told"]
+    assert load.task_ids == ["read", "load", "check_events"]
     assert load.get_task("read").inlets == [asset]
 
 

@@ -1,7 +1,8 @@
-"""The sample DAG: its graph, its settings, and a day from the exchange to the warehouse."""
+"""The configurable DAGs: their graphs, their settings, and a day from the exchange to the warehouse."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,8 +14,7 @@ from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
 
 DAY_MS = 86_400_000
-EXTRACTS = [f"extract_{name}" for name in ENDPOINTS]
-LOADS = ["load_into_duckdb", "load_into_postgres"]
+DAGS = ("binance_liquidations", "binance_liquidations_second_look")
 
 pytestmark = [pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 
@@ -57,10 +57,41 @@ def test_the_dags_are_read_without_errors_or_warnings(airflow_database):
     assert bag.captured_warnings == {}
 
 
-def test_every_endpoint_of_the_table_has_an_extracting_task(dag):
-    assert dag.task_ids == ["settings", "plan", *EXTRACTS, *LOADS, "watcher"]
-    assert all(dag.get_task(load).upstream_task_ids == {*EXTRACTS, "settings"} for load in LOADS)
-    assert all(dag.get_task(extract).upstream_task_ids == {"plan"} for extract in EXTRACTS)
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_the_graph_is_settings_then_extract_then_load(dag_id, airflow_database):
+    dag = read_dag(dag_id)
+    assert dag.task_ids == ["settings", "extract", "load", "watcher"]
+    assert dag.get_task("extract").upstream_task_ids == {"settings"}
+    assert dag.get_task("load").upstream_task_ids == {"settings", "extract"}
+    assert dag.get_task("watcher").upstream_task_ids == {"settings", "extract", "load"}
+
+
+def test_every_dag_has_a_description_and_a_page_of_its_own(airflow_database):
+    from support.airflow_of_any_version import DagBag
+
+    dags = DagBag().dags.values()
+    for said in ([dag.description for dag in dags], [dag.doc_md for dag in dags]):
+        assert all(said)
+        assert len(set(said)) == len(said)
+
+
+def test_every_member_of_the_settings_is_documented_in_the_dag(dag):
+    from airflow_provider_binance_liq.dag_support.settings import MEMBERS
+
+    assert sorted(re.findall(r"^\| `(\w+)` \| .* \| .* \|$", dag.doc_md, re.MULTILINE)) == sorted(MEMBERS)
+
+
+def test_the_extracting_tasks_are_in_the_pool_that_the_variable_names(airflow_database, configured):
+    assert read_dag("binance_liquidations").get_task("extract").pool == "default_pool"
+    configured(pool="binance")
+    assert read_dag("binance_liquidations").get_task("extract").pool == "binance"
+    assert read_dag("binance_liquidations_extract").get_task("extract").pool == "binance"
+    assert read_dag("binance_liquidations").get_task("load").pool == "default_pool"
+
+
+def test_a_variable_that_is_no_json_keeps_no_dag_from_being_read(airflow_database, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_VAR_BINANCE_LIQUIDATIONS", "{")
+    assert read_dag("binance_liquidations").get_task("extract").pool == "default_pool"
 
 
 def test_the_dag_has_data_intervals_and_does_not_catch_up_unasked(dag):
@@ -89,12 +120,58 @@ def test_a_day_comes_into_the_warehouse_and_coming_again_changes_nothing(dag, ex
     assert read(database, "SELECT COLUMNS(*)::VARCHAR FROM binance_liquidations ORDER BY ALL") == dump
 
 
-def test_what_a_connection_does_not_have_is_skipped_and_the_rest_is_loaded(dag, configured):
+def test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it(dag, configured):
     database = configured(endpoints=["margin", "usdm_futures"])
     run = dag.test(logical_date=recent_day(4), run_conf={"endpoints": ["margin"]})
     assert str(run.state) == "success", states(run)
-    assert in_state(run, "success") == {"settings", "plan", "extract_margin[0]", "load_into_duckdb"}
+    assert in_state(run, "success") == {"settings", "extract[0]", "load"}
+    assert in_state(run, "skipped") == {"watcher"}
     assert read(database, "SELECT endpoint FROM binance_liquidation_windows") == [("margin",)]
+
+
+def test_the_ui_names_each_extraction_by_its_connection_and_endpoint(dag, configured):
+    configured(endpoints=["margin", "usdm_futures"])
+    run = dag.test(logical_date=recent_day(14))
+    named = [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
+    assert sorted(named) == ["binance_demo margin", "binance_demo usdm_futures"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        ("connections", ["binance_other"], "a run may choose among 'binance_demo'"),
+        ("endpoints", ["portfolio_um"], "a run may choose among 'margin'"),
+        ("destination", "file:///elsewhere", "a run may choose among 'file://{home}/lake'"),
+        ("database", "{home}/other.duckdb", "a run may choose among '{home}/warehouse.duckdb'"),
+        ("postgres_conn_id", "someones_db", "they have none"),
+        ("schema", "someones", "they have none"),
+    ],
+)
+def test_whoever_triggers_cannot_name_what_the_settings_do_not_have(dag, configured, tmp_path, wish, capsys):
+    member, value, allowed = wish
+    database = configured(endpoints=["margin"])
+    value = value.format(home=tmp_path) if isinstance(value, str) else value
+    run = dag.test(logical_date=recent_day(5), run_conf={member: value})
+    assert str(run.state) == "failed"
+    assert in_state(run, "failed") == {"settings", "watcher"}
+    message = f"{member} is .* which the settings do not have; {re.escape(allowed.format(home=tmp_path))}"
+    assert re.search(message, capsys.readouterr().out)
+    assert [path.name for path in tmp_path.iterdir()] == []
+    assert not database.exists()
+
+
+def test_a_run_may_choose_another_destination_and_database_that_the_settings_list(dag, configured, tmp_path):
+    other = tmp_path / "other.duckdb"
+    configured(
+        endpoints=["margin"],
+        destination=[f"file://{tmp_path / 'lake'}", f"file://{tmp_path / 'other lake'}"],
+        database=[str(tmp_path / "warehouse.duckdb"), str(other)],
+    )
+    chosen = {"destination": f"file://{tmp_path / 'other lake'}", "database": str(other)}
+    run = dag.test(logical_date=recent_day(15), run_conf=chosen)
+    assert str(run.state) == "success", states(run)
+    assert read(other, "SELECT count(*) FROM binance_liquidation_windows") == [(1,)]
+    assert {path.name for path in tmp_path.iterdir()} == {"other lake", "other.duckdb"}
 
 
 def test_a_run_logs_what_it_costs_at_the_least(dag, configured, caplog):
@@ -108,7 +185,7 @@ def test_an_unknown_endpoint_fails_in_the_first_task(dag, configured):
     run = dag.test(logical_date=recent_day(5))
     assert str(run.state) == "failed"
     assert in_state(run, "failed") == {"settings", "watcher"}
-    assert in_state(run, "skipped") == set(LOADS)
+    assert in_state(run, "success") == set()
     assert not database.exists()
 
 
@@ -123,11 +200,8 @@ def test_a_key_that_is_refused_fails_its_own_tasks_and_the_run_but_what_others_e
     dag, two_accounts
 ):
     run = dag.test(logical_date=recent_day(8))
-    assert in_state(run, "failed") == {"extract_margin[0]", "extract_usdm_futures[0]", "watcher"}
-    assert in_state(run, "success") == {
-        *("settings", "plan", "load_into_duckdb"),
-        *("extract_margin[1]", "extract_usdm_futures[1]"),
-    }
+    assert in_state(run, "failed") == {"extract[0]", "extract[1]", "watcher"}
+    assert in_state(run, "success") == {"settings", "extract[2]", "extract[3]", "load"}
     assert str(run.state) == "failed"
     windows = "SELECT account, endpoint FROM binance_liquidation_windows"
     assert sorted(read(two_accounts, windows)) == [("demo", "margin"), ("demo", "usdm_futures")]
@@ -137,7 +211,7 @@ def test_a_key_that_is_refused_fails_its_own_tasks_and_the_run_but_what_others_e
 def test_where_every_key_is_refused_nothing_is_loaded_and_the_run_fails(dag, two_accounts):
     run = dag.test(logical_date=recent_day(9), run_conf={"connections": ["binance_revoked"]})
     assert str(run.state) == "failed"
-    assert in_state(run, "skipped") >= set(LOADS)
+    assert in_state(run, "skipped") == {"load"}
     assert not two_accounts.exists()
 
 
@@ -173,15 +247,15 @@ def returned(run, task_id, map_index):
     return instance.xcom_pull(task_ids=task_id, map_indexes=map_index)
 
 
-def test_each_extraction_announces_its_manifest_and_what_fails_or_is_skipped_announces_nothing(
+def test_each_extraction_announces_its_manifest_for_its_endpoint_alone_and_one_that_fails_nothing(
     airflow_database, two_accounts
 ):
     before = len(announced())
     run = read_dag("binance_liquidations_extract").test(logical_date=recent_day(11))
     assert str(run.state) == "failed"
     assert sorted(announced()[before:], key=lambda event: event[0]) == [
-        ("binance_liquidations_margin", returned(run, "extract_margin", 1)),
-        ("binance_liquidations_usdm_futures", returned(run, "extract_usdm_futures", 1)),
+        ("binance_liquidations_margin", returned(run, "extract", 3)),
+        ("binance_liquidations_usdm_futures", returned(run, "extract", 2)),
     ]
     assert not two_accounts.exists()
 
@@ -194,7 +268,7 @@ def test_what_was_announced_since_an_instant_can_be_loaded_by_hand(airflow_datab
         assert str(run.state) == "success", states(run)
     load = read_dag("binance_liquidations_load").test(run_conf={"since": since})
     assert str(load.state) == "success", states(load)
-    assert in_state(load, "skipped") == {"load_into_postgres"}
+    assert in_state(load, "success") == {"settings", "read_events", "load", "check_events"}
     assert read(database, "SELECT count(*) FROM binance_liquidation_windows") == [(2,)]
 
 

@@ -41,9 +41,8 @@ class RealAirflow:
         self.port = Port.take(None)
         stack.callback(self.port.release)
         self.processes = Processes(self.directory.path, self.directory.logs, self.directory.lock)
-        postgres = Postgres(self.processes)
-        stack.callback(postgres.remove)
         stack.enter_context(self.processes)
+        postgres = Postgres(self.processes)
         postgres.start()
         simulator = stack.enter_context(Simulator(Settings(seed=7, accounts=ACCOUNTS), port=0))
         url = f"http://127.0.0.1:{self.port.number}"

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from airflow_provider_binance_liq.demo import guard
 from airflow_provider_binance_liq.demo import processes as module
-from airflow_provider_binance_liq.demo import sessions
 from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
 from airflow_provider_binance_liq.demo.interrupts import Interrupts
 from airflow_provider_binance_liq.demo.processes import Processes
@@ -70,8 +70,14 @@ def lock(directory):
 
 
 @pytest.fixture
-def processes(directory, lock):
+def unentered(directory, lock):
     return Processes(directory, directory, lock)
+
+
+@pytest.fixture
+def processes(unentered):
+    with unentered:
+        yield unentered
 
 
 def start_tree(processes, directory, tree, count):
@@ -84,10 +90,10 @@ def start_tree(processes, directory, tree, count):
     ("tree", "count"), [(TREE, 3), (STUBBORN_TREE, 3), (ORPHAN, 2)], ids=["tree", "stubborn", "orphan"]
 )
 def test_everything_that_came_of_a_child_ends_with_the_demo_in_bounded_time(
-    processes, directory, tree, count, monkeypatch
+    unentered, directory, tree, count, monkeypatch
 ):
-    monkeypatch.setattr(module, "_GRACE_S", 0.5)
-    with processes:
+    monkeypatch.setattr(guard.stop, "__kwdefaults__", {"grace_s": 0.5})
+    with unentered as processes:
         start_tree(processes, directory, tree, count)
         assert all(map(runs, noted(directory)))
         begun = time.monotonic()
@@ -96,9 +102,9 @@ def test_everything_that_came_of_a_child_ends_with_the_demo_in_bounded_time(
 
 
 @pytest.mark.parametrize("error", [DemoFailed("no"), KeyboardInterrupt(), Interrupted(2), SystemExit(3)])
-def test_everything_ends_whatever_is_raised(processes, directory, error):
+def test_everything_ends_whatever_is_raised(unentered, directory, error):
     def fail():
-        with processes:
+        with unentered as processes:
             start_tree(processes, directory, TREE, 3)
             raise error
 
@@ -107,27 +113,27 @@ def test_everything_ends_whatever_is_raised(processes, directory, error):
     assert not any(map(runs, noted(directory)))
 
 
-def test_the_guard_ends_too_and_lets_the_directory_go(processes, directory):
-    with processes:
-        guard = processes._guard.pid
-        assert runs(guard)
-    assert not runs(guard)
+def test_the_guard_ends_too_and_lets_the_directory_go(unentered, directory):
+    with unentered as processes:
+        guard_pid = processes._guard.pid
+        assert runs(guard_pid)
+    assert not runs(guard_pid)
 
 
-def test_children_end_in_an_order_that_keeps_the_first_one_for_last(processes, directory, monkeypatch):
-    ended = []
-    monkeypatch.setattr(module.sessions, "stop", lambda pids, **_: ended.append(pids) or [])
-    children = [processes.start(name, ["true"], ENVIRONMENT) for name in ("database", "one", "two")]
-    database, one, two = (child.process.pid for child in children)
-    processes.stop()
-    assert ended == [{one, two}, {database}]
+def test_children_end_in_an_order_that_keeps_the_first_one_for_last(unentered, directory):
+    with unentered as processes:
+        for name in ("database", "other"):
+            tree = f"trap 'echo {name} >>ended; exit' TERM; echo $$ >>pids; while :; do sleep 0.01; done"
+            processes.start(name, ["sh", "-c", tree], ENVIRONMENT)
+        wait_until(lambda: len(noted(directory)) == 2)
+    assert (directory / "ended").read_text().split() == ["other", "database"]
 
 
-def test_a_child_that_cannot_even_be_killed_is_named(processes, monkeypatch):
-    monkeypatch.setattr(module.sessions, "stop", lambda pids, **_: list(pids))
-    child = processes.start("one", ["true"], ENVIRONMENT)
-    with pytest.raises(DemoFailed, match=f"could not be stopped: {child.process.pid}"):
-        processes.stop()
+def test_a_child_that_cannot_even_be_killed_is_named(unentered, monkeypatch):
+    stop = guard.stop
+    monkeypatch.setattr(guard, "stop", lambda pids: [*stop(pids), *pids])
+    with pytest.raises(DemoFailed, match=r"could not be stopped: \d+"), unentered as processes:
+        processes.start("one", ["true"], ENVIRONMENT)
 
 
 def test_what_a_child_prints_is_in_its_log_and_added_to_what_is_there(processes, directory):
@@ -146,8 +152,8 @@ def test_a_child_has_the_given_environment_only_and_works_in_the_directory(proce
     assert "theirs" not in printed
 
 
-def test_a_child_has_a_session_of_its_own_so_that_the_terminals_ctrl_c_does_not_reach_it(processes):
-    with processes:
+def test_a_child_has_a_session_of_its_own_so_that_the_terminals_ctrl_c_does_not_reach_it(unentered):
+    with unentered as processes:
         child = processes.start("sleeper", SLEEP, ENVIRONMENT)
         assert os.getsid(child.process.pid) == child.process.pid != os.getsid(0)
 
@@ -159,9 +165,9 @@ def test_a_command_that_fails_is_told_with_its_status_and_log(processes, directo
     assert failure.value.log.read_text() == "why\n"
 
 
-def test_a_command_that_takes_too_long_is_told_and_ends_with_the_demo(processes, directory):
+def test_a_command_that_takes_too_long_is_told_and_ends_with_the_demo(unentered, directory):
     def wait():
-        with processes:
+        with unentered as processes:
             processes.finish("slow", ["sh", "-c", TREE], ENVIRONMENT, limit_s=0.3)
 
     with pytest.raises(DemoFailed, match="slow is not done after 0 s"):
@@ -179,8 +185,8 @@ def test_a_finished_command_is_not_missed(processes):
     processes.check()
 
 
-def test_a_child_that_ends_by_itself_is_named_with_its_status_and_log(processes, directory):
-    with processes:
+def test_a_child_that_ends_by_itself_is_named_with_its_status_and_log(unentered, directory):
+    with unentered as processes:
         processes.start("sleeper", SLEEP, ENVIRONMENT)
         processes.check()
         child = processes.start("scheduler", SLEEP, ENVIRONMENT)
@@ -197,12 +203,12 @@ def test_a_child_that_ends_by_itself_is_named_with_its_status_and_log(processes,
 def test_members_of_a_session_are_those_that_run(directory):
     child = subprocess.Popen(["sh", "-c", TREE], cwd=directory, start_new_session=True)
     wait_until(lambda: len(noted(directory)) == 3)
-    assert set(noted(directory)) <= set(sessions.members({child.pid}))
-    assert os.getpid() not in sessions.members({child.pid})
+    assert set(noted(directory)) <= set(guard.members({child.pid}))
+    assert os.getpid() not in guard.members({child.pid})
     child.kill()
     # Dead and not yet waited for is not running.
-    wait_until(lambda: child.pid not in sessions.members({child.pid}))
-    assert sessions.stop({child.pid}, grace_s=5) == []
+    wait_until(lambda: child.pid not in guard.members({child.pid}))
+    assert guard.stop([child.pid], grace_s=5) == []
     child.wait(10)
     assert not any(map(runs, noted(directory)))
 
@@ -210,7 +216,7 @@ def test_members_of_a_session_are_those_that_run(directory):
 def test_the_polite_are_not_waited_for_longer_than_they_take(directory):
     child = subprocess.Popen(SLEEP, start_new_session=True)
     begun = time.monotonic()
-    assert sessions.stop({child.pid}, grace_s=30) == []
+    assert guard.stop([child.pid], grace_s=30) == []
     assert time.monotonic() - begun < 5
     assert child.wait(10) == -signal.SIGTERM
 
@@ -219,7 +225,7 @@ def test_one_that_has_children_faster_than_they_are_counted_ends_too(directory):
     loop = 'trap "" TERM; echo $$ >pids; while :; do sleep 0.01 & sleep 0.01; done'
     child = subprocess.Popen(["sh", "-c", loop], cwd=directory, start_new_session=True)
     wait_until(lambda: noted(directory))
-    assert sessions.stop({child.pid}, grace_s=0.5) == []
+    assert guard.stop([child.pid], grace_s=0.5) == []
     child.wait(10)
 
 
@@ -227,8 +233,8 @@ def test_no_sessions_and_gone_ones_are_nothing_to_stop():
     child = subprocess.Popen(["true"], start_new_session=True)
     child.wait(10)
     begun = time.monotonic()
-    assert sessions.stop([], grace_s=30) == []
-    assert sessions.stop([child.pid], grace_s=30) == []
+    assert guard.stop([], grace_s=30) == []
+    assert guard.stop([child.pid], grace_s=30) == []
     assert time.monotonic() - begun < 5
 
 
@@ -243,7 +249,7 @@ directory, removed, tree = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 lock = (directory / "lock").open("w")
 import fcntl; fcntl.flock(lock, fcntl.LOCK_EX)
 with Processes(directory, directory, lock.fileno()) as processes:
-    processes.will_remove(removed)
+    processes.remove_at_end(removed)
     processes.finish("quick", ["true"], {}, limit_s=10)
     processes.start("tree", ["sh", "-c", tree], {"PATH": "/usr/bin:/bin"})
     print(processes._guard.pid, flush=True)
@@ -259,13 +265,13 @@ def killable(directory):
     (removed / "file").write_text("data")
     command = [sys.executable, "-c", DEMO, str(directory), str(removed), STUBBORN_TREE]
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    guard = int(demo.stdout.readline())
+    guard_pid = int(demo.stdout.readline())
     wait_until(lambda: len(noted(directory)) == 3)
-    yield demo, guard, removed
+    yield demo, guard_pid, removed
     demo.kill()
     demo.wait(10)
     demo.stdout.close()
-    wait_until(lambda: not runs(guard), 30)
+    wait_until(lambda: not runs(guard_pid), 30)
 
 
 def ignores(pid, number):
@@ -286,22 +292,22 @@ def locked(directory):
 def test_what_a_killed_demo_leaves_is_stopped_and_removed_and_the_directory_held_until_then(
     killable, directory
 ):
-    demo, guard, removed = killable
+    demo, guard_pid, removed = killable
     demo.kill()
     demo.wait(10)
     assert locked(directory)
-    wait_until(lambda: not any(map(runs, [*noted(directory), guard])), 20)
+    wait_until(lambda: not any(map(runs, [*noted(directory), guard_pid])), 20)
     assert not removed.exists()
     assert not locked(directory)
 
 
 def test_the_signals_of_a_terminal_do_not_end_the_guard_before_the_demo(killable, directory):
-    _, guard, _ = killable
-    wait_until(lambda: ignores(guard, signal.SIGHUP))
+    _, guard_pid, _ = killable
+    wait_until(lambda: ignores(guard_pid, signal.SIGHUP))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        os.kill(guard, number)
+        os.kill(guard_pid, number)
     time.sleep(0.3)
-    assert runs(guard)
+    assert runs(guard_pid)
     assert all(map(runs, noted(directory)))
 
 
@@ -360,7 +366,7 @@ def test_a_signal_that_was_ignored_before_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_signal_in_a_held_block_interrupts_at_its_end():
+def test_a_signal_in_a_block_that_holds_it_interrupts_at_its_end():
     done = []
 
     def make():
@@ -374,7 +380,7 @@ def test_a_signal_in_a_held_block_interrupts_at_its_end():
     assert done == ["made"]
 
 
-def test_a_signal_in_a_held_block_of_the_stopping_is_ignored():
+def test_a_signal_in_such_a_block_is_ignored_while_things_are_being_stopped():
     with Interrupts() as interrupts:
         interrupts.ignore()
         with interrupts.held():

@@ -120,7 +120,7 @@ def test_a_refusal_of_many_words_is_cut(scripted, api):
 
 def test_another_server_at_the_port_is_not_taken_for_airflow(scripted, api):
     scripted.answer("/api/v2/monitor/health", "<html>Hello</html>")
-    with pytest.raises(DemoFailed, match="is no Airflow: <html>Hello"):
+    with pytest.raises(DemoFailed, match="is not Airflow: <html>Hello"):
         api.unhealthy()
 
 

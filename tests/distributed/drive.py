@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fleet import DAG_ID
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.demo import sessions
+from airflow_provider_binance_liq.demo import guard
 from airflow_provider_binance_liq.demo.days import Days, latest
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 from airflow_provider_binance_liq.simulator import Fault
@@ -32,7 +32,7 @@ _POLL_S: Final = 1.0
 _BANNED: Final = 418
 #: parts of all windows that are extracted before a worker is killed
 _KILL_AFTER: Final = 0.15
-_EXTRACT: Final = "extract_"
+_EXTRACT: Final = "extract"
 _BANNED_LIMIT_S: Final = 180.0
 #: the backfill has failed when nothing more has ended for so long
 _STANDSTILL_S: Final = 900.0
@@ -68,7 +68,7 @@ class Instance:
     @property
     def extracts(self) -> bool:
         """Whether it asks the exchange."""
-        return self.task_id.startswith(_EXTRACT)
+        return self.task_id == _EXTRACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Outcome:
 
 def _of(worker: Child, now: Glance) -> list[Instance]:
     """Return the extractions that a worker is at work on."""
-    alive = set(sessions.members({worker.process.pid}))
+    alive = set(guard.members({worker.process.pid}))
     return [task for task in now.extracting("running") if task.pid in alive]
 
 

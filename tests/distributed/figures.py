@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
-from airflow_provider_binance_liq.core.estimates import WindowSeries, estimate, least_minutes, pool_estimates
+from airflow_provider_binance_liq.core.estimates import WindowSeries, estimate, least_minutes, pool_costs
 from airflow_provider_binance_liq.core.windows import Window
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def least(size: Size, cascades: int, share: float, other_traffic: int) -> int:
         for rows, days in series.items()
         if days
     ]
-    return least_minutes(pool_estimates(estimates))
+    return least_minutes(pool_costs(estimates))
 
 
 def lines(figures: Figures) -> list[str]:

@@ -22,7 +22,7 @@ import requests
 from desk import Desk
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.demo import airflow, sessions
+from airflow_provider_binance_liq.demo import airflow, guard
 from airflow_provider_binance_liq.demo.environment import HOST, Port, airflow_environment, inherited
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 from airflow_provider_binance_liq.demo.login import Login
@@ -60,7 +60,7 @@ class Children(Processes):
 
     def signal(self, child: Child, number: signal.Signals) -> list[int]:
         """Send a signal to a child and all that came of it; return their process ids."""
-        alive = sessions.members({child.process.pid})
+        alive = guard.members({child.process.pid})
         for pid in alive:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -75,7 +75,7 @@ class Children(Processes):
                 raise DemoFailed(f"{child.name} does not die", child.log)
         child.process.wait()
         self._children.remove(child)
-        self._tell_guard(f"ended {child.process.pid}")
+        self._update_guard()
 
 
 @dataclass
@@ -187,10 +187,8 @@ class Starting:
         here = self._directory
         children = Children(here.path, here.logs, here.lock, self._held)
         with self._held():
-            postgres = Postgres(children)
-            # Entered before the processes, so removed after they have ended.
-            self._stack.callback(postgres.remove)
             self._stack.enter_context(children)
+            postgres = Postgres(children)
         postgres.start()
         with closing(_connect(postgres, "postgres")) as connection:
             connection.autocommit = True

@@ -31,6 +31,7 @@ from airflow_provider_binance_liq.exceptions import (
     ClockSkew,
     ExchangeUnavailable,
     FirewallBlocked,
+    InvalidRequest,
     IpBanned,
     KeyRejected,
     LiquidationsError,
@@ -42,8 +43,10 @@ from airflow_provider_binance_liq.exceptions import (
     WaitTooLong,
 )
 from airflow_provider_binance_liq.exchange.client import ATTEMPTS, BinanceClient, Settings, is_loopback
-from airflow_provider_binance_liq.exchange.gate import WaitState
-from airflow_provider_binance_liq.exchange.rate_limit_state import SharedLedger
+from airflow_provider_binance_liq.exchange.rate_limit_state import SharedRateLimitState
+from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
+from airflow_provider_binance_liq.exchange.request import Request
+from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.simulator import Fault, Simulator
 from airflow_provider_binance_liq.simulator import Settings as Knobs
 
@@ -74,11 +77,11 @@ def connect(world):
     """Make clients that live in the test's time."""
     with ExitStack() as closing:
 
-        def make(url, ledger=None, known_ban=None, **known):
+        def make(url, store=None, known_ban=None, **known):
             arguments = {"api_key": KEY, "signer": HmacSigner(SECRET), **known}
             settings = Settings(origins=dict.fromkeys(FAMILIES, url), **arguments)
-            before = WaitState(known_ban=known_ban)
-            client = BinanceClient(settings, ledger=ledger, before=before, **world.arguments)
+            waits = WaitContext(known_ban=known_ban)
+            client = BinanceClient(settings, store=store, wait_context=waits, **world.arguments)
             closing.callback(client.close)
             return client
 
@@ -167,6 +170,14 @@ def test_the_recv_window_is_that_of_the_connection(server, connect):
     assert server.asked[0].parameters["recvWindow"] == "60000"
 
 
+@pytest.mark.parametrize(
+    "path", ["/fapi/v1/order", "/sapi/v1/capital/withdraw/apply", "/fapi/v1/forceOrders/"]
+)
+def test_a_request_to_any_other_path_is_never_signed(path):
+    with pytest.raises(InvalidRequest, match="ever signed"):
+        Request(RequestCost("fapi", "futures", 1), path, f"GET {path}", signed=True)
+
+
 def test_every_attempt_has_a_timestamp_and_a_signature_of_its_own(server, client, world):
     server.script = [reply(503), HANG_UP, reply(200, b"[")]
     client.fetch(FUTURES, ask_of(FUTURES))
@@ -203,7 +214,7 @@ def test_an_exchange_that_verifies_in_its_own_way_takes_all_three_kinds_of_key(c
         for endpoint in ENDPOINTS.values():
             symbol = {"symbol": CHINESE} if endpoint in (FUTURES, MARGIN) else {}
             client.fetch(endpoint, ask_of(endpoint, **symbol))
-        assert [r.status for r in exchange.requests if r.has_key] == [200] * 6
+        assert [r.status for r in exchange.requests if r.has_key] == [200] * len(ENDPOINTS)
 
 
 # --- the clock ------------------------------------------------------------------------------------------
@@ -361,7 +372,7 @@ def test_a_refused_connection_is_asked_again(world, connect):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         client = connect(f"http://127.0.0.1:{unused.getsockname()[1]}")
-        with pytest.raises(ExchangeUnavailable, match="no answer"):
+        with pytest.raises(ExchangeUnavailable, match="no usable answer"):
             client.fetch(FUTURES, ask_of(FUTURES))
     assert len(world.naps) == ATTEMPTS - 1
 
@@ -412,7 +423,7 @@ def test_an_answer_that_trickles_without_end_is_given_up_after_three_timeouts(se
     settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url), timeout_s=0.1)
     client = BinanceClient(settings, sleep=lambda _: None)
     began = time.monotonic()
-    with pytest.raises(ExchangeUnavailable, match="no answer"):
+    with pytest.raises(ExchangeUnavailable, match="no usable answer"):
         client.fetch(FUTURES, ask_of(FUTURES))
     client.close()
     assert time.monotonic() - began < ATTEMPTS * 0.3 + 1.5
@@ -461,6 +472,29 @@ def test_a_rejected_request_keeps_the_exchanges_code(server, client):
     assert caught.value.code == -1121
     assert "Invalid symbol." in str(caught.value)
     assert "NOSUCH" in str(caught.value)
+
+
+def test_a_refused_key_keeps_the_exchanges_code(server, client):
+    server.script = [refusal(401, -2015, "Invalid API-key, IP, or permissions for action.")]
+    with pytest.raises(KeyRejected) as caught:
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert caught.value.code == -2015
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (HANG_UP, "the connection was cut before the answer was whole"),
+        (refusal(503, -1008, "Busy."), "HTTP 503, code -1008: Busy."),
+    ],
+)
+def test_an_exchange_that_stays_unavailable_says_what_was_wrong_with_its_last_answer(
+    server, client, answer, cause
+):
+    server.otherwise = answer
+    with pytest.raises(ExchangeUnavailable) as caught:
+        client.fetch(FUTURES, ask_of(FUTURES))
+    assert caught.value.cause == cause
 
 
 def test_a_refused_span_keeps_the_longest_one_that_the_exchange_names(server, client):
@@ -623,7 +657,7 @@ def test_against_a_strict_exchange_no_request_is_ever_sent_during_a_ban_or_a_hol
     with Simulator(Knobs(seed=1), clock=world.clock) as exchange:
         credentials = exchange.credentials()
         client = connect(
-            exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret), patience_s=500
+            exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret), max_sleep_s=500
         )
         for status, known in [(429, {}), (429, {"retry_after": 35}), (418, {"seconds": 179}), (418, {})]:
             exchange.add_fault(Fault(f"http_{status}", **known))
@@ -643,7 +677,7 @@ ABSURD = ["999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"]
 def test_an_absurd_wait_stops_nobody_for_longer_than_one_of_unstated_length(
     server, connect, world, status, value, tmp_path
 ):
-    first, second = (connect(server.url, ledger=SharedLedger(tmp_path / "book")) for _ in range(2))
+    first, second = (connect(server.url, store=SharedRateLimitState(tmp_path / "book")) for _ in range(2))
     server.script = [refusal(status, -1003, Retry_After=value)]
     began = world.now_s
     with pytest.raises(IpBanned) if status == 418 else nullcontext():
@@ -665,20 +699,20 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
     waits, holds = [], 0
     for _ in range(8):
         settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
-        client = BinanceClient(settings, before=WaitState(holds=holds), **world.arguments)
+        client = BinanceClient(settings, wait_context=WaitContext(consecutive_waits=holds), **world.arguments)
         with pytest.raises(Throttled) as caught:
             client.fetch(FUTURES, ask_of(FUTURES))
         client.close()
-        holds = caught.value.holds
+        holds = caught.value.resume.consecutive_waits
         waits.append(round((caught.value.retry_at_ms / 1000 - world.now_s) / 60))
         world.now_s = caught.value.retry_at_ms / 1000
     assert waits == [2, 4, 8, 16, 32, 64, 64, 64]
 
 
 def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, world):
-    waits = Waits(most_ms=100_000)
+    waits = Waits(max_ms=100_000)
     settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
-    client = BinanceClient(settings, before=WaitState(waits=waits), **world.arguments)
+    client = BinanceClient(settings, wait_context=WaitContext(waits=waits), **world.arguments)
     server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1190")
     client.fetch(FUTURES, ask_of(FUTURES))
     client.fetch(FUTURES, ask_of(FUTURES))
@@ -686,7 +720,7 @@ def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, worl
         client.fetch(FUTURES, ask_of(FUTURES))
     client.close()
     assert sum(world.naps) * 1000 <= 100_001
-    assert waits.spent_ms == pytest.approx(sum(world.naps) * 1000, abs=5)
+    assert waits.waited_ms == pytest.approx(sum(world.naps) * 1000, abs=5)
 
 
 # --- our share of the weight ----------------------------------------------------------------------------
@@ -842,7 +876,7 @@ PAPI = get_endpoint("portfolio_um")
 def test_beside_others_nothing_heavy_is_asked_before_something_light_has_told_the_used_weight(
     server, connect, world, tmp_path
 ):
-    client = connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True)
+    client = connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True)
     server.script = [reply(200, {}, X_MBX_USED_WEIGHT_1M="2960"), reply(200, [], X_MBX_USED_WEIGHT_1M="50")]
     client.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.asked] == ["/papi/v1/ping", PAPI.path]
@@ -855,7 +889,7 @@ def test_beside_others_nothing_heavy_is_asked_before_something_light_has_told_th
 def test_an_exchange_that_does_not_tell_the_used_weight_is_asked_all_the_same(
     server, connect, said, tmp_path
 ):
-    client = connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True)
+    client = connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True)
     server.script = [said]
     client.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.asked] == ["/papi/v1/ping", PAPI.path]
@@ -863,7 +897,7 @@ def test_an_exchange_that_does_not_tell_the_used_weight_is_asked_all_the_same(
 
 def test_a_task_knows_what_another_one_of_its_machine_has_used_up(server, connect, world, tmp_path):
     first, second = (
-        connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True) for _ in range(2)
+        connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True) for _ in range(2)
     )
     server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="2990")
     first.fetch(PAPI, ask_of(PAPI))
@@ -878,13 +912,13 @@ def test_a_task_reads_no_clock_that_another_one_of_its_machine_has_just_read(
     server, connect, world, tmp_path
 ):
     server.clock = lambda: world.now_s + 17
-    first, second = (connect(server.url, ledger=SharedLedger(tmp_path / "book")) for _ in range(2))
+    first, second = (connect(server.url, store=SharedRateLimitState(tmp_path / "book")) for _ in range(2))
     first.fetch(FUTURES, ask_of(FUTURES))
     second.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.heard].count("/fapi/v1/time") == 1
     assert second.clock_offset_ms("papi") == first.clock_offset_ms("fapi")
     world.now_s += 700
-    third = connect(server.url, ledger=SharedLedger(tmp_path / "book"))
+    third = connect(server.url, store=SharedRateLimitState(tmp_path / "book"))
     third.fetch(PAPI, ask_of(PAPI))
     assert [request.path for request in server.heard].count("/fapi/v1/time") == 2
 
@@ -927,7 +961,7 @@ def test_others_are_not_asked_for_a_ban_at_every_request(server, connect):
 @pytest.mark.parametrize("status", [418, 429])
 def test_what_one_task_was_told_to_wait_holds_the_others_of_its_machine(server, connect, status, tmp_path):
     first, second = (
-        connect(server.url, ledger=SharedLedger(tmp_path / "book"), coordinate=True) for _ in range(2)
+        connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True) for _ in range(2)
     )
     second.fetch(FUTURES, ask_of(FUTURES))
     server.script = [refusal(status, -1003, Retry_After="600")]
@@ -1080,10 +1114,12 @@ def test_a_key_that_no_header_can_hold_is_not_shown_either(server, connect):
 ERRORS = [
     kind
     for _, kind in inspect.getmembers(exceptions, inspect.isclass)
-    if kind.__module__ == exceptions.__name__
+    if kind.__module__ == exceptions.__name__ and issubclass(kind, LiquidationsError)
 ]
 ATTRIBUTES = {
+    ExchangeUnavailable: {"cause": "HTTP 503"},
     Throttled: {"retry_at_ms": 12},
+    KeyRejected: {"code": -2015},
     RequestRejected: {"code": -1121},
     SpanRefused: {"longest_ms": 7},
 }

@@ -198,9 +198,9 @@ MISTAKES = {
     "no key": ({"login": None}, "the login is empty; it has to be the API key"),
     "an empty key": ({"login": ""}, "the login is empty; it has to be the API key"),
     "a blank key": ({"login": "  "}, "the login is empty"),
-    "a key of two words": ({"login": "two words"}, "the login is no API key"),
-    "a key with a line break inside": ({"login": "a\r\nX-Evil: b"}, "the login is no API key"),
-    "a key outside of ASCII": ({"login": "schlüssel"}, "the login is no API key"),
+    "a key of two words": ({"login": "two words"}, "the login is not an API key"),
+    "a key with a line break inside": ({"login": "a\r\nX-Evil: b"}, "the login is not an API key"),
+    "a key outside of ASCII": ({"login": "schlüssel"}, "the login is not an API key"),
     "no secret": ({"password": None}, "no password"),
     "an empty secret": ({"password": ""}, "no password"),
     "a secret of two words": ({"password": "two words"}, "neither a PEM private key nor an HMAC secret"),
@@ -253,8 +253,8 @@ MISTAKES = {
     "a URL with a path": ({"base_url": "https://proxy.example/binance"}, "an origin alone"),
     "a URL with a query": ({"base_url": "https://proxy.example?x=y"}, "an origin alone"),
     "a URL with a user": ({"base_url": "https://user:geheim@proxy.example"}, "an origin alone"),
-    "a URL with a port that is none": ({"base_url": "https://proxy.example:port"}, "base_url is no URL"),
-    "a URL with half an address": ({"base_url": "https://[::1"}, "base_url is no URL"),
+    "a URL with a port that is none": ({"base_url": "https://proxy.example:port"}, "base_url is not a URL"),
+    "a URL with half an address": ({"base_url": "https://[::1"}, "base_url is not a URL"),
     "a URL that is a number": ({"base_url": 8080}, "base_url is 8080; it has to be a text"),
     "a passphrase that is a number": ({"private_key_passphrase": 12345678}, "private_key_passphrase"),
     "both a secret and a file": ({"private_key_path": "/key.pem"}, "both a password and a private_key_path"),
@@ -290,13 +290,13 @@ def test_a_message_about_a_mistake_shows_no_secret(known, message):
 
 @pytest.mark.parametrize("extra", ["[]", "null", '"text"', "{", "a=b", "5"])
 def test_an_extra_that_is_no_json_object_is_told(extra):
-    with pytest.raises(InvalidConnection, match="the extra is no JSON object"):
+    with pytest.raises(InvalidConnection, match="the extra is not a JSON object"):
         read_account(Fields("c", KEY, SECRET, extra))
 
 
 def test_a_file_that_is_no_pem_is_told(tmp_path):
     (tmp_path / "key.der").write_bytes(b"\x30\x82\xff\xfe")
-    with pytest.raises(InvalidConnection, match="cannot be read: it is no PEM"):
+    with pytest.raises(InvalidConnection, match="cannot be read: it is not a PEM file"):
         read(password="", private_key_path=str(tmp_path / "key.der"))
 
 
@@ -305,7 +305,7 @@ def test_a_file_that_is_no_pem_is_told(tmp_path):
 )
 def test_a_file_that_is_no_pem_never_becomes_a_secret(tmp_path, text):
     (tmp_path / "key.pem").write_text(text)
-    with pytest.raises(InvalidConnection, match=r"key.pem' cannot be read: it is no PEM") as caught:
+    with pytest.raises(InvalidConnection, match=r"key.pem' cannot be read: it is not a PEM file") as caught:
         read(password="", private_key_path=str(tmp_path / "key.pem"))
     assert SECRET not in str(caught.value)
 

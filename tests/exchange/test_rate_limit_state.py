@@ -1,4 +1,4 @@
-"""The book of an IP address: shared by the processes of a machine where it can be, never in the way."""
+"""The state of an IP address: shared by the processes of a machine where it can be, never in the way."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from pathlib import Path
 import pytest
 from support.scripted import Time
 
-from airflow_provider_binance_liq.core.weights import Book, Limit
-from airflow_provider_binance_liq.exchange.rate_limit_state import OwnLedger, SharedLedger, find_ledger
-from airflow_provider_binance_liq.exchange.rate_limiter import Draw, Pacer, Wait
+from airflow_provider_binance_liq.core.weights import Limit, RateLimitState
+from airflow_provider_binance_liq.exchange.rate_limit_state import (
+    OwnRateLimitState,
+    SharedRateLimitState,
+    find_rate_limit_state,
+)
+from airflow_provider_binance_liq.exchange.rate_limiter import Delay, RateLimiter, RequestCost
 
 NOON = 1_791_633_600_000
-FUTURES = Draw("fapi", "futures", 50)
+FUTURES = RequestCost("fapi", "futures", 50)
 ORIGINS = {"fapi": "https://fapi.example", "dapi": "https://dapi.example"}
 
 
@@ -28,26 +32,26 @@ def at_noon():
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "binance-liq" / "book.json"
+    return tmp_path / "binance-liq" / "state.json"
 
 
-def spend(ledger, weight):
-    with ledger.open() as book:
-        book.budget("futures", Limit(2400), 0.5, NOON).send(os.urandom(4).hex(), NOON, weight)
+def spend(store, weight):
+    with store.open() as state:
+        state.pool("futures", Limit(2400), 0.5, NOON).send(os.urandom(4).hex(), NOON, weight)
 
 
-def used(ledger):
-    with ledger.open() as book:
-        return book.budget("futures", Limit(2400), 0.5, NOON).used(NOON)
+def used(store):
+    with store.open() as state:
+        return state.pool("futures", Limit(2400), 0.5, NOON).used(NOON)
 
 
 def test_what_one_writes_another_reads(path):
-    spend(SharedLedger(path, clock=at_noon), 50)
-    assert used(SharedLedger(path, clock=at_noon)) == 50
+    spend(SharedRateLimitState(path, clock=at_noon), 50)
+    assert used(SharedRateLimitState(path, clock=at_noon)) == 50
 
 
-def test_ledgers_of_their_own_know_nothing_of_each_other():
-    one, other = OwnLedger(), OwnLedger()
+def test_states_of_two_clients_know_nothing_of_each_other():
+    one, other = OwnRateLimitState(), OwnRateLimitState()
     spend(one, 50)
     assert (used(one), used(other)) == (50, 0)
 
@@ -68,26 +72,28 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_book_that_cannot_be_read_is_begun_anew(path, text):
+def test_a_state_that_cannot_be_read_is_begun_anew(path, text):
     path.parent.mkdir(mode=0o700)
     path.write_bytes(text)
-    ledger = SharedLedger(path, clock=at_noon)
-    assert used(ledger) == 0
-    spend(ledger, 20)
-    assert used(SharedLedger(path, clock=at_noon)) == 20
+    store = SharedRateLimitState(path, clock=at_noon)
+    assert used(store) == 0
+    spend(store, 20)
+    assert used(SharedRateLimitState(path, clock=at_noon)) == 20
 
 
-def test_a_shorter_book_leaves_nothing_of_a_longer_one(path):
-    ledger = SharedLedger(path, clock=at_noon)
-    with ledger.open() as book:
-        book.pools.update({f"sapi:{number}": Book().budget("", Limit(1), 1, 0).usage for number in range(99)})
-    with ledger.open() as book:
-        book.pools.clear()
-    assert used(SharedLedger(path, clock=at_noon)) == 0
+def test_a_shorter_state_leaves_nothing_of_a_longer_one(path):
+    store = SharedRateLimitState(path, clock=at_noon)
+    with store.open() as state:
+        state.pools.update(
+            {f"sapi:{number}": RateLimitState().pool("", Limit(1), 1, 0).usage for number in range(99)}
+        )
+    with store.open() as state:
+        state.pools.clear()
+    assert used(SharedRateLimitState(path, clock=at_noon)) == 0
 
 
-def test_the_book_is_its_users_alone_and_holds_no_name_of_a_host(path):
-    spend(SharedLedger(path, clock=at_noon), 50)
+def test_the_state_is_its_users_alone_and_holds_no_name_of_a_host(path):
+    spend(SharedRateLimitState(path, clock=at_noon), 50)
     assert path.stat().st_mode & 0o077 == 0
     assert path.parent.stat().st_mode & 0o077 == 0
     assert "example" not in path.read_text()
@@ -96,9 +102,9 @@ def test_the_book_is_its_users_alone_and_holds_no_name_of_a_host(path):
 def test_a_directory_that_others_may_write_to_is_not_trusted(path, caplog):
     path.parent.mkdir()
     path.parent.chmod(0o777)
-    ledger = SharedLedger(path, clock=at_noon)
-    spend(ledger, 50)
-    assert used(ledger) == 50, "it goes on with a book of its own"
+    store = SharedRateLimitState(path, clock=at_noon)
+    spend(store, 50)
+    assert used(store) == 50, "it goes on with a state of its own"
     assert not path.exists()
     assert caplog.text.count("without the other processes") == 1
 
@@ -108,14 +114,14 @@ def test_a_link_that_somebody_left_there_is_not_followed(path, tmp_path):
     target = tmp_path / "precious"
     target.write_text("precious")
     path.symlink_to(target)
-    spend(SharedLedger(path, clock=at_noon), 50)
+    spend(SharedRateLimitState(path, clock=at_noon), 50)
     assert target.read_text() == "precious"
 
 
-def test_a_process_that_was_stopped_with_the_book_in_its_hands_holds_nobody_up_for_long(path):
+def test_a_process_that_was_stopped_with_the_state_in_its_hands_delays_nobody_for_long(path):
     world = Time()
-    with SharedLedger(path, clock=at_noon).open():
-        spend(SharedLedger(path, monotonic=world.clock, sleep=world.sleep), 50)
+    with SharedRateLimitState(path, clock=at_noon).open():
+        spend(SharedRateLimitState(path, monotonic=world.clock, sleep=world.sleep), 50)
     assert 1 < sum(world.naps) < 4
 
 
@@ -143,9 +149,9 @@ def disk(monkeypatch):
     return failing
 
 
-def banned_until(ledger):
-    with ledger.open() as book:
-        return book.banned_until_ms
+def banned_until(store):
+    with store.open() as state:
+        return state.banned_until_ms
 
 
 def descriptors():
@@ -156,10 +162,10 @@ FAULTS = [("flock", errno.ENOLCK), ("pread", errno.EIO), ("pwrite", errno.ENOSPC
 
 
 @pytest.mark.parametrize(("step", "code"), FAULTS)
-def test_whatever_fails_it_goes_on_with_a_book_of_its_own_and_leaks_no_descriptor(
+def test_whatever_fails_it_goes_on_with_a_state_of_its_own_and_leaks_no_descriptor(
     path, disk, step, code, caplog
 ):
-    shared = SharedLedger(path, clock=at_noon)
+    shared = SharedRateLimitState(path, clock=at_noon)
     spend(shared, 50)
     disk[step] = code
     before = descriptors()
@@ -173,9 +179,9 @@ def test_whatever_fails_it_goes_on_with_a_book_of_its_own_and_leaks_no_descripto
 
 @pytest.mark.parametrize(("step", "code"), FAULTS)
 def test_a_ban_that_is_known_survives_a_disk_that_takes_no_more(path, disk, step, code):
-    first, second = SharedLedger(path, clock=at_noon), SharedLedger(path, clock=at_noon)
-    with first.open() as book:
-        book.ban(NOON + 600_000, NOON)
+    first, second = SharedRateLimitState(path, clock=at_noon), SharedRateLimitState(path, clock=at_noon)
+    with first.open() as state:
+        state.ban(NOON + 600_000, NOON)
     disk[step] = code
     spend(first, 50)
     if step == "pwrite":
@@ -185,37 +191,37 @@ def test_a_ban_that_is_known_survives_a_disk_that_takes_no_more(path, disk, step
     assert used(second) == 50, "what could not be written then is written now"
 
 
-def test_a_book_for_which_there_is_no_room_from_the_first_is_kept_here(path, disk):
+def test_a_state_for_which_there_is_no_room_from_the_first_is_kept_here(path, disk):
     disk["posix_fallocate"] = errno.ENOSPC
-    shared = SharedLedger(path, clock=at_noon)
+    shared = SharedRateLimitState(path, clock=at_noon)
     spend(shared, 50)
     spend(shared, 20)
     assert used(shared) == 70
     assert path.read_bytes() == b""
     disk.clear()
     spend(shared, 1)
-    assert used(SharedLedger(path, clock=at_noon)) == 71
+    assert used(SharedRateLimitState(path, clock=at_noon)) == 71
 
 
-def test_a_book_whose_writer_died_after_it_had_room_is_read(path):
-    with SharedLedger(path, clock=at_noon).open() as book:
-        book.ban(NOON + 600_000, NOON)
+def test_a_state_whose_writer_died_after_it_had_room_is_read(path):
+    with SharedRateLimitState(path, clock=at_noon).open() as state:
+        state.ban(NOON + 600_000, NOON)
     path.write_bytes(path.read_bytes().rstrip() + bytes(5000))
-    assert banned_until(SharedLedger(path, clock=at_noon)) == NOON + 600_000
+    assert banned_until(SharedRateLimitState(path, clock=at_noon)) == NOON + 600_000
 
 
 def test_a_disk_that_is_really_full_loses_nothing(path, tmp_path):
-    shared = SharedLedger(path, clock=at_noon)
-    with shared.open() as book:
-        book.ban(NOON + 600_000, NOON)
+    shared = SharedRateLimitState(path, clock=at_noon)
+    with shared.open() as state:
+        state.ban(NOON + 600_000, NOON)
     script = f"""
         import pathlib, resource, signal
-        from airflow_provider_binance_liq.exchange.rate_limit_state import SharedLedger
+        from airflow_provider_binance_liq.exchange.rate_limit_state import SharedRateLimitState
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
-        with SharedLedger(pathlib.Path({str(path)!r})).open() as book:
-            print(book.banned_until_ms)
-            book.ban({NOON + 700_000}, {NOON})
+        with SharedRateLimitState(pathlib.Path({str(path)!r})).open() as state:
+            print(state.banned_until_ms)
+            state.ban({NOON + 700_000}, {NOON})
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -225,54 +231,54 @@ def test_a_disk_that_is_really_full_loses_nothing(path, tmp_path):
 
 
 def test_an_error_in_between_is_not_taken_for_one_of_the_disk(path):
-    shared = SharedLedger(path, clock=at_noon)
-    with pytest.raises(OSError, match="of the caller"), shared.open() as book:  # noqa: PT012 - it is what raises
-        book.ban(NOON, NOON)
+    shared = SharedRateLimitState(path, clock=at_noon)
+    with pytest.raises(OSError, match="of the caller"), shared.open() as state:  # noqa: PT012 - it is what raises
+        state.ban(NOON, NOON)
         raise OSError("of the caller")
     assert banned_until(shared) == NOON
 
 
-def test_who_asks_elsewhere_or_through_another_proxy_has_another_book(monkeypatch):
+def test_who_asks_elsewhere_or_through_another_proxy_has_another_state(monkeypatch):
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
-    here = find_ledger(ORIGINS, coordinate=True).path
-    assert find_ledger(dict(reversed(ORIGINS.items())), coordinate=True).path == here
-    assert find_ledger({"fapi": "https://other.example"}, coordinate=True).path != here
+    here = find_rate_limit_state(ORIGINS, coordinate=True).path
+    assert find_rate_limit_state(dict(reversed(ORIGINS.items())), coordinate=True).path == here
+    assert find_rate_limit_state({"fapi": "https://other.example"}, coordinate=True).path != here
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
-    assert find_ledger(ORIGINS, coordinate=True).path != here
-    assert isinstance(find_ledger(ORIGINS, coordinate=False), OwnLedger)
+    assert find_rate_limit_state(ORIGINS, coordinate=True).path != here
+    assert isinstance(find_rate_limit_state(ORIGINS, coordinate=False), OwnRateLimitState)
 
 
 # --- many processes -------------------------------------------------------------------------------------
 
 WORKER = """
     import sys, pathlib
-    from airflow_provider_binance_liq.exchange.rate_limit_state import SharedLedger
-    from airflow_provider_binance_liq.exchange.rate_limiter import Draw, Pacer, Wait
-    pacer = Pacer(SharedLedger(pathlib.Path(sys.argv[1])), 0.5, {})
-    admitted = 0
+    from airflow_provider_binance_liq.exchange.rate_limit_state import SharedRateLimitState
+    from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost, RateLimiter, Delay
+    rate_limiter = RateLimiter(SharedRateLimitState(pathlib.Path(sys.argv[1])), 0.5, {})
+    acquired = 0
     for _ in range(40):
-        if not isinstance(pacer.admit(Draw("fapi", "futures", 50), %d), Wait):
-            admitted += 1
-    print(admitted)
+        if not isinstance(rate_limiter.acquire(RequestCost("fapi", "futures", 50), %d), Delay):
+            acquired += 1
+    print(acquired)
 """
 
 
 def test_processes_that_ask_at_the_same_time_never_exceed_the_share_together(path):
     command = [sys.executable, "-c", textwrap.dedent(WORKER % (NOON + 5_000)), str(path)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    admitted = [int(worker.communicate(timeout=60)[0]) for worker in workers]
-    assert sum(admitted) == 2400 * 0.5 / 50
-    waits = Pacer(SharedLedger(path, clock=at_noon), 0.5, {}).admit(FUTURES, NOON + 5_000)
-    assert waits == Wait(NOON + 60_000, banned=False)
+    acquired = [int(worker.communicate(timeout=60)[0]) for worker in workers]
+    assert sum(acquired) == 2400 * 0.5 / 50
+    waits = RateLimiter(SharedRateLimitState(path, clock=at_noon), 0.5, {}).acquire(FUTURES, NOON + 5_000)
+    assert waits == Delay(NOON + 60_000, banned=False)
 
 
 def test_a_share_of_ones_own_is_kept_beside_others_with_a_larger_one(path):
     greedy, modest = (
-        Pacer(SharedLedger(path, clock=at_noon), 1.0, {}),
-        Pacer(SharedLedger(path, clock=at_noon), 0.1, {}),
+        RateLimiter(SharedRateLimitState(path, clock=at_noon), 1.0, {}),
+        RateLimiter(SharedRateLimitState(path, clock=at_noon), 0.1, {}),
     )
     for _ in range(10):
-        assert isinstance(greedy.admit(FUTURES, NOON), str)
-    assert isinstance(modest.admit(FUTURES, NOON), Wait)
-    assert isinstance(greedy.admit(FUTURES, NOON), str)
+        assert isinstance(greedy.acquire(FUTURES, NOON), str)
+    assert isinstance(modest.acquire(FUTURES, NOON), Delay)
+    assert isinstance(greedy.acquire(FUTURES, NOON), str)

@@ -166,7 +166,7 @@ def test_what_cannot_be_compared_with_is_not_replaced_by_fewer_rows(look, tmp_pa
     first = look([row(1), row(2)])
     harm(open_destination(first.object.uri))
     stood = manifest_path(tmp_path).read_bytes()
-    with pytest.raises(RowsMissing, match="had 2 rows, and this one has 1; which are missing cannot be told"):
+    with pytest.raises(RowsMissing, match="had 2 rows, and this one has 1; which are missing is not known"):
         look([row(2)], missing_rows=missing_rows)
     assert manifest_path(tmp_path).read_bytes() == stood
 
@@ -188,6 +188,13 @@ def test_an_earlier_object_that_cannot_be_read_is_not_taken_for_one_that_is_not_
     path.mkdir()
     with pytest.raises(StorageError):
         look([row(2)])
+
+
+def test_where_an_earlier_proof_is_taken_over_the_caveats_hold_no_reason_against_it(look):
+    look([row(1), row(2)])
+    second = look([row(1, price="1.11"), row(2)], retention_days=1, beyond_retention="extract")
+    assert second.proof.complete
+    assert second.proof.incomplete_reasons == second.proof.caveats == ()
 
 
 def test_a_look_at_many_rows_finds_the_one_that_differs(look):
@@ -364,6 +371,22 @@ def test_rows_kept_of_a_look_that_was_not_complete_make_no_complete_union(look):
     assert second.proof.incomplete_reasons == ("within_retention",)
     assert f"1 rows are kept from the extraction of {first.extracted_at}" in second.proof.caveats[-1]
     assert "was not complete, so neither is this" in second.proof.caveats[-1]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "taken_over"),
+    [
+        (["of_a_later_version"], ("within_retention",)),
+        (["of_a_later_version", "rows_settled"], ("rows_settled",)),
+    ],
+)
+def test_a_reason_that_this_version_does_not_know_keeps_the_union_from_being_complete(
+    look, tmp_path, reasons, taken_over
+):
+    look([row(1), row(2)], retention_days=1, beyond_retention="extract")
+    rewrite(manifest_path(tmp_path), proof__incomplete_reasons=reasons)
+    second = look([row(2), row(3)], missing_rows="keep")
+    assert (second.proof.complete, second.proof.incomplete_reasons) == (False, taken_over)
 
 
 def test_of_two_states_of_a_row_the_later_one_stays_whichever_look_tells_it(look):

@@ -8,10 +8,11 @@ import json
 from collections import Counter
 
 import pytest
+from support.rows import numbered_row
 from support.running import START, WEEK
 
 from airflow_provider_binance_liq import __version__
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
 from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
@@ -31,9 +32,9 @@ from airflow_provider_binance_liq.exceptions import (
 from airflow_provider_binance_liq.exchange.client import ATTEMPTS, BinanceClient
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.lake import fetch_object, open_destination
-from airflow_provider_binance_liq.simulator import Fault, make_row
+from airflow_provider_binance_liq.simulator import Fault
 
-BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.is_by_time]
+BY_TIME = [name for name in WITH_ORDERS if ENDPOINTS[name].is_by_time]
 BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if not endpoint.is_by_time]
 KEEPS, ORDERS, FILTERS = (
     ("oldest", "newest"),
@@ -65,7 +66,7 @@ def check_cascade(run, endpoint, measure, what):
     assert run.rows(manifest) == truth
     assert len(truth) == manifest.object.rows >= 2400
     # Where rows are cut in a strange way, nothing shows that the filters that split an instant come first.
-    possible = {"isolated_rows"} if endpoint == "margin" else set()
+    possible = {"isolated_rows"} if ENDPOINTS[endpoint].asks_isolated_apart else set()
     possible |= {"filter_before_limit"} if manifest.proof.method.startswith("short pages alone") else set()
     assert set(manifest.proof.incomplete_reasons) <= possible
     assert run.exchange.stats.throttled == run.exchange.stats.banned == 0
@@ -152,9 +153,9 @@ def test_beside_others_on_the_address_the_job_takes_longer_and_is_never_throttle
 # --- bounds, ties and empty days ------------------------------------------------------------------------
 
 
-def make(endpoint, order_id, at, **known):
-    field = "time" if endpoint in BY_TIME else "updatedTime"
-    return make_row(endpoint, orderId=order_id, **{"symbol": "BTCUSDT", field: at, **known})
+def make(endpoint, number, at, **known):
+    symbol = {"symbol": "BTCUSDT"} if ENDPOINTS[endpoint].kind.symbol else {}
+    return numbered_row(endpoint, number, at, **{**symbol, **known})
 
 
 def spell(rows):
@@ -220,7 +221,8 @@ def test_an_empty_day_is_an_empty_object_and_one_request(start, endpoint, compre
     manifest = run.run(endpoint, Window(START, START + DAY_MS), compression=compression)
     assert run.rows(manifest) == []
     assert manifest.object.rows == 0
-    reasons = {"portfolio_margin": ("recorded_by_endpoint",), "margin": ("isolated_rows",)}.get(endpoint, ())
+    row = ENDPOINTS[endpoint]
+    reasons = ("isolated_rows",) * row.asks_isolated_apart + ("recorded_by_endpoint",) * bool(row.caveat)
     assert manifest.proof.incomplete_reasons == reasons
     assert manifest.proof.complete == (not reasons)
     assert (manifest.proof.pages, manifest.proof.requests) == (1, 1)

@@ -12,10 +12,9 @@ from support.running import WEEK
 
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.exceptions import IpBanned, LiquidationsError, Throttled
+from airflow_provider_binance_liq.exceptions import FROM_START, IpBanned, LiquidationsError, Throttled
 from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.extraction import resume as journals
-from airflow_provider_binance_liq.extraction.resume import Part
 from airflow_provider_binance_liq.simulator import Fault
 
 BAN_S = 600
@@ -32,7 +31,7 @@ def interrupted(run, endpoint, window, nth, **known):
         run.run(endpoint, window, **known)
     run.exchange.clear_faults()
     run.world.now_s = caught.value.retry_at_ms / 1000 + 1
-    return Part(**caught.value.journal) if caught.value.journal else None
+    return caught.value.resume if caught.value.resume.journal else None
 
 
 def asked(run, endpoint):
@@ -47,7 +46,7 @@ def test_an_extraction_that_was_banned_in_the_middle_asks_nothing_twice(start, e
     whole = calm.run(endpoint, window, compression=compression)
     part = interrupted(run, endpoint, window, nth=6, compression=compression)
     assert len(journals_in(run)) == 1
-    manifest = run.run(endpoint, window, journal=part, compression=compression)
+    manifest = run.run(endpoint, window, resume=part, compression=compression)
     assert manifest.object.sha256 == whole.object.sha256
     # The question that met the ban is the only one that was asked twice.
     assert asked(run, endpoint) == asked(calm, endpoint) + 1 == manifest.proof.requests
@@ -60,15 +59,15 @@ def test_an_extraction_that_was_banned_in_the_middle_asks_nothing_twice(start, e
 @pytest.mark.parametrize("endpoint", ["usdm_futures", "margin"])
 def test_it_may_be_interrupted_at_every_single_page(start, endpoint):
     calm, run = start(cascade_rows=300), start(cascade_rows=300)
-    window, part, bans = run.cascade(), None, 0
+    window, part, bans = run.cascade(), FROM_START, 0
     whole = calm.run(endpoint, window)
     while True:
         run.exchange.add_fault(Fault("http_418", endpoint=endpoint, nth=2, seconds=BAN_S))
         try:
-            manifest = run.run(endpoint, window, journal=part)
+            manifest = run.run(endpoint, window, resume=part)
             break
         except IpBanned as error:
-            part, bans = Part(**error.journal), bans + 1
+            part, bans = error.resume, bans + 1
             assert len(journals_in(run)) == 1, "the older journal is gone"
             run.world.now_s = error.retry_at_ms / 1000 + 1
             run.exchange.clear_faults()
@@ -82,7 +81,7 @@ def test_where_nobody_goes_on_after_a_wait_nothing_is_left(start):
     run.exchange.add_fault(Fault("http_418", endpoint="usdm_futures", nth=4, seconds=BAN_S))
     with pytest.raises(IpBanned) as caught:
         replace(run.job("usdm_futures", run.cascade()), resumable=False).run(clock=run.world.clock)
-    assert caught.value.journal is None
+    assert caught.value.resume.journal is None
     assert journals_in(run) == []
 
 
@@ -101,7 +100,7 @@ def test_refusals_and_lists_of_symbols_are_not_asked_for_again_either(start):
     last = whole.proof.requests
     part = interrupted(run, "usdm_futures", window, nth=last)
     listings = asked(run, "exchange_info")
-    manifest = run.run("usdm_futures", window, journal=part)
+    manifest = run.run("usdm_futures", window, resume=part)
     assert manifest.object.sha256 == whole.object.sha256
     assert manifest.proof.requests == last + 1
     assert asked(run, "exchange_info") == listings
@@ -112,7 +111,7 @@ def test_the_symbols_that_were_asked_for_are_kept_apart(start):
     window = run.cascade()
     symbols = sorted({json.loads(row)["symbol"] for row in run.truth("usdm_futures", window)})[:2]
     part = interrupted(run, "usdm_futures", window, nth=3, symbols=symbols)
-    manifest = run.run("usdm_futures", window, symbols=symbols, journal=part)
+    manifest = run.run("usdm_futures", window, symbols=symbols, resume=part)
     expected = [row for row in run.truth("usdm_futures", window) if json.loads(row)["symbol"] in symbols]
     assert run.rows(manifest) == expected
 
@@ -122,7 +121,7 @@ def test_used_up_weight_beyond_patience_keeps_what_was_read_as_well(start):
     run.exchange.add_fault(Fault("http_429", endpoint="usdm_futures", nth=4, retry_after=900))
     with pytest.raises(Throttled) as caught:
         run.run("usdm_futures", run.cascade())
-    assert caught.value.journal["uri"] == f"file://{journals_in(run)[0]}"
+    assert caught.value.resume.journal[:16] in journals_in(run)[0].name
 
 
 def test_a_journal_that_nobody_goes_on_from_is_named_as_a_leftover(left, capsys):
@@ -155,14 +154,14 @@ def left(start):
 
 def resealed(part, path):
     """Let a journal that was changed pass for one that was written so; it is found by its checksum."""
-    sealed = replace(part, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    path.rename(path.with_name(path.name.replace(part.sha256[:16], sealed.sha256[:16])))
+    sealed = replace(part, journal=hashlib.sha256(path.read_bytes()).hexdigest())
+    path.rename(path.with_name(path.name.replace(part.journal[:16], sealed.journal[:16])))
     return sealed
 
 
 def check_asked_anew(run, part):
     before = asked(run, "usdm_futures")
-    manifest = run.run("usdm_futures", run.cascade(), journal=part)
+    manifest = run.run("usdm_futures", run.cascade(), resume=part)
     assert run.rows(manifest) == run.truth("usdm_futures", run.cascade())
     assert asked(run, "usdm_futures") - before == manifest.proof.requests
 
@@ -195,7 +194,7 @@ def test_a_journal_older_than_any_ban_does_not_count(left):
 def test_where_the_questions_differ_the_rest_of_the_journal_does_not_count(left):
     run, part, _ = left
     narrower = replace(run.cascade(), end_ms=run.cascade().end_ms - 1000)
-    manifest = run.run("usdm_futures", narrower, journal=part)
+    manifest = run.run("usdm_futures", narrower, resume=part)
     assert run.rows(manifest) == run.truth("usdm_futures", narrower)
 
 
@@ -222,11 +221,11 @@ def test_another_ban_before_the_first_new_answer_keeps_the_journal(start):
     part = interrupted(run, "usdm_futures", run.cascade(), nth=4)
     run.exchange.add_fault(Fault("http_418", endpoint="usdm_futures", seconds=BAN_S))
     with pytest.raises(IpBanned) as caught:
-        run.run("usdm_futures", run.cascade(), journal=part)
+        run.run("usdm_futures", run.cascade(), resume=part)
     run.exchange.clear_faults()
     run.world.now_s = caught.value.retry_at_ms / 1000 + 1
     assert len(journals_in(run)) == 1
-    manifest = run.run("usdm_futures", run.cascade(), journal=Part(**caught.value.journal))
+    manifest = run.run("usdm_futures", run.cascade(), resume=caught.value.resume)
     assert run.rows(manifest) == run.truth("usdm_futures", run.cascade())
     assert journals_in(run) == []
 
@@ -256,12 +255,12 @@ def repeated(job, part, path, directory):
     """Ask a journal of a job for its first answer, where nothing else can be asked."""
     from airflow_provider_binance_liq.lake import open_destination, place
 
-    owner = job._owner()
-    at = place(open_destination(job.destination), owner.endpoint, owner.account, owner.window, owner.filters)
+    filters = job.filters.to_manifest()
+    at = place(open_destination(job.destination), job.endpoint, job.account.label, job.window, filters)
     at.directory.mkdir(parents=True, exist_ok=True)
-    at.journal(part.sha256).write_bytes(path.read_bytes())
-    with journals.Journal(None, directory, at, owner) as journal:
-        journal.go_on_from(part, job_now_ms(path))
+    at.journal(part.journal).write_bytes(path.read_bytes())
+    with journals.Journal(None, directory, at, job._source()) as journal:
+        journal.load(part.journal, job_now_ms(path))
         return journal.requests
 
 
@@ -273,8 +272,8 @@ def job_now_ms(path):
 def test_a_journal_of_another_is_not_gone_on_from_and_the_log_says_why(left, tmp_path, what, caplog):
     run, part, path = left
     assert repeated(as_another(run, what), part, path, tmp_path) == 0
-    named = {"filters": "auto_close_type"}.get(what, what)
-    assert f"is of another {named}" in caplog.text.replace("account, ", "")
+    named = what if what in ("key", "origin") else "extraction"
+    assert f"is of another {named}" in caplog.text
 
 
 def test_a_journal_of_the_very_same_is_gone_on_from(left, tmp_path):
@@ -292,18 +291,18 @@ def test_resumed_under_another_key_everything_is_asked_anew(left):
 
 def test_two_journals_of_one_key_have_nothing_in_common_that_tells_it(left):
     run, _, _ = left
-    owner = run.job("usdm_futures", run.cascade())._owner()
-    one, other = owner.sealed("00" * 16), owner.sealed("01" * 16)
+    source = run.job("usdm_futures", run.cascade())._source()
+    one, other = (journals._Owner.of(None, source, salt * 16) for salt in ("00", "01"))
     assert one.key != other.key
-    assert owner.api_key not in repr(owner)
-    assert hashlib.sha256(owner.api_key.encode()).hexdigest() not in (one.key, other.key)
+    assert source.api_key not in repr(source)
+    assert hashlib.sha256(source.api_key.encode()).hexdigest() not in (one.key, other.key)
 
 
 @pytest.mark.parametrize("salt", ["", "no hexadecimal"])
-def test_a_seal_that_is_none_is_of_another(left, salt):
+def test_an_owner_without_a_salt_is_another(left, salt):
     run, _, _ = left
-    owner = run.job("usdm_futures", run.cascade())._owner()
-    assert journals._Seal(salt=salt).differs_from(owner)
+    source = run.job("usdm_futures", run.cascade())._source()
+    assert journals._Owner(salt=salt).differs_from(None, source)
 
 
 def test_a_header_that_is_none_is_no_journal(left):
@@ -320,7 +319,7 @@ def test_a_journal_goes_with_the_run_that_failed_because_a_retry_begins_anew(lef
     run, part, _ = left
     run.exchange.add_fault(Fault(fault, endpoint="usdm_futures", times=None))
     with pytest.raises(LiquidationsError):
-        run.run("usdm_futures", run.cascade(), journal=part)
+        run.run("usdm_futures", run.cascade(), resume=part)
     assert journals_in(run) == []
 
 
@@ -332,6 +331,6 @@ def test_a_journal_goes_with_the_run_that_is_told_to_end(left, monkeypatch):
 
     monkeypatch.setattr(BinanceClient, "fetch", end)
     with pytest.raises(SystemExit):
-        run.run("usdm_futures", run.cascade(), journal=part)
+        run.run("usdm_futures", run.cascade(), resume=part)
     assert journals_in(run) == []
     assert [path for path in run.directory.rglob(".*") if path.is_file()] == []

@@ -49,7 +49,7 @@ def test_what_a_secrets_backend_raises_is_not_shown(ban, monkeypatch, caplog):
     monkeypatch.setattr("airflow_provider_binance_liq.hooks.bans.Variable.set", fail)
     with caplog.at_level("DEBUG"):
         assert ban.until_ms() == 0
-        ban.tell(NOW_MS + 1000)
+        ban.set(NOW_MS + 1000)
     assert "RuntimeError" in caplog.text
     assert "geheim" not in caplog.text
 
@@ -61,9 +61,9 @@ def test_a_ban_is_told_unless_a_longer_one_is_known(ban, told, monkeypatch):
         lambda name, text, **_: written.append((name, text)),
     )
     told(iso(NOW_MS + 600_000))
-    ban.tell(NOW_MS + 500_000)
+    ban.set(NOW_MS + 500_000)
     assert written == []
-    ban.tell(NOW_MS + 700_000)
+    ban.set(NOW_MS + 700_000)
     told("9999-12-31T23:59:59Z")
-    ban.tell(NOW_MS + 5_000)
+    ban.set(NOW_MS + 5_000)
     assert written == [(NAME, iso(NOW_MS + 700_000)), (NAME, iso(NOW_MS + 5_000))]

@@ -1,4 +1,4 @@
-"""Replacing what stands: committed by a note, brought to its end by whoever comes next; old remains go."""
+"""Replacing an earlier extraction: committed by a note, completed by the next run; old remains go."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from support import dying
 
 from airflow_provider_binance_liq.exceptions import DestinationLocked, InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake import (
-    claim,
     commit,
     draft,
     fetch_object,
     find_manifest,
     finish,
+    lock,
     publication,
     publish,
     sweep,
 )
-from airflow_provider_binance_liq.lake.locks import LONGEST_WAIT_S
+from airflow_provider_binance_liq.lake.locks import MAX_WAIT_S
 
 FIRST, SECOND, THIRD = range(1, 6), range(1, 9), range(1, 12)
 
@@ -52,8 +52,8 @@ def hidden(destination):
 
 
 @contextmanager
-def cut_off(monkeypatch, step):
-    """Let a landing end where the object is to take its place, or where its manifest is to be written."""
+def interrupted(monkeypatch, step):
+    """Let a publication fail where the object is to be replaced, or where its manifest is to be written."""
 
     def end(*_):
         raise OSError(5, "Input/output error")
@@ -64,12 +64,12 @@ def cut_off(monkeypatch, step):
             yield
 
 
-@pytest.mark.parametrize("step", ["_take_place", "_describe"])
-def test_a_landing_that_was_committed_is_brought_to_its_end_by_whoever_comes_next(
+@pytest.mark.parametrize("step", ["_replace_object", "_write_manifest"])
+def test_a_publication_that_was_committed_is_completed_by_the_next_run(
     destination, monkeypatch, tmp_path, step
 ):
     dying.land(destination, FIRST)
-    with cut_off(monkeypatch, step):
+    with interrupted(monkeypatch, step):
         dying.land(destination, SECOND, 1)
     assert hidden(destination)
     finish(dying.at(destination))
@@ -79,9 +79,9 @@ def test_a_landing_that_was_committed_is_brought_to_its_end_by_whoever_comes_nex
     assert read(destination, tmp_path) == rows(SECOND)
 
 
-def test_until_it_is_committed_what_stands_is_as_it_was(destination, monkeypatch, tmp_path):
+def test_until_it_is_committed_the_earlier_extraction_is_unchanged(destination, monkeypatch, tmp_path):
     dying.land(destination, FIRST)
-    with cut_off(monkeypatch, "_note"):
+    with interrupted(monkeypatch, "_write_note"):
         dying.land(destination, SECOND, 1)
     assert read(destination, tmp_path) == rows(FIRST)
     assert hidden(destination) == []
@@ -89,7 +89,7 @@ def test_until_it_is_committed_what_stands_is_as_it_was(destination, monkeypatch
 
 def test_a_note_that_a_later_landing_has_overtaken_does_not_undo_it(destination, monkeypatch, tmp_path):
     dying.land(destination, FIRST)
-    with cut_off(monkeypatch, "_take_place"):
+    with interrupted(monkeypatch, "_replace_object"):
         dying.land(destination, SECOND, 1)
     at = dying.at(destination)
     note, staged = at.pending.read_bytes(), next(n for n in hidden(destination) if "staged" in n)
@@ -104,7 +104,7 @@ def test_a_note_that_a_later_landing_has_overtaken_does_not_undo_it(destination,
 
 def test_a_note_whose_object_is_gone_does_not_count(destination, monkeypatch, tmp_path):
     dying.land(destination, FIRST)
-    with cut_off(monkeypatch, "_take_place"):
+    with interrupted(monkeypatch, "_replace_object"):
         dying.land(destination, SECOND, 1)
     at = dying.at(destination)
     for name in hidden(destination):
@@ -119,14 +119,14 @@ def test_a_note_whose_object_is_gone_does_not_count(destination, monkeypatch, tm
 def test_a_note_that_cannot_be_read_is_refused_and_nothing_is_changed(destination, tmp_path, text):
     dying.land(destination, FIRST)
     dying.at(destination).pending.write_bytes(text)
-    with pytest.raises(InconsistentManifest, match="brought to its end, but not which"):
+    with pytest.raises(InconsistentManifest, match="but cannot be read"):
         dying.land(destination, SECOND)
     assert read(destination, tmp_path) == rows(FIRST)
 
 
 def test_a_note_of_another_extraction_is_refused(destination, monkeypatch):
     dying.land(destination, FIRST)
-    with cut_off(monkeypatch, "_take_place"):
+    with interrupted(monkeypatch, "_replace_object"):
         dying.land(destination, SECOND, 1)
     at = dying.at(destination)
     plain = json.loads(at.pending.read_bytes())
@@ -198,7 +198,7 @@ def test_what_somebody_may_still_go_on_from_is_not_swept(tmp_path, age_s, remove
 
 def test_what_a_committed_landing_needs_is_never_swept(destination, monkeypatch, tmp_path):
     dying.land(destination, FIRST)
-    with cut_off(monkeypatch, "_take_place"):
+    with interrupted(monkeypatch, "_replace_object"):
         dying.land(destination, SECOND, 1)
     assert sweep(dying.at(destination), LATER_S) == 0
     finish(dying.at(destination))
@@ -209,7 +209,7 @@ def test_a_sweep_that_fails_fails_nothing(tmp_path, monkeypatch, caplog):
     at = dying.at(f"file://{tmp_path}/none")
     monkeypatch.setattr(type(at.directory.fs), "find", lambda *_, **__: 1 / 0)
     assert sweep(at, LATER_S) == 0
-    assert "stays for now" in caplog.text
+    assert "cannot be removed now" in caplog.text
 
 
 # --- who holds the directory ----------------------------------------------------------------------------
@@ -244,12 +244,12 @@ def test_a_reader_that_holds_the_directory_for_ever_is_waited_for_within_a_bound
         caplog.at_level(logging.INFO),
         held(at),
         pytest.raises(DestinationLocked, match="has held a lock on") as caught,
-        claim(at, monotonic=clock.monotonic, sleep=clock.sleep),
+        lock(at, monotonic=clock.monotonic, sleep=clock.sleep),
     ):
         pass
-    assert LONGEST_WAIT_S <= clock.now_s < LONGEST_WAIT_S + 1
+    assert MAX_WAIT_S <= clock.now_s < MAX_WAIT_S + 1
     assert caplog.text.count("another process holds") == 1
-    assert "a retry waits again" in str(caught.value)
+    assert "A retry waits again" in str(caught.value)
 
 
 def test_a_reader_that_lets_go_is_waited_for(tmp_path):
@@ -261,7 +261,7 @@ def test_a_reader_that_lets_go_is_waited_for(tmp_path):
             if len(clock.naps) == 3:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
 
-        with claim(at, monotonic=clock.monotonic, sleep=sleep):
+        with lock(at, monotonic=clock.monotonic, sleep=sleep):
             assert len(clock.naps) == 3
 
 
@@ -270,6 +270,6 @@ def test_where_there_are_no_locks_it_goes_on_and_says_so(tmp_path, monkeypatch, 
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with caplog.at_level(logging.INFO), claim(dying.at(f"file://{tmp_path}/lake")):
+    with caplog.at_level(logging.INFO), lock(dying.at(f"file://{tmp_path}/lake")):
         pass
-    assert "takes no lock (No locks available)" in caplog.text
+    assert "has no locks (No locks available)" in caplog.text

@@ -101,7 +101,7 @@ def test_the_longest_row_that_is_landed_is_read_back(lake, tmp_path, compression
 
 
 def test_a_row_that_no_reader_would_take_back_is_not_landed(tmp_path):
-    with pytest.raises(UnexpectedRow, match="is the most that is landed"):
+    with pytest.raises(UnexpectedRow, match="is the most that is stored"):
         draft([b"x" * (LONGEST_ROW + 1)], tmp_path)
 
 
@@ -156,7 +156,7 @@ def test_a_local_path_and_its_url_are_the_same(destination, uri):
     "uri", ["file:///etc/passwd", "file:///lake/../etc/x.ndjson", "s3://b/a/../x.ndjson"]
 )
 def test_without_a_destination_an_address_still_has_to_be_an_objects(uri, tmp_path):
-    with pytest.raises(InconsistentManifest, match="no object's address"):
+    with pytest.raises(InconsistentManifest, match="not the URI of an object"):
         fetch_object(describe(uri), tmp_path)
 
 

@@ -39,13 +39,7 @@ from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
 
 NOW = datetime(2026, 10, 12, 9, 30, tzinfo=UTC)
 DAY = datetime(2026, 10, 10, tzinfo=UTC)
-ONE_ENDPOINT_EACH = [
-    kind
-    for kind in vars(liquidations).values()
-    if isinstance(kind, type)
-    and issubclass(kind, LiquidationsToObjectStorageOperator)
-    and kind.default_endpoint
-]
+ONE_ENDPOINT_EACH = list(liquidations.OPERATORS.values())
 
 
 def interval(start, length=timedelta(days=1)):
@@ -314,7 +308,7 @@ def test_start_and_end_stand_instead_of_the_interval(operator):
 def test_start_and_end_are_templates(operator):
     task = operator(start="{{ params.since }}", end="{{ params.until }}")
     task.render_template_fields({"params": {"since": "2026-10-10", "until": None}})
-    with pytest.raises(AirflowFailException, match="only one is given"):
+    with pytest.raises(AirflowFailException, match="only one of start and end is given"):
         task.execute(interval(DAY))
     task = operator(start="{{ params.since }}", end="{{ params.until }}")
     task.render_template_fields({"params": {"since": "2026-10-10", "until": "2026-10-11"}})
@@ -426,7 +420,7 @@ def test_a_ban_of_an_address_that_is_not_shared_is_nobody_elses(operator, banned
 
 @pytest.mark.clock
 def test_a_ban_that_does_not_say_how_long_is_guessed_longer_each_time(operator, exchange, now, monkeypatch):
-    monkeypatch.setattr(LiquidationsToObjectStorageOperator, "_chance", lambda _: 0.0)
+    monkeypatch.setattr(LiquidationsToObjectStorageOperator, "_jitter", lambda _: 0.0)
     exchange.add_fault(Fault("http_418", times=None, seconds=1, until_in_body=False))
     waits, kwargs = [], {}
     for _ in range(4):
@@ -529,6 +523,16 @@ def test_what_was_waited_before_a_deferral_counts_after_it(operator, exchange):
     assert 25 * 3_600_000 <= deferred.value.kwargs["waited_ms"] <= 25 * 3_600_000 + 125_000
 
 
+@pytest.mark.parametrize("journal", [None, {"uri": "file:///lake/x.journal.tmp", "sha256": "0" * 64}])
+def test_a_deferral_that_an_older_version_wrote_is_resumed(operator, exchange, journal):
+    exchange.add_fault(Fault("http_418", seconds=7200))
+    with pytest.raises(TaskDeferred) as deferred:
+        operator().resume(interval(DAY), None, holds=7, journal=journal, waited_ms=3_600_000)
+    assert deferred.value.kwargs["consecutive_waits"] >= 7
+    assert deferred.value.kwargs["waited_ms"] >= 3 * 3_600_000
+    exchange.clear_faults()
+
+
 def test_a_try_begins_with_nothing_waited(operator, exchange):
     exchange.add_fault(Fault("http_418", times=2, seconds=600))
     for _ in range(2):
@@ -566,7 +570,7 @@ def test_tasks_that_one_ban_deferred_come_back_spread_over_two_minutes_and_none_
     banned("2026-10-12T10:30:00Z")
     moments = []
     for number in range(20):
-        monkeypatch.setattr(LiquidationsToObjectStorageOperator, "_chance", lambda _, n=number: n / 20)
+        monkeypatch.setattr(LiquidationsToObjectStorageOperator, "_jitter", lambda _, n=number: n / 20)
         with pytest.raises(TaskDeferred) as deferred:
             operator(extra={"coordinate": True}.items()).execute(interval(DAY))
         moments.append(deferred.value.trigger.serialize()[1]["moment"])

@@ -10,7 +10,7 @@ from interrupts import interrupt
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.exchange.connection import Account
-from airflow_provider_binance_liq.probe.account import Plan, probe_account
+from airflow_provider_binance_liq.probe.account import Scope, probe_account
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import EndpointReport, ProbeReport
@@ -23,7 +23,7 @@ class Probed:
     report: ProbeReport
     stopped: str | None
     exchange: Any
-    plan: Plan
+    plan: Scope
     secret: str
     api_key: str
 
@@ -68,7 +68,7 @@ def probe(start, monkeypatch):
         for fault in faults:
             running.exchange.add_fault(fault)
         account = Account("desk", running.reach)
-        plan = Plan(tuple(map(get_endpoint, names)), days, near_ms, most_weight)
+        plan = Scope(tuple(map(get_endpoint, names)), days, near_ms, most_weight)
         if interrupt_at is not None:
             interrupt(monkeypatch, interrupt_at)
         report, stopped = probe_account(account, plan, **running.world.arguments)

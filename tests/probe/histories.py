@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from support.running import NOW_S
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS
 from airflow_provider_binance_liq.simulator import make_row
 
 NOW_MS = int(NOW_S * 1000)
 HOUR_MS = 3_600_000
-BY_TIME = [name for name, one in ENDPOINTS.items() if one.is_by_time]
-BY_NUMBER = [name for name, one in ENDPOINTS.items() if not one.is_by_time]
+BY_TIME = [name for name in WITH_ORDERS if ENDPOINTS[name].is_by_time]
+BY_NUMBER = [name for name in WITH_ORDERS if not ENDPOINTS[name].is_by_time]
 #: endpoint → two symbols that exchangeInfo lists
 SYMBOLS = {
     "usdm_futures": ("BTCUSDT", "ETHUSDT"),

@@ -8,19 +8,21 @@ import re
 import pytest
 from histories import BY_TIME, rich
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
+from airflow_provider_binance_liq.core.premises import PREMISES
 from airflow_provider_binance_liq.core.probe_report import read_report, write_report
+from airflow_provider_binance_liq.probe.endpoint import NOT_PROBED
 from airflow_provider_binance_liq.probe.table import QUESTIONS, lines
 from airflow_provider_binance_liq.simulator import FAULTS, Fault
 
 PAPI = [name for name, one in ENDPOINTS.items() if one.family.name == "papi"]
-EVERY = {name: rich(name) for name in ENDPOINTS}
+EVERY = {name: rich(name) for name in WITH_ORDERS}
 
 
 # --- permissions
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_whether_a_key_that_may_only_read_suffices_is_told_by_such_a_key(probe, endpoint):
     enough = probe(endpoint, rich(endpoint), key="read_only")
     assert enough.learnt.read_only_key == "suffices"
@@ -30,12 +32,12 @@ def test_whether_a_key_that_may_only_read_suffices_is_told_by_such_a_key(probe, 
     assert refused.report.key["enableReading"] is True
 
 
-@pytest.mark.parametrize("endpoint", [name for name in ENDPOINTS if name != "margin"])
+@pytest.mark.parametrize("endpoint", [name for name in WITH_ORDERS if name != "margin"])
 def test_a_key_that_may_do_more_says_nothing_of_one_that_may_only_read(probe, endpoint):
     assert probe(endpoint, rich(endpoint)).learnt.read_only_key is None
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_a_key_without_permission_is_told_in_one_request(probe, endpoint):
     probed = probe(endpoint, rich(endpoint), key="none")
     assert probed.endpoint.access == "key_refused"
@@ -61,16 +63,16 @@ def test_what_papi_says_to_a_classic_account_is_told(probe, endpoint, said, acce
     assert bool(probed.endpoint.rows) == (said == "active")
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_the_headers_that_tell_of_limits_are_named(probe, endpoint):
     expected = "X-SAPI-USED-IP-WEIGHT-1M" if endpoint == "margin" else "X-MBX-USED-WEIGHT-1M"
     assert probe(endpoint, rich(endpoint)).endpoint.headers == (expected,)
 
 
 def test_one_endpoint_that_refuses_leaves_the_others_to_be_asked(probe):
-    probed = probe("", EVERY, endpoints=tuple(ENDPOINTS), portfolio_margin="refused_2015")
+    probed = probe("", EVERY, endpoints=WITH_ORDERS, portfolio_margin="refused_2015")
     access = {name: one.access for name, one in probed.report.endpoints.items()}
-    assert access == {name: "key_refused" if name in PAPI else "answered" for name in ENDPOINTS}
+    assert access == {name: "key_refused" if name in PAPI else "answered" for name in WITH_ORDERS}
     assert set(probed.report.hosts) == {"fapi", "dapi", "papi", "sapi"}
 
 
@@ -78,7 +80,7 @@ def test_one_endpoint_that_refuses_leaves_the_others_to_be_asked(probe):
 
 
 def test_all_six_endpoints_stay_within_the_stated_weight_and_their_share_of_the_minute(probe):
-    probed = probe("", EVERY, endpoints=tuple(ENDPOINTS))
+    probed = probe("", EVERY, endpoints=WITH_ORDERS)
     assert 0 < probed.spent <= probed.plan.weight
     assert probed.exchange.stats.throttled == 0
     assert probed.exchange.stats.highest_share <= 0.5
@@ -158,12 +160,22 @@ def test_the_code_with_which_a_key_is_refused_is_kept(probe):
     assert "allow-list" in shown
 
 
+@pytest.mark.parametrize("name", ["not_json", "http_400", "http_500"])
+def test_permissions_that_the_exchange_does_not_answer_leave_the_endpoints_to_be_asked(probe, name):
+    fault = Fault(name, "restrictions", times=None)
+    probed = probe("usdm_futures", rich("usdm_futures"), faults=[fault])
+    assert probed.report.key == {}
+    assert probed.stopped is None
+    assert probed.verdict("end_inclusive") == "observed"
+    assert "did not answer what this key may do" in "\n".join(lines(probed.report))
+
+
 # --- secrets and words
 
 
 @pytest.mark.parametrize("knobs", [{}, {"key": "none"}, {"portfolio_margin": "refused_2015"}])
 def test_neither_report_nor_table_hold_a_secret_a_signature_or_the_callers_address(probe, knobs):
-    probed = probe("", EVERY, endpoints=tuple(ENDPOINTS), **knobs)
+    probed = probe("", EVERY, endpoints=WITH_ORDERS, **knobs)
     text = write_report(probed.report)
     shown = "\n".join(lines(probed.report))
     for secret in (probed.api_key, probed.secret, "signature", "X-MBX-APIKEY", "request ip"):
@@ -172,17 +184,20 @@ def test_neither_report_nor_table_hold_a_secret_a_signature_or_the_callers_addre
     assert read_report(text, account="desk") == probed.report
 
 
-def test_every_premise_is_asked_about_in_words(probe):
-    probed = probe("", EVERY, endpoints=tuple(ENDPOINTS))
-    codes = {code for one in probed.report.endpoints.values() for code in one.premises}
-    assert codes == set(QUESTIONS)
+def test_every_premise_of_an_endpoint_that_its_own_pages_do_not_show_is_asked_about_in_words(probe):
+    probed = probe("", EVERY, endpoints=WITH_ORDERS)
+    asked = {name: set(one.premises) for name, one in probed.report.endpoints.items()}
+    assert asked == {
+        name: {code for code, one in PREMISES.items() if name in one.endpoints} - NOT_PROBED
+        for name in WITH_ORDERS
+    }
+    assert set(QUESTIONS) == set().union(*asked.values())
     assert all(question.endswith("?") for question in QUESTIONS.values())
 
 
 def test_the_table_says_that_an_account_without_rows_tells_nothing(probe):
     shown = "\n".join(lines(probe("usdm_futures", []).report))
-    assert re.search(r"\| cannot be told +\| the account has no rows", shown)
-    assert "cannot be told: the account" not in shown
+    assert re.search(r"\| undecided +\| the account has no rows", shown)
 
 
 @pytest.mark.parametrize("endpoint", BY_TIME)

@@ -80,7 +80,7 @@ def test_a_table_is_printed_and_a_report_written(connection, exchange, capsys, t
     assert report.endpoints["margin"].premises["isolated_rows"].verdict == "observed"
     assert list(report.hosts.values()) == [exchange.url.removeprefix("http://")]
     header = next(line for line in printed.out.splitlines() if "question" in line)
-    assert [cell.strip() for cell in header.split("|")] == ["question", "answer", "how it was told"]
+    assert [cell.strip() for cell in header.split("|")] == ["question", "answer", "what it rests on"]
     stated = int(re.search(r"at most ([\d,]+) in all", printed.err)[1].replace(",", ""))
     assert exchange.stats.weight <= stated
 
@@ -134,7 +134,7 @@ def test_an_exchange_that_is_not_there_ends_with_status_1(set_connection, capsys
     set_connection("binance_desk", conn_type="binance", login="a" * 64, password="b" * 64, extra=extra)
     assert run("--endpoint", "margin", "--yes") == 1
     printed = capsys.readouterr()
-    assert "was not asked to the end" in printed.out
+    assert "could not be asked" in printed.out
     assert "ended early: margin: no usable answer: the connection is refused" in printed.err
 
 
@@ -164,7 +164,7 @@ def test_a_wrong_secret_is_told_by_its_code(set_connection, exchange, capsys):
     assert run("--endpoint", "margin", "--yes") == 0
     shown = capsys.readouterr().out
     assert "margin refuses this key (-1022: the signature is wrong: check the connection's password;" in shown
-    assert "the exchange did not say what this key may do" in shown
+    assert "the exchange did not answer what this key may do" in shown
 
 
 @pytest.mark.parametrize("weight", ["20", "300", "900"])

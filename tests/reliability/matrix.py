@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from support.scripted import Time
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError, Throttled
@@ -44,8 +44,8 @@ WINDOW = Window(1_790_812_800_000, 1_790_812_800_000 + DAY_MS)
 NOW_S = (WINDOW.end_ms + 5 * DAY_MS) / 1000 + 7.25
 #: rows of the window, on each endpoint
 ROWS = 230
-BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.is_by_time]
-BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if not endpoint.is_by_time]
+BY_TIME = [name for name in WITH_ORDERS if ENDPOINTS[name].is_by_time]
+BY_NUMBER = [name for name in WITH_ORDERS if not ENDPOINTS[name].is_by_time]
 #: whose history has no row in the very millisecond after the window: its last page ends with a row of it
 QUIET = ("usdm_futures", "portfolio_um")
 PLACES = ("first", "middle", "last")
@@ -186,7 +186,7 @@ class Seen:
 
 def history():
     """Rows of one day on each endpoint, some of one millisecond, and a few just outside the day."""
-    return {name: [_row(name, number) for number in range(-3, ROWS + 3)] for name in ENDPOINTS}
+    return {name: [_row(name, number) for number in range(-3, ROWS + 3)] for name in WITH_ORDERS}
 
 
 def _row(endpoint, number):

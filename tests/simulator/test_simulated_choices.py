@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from caller import NOW_MS
+from support.rows import number_of, numbered_row
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
 from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, make_row
@@ -12,14 +13,14 @@ from airflow_provider_binance_liq.simulator.symbols import day_of
 START_MS = NOW_MS - 10_000_000
 WHOLE = {"startTime": START_MS, "endTime": NOW_MS}
 HOUR_MS = 3_600_000
-BY_TIME = [name for name, endpoint in ENDPOINTS.items() if endpoint.is_by_time]
+TYPED = [name for name, endpoint in ENDPOINTS.items() if endpoint.takes_auto_close_type]
 BY_NUMBER = [name for name, endpoint in ENDPOINTS.items() if not endpoint.is_by_time]
 PAPI = [name for name, endpoint in ENDPOINTS.items() if endpoint.family.name == "papi"]
 
 
 def rows_at(endpoint, *offsets_ms, **values):
     return [
-        make_row(endpoint, orderId=number, time=START_MS + offset_ms, **values)
+        numbered_row(endpoint, number, START_MS + offset_ms, **values)
         for number, offset_ms in enumerate(offsets_ms)
     ]
 
@@ -28,8 +29,12 @@ def history(endpoint, *rows):
     return ExplicitHistory({endpoint: list(rows)})
 
 
+def sized(endpoint, rows):
+    return {ENDPOINTS[endpoint].pager.size_parameter: rows}
+
+
 def ids(answer):
-    return sorted(row["orderId"] for row in answer.rows)
+    return sorted(map(number_of, answer.rows))
 
 
 # --- bounds and spans
@@ -77,7 +82,7 @@ def test_too_long_an_interval_may_be_answered_in_silence(start, endpoint, over_s
 # --- filters and the limit
 
 
-@pytest.mark.parametrize("endpoint", BY_TIME)
+@pytest.mark.parametrize("endpoint", TYPED)
 @pytest.mark.parametrize(("stage", "expected"), [("before_limit", [0, 1]), ("after_limit", [])])
 def test_filters_choose_before_or_after_the_limit(start, endpoint, stage, expected):
     markers = ["adl_autoclose", "adl_autoclose", "autoclose-1", "autoclose-2"]
@@ -129,7 +134,7 @@ def test_truncation_may_go_by_the_order_id(start, keep, kept):
 )
 def test_the_total_is_whole_capped_or_the_pages_own(start, endpoint, knobs, totals):
     caller = start(history(endpoint, *rows_at(endpoint, *range(25))), **knobs)
-    pages = [caller.ask(endpoint, size=10, current=number, **WHOLE) for number in (1, 2, 3)]
+    pages = [caller.ask(endpoint, **sized(endpoint, 10), current=number, **WHOLE) for number in (1, 2, 3)]
     assert [page.json["total"] for page in pages] == totals
     assert sorted(number for page in pages for number in ids(page)) == list(range(25))
 
@@ -137,7 +142,7 @@ def test_the_total_is_whole_capped_or_the_pages_own(start, endpoint, knobs, tota
 @pytest.mark.parametrize("endpoint", BY_NUMBER)
 def test_a_numbered_page_may_be_shorter_than_asked_for(start, endpoint):
     caller = start(history(endpoint, *rows_at(endpoint, *range(25))), size_cap=20)
-    pages = [caller.ask(endpoint, size=100, current=number, **WHOLE) for number in (1, 2)]
+    pages = [caller.ask(endpoint, **sized(endpoint, 100), current=number, **WHOLE) for number in (1, 2)]
     assert [len(page.rows) for page in pages] == [20, 5]
     assert {page.json["total"] for page in pages} == {25}
 
@@ -145,7 +150,7 @@ def test_a_numbered_page_may_be_shorter_than_asked_for(start, endpoint):
 # --- rows that are there or not
 
 
-@pytest.mark.parametrize("endpoint", BY_TIME)
+@pytest.mark.parametrize("endpoint", TYPED)
 def test_rows_of_neither_type_are_answered_or_hidden(start, endpoint):
     rows = rows_at(endpoint, 0, clientOrderId="settlement_autoclose-1")
     assert ids(start(history(endpoint, *rows)).ask(endpoint, **WHOLE)) == [0]
@@ -173,7 +178,7 @@ def test_rows_appear_after_the_request_that_the_knob_names(start):
     assert [len(caller.ask("margin", **WHOLE).rows) for _ in range(3)] == [1, 1, 3]
 
 
-@pytest.mark.parametrize("endpoint", BY_TIME)
+@pytest.mark.parametrize("endpoint", TYPED)
 def test_a_share_of_the_rows_was_updated_before_it_was_created(start, endpoint):
     early = {}
     for share in (0.0, 0.5, 1.0):
@@ -237,7 +242,7 @@ def test_a_key_that_may_only_read_suffices_or_not(start, endpoint):
     )
     refused = start(history(endpoint, *rows_at(endpoint, 0)), key="read_only", read_only="refused")
     answer = refused.ask(endpoint, **WHOLE)
-    assert answer.status == (200 if endpoint == "margin" else 401)
+    assert answer.status == (200 if ENDPOINTS[endpoint].family.name == "sapi" else 401)
     trading = start(history(endpoint, *rows_at(endpoint, 0)), read_only="refused")
     assert ids(trading.ask(endpoint, **WHOLE)) == [0]
 

@@ -10,9 +10,10 @@ import time
 
 import pytest
 from caller import NOW_MS
+from support.rows import is_identified, number_of, numbered_row
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
-from airflow_provider_binance_liq.simulator import FAULTS, ExplicitHistory, Fault, make_row
+from airflow_provider_binance_liq.simulator import FAULTS, ExplicitHistory, Fault
 
 START_MS = NOW_MS - 1_000_000
 WINDOW = {"startTime": START_MS, "endTime": NOW_MS}
@@ -55,7 +56,7 @@ def few(start):
     """A simulator with five rows on each endpoint."""
     return start(
         ExplicitHistory(
-            {name: [make_row(name, orderId=n, time=START_MS + n) for n in range(5)] for name in ENDPOINTS}
+            {name: [numbered_row(name, n, START_MS + n) for n in range(5)] for name in ENDPOINTS}
         ),
         order="ascending",
         keep="oldest",
@@ -159,10 +160,9 @@ def test_rows_are_spoiled_as_described_on_every_endpoint(few, name, endpoint):
     few.simulator.add_fault(Fault(name, endpoint=endpoint))
     rows = few.ask(endpoint, **WINDOW).rows
     assert len(rows) == len(ROWS[name])
-    known = [row.get("orderId") for row in rows]
+    known = [number_of(row) if is_identified(row) else None for row in rows]
     if name == "row_outside_window":
-        instant = "time" if "time" in rows[0] else "updatedTime"
-        assert rows[0][instant] == START_MS - DAY_MS
+        assert rows[0][ENDPOINTS[endpoint].kind.instants[0]] == START_MS - DAY_MS
         assert known[1:] == ROWS[name][1:]
     else:
         assert known == ROWS[name]

@@ -88,7 +88,9 @@ def test_cascade_days_are_told_and_are_the_same_everywhere():
         assert len(days) == 2
         for endpoint in ENDPOINTS:
             day_ms = (days[0] - date(1970, 1, 1)).days * DAY_MS
-            assert len(simulator.truth(endpoint, start_ms=day_ms, end_ms=day_ms + DAY_MS)) == 200
+            rows = simulator.truth(endpoint, start_ms=day_ms, end_ms=day_ms + DAY_MS)
+            # Half of a ledger's entries are no liquidations.
+            assert len(rows) == 200 or (ENDPOINTS[endpoint].restriction and 70 < len(rows) < 130)
 
 
 def test_no_cascade_where_none_is_wanted():

@@ -144,9 +144,9 @@ def test_a_ban_may_keep_its_end_to_itself(start):
 
 
 def test_limits_are_those_of_the_table_unless_overridden():
-    assert [documented_limit(endpoint.weight_pool) for endpoint in ENDPOINTS.values()] == [
-        2400, 2400, 6000, 6000, 6000, 12_000,
-    ]  # fmt: skip
+    limits = {name: documented_limit(endpoint.weight_pool) for name, endpoint in ENDPOINTS.items()}
+    assert limits == {name: endpoint.family.weight_limit for name, endpoint in ENDPOINTS.items()}
+    assert (limits["usdm_futures"], limits["portfolio_margin"], limits["margin"]) == (2400, 6000, 12_000)
     assert documented_limit("sapi:restrictions") == 12_000
     assert documented_limit("api") == 6000
     assert Limits(Settings(weight_limits=(("sapi", 5),))).limit("sapi:margin") == 5

@@ -16,8 +16,8 @@ from airflow_provider_binance_liq.core.manifest import Manifest, ManifestFilters
 from airflow_provider_binance_liq.core.rows import read_row
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import LiquidationsError
-from airflow_provider_binance_liq.extraction.comparison import look_again
-from airflow_provider_binance_liq.lake import claim, commit, draft, open_destination, place, publish
+from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier
+from airflow_provider_binance_liq.lake import commit, draft, lock, open_destination, place, publish
 from airflow_provider_binance_liq.lake.spool import Spool
 
 USDM = get_endpoint("usdm_futures")
@@ -69,14 +69,14 @@ def describe(stored, minute, **known):
 def land(destination, numbers, minute=0, compression=None):
     """What a job does once it has its rows."""
     here = at(destination, compression)
-    with Spool() as spool, claim(here):
+    with Spool() as spool, lock(here):
         spool.keep([read_row(body(number), USDM) for number in numbers])
         local = draft(spool.bodies(), spool.path, compression)
-        look = look_again(local, here, spool, USDM, (), "keep")
-        if look.merged:
+        found = compare_with_earlier(local, here, spool, USDM, (), "keep")
+        if found.merged:
             local = draft(spool.bodies(), spool.path, compression)
-        manifest = describe(publish(local, here), minute, differences=look.differences)
-        commit(manifest, here, spool.path, seen=look.earlier)
+        manifest = describe(publish(local, here), minute, differences=found.differences)
+        commit(manifest, here, spool.path, seen=found.earlier)
     return manifest
 
 

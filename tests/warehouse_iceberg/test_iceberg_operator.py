@@ -12,7 +12,9 @@ from airflow_provider_binance_liq.exceptions import InvalidConnection, Warehouse
 
 @pytest.fixture
 def operator():
-    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToIcebergOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_iceberg import (
+        ObjectStorageToIcebergOperator,
+    )
 
     def make(*manifests, **parameters):
         given = [manifest.to_dict() for manifest in manifests]
@@ -88,7 +90,9 @@ def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
 
 
 def test_its_parameters_are_templated():
-    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToIcebergOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_iceberg import (
+        ObjectStorageToIcebergOperator,
+    )
 
     fields = ("manifests", "destination", "catalog", "namespace", "iceberg_conn_id")
     assert ObjectStorageToIcebergOperator.template_fields == fields

@@ -9,7 +9,9 @@ from airflow_provider_binance_liq.exceptions import WarehouseBusy
 
 @pytest.fixture
 def operator():
-    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToPostgresOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_postgres import (
+        ObjectStorageToPostgresOperator,
+    )
 
     def make(*manifests, **parameters):
         given = [manifest.to_dict() for manifest in manifests]
@@ -83,7 +85,9 @@ def test_a_parameter_that_is_none_is_named(lake, operator, wrong):
 
 
 def test_its_parameters_are_templated():
-    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToPostgresOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_postgres import (
+        ObjectStorageToPostgresOperator,
+    )
 
     assert ObjectStorageToPostgresOperator.template_fields == (
         "manifests",

@@ -138,7 +138,9 @@ class TimeWalk(Asker):
         if "symbol" in self.filters_used:
             evidence.needed.add("symbols_listed")
         if self.walked and not self.careful:
-            evidence.needed |= {"cut_by_filtered_instant", "update_after_time"}
+            evidence.needed.add("cut_by_filtered_instant")
+            if len(self.endpoint.kind.instants) > 1:
+                evidence.needed.add("update_after_time")
         proof = CAREFUL_PROOF if self.careful and self.walked else PROOF
         split = "followed by id" if self.endpoint.pager.id_parameter else "split by autoCloseType and symbol"
         return f"{proof}; full instants {split}" if self.split else proof

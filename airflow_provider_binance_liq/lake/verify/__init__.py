@@ -1,1 +1,1 @@
-"""Verify a destination: read back what lies there, and hold every claim of it against its bytes."""
+"""Verify a destination: read its manifests and objects back, and check each against the other."""

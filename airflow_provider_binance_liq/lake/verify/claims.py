@@ -1,7 +1,4 @@
-"""What a manifest claims, once its values are known to be possible.
-
-That a manifest has its members does not say that its window is one, or to which history it belongs.
-"""
+"""The values of a manifest, after they are checked: its window, and the history that it belongs to."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _URI: Final = re.compile(r"(?P<protocol>\w+)://(?:[^/@]*@)?(?P<key>.*)", re.DOTA
 
 @dataclass(frozen=True, slots=True, order=True)
 class Series:
-    """The windows that together make one history: of one endpoint and account, and by the same filters."""
+    """One history: the windows of one endpoint and account, with the same filters."""
 
     endpoint: str
     account: str
@@ -36,7 +33,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A manifest whose values are possible."""
+    """A manifest whose values are valid."""
 
     series: Series
     window: Window
@@ -46,12 +43,12 @@ class Claim:
 def read_claim(manifest: Manifest) -> Claim:
     """Read the values of a manifest.
 
-    :raises InconsistentManifest: its window is none.
+    :raises InconsistentManifest: its window is not valid.
     """
     try:
         window = Window.between(_instant(manifest.window.start), _instant(manifest.window.end))
     except (ValueError, OverflowError, InvalidInterval) as error:
-        message = f"the manifest's window is none: {error}"
+        message = f"the manifest's window is not valid: {error}"
         raise InconsistentManifest(message) from error
     filters = manifest.filters
     symbols = tuple(sorted(set(filters.symbols)))
@@ -60,12 +57,12 @@ def read_claim(manifest: Manifest) -> Claim:
 
 
 def same_key(uri: str, other: str) -> bool:
-    """Tell whether two URIs name the same key, through whatever connection."""
+    """Whether two URIs name the same key, through any connection."""
     return _key(uri) == _key(other)
 
 
 def ends_alike(uri: str, relative: str) -> bool:
-    """Tell whether a URI names this place below some destination."""
+    """Whether a URI names this path below some destination."""
     return uri.endswith(f"/{relative}")
 
 

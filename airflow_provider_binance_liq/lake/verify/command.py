@@ -1,7 +1,9 @@
-"""Read back what lies at a destination, and hold every manifest against its object.
+"""Read what an extraction has written to a destination, and check every object against its manifest.
 
-Nothing is changed there. Exit status: 0 where all is well; 1 where something is wrong, which is named; 2
-where the destination cannot be read or an option is wrong.
+Nothing is changed there.
+
+Exit status: 0 if all is well; 1 if something is wrong, each of which is printed; 2 if the destination
+cannot be read or an option is wrong.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ import re
 import shutil
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from airflow_provider_binance_liq.core.windows import epoch_ms
+from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms
+from airflow_provider_binance_liq.core.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.lake.verify.findings import ALLOWABLE, redact
@@ -26,37 +28,38 @@ from airflow_provider_binance_liq.lake.verify.lake import verify
 from airflow_provider_binance_liq.lake.verify.report import failed, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_binance_liq.lake.verify.report import Report
 
 _UNREADABLE: Final = 2
 _INTERRUPTED: Final = 130
-#: a run shorter than this needs no word on how far it is
+#: a shorter run shows no progress
 _SILENT_S: Final = 2.0
-#: without a terminal, progress is a line now and then
+#: without a terminal, progress is a line every few seconds
 _LINE_EVERY_S: Final = 10.0
 _MOVE_EVERY_S: Final = 0.1
-_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
 _CLEAR_LINE: Final = "\r\x1b[K"
 _OPTIONS: Final = {
-    "gap": ("--allow-gaps", "let time between windows that nothing covers pass as a note"),
-    "moved": ("--allow-moved", "let a copy of a destination pass, whose manifests name the old place"),
-    "unproven": ("--allow-unproven", "let windows pass as a note that are not proven complete"),
+    "gap": ("--allow-gaps", "report time between windows that nothing covers as a note, not as a problem"),
+    "moved": ("--allow-moved", "accept a copy of a destination, whose manifests name the old place"),
+    "unproven": (
+        "--allow-unproven",
+        "report windows that are not proven complete as a note, not as a problem",
+    ),
 }
 _DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
-_UNITS_MS: Final = (86_400_000, 3_600_000, 60_000, 1000)
+_UNITS_MS: Final = (DAY_MS, HOUR_MS, MINUTE_MS, 1000)
 #: greedy, unlike what is taken out of messages: a password may hold blanks and slashes
 _CREDENTIALS: Final = re.compile(r"(://[^/:@]*):.*@", re.DOTALL)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "destination",
         metavar="DESTINATION",
-        help="what the extracting tasks were given: a URL such as file:///lake or "
+        help="the destination of the extracting tasks: a URL such as file:///lake or "
         "s3://aws_default@bucket/prefix, or a local path",
     )
     for kind in ALLOWABLE:
@@ -67,13 +70,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         type=_duration_ms,
         dest="max_age_ms",
-        help="how long ago the newest complete window of each endpoint, account and filter may have ended: "
-        "2d, 36h, 1d12h; an older one is wrong",
+        help="report as a problem if the newest complete window of an endpoint, account and filter ended "
+        "longer ago than this: 2d, 36h, 1d12h",
     )
-    parser.add_argument("--now", type=_instant_ms, help=argparse.SUPPRESS)
+    parser.add_argument("--now", type=instant_ms, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     parser.add_argument(
-        "--quiet", action="store_true", help="no progress, and of the lines only what is wrong"
+        "--quiet", action="store_true", help="print no progress and no notes, only what is wrong"
     )
     parser.set_defaults(allowed=[])
 
@@ -81,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify, print and return the exit status."""
     out = sys.stdout
-    # A symbol may be Chinese, whatever this terminal can write.
+    # A symbol may be Chinese, which not every terminal can show.
     if hasattr(out, "reconfigure"):
         out.reconfigure(errors="backslashreplace")
     try:
@@ -90,8 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write("binance-liq verify: interrupted\n")
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output is gone; what was not said to the end is not all well. What is left of it
-        # would be written once more at the end of the process, and fail there.
+        # The reader is gone before the end of the report, so this is no success. Python would write the rest
+        # at the end of the process, and fail there.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         return 1
@@ -99,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, out: TextIO) -> int:
     try:
-        with _airflow_elsewhere():
+        with airflow_on_stderr():
             report = _verify(arguments)
     except LiquidationsError as error:
         return _fail(arguments, out, error)
@@ -114,8 +117,8 @@ def _run(arguments: argparse.Namespace, out: TextIO) -> int:
 def _verify(arguments: argparse.Namespace) -> Report:
     given = arguments.destination
     if _CREDENTIALS.search(given):
-        # Before anything looks at it: Airflow writes the names of connections that it misses into its log.
-        message = "the destination holds a password; it takes the name of an Airflow connection before the @"
+        # Before anything else: Airflow logs the names of missing connections.
+        message = "the destination holds a password; give the name of an Airflow connection before the @"
         raise InvalidRequest(message)
     destination = open_destination(_absolute(given))
     progress = Progress(sys.stderr, quiet=arguments.quiet)
@@ -135,39 +138,18 @@ def _duration_ms(text: str) -> int:
     return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
 
 
-def _instant_ms(text: str) -> int:
-    return epoch_ms(datetime.fromisoformat(text))
-
-
 def _absolute(destination: str) -> str:
-    """Let a local path be relative, as paths on a command line are."""
+    """Make a relative local path absolute."""
     given = destination.strip()
     return given if not given or "://" in given else str(Path(given).absolute())
 
 
 def _fail(arguments: argparse.Namespace, out: TextIO, error: LiquidationsError) -> int:
-    said = redact(str(error))
+    message = redact(str(error))
     if arguments.json:
-        _print_json(out, failed(_CREDENTIALS.sub(r"\1:***@", arguments.destination), said))
-    sys.stderr.write(printable(f"binance-liq verify: {said}") + "\n")
+        _print_json(out, failed(_CREDENTIALS.sub(r"\1:***@", arguments.destination), message))
+    sys.stderr.write(printable(f"binance-liq verify: {message}") + "\n")
     return _UNREADABLE
-
-
-@contextlib.contextmanager
-def _airflow_elsewhere() -> Iterator[None]:
-    """Keep what Airflow says of its connections out of the report: it writes to standard output.
-
-    How much it says is settled when it is first imported, from its environment.
-    """
-    unset = _LOG_LEVEL not in os.environ
-    if unset:
-        os.environ[_LOG_LEVEL] = "ERROR"
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if unset:
-            del os.environ[_LOG_LEVEL]
 
 
 def _print(out: TextIO, lines: Iterable[str]) -> None:
@@ -181,7 +163,7 @@ def _print_json(out: TextIO, document: dict[str, Any]) -> None:
 
 
 class Progress:
-    """Says how far it is: one line that moves on a terminal, else a line now and then."""
+    """Shows progress: one line that changes on a terminal, else a line every few seconds."""
 
     def __init__(
         self, stream: TextIO, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
@@ -194,7 +176,7 @@ class Progress:
         self._moving = False
 
     def __call__(self, text: str) -> None:
-        """Say it, unless something was said just now."""
+        """Show a text, unless another was shown just now."""
         now = self._clock()
         if self._quiet or now < self._next:
             return
@@ -207,7 +189,7 @@ class Progress:
             self._write(f"{text}\n")
 
     def end(self) -> None:
-        """Give the line back."""
+        """Clear the line."""
         if self._moving:
             self._write(_CLEAR_LINE)
 

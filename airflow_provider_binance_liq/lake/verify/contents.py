@@ -1,7 +1,7 @@
-"""The rows of an object, held against what its manifest claims of them.
+"""The rows of an object, checked against its manifest.
 
-A checksum says that the bytes are those that were written; not that the right ones were. So every row is
-read again. An object may hold a million rows: they pass one by one, and only their keys are kept, on disk.
+A checksum says that the bytes are those that were written, not that they are right. So every row is read
+again. An object may have a million rows: they are read one by one, and only their keys are kept, on disk.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.rows import Row, describe, read_row, sort_key
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
-from airflow_provider_binance_liq.lake.verify.findings import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.lake.spool import Spool
     from airflow_provider_binance_liq.lake.verify.claims import Claim
 
-#: a kind of problem, and what is to be said about it
+#: a kind of problem, and a message
 Defect = tuple[str, str]
 _BATCH: Final = 1000
 _SHOWN: Final = 60
-#: begins the `clientOrderId` of a row of the other type; a row of neither is the exchange's to place
+#: how the `clientOrderId` of a row of the other type begins; any other row is as the exchange filtered it
 _OTHER_TYPE: Final = {"LIQUIDATION": "adl_autoclose", "ADL": "autoclose-"}
 _PHRASES: Final = {
     "unreadable-row": "cannot be read",
@@ -51,7 +51,7 @@ _named_decoder: Final = msgspec.json.Decoder(_Named)
 
 
 def check_end(file: Path) -> list[Defect]:
-    """See that the last line has an end: without it, what counts lines does not see it."""
+    """Check that the last line has an end: without it, the line is not counted."""
     with file.open("rb") as opened:
         if opened.seek(0, 2) == 0:
             return []
@@ -63,9 +63,9 @@ def check_end(file: Path) -> list[Defect]:
 def check_rows(
     file: Path, claim: Claim, endpoint: Endpoint, spool: Spool, tick: Callable[[int], None]
 ) -> list[Defect]:
-    """Read every row; `spool` takes their keys, `tick` is told how many rows were read.
+    """Read every row; `spool` keeps their keys, `tick` is called with the number of rows so far.
 
-    :raises StorageError: the local disk does not take the keys.
+    :raises StorageError: the local disk cannot be written.
     """
     tally, keys = _Tally(), _Keys(spool)
     before: tuple[int, bytes] | None = None
@@ -88,7 +88,7 @@ def check_rows(
 
 
 def faults(row: Row, claim: Claim) -> Iterator[Defect]:
-    """Hold one row against the window and the filters it was extracted with."""
+    """Check one row against the window and the filters of its extraction."""
     window, series = claim.window, claim.series
     if row.created_ms not in window and row.updated_ms not in window:
         yield (
@@ -109,12 +109,12 @@ def faults(row: Row, claim: Claim) -> Iterator[Defect]:
 def compare_rows(
     file: Path, endpoint: Endpoint, stretches: Sequence[Window], updates: Spool, versions: Spool
 ) -> list[Defect]:
-    """Hold the rows in `stretches` against those of other objects that were compared before.
+    """Compare the rows in `stretches` with those of other objects that were compared before.
 
-    An order that was updated in between is another version of it, and none the worse for that. So a row
-    contradicts another one where its version is new although its key and update are not.
+    An order that was updated in between may differ. A row contradicts another one if they have the same key
+    and update, and other bytes.
 
-    :raises StorageError: the local disk does not take the keys.
+    :raises StorageError: the local disk cannot be written.
     """
     tally = Counter[str]()
     first = ""
@@ -153,7 +153,7 @@ class _Tally:
 
 
 class _Keys:
-    """Keeps keys in batches, which is several times as fast as one by one, and sees which are repeated."""
+    """Keeps keys in batches, which is several times as fast as one by one, and finds repeated ones."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
@@ -182,7 +182,7 @@ class _Keys:
 
 
 def _first_repeat(file: Path, endpoint: Endpoint, suspects: frozenset[Key]) -> str:
-    """Read the rows again, for the lines of the first repeated key; it is among the suspects."""
+    """Read the rows again, to find the lines of the first repeated key; it is among the suspects."""
     seen: dict[Key, int] = {}
     for number, body in _lines(file):
         try:
@@ -203,7 +203,7 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _order(row: Row) -> tuple[int, bytes]:
-    """Where a row stands in its object: as the spool hands them out."""
+    """Return the sort key of a row in its object."""
     return row.created_ms, sort_key(row.key)
 
 

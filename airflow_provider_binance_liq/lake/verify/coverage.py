@@ -1,7 +1,7 @@
-"""What a lake's manifests say was fetched, and so what is missing and until when it can still be fetched.
+"""What was fetched, by the manifests of a lake; what is missing, and until when it can still be fetched.
 
-Law: silence is no answer. Where nothing is there that could be told of, that is told: a lake without a
-manifest, a name that no history has, and manifests that cannot be used.
+Law: nothing is passed over in silence. A lake without a manifest, a name that no history has, and manifests
+that cannot be used are reported too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from airflow_provider_binance_liq.core.recoverable import (
     NOT_MENDED_BY_FETCHING,
     SETTLE_DAYS,
     Coverage,
+    State,
     counts_as_proven,
     expected_range,
     stretches,
@@ -29,20 +30,21 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.lake.verify.holdings import Holdings, Unusable
 
-#: of what is wrong, a summary names so many
+_UNFETCHED: Final[tuple[State, ...]] = ("missing", "unproven")
+#: a summary lists so many unusable manifests
 _NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected to have been fetched, and by when it is asked."""
+    """What should have been fetched by now."""
 
     now_ms: int
-    #: what ended less than this long ago is not expected yet
+    #: a window that ended less than this long ago is not expected yet
     settle_ms: int = SETTLE_DAYS * DAY_MS
     #: where each history begins; without it, with its first window
     start_ms: int | None = None
-    #: where the user knows better than the documentation
+    #: where it is configured; else as documented or assumed
     retention_days: int | None = None
     #: codes because of which a window that is not complete counts as proven all the same
     accepted: Collection[str] = NOT_MENDED_BY_FETCHING
@@ -51,18 +53,18 @@ class Expectation:
     endpoints: Sequence[str] = ()
 
     def wants(self, endpoint: str, account: str) -> bool:
-        """Tell whether a history is asked about."""
+        """Whether a history is to be checked."""
         return (not self.accounts or account in self.accounts) and (
             not self.endpoints or endpoint in self.endpoints
         )
 
     def concerns(self, unusable: Unusable) -> bool:
-        """Tell whether a manifest may be of a history that is asked about."""
+        """Whether a manifest may belong to a history that is to be checked."""
         place = unusable.endpoint_and_account
         return place is None or self.wants(*place)
 
     def absent(self, there: Iterable[Series]) -> tuple[str, ...]:
-        """Name what is asked about and has no history at all."""
+        """Return what is to be checked and has no history at all."""
         there = tuple(one for one in there if self.wants(one.endpoint, one.account))
         if self.accounts and self.endpoints:
             return tuple(f"{endpoint} of {account}" for endpoint, account in self.absent_pairs(there))
@@ -75,50 +77,50 @@ class Expectation:
         )
 
     def absent_pairs(self, there: Iterable[Series]) -> list[tuple[str, str]]:
-        """Name the pairs of an endpoint and an account that were asked for and have no history."""
+        """Return the pairs of an endpoint and an account that are to be checked and have no history."""
         known = {(one.endpoint, one.account) for one in there}
         asked = [(endpoint, account) for account in self.accounts for endpoint in self.endpoints]
         return [pair for pair in asked if pair not in known]
 
     def is_proven(self, claim: Claim) -> bool:
-        """Tell whether a window counts as proven."""
+        """Whether a window counts as proven."""
         return counts_as_proven(claim.manifest.proof, self.accepted)
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One history, and what is told of it."""
+    """The coverage of one history."""
 
     series: Series
     coverage: Coverage
     #: end of the newest window that counts as proven
     proven_until_ms: int | None
-    #: codes of what keeps windows from being complete, the accepted ones too
+    #: incomplete reasons of its windows, accepted ones included
     reasons: frozenset[str] = field(default_factory=frozenset)
     #: how many windows it has
     windows: int = 0
 
     @property
     def days_left(self) -> float | None:
-        """Days until something that can still be fetched is forgotten; None where nothing is."""
+        """Days until rows are lost that can still be fetched; None where there are none."""
         left_ms = self.coverage.left_ms
         return None if left_ms is None else _days(left_ms)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for the XCom."""
-        told, first = self.coverage, self.coverage.next_loss
+        coverage, first = self.coverage, self.coverage.next_loss
         return {
             "account": self.series.account,
             "endpoint": self.series.endpoint,
             "symbols": list(self.series.symbols),
             "auto_close_type": self.series.auto_close_type or None,
             "proven_until": None if self.proven_until_ms is None else iso(self.proven_until_ms),
-            "missing_days": _days(told.total_ms("missing", lost=False)),
-            "unproven_days": _days(told.total_ms("unproven", lost=False)),
-            "lost_days": _days(told.total_ms("missing", lost=True) + told.total_ms("unproven", lost=True)),
+            "missing_days": _days(coverage.total_ms("missing", lost=False)),
+            "unproven_days": _days(coverage.total_ms("unproven", lost=False)),
+            "lost_days": _days(sum(coverage.total_ms(state, lost=True) for state in _UNFETCHED)),
             "incomplete_reasons": sorted(self.reasons),
-            "retention_days": told.retention.days,
-            "retention_source": told.retention.source,
+            "retention_days": coverage.retention.days,
+            "retention_source": coverage.retention.source,
             "recoverable_until": None if first is None else iso(first.recoverable_until_ms),
             "days_left": self.days_left,
             "stretches": [
@@ -128,25 +130,25 @@ class History:
                     "state": one.state,
                     "recoverable_until": iso(one.recoverable_until_ms),
                 }
-                for one in told.listed
+                for one in coverage.listed
             ],
         }
 
 
-def tell(holdings: Holdings, expected: Expectation) -> list[History]:
-    """Tell of each history what is missing or not proven, the one that loses first before the others."""
+def histories(holdings: Holdings, expected: Expectation) -> list[History]:
+    """Return the coverage of each history, the one that loses rows first before the others."""
     by_series: dict[Series, list[Claim]] = defaultdict(list)
     for claim in holdings.claims:
         if expected.wants(claim.series.endpoint, claim.series.account):
             by_series[claim.series].append(claim)
     for endpoint, account in expected.absent_pairs(by_series):
         by_series[Series(endpoint, account)] = []
-    told = (
+    found = (
         _history(series, claims, expected, _whole_start_ms(series, by_series, expected))
         for series, claims in by_series.items()
     )
     return sorted(
-        (one for one in told if one is not None),
+        (one for one in found if one is not None),
         key=lambda one: (
             one.coverage.left_ms is None,
             one.coverage.left_ms or 0,
@@ -158,7 +160,7 @@ def tell(holdings: Holdings, expected: Expectation) -> list[History]:
 def _whole_start_ms(
     series: Series, known: Mapping[Series, Sequence[Claim]], expected: Expectation
 ) -> int | None:
-    """Tell where the unfiltered history begins that has all of this filtered one from there on, if any."""
+    """Return the start of the unfiltered history that includes this filtered one from there on, if any."""
     whole = Series(series.endpoint, series.account)
     if series == whole or whole not in known or series.endpoint in APART:
         return None
@@ -176,7 +178,7 @@ def _history(
 ) -> History | None:
     """None where nothing is expected yet, or all of it of another history."""
     retention = Retention.of(ENDPOINTS.get(series.endpoint), expected.retention_days)
-    # Where nothing was ever fetched, all is missing that could still be.
+    # Where nothing was fetched, everything is missing that the exchange still keeps.
     start_ms = _start_ms(claims, expected, max(0, retention.oldest_ms(expected.now_ms)))
     range_ = expected_range(start_ms, expected.now_ms, expected.settle_ms, whole_start_ms)
     if range_ is None:
@@ -195,32 +197,32 @@ def _history(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check tells: briefly enough for an XCom."""
+    """The result of a check, short enough for an XCom."""
 
     now_ms: int
     warn_days: float
     manifests: int
     histories: tuple[History, ...]
-    #: what was asked about and has no history at all
+    #: what was to be checked and has no history at all
     absent: tuple[str, ...]
-    #: manifests that cover nothing, of what was asked about
+    #: manifests that cannot be used, of the histories that were to be checked
     unusable: tuple[Unusable, ...]
 
     @classmethod
     def of(cls, holdings: Holdings, expected: Expectation, warn_days: float) -> Report:
-        """Hold a lake against what is expected of it."""
+        """Compare a lake with what is expected of it."""
         return cls(
             expected.now_ms,
             warn_days,
             len(holdings.claims) + len(holdings.unusable),
-            tuple(tell(holdings, expected)),
+            tuple(histories(holdings, expected)),
             expected.absent(claim.series for claim in holdings.claims),
             tuple(one for one in holdings.unusable if expected.concerns(one)),
         )
 
     @property
     def endangered(self) -> tuple[History, ...]:
-        """Histories of which something that can still be fetched is forgotten within the days to warn."""
+        """Histories that lose rows within `warn_days` that can still be fetched."""
         return tuple(
             one for one in self.histories if one.days_left is not None and one.days_left <= self.warn_days
         )
@@ -239,7 +241,7 @@ class Report:
         }
 
     def lines(self) -> tuple[str, str, str]:
-        """Say it in three short lines: the verdict, how much, and what is forgotten first."""
+        """Return three short lines: the result, how much is missing, and what will be lost first."""
         many, few = len(self.histories), len(self.endangered)
         verdict = (
             f"{few} of {many} histories lose data within {self.warn_days:g} days"
@@ -257,12 +259,12 @@ class Report:
         return verdict, how_much, self.first_loss()
 
     def first_loss(self) -> str:
-        """Name what is forgotten first."""
+        """Describe what will be lost first."""
         first = next((one for one in self.histories if one.days_left is not None), None)
         if first is None:
             return "Nothing is missing that could still be fetched"
-        (stretch, *_), told = first.coverage.listed, first.coverage
-        kept = f"{told.retention.days} days, {told.retention.source}"
+        (stretch, *_), coverage = first.coverage.listed, first.coverage
+        kept = f"{coverage.retention.days} days, {coverage.retention.source}"
         return (
             f"Forgotten first: {first.series}, {stretch.window}, {stretch.state}; "
             f"from {iso(stretch.recoverable_until_ms)} on ({kept}), in {first.days_left:g} days"
@@ -270,5 +272,5 @@ class Report:
 
 
 def _days(length_ms: int) -> float:
-    """Days, to the hundredth; rounded down, so that nothing is promised that is not there."""
+    """Return days to the hundredth, rounded down."""
     return (length_ms * 100 // DAY_MS) / 100

@@ -1,7 +1,7 @@
-"""What a verification may find: each kind by its name, and whether it is wrong or only worth knowing.
+"""The kinds of findings of a verification: problems, and notes.
 
-Law: what is found is named, never dropped, and never mended. A kind is wrong unless a reader of the
-destination loses nothing by it; the caller may allow some of the wrong ones, and nothing else is forgiven.
+Law: every finding is reported, and nothing is repaired. A kind is a problem unless readers of the destination
+lose nothing by it; the caller may allow some of the problems.
 """
 
 from __future__ import annotations
@@ -10,23 +10,26 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.cli_common import count
+from airflow_provider_binance_liq.core.windows import MINUTE_MS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: kinds that make the exit status 1, and what each of them means
+#: kinds that make the exit status 1, and their meaning
 PROBLEMS: Final[Mapping[str, str]] = {
-    "no-manifest": "there is no manifest at all, so nothing that could be well",
+    "no-manifest": "there is no manifest at all, so nothing can be verified",
     "unreadable": "a directory, a manifest or an object cannot be read",
-    "invalid-manifest": "a manifest is cut off, is no manifest of this version, or has impossible values",
+    "invalid-manifest": "a manifest is cut off, is not of this version, or has impossible values",
     "unknown-endpoint": "an endpoint that this version does not know: bytes are checked, rows cannot be",
-    "misplaced": "a manifest lies, or says that its object lies, where its own words do not belong",
-    "moved": "the destination was copied or moved as a whole: `object.uri` names the old one",
+    "misplaced": "a manifest, or the object that it names, is at a path that does not belong to its values",
+    "moved": "the destination was copied or moved as a whole: `object.uri` has the old one",
     "duplicate": "several manifests claim the same window",
     "missing-object": "a manifest without its object",
     "mismatch": "an object whose bytes, checksum or number of rows are not those of its manifest",
-    "undecodable": "an object as its manifest says, but it cannot be unpacked, or its last line has no end",
-    "unreadable-row": "a row without what identifies or places it",
-    "outside-window": "a row that lies outside of the window by both of its instants",
+    "undecodable": "an object that matches its manifest, but cannot be unpacked, or is cut off in a line",
+    "unreadable-row": "a row without the fields that identify it",
+    "outside-window": "a row whose instants are all outside of the window",
     "out-of-order": "a row that is not behind the one before it, by time, symbol and order id",
     "repeated-key": "a symbol and order id that were there before",
     "filtered-out": "a row that does not pass the manifest's filters",
@@ -39,8 +42,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
 NOTES: Final[Mapping[str, str]] = {
     "overlap": "time that several windows cover",
     "leftover": "an object or a temporary file without a manifest: for readers it does not exist",
-    "foreign": "a file or a directory that is none of this package's",
-    "unknown-directory": "a directory beside the endpoints' that is named like none of them",
+    "foreign": "a file or a directory that is not of this package",
+    "unknown-directory": "a directory beside those of the endpoints with another name",
     "vanished": "a manifest was listed and is gone: an extraction is replacing it",
 }
 #: kinds that the caller may allow
@@ -50,7 +53,7 @@ _CREDENTIALS: Final = re.compile(r"(://[^\s/:@]*):\S*@")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing found; `path` is relative to the destination, empty for the destination itself."""
+    """One finding; `path` is relative to the destination, empty for the destination itself."""
 
     path: str
     kind: str
@@ -58,28 +61,23 @@ class Finding:
 
     @classmethod
     def of(cls, kind: str, path: str, message: str) -> Finding:
-        """Make a finding that holds no password."""
+        """Make a finding, without passwords."""
         return cls(redact(path), kind, redact(message))
 
     def is_wrong(self, allowed: Iterable[str] = ()) -> bool:
-        """Tell whether it makes the exit status 1."""
+        """Whether it makes the exit status 1."""
         return self.kind in PROBLEMS and self.kind not in allowed
 
 
 def redact(text: str) -> str:
-    """Take passwords out of the URLs in a text."""
+    """Remove passwords from the URLs in a text."""
     return _CREDENTIALS.sub(r"\1:***@", text)
 
 
 def duration(length_ms: int) -> str:
     """Write a length of time, in the largest unit of which there are two: `114 days`, `36 hours`."""
-    minutes = max(0, length_ms) // 60_000
+    minutes = max(0, length_ms) // MINUTE_MS
     for noun, length in (("day", 24 * 60), ("hour", 60)):
         if minutes >= 2 * length:
             return count(minutes // length, noun)
     return count(minutes, "minute")
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: `1 row`, `2,000 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

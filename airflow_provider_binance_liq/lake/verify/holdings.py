@@ -1,8 +1,8 @@
-"""What lies at a destination, by its manifests: which windows were fetched, and what of it cannot be used.
+"""The manifests at a destination: which windows were fetched, and which manifests cannot be used.
 
-Only manifests are read, and the destination is listed once: whether objects are what their manifests say is
-what `verify` finds out. Law: what could not be read is never taken for not there. A directory or a manifest
-that the store does not give is an error; a manifest that is none covers nothing, and is named.
+Only manifests are read, and the destination is listed once; `verify` checks the objects. Law: a file that
+cannot be read is never taken for one that does not exist. A directory or a manifest that the store cannot
+read is an error; an invalid manifest covers no window, and is reported.
 """
 
 from __future__ import annotations
@@ -13,34 +13,30 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.manifest import from_json
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
 from airflow_provider_binance_liq.lake.verify.claims import Claim, read_claim
-from airflow_provider_binance_liq.lake.verify.listing import (
-    MANIFEST_SUFFIX,
-    OBJECT_SUFFIXES,
-    explain,
-    list_lake,
-)
+from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow.sdk import ObjectStoragePath
 
-#: object stores answer so many at once; a local disk one after another
+#: object stores read so many at once; a local disk one after another
 _AT_ONCE: Final = 500
 _PLACE: Final = re.compile(r"(?P<endpoint>[^/]+)/account=(?P<account>[^/]+)/")
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A manifest that covers nothing."""
+    """A manifest that cannot be used, so it covers no window."""
 
     path: str
     why: str
 
     @property
     def endpoint_and_account(self) -> tuple[str, str] | None:
-        """What it would be of, by where it lies; None where that says nothing."""
+        """The endpoint and account in its path; None where it has none."""
         match = _PLACE.match(self.path)
         return None if match is None else (match["endpoint"], match["account"])
 
@@ -50,22 +46,21 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What lies at a destination, by its manifests."""
+    """The manifests at a destination."""
 
     claims: tuple[Claim, ...]
-    #: manifests that cover nothing, and why
     unusable: tuple[Unusable, ...] = ()
 
 
 def read_holdings(destination: ObjectStoragePath) -> Holdings:
     """Read every manifest below a destination.
 
-    :raises StorageError: the store does not give a directory or a manifest; a retry reads anew.
+    :raises StorageError: the store cannot read a directory or a manifest; a retry reads again.
     """
     listing = list_lake(destination, lambda _: None)
     for finding in listing.findings:
         if finding.kind == "unreadable":
-            message = f"{finding.path} cannot be listed: {finding.message}; what lies there is not known"
+            message = f"{finding.path} cannot be listed: {finding.message}; its files are not known"
             raise StorageError(message)
     there = frozenset(listing.files)
     claims: list[Claim] = []
@@ -92,13 +87,13 @@ def _contents(destination: ObjectStoragePath, paths: Sequence[str]) -> Iterator[
 
 
 def _usable(path: str, claim: Claim, there: frozenset[str]) -> Claim:
-    """See that a manifest lies where it belongs, and its object beside it.
+    """Check that a manifest is where it belongs, and its object beside it.
 
-    :raises InconsistentManifest: it does not.
+    :raises InconsistentManifest: it is not.
     """
     series = claim.series
     if not path.startswith(f"{series.endpoint}/account={series.account}/"):
-        message = f"it says that it is of {series}, and does not lie there"
+        message = f"it says that it is of {series}, and is at another path"
         raise InconsistentManifest(message)
     stem = path.removesuffix(MANIFEST_SUFFIX)
     if not any(f"{stem}{suffix}" in there for suffix in OBJECT_SUFFIXES):

@@ -1,7 +1,7 @@
-"""Verify a destination: each manifest against its place and its object, then the windows against each other.
+"""Verify a destination: each manifest against its path and its object, then the windows against each other.
 
-Nothing is written there, and nothing is mended. A lake may be written to while it is read: what does not
-match is looked at a second time before it is called wrong.
+Nothing is written there, and nothing is repaired. A lake may be written to while it is read: a manifest with
+a problem is read a second time before the problem is reported.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import overlaps
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake import Place, fetch_object, place, read_manifest
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
 from airflow_provider_binance_liq.lake.spool import Spool
 from airflow_provider_binance_liq.lake.verify.claims import ends_alike, read_claim, same_key
 from airflow_provider_binance_liq.lake.verify.contents import check_end, check_rows, compare_rows
-from airflow_provider_binance_liq.lake.verify.findings import Finding, count
+from airflow_provider_binance_liq.lake.verify.findings import Finding
 from airflow_provider_binance_liq.lake.verify.listing import (
-    MANIFEST_SUFFIX,
     OBJECT_SUFFIXES,
     explain,
     is_manifest,
@@ -42,17 +43,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One manifest, after it was held against its place and its object."""
+    """One manifest, checked against its path and its object."""
 
     path: str
     findings: tuple[Finding, ...]
-    #: None where the manifest could not be read as one
+    #: None where the manifest could not be read
     claim: Claim | None = None
-    #: whether it lies where its window belongs
+    #: whether its path is that of its window
     placed: bool = False
-    #: whether its object is what it says
+    #: whether its object matches it
     sound: bool = False
-    #: the objects that are not to be called leftovers for want of a manifest
+    #: objects that are not leftovers, because of this manifest
     objects: frozenset[str] = frozenset()
 
 
@@ -63,10 +64,10 @@ def verify(
     now_ms: int,
     max_age_ms: int | None = None,
 ) -> Report:
-    """Read everything below `destination` and report what was found; `tick` is told what is being done.
+    """Read everything below `destination` and report the findings; `tick` is called with the progress.
 
     :param max_age_ms: how long before `now_ms` the newest complete window of each history may have ended.
-    :raises StorageError: the destination cannot be read at all, or this machine's disk keeps no keys.
+    :raises StorageError: the destination cannot be read at all, or the local disk cannot be written.
     """
     listing = list_lake(destination, tick)
     examiner = _Examiner(destination, tick)
@@ -83,7 +84,7 @@ def verify(
         *_duplicates(examined),
     ]
     if not listing.manifests:
-        message = "there is no manifest below the destination, so there is nothing that could be verified"
+        message = "there is no manifest below the destination, so nothing can be verified"
         findings.append(Finding.of("no-manifest", "", message))
     timelines = [Timeline.of(series, claims) for series, claims in _by_series(placed).items()]
     findings += [finding for timeline in timelines for finding in timeline.findings()]
@@ -112,17 +113,17 @@ class _Examiner:
         self._tick = tick
 
     def examine(self, path: str, progress: str) -> Examined:
-        """Hold one manifest against its place and its object."""
+        """Check one manifest against its path and its object."""
         self._tick(f"{progress}: {path}")
-        found = self._look(path, progress)
+        found = self._check(path, progress)
         if not any(finding.is_wrong() for finding in found.findings):
             return found
-        # A run of the same window may just have replaced them: then both are right now, or it is gone.
+        # A run of the same window may just have replaced them: then both match now, or the manifest is gone.
         self._destination.fs.invalidate_cache()
-        return self._look(path, progress)
+        return self._check(path, progress)
 
     def compare(self, sound: Sequence[Examined]) -> Iterator[Finding]:
-        """Hold the rows of overlapping windows of one series against each other."""
+        """Compare the rows of overlapping windows of each series."""
         for series, claims in _by_series(sound).items():
             stretches = overlaps(claim.window for _, claim in claims)
             if stretches and series.endpoint in ENDPOINTS:
@@ -145,7 +146,7 @@ class _Examiner:
             yield Finding.of(kind, path, message)
         file.unlink()
 
-    def _look(self, path: str, progress: str) -> Examined:
+    def _check(self, path: str, progress: str) -> Examined:
         stem = path.removesuffix(MANIFEST_SUFFIX)
         either = frozenset(f"{stem}{suffix}" for suffix in OBJECT_SUFFIXES)
         try:
@@ -162,28 +163,28 @@ class _Examiner:
         if misplaced:
             return Examined(path, (misplaced,), claim, objects=frozenset({at}))
         where = list(_check_uri(path, at, claim, str(beside.object)))
-        wrong = [Finding.of(kind, path, said) for kind, said in self._check_object(claim, beside, progress)]
+        wrong = [Finding.of(kind, path, text) for kind, text in self._check_object(claim, beside, progress)]
         return Examined(path, (*where, *wrong), claim, placed=True, sound=not wrong, objects=frozenset({at}))
 
     def _beside(self, path: str, claim: Claim) -> Place:
-        """Where its object has to lie, seen from where the manifest lies."""
+        """Return the place whose manifest has this path."""
         manifest = self._destination / path
         stem = manifest.name.removesuffix(MANIFEST_SUFFIX)
         return Place(manifest.parent, stem, claim.manifest.object.compression)
 
     def _expected(self, claim: Claim) -> tuple[str, ...]:
-        """Where the manifest belongs, and its object; nothing where this version does not know."""
+        """Return the paths where the manifest and its object belong; nothing for an unknown endpoint."""
         endpoint = ENDPOINTS.get(claim.series.endpoint)
         if endpoint is None:
             return ()
-        said = claim.manifest
+        manifest = claim.manifest
         at = place(
             self._destination,
             endpoint,
             claim.series.account,
             claim.window,
-            said.filters,
-            said.object.compression,
+            manifest.filters,
+            manifest.object.compression,
         )
         start = len(str(self._destination).rstrip("/")) + 1
         return str(at.manifest)[start:], str(at.object)[start:]
@@ -191,7 +192,7 @@ class _Examiner:
     def _misplaced(self, path: str, claim: Claim) -> Finding | None:
         expected = self._expected(claim)
         if not expected:
-            # How a newer version names windows is not known, but that the endpoint comes first.
+            # How a newer version names windows is not known; the endpoint comes first.
             if path.startswith(f"{claim.series.endpoint}/"):
                 return None
             belongs = f"{claim.series.endpoint}/"
@@ -203,7 +204,7 @@ class _Examiner:
         return Finding.of("misplaced", path, says)
 
     def _check_object(self, claim: Claim, at: Place, progress: str) -> list[tuple[str, str]]:
-        """Fetch an object, and hold it against its manifest."""
+        """Fetch an object, and check it against its manifest."""
         with Spool() as spool:
             try:
                 file = fetch_object(claim.manifest, spool.path, at.object)
@@ -230,16 +231,16 @@ def _why_not(error: StorageError) -> tuple[str, str]:
 
 
 def _check_uri(path: str, relative: str, claim: Claim, uri: str) -> Iterator[Finding]:
-    """Hold where the manifest says that its object is against where it is."""
-    said = claim.manifest.object.uri
-    if same_key(said, uri):
+    """Check the URI in the manifest against the path of the object."""
+    stated = claim.manifest.object.uri
+    if same_key(stated, uri):
         return
-    kind = "moved" if ends_alike(said, relative) else "misplaced"
-    yield Finding.of(kind, path, f"it says that its object is {said}, but beside it is {uri}")
+    kind = "moved" if ends_alike(stated, relative) else "misplaced"
+    yield Finding.of(kind, path, f"it says that its object is {stated}, but the object beside it is {uri}")
 
 
 def _without_manifest(listing: Listing, examined: Iterable[Examined]) -> Iterator[Finding]:
-    """Name what no manifest describes."""
+    """Report the files that no manifest describes."""
     described = frozenset[str]().union(*(one.objects for one in examined))
     for name in listing.files:
         if name in described or is_manifest(name):
@@ -247,12 +248,10 @@ def _without_manifest(listing: Listing, examined: Iterable[Examined]) -> Iterato
         if is_object(name):
             yield Finding.of("leftover", name, "an object without a manifest, so readers never see it")
         elif is_pending(name):
-            message = (
-                "a landing that was committed and cut off; extracting the window again brings it to its end"
-            )
+            message = "the note of an interrupted publication; extracting the window again completes it"
             yield Finding.of("leftover", name, message)
         elif is_temporary(name):
-            yield Finding.of("leftover", name, "a temporary file of a run that was cut off")
+            yield Finding.of("leftover", name, "a temporary file of an interrupted run")
         else:
             yield Finding.of("foreign", name, "neither an object nor a manifest")
 
@@ -264,7 +263,7 @@ def _unknown_directories(listing: Listing) -> Iterator[Finding]:
         if slash and top not in ENDPOINTS:
             files[top] += 1
     for top, many in files.items():
-        message = f"no endpoint that this version knows; {count(many, 'file')} below it"
+        message = f"not an endpoint that this version knows; {count(many, 'file')} below it"
         yield Finding.of("unknown-directory", top, message)
 
 
@@ -280,7 +279,7 @@ def _duplicates(examined: Iterable[Examined]) -> Iterator[Finding]:
 
 
 def _by_series(examined: Iterable[Examined]) -> dict[Series, list[tuple[str, Claim]]]:
-    """Sort paths and claims into their series, by window; one claim a window."""
+    """Group paths and claims by series, in the order of their windows; one claim a window."""
     found: dict[Series, dict[Window, tuple[str, Claim]]] = defaultdict(dict)
     for one in examined:
         if one.claim:

@@ -1,7 +1,7 @@
-"""Everything that lies below a destination, by name.
+"""The names of all files below a destination.
 
-Own walk instead of the file system's: those leave out what they may not read, and what is left out would
-pass for verified. A directory that cannot be listed is a finding; the destination itself, an error.
+A walk of our own: those of file systems leave out directories that they cannot read, and these would pass as
+verified. A directory that cannot be listed is a finding; if it is the destination itself, an error.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.exceptions import StorageError
-from airflow_provider_binance_liq.lake.verify.findings import Finding, count
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
+from airflow_provider_binance_liq.lake.verify.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow.sdk import ObjectStoragePath
 
-MANIFEST_SUFFIX: Final = ".manifest.json"
-OBJECT_SUFFIXES: Final = (".ndjson", ".ndjson.gz")
+OBJECT_SUFFIXES: Final = tuple(SUFFIXES.values())
 _TEMPORARY_SUFFIX: Final = ".tmp"
 _PENDING_SUFFIX: Final = ".pending.tmp"
 #: the layout has three levels of directories; a link that leads back would have no end
@@ -28,7 +29,7 @@ _DEEPEST: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What lies there: paths relative to the destination, in order, and what could not be listed."""
+    """The files, as paths relative to the destination, in order; and what could not be listed."""
 
     files: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -40,22 +41,22 @@ class Listing:
 
 
 def is_manifest(name: str) -> bool:
-    """Tell whether a path is that of a manifest; a hidden one is a temporary file."""
+    """Whether a path is that of a manifest; a hidden one is a temporary file."""
     return name.endswith(MANIFEST_SUFFIX) and not _is_hidden(name)
 
 
 def is_object(name: str) -> bool:
-    """Tell whether a path is that of an object."""
+    """Whether a path is that of an object."""
     return name.endswith(OBJECT_SUFFIXES) and not _is_hidden(name)
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a path is that of a write that was not finished."""
+    """Whether a path is that of an unfinished write."""
     return name.endswith(_TEMPORARY_SUFFIX) and _is_hidden(name)
 
 
 def is_pending(name: str) -> bool:
-    """Tell whether a path is that of a note that a landing is to be brought to its end."""
+    """Whether a path is that of the note of a committed publication."""
     return name.endswith(_PENDING_SUFFIX) and _is_hidden(name)
 
 
@@ -78,7 +79,7 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
             name = f"{directory}/{key.rpartition('/')[2]}".lstrip("/")
             if key == f"{root}/{directory}".rstrip("/"):
                 if kind == "directory":
-                    message = "a directory without a name stands in its keys, two slashes; it was not read"
+                    message = "its keys have two slashes, a directory without a name; it was not read"
                     findings.append(Finding.of("foreign", directory, message))
             elif kind == "file":
                 files.append(name)
@@ -87,7 +88,7 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
             elif kind != "directory":
                 findings.append(Finding.of("foreign", name, "neither a file nor a directory"))
             elif name.count("/") >= _DEEPEST:
-                findings.append(Finding.of("unreadable", name, "lies too deep, and was not read"))
+                findings.append(Finding.of("unreadable", name, "is nested too deep, and was not read"))
             else:
                 try:
                     waiting.append((name, store.ls(key, detail=True)))
@@ -122,7 +123,7 @@ def _list_root(store: Any, root: str, destination: str) -> list[dict[str, Any]]:
 
 
 def _is_empty_prefix(store: Any, root: str) -> bool:
-    """Tell whether it is an object store's prefix without objects: that is empty, and not missing."""
+    """Whether it is an object store's prefix without objects: that is empty, and not missing."""
     bucket, slash, _ = root.lstrip("/").partition("/")
     if not slash or _is_local(store):
         return False
@@ -148,6 +149,6 @@ def _is_hidden(name: str) -> bool:
 
 
 def explain(error: BaseException) -> str:
-    """Say what a store said, without advice on how to write to it."""
+    """Return the message of a store, without advice on how to write to it."""
     cause = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
     return f"{type(cause).__name__}: {cause}"

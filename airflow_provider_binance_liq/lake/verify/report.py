@@ -1,7 +1,7 @@
-"""What a verification says: for a person, line by line, and for a program, as one JSON document.
+"""The report of a verification: lines for a person, one JSON document for a program.
 
-The same destination gives the same words at the same time: they are in order, and the one thing that moves
-with the clock is how old the newest complete window is.
+The same destination gives the same report: everything is in order, and only the age of the newest complete
+window depends on the clock.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.recoverable import counts_as_proven
 from airflow_provider_binance_liq.core.timeline import gaps, overlaps
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.lake.verify.findings import Finding, count, duration, redact
+from airflow_provider_binance_liq.lake.verify.findings import Finding, duration, redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 #: grows when a member of the JSON document changes its meaning
 SCHEMA_VERSION: Final = 1
-#: notes of one kind that a person is shown; the JSON document has them all
+#: notes of one kind in the lines; the JSON document has all
 _NOTES_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The windows of one series: what they cover, leave out, and cover several times."""
+    """The windows of one series: what they cover, their gaps and overlaps."""
 
     series: Series
     windows: int
@@ -40,12 +41,12 @@ class Timeline:
     overlaps: tuple[Window, ...]
     #: path, window and reasons of each window that is not proven complete
     unproven: tuple[tuple[str, Window, str], ...]
-    #: end of the newest window that is complete, but for what fetching it again would not mend; None: none is
+    #: end of the newest window that counts as proven; None where none does
     proven_until_ms: int | None
 
     @classmethod
     def of(cls, series: Series, claims: Sequence[tuple[str, Claim]]) -> Timeline:
-        """Lay out claims, which are in order of their windows, and at least one."""
+        """Make the timeline of at least one claim; they are in the order of their windows."""
         windows = [claim.window for _, claim in claims]
         return cls(
             series=series,
@@ -64,7 +65,7 @@ class Timeline:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """Name what the windows leave out, cover twice, or do not prove."""
+        """Report gaps, overlaps, and windows that are not proven."""
         for window in self.gaps:
             yield Finding.of("gap", "", f"{self.series}: no manifest covers {window}")
         for window in self.overlaps:
@@ -73,7 +74,7 @@ class Timeline:
             yield Finding.of("unproven", path, f"{window} is not proven complete: {why}")
 
     def stale(self, now_ms: int, max_age_ms: int) -> Iterator[Finding]:
-        """Name an end that is too long ago: what comes after it may be forgotten before anybody looks."""
+        """Report a history that ended too long ago: the exchange may delete the rows after it."""
         if self.proven_until_ms is None:
             yield Finding.of("stale", "", f"{self.series}: no window of it is complete")
         elif now_ms - self.proven_until_ms > max_age_ms:
@@ -116,19 +117,19 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found below one destination."""
+    """The result for one destination."""
 
     destination: str
     #: manifests found
     manifests: int
-    #: manifests whose objects are what they say
+    #: manifests whose objects match
     sound: int
     #: rows and stored bytes of the sound ones
     rows: int
     bytes: int
     findings: tuple[Finding, ...]
     timelines: tuple[Timeline, ...]
-    #: when it was looked at
+    #: time of the verification
     now_ms: int = 0
     max_age_ms: int | None = None
 
@@ -137,15 +138,15 @@ class Report:
         return int(bool(self.problems(allowed)))
 
     def problems(self, allowed: Collection[str] = ()) -> tuple[Finding, ...]:
-        """Name what is wrong."""
+        """Return the findings that are wrong."""
         return tuple(finding for finding in self.findings if finding.is_wrong(allowed))
 
     def notes(self, allowed: Collection[str] = ()) -> tuple[Finding, ...]:
-        """Name what is worth knowing, and what was allowed."""
+        """Return the other findings, and those that are allowed."""
         return tuple(finding for finding in self.findings if not finding.is_wrong(allowed))
 
     def to_dict(self, allowed: Collection[str] = ()) -> dict[str, Any]:
-        """Return the JSON document; `docs/verify.md` says what each member is."""
+        """Return the JSON document; `docs/verify.md` describes its members."""
         return {
             "schema_version": SCHEMA_VERSION,
             "destination": redact(self.destination),
@@ -162,7 +163,7 @@ class Report:
         }
 
     def lines(self, allowed: Collection[str] = (), *, brief: bool = False) -> Iterator[str]:
-        """Write the report for a person; a brief one has only what is wrong."""
+        """Return the lines for a person; with `brief`, only what is wrong."""
         problems = self.problems(allowed)
         if not brief:
             yield from map(str, self.timelines)
@@ -179,7 +180,7 @@ class Report:
         return f"{matching}, which hold {held}{self._age()}"
 
     def _age(self) -> str:
-        """Tell how old the newest complete window of each history is."""
+        """Return how old the newest complete window of each history is."""
         ends = {one.proven_until_ms for one in self.timelines if one.proven_until_ms is not None}
         if not ends:
             return ""
@@ -196,7 +197,7 @@ def failed(destination: str, error: str) -> dict[str, Any]:
 
 
 def printable(line: str) -> str:
-    """Show what a terminal would obey, or could not show, as escapes: names may hold anything."""
+    """Escape control characters, and those that cannot be shown: names may have any character."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
     )
@@ -207,7 +208,7 @@ def _counts(claim: Claim) -> bool:
 
 
 def _why(claim: Claim) -> str:
-    """Say why a window is not complete: the codes, then the sentences for people."""
+    """Return why a window is not complete: the codes, then the sentences for people."""
     proof = claim.manifest.proof
     codes = ", ".join(proof.incomplete_reasons)
     return "; ".join((*([codes] if codes else []), *map(str, proof.caveats))) or "no reason given"

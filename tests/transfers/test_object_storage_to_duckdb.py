@@ -13,7 +13,7 @@ from airflow_provider_binance_liq.exceptions import StorageError, WarehouseBusy
 
 
 def operator(**parameters):
-    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToDuckDBOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_duckdb import ObjectStorageToDuckDBOperator
 
     return ObjectStorageToDuckDBOperator(task_id="load", **parameters)
 
@@ -117,7 +117,7 @@ def test_it_takes_the_output_of_mapped_tasks_and_can_be_mapped_itself():
     from airflow.sdk import DAG
 
     from airflow_provider_binance_liq.operators.liquidations import UsdmFuturesLiquidationsOperator
-    from airflow_provider_binance_liq.transfers.object_storage import ObjectStorageToDuckDBOperator
+    from airflow_provider_binance_liq.transfers.object_storage_to_duckdb import ObjectStorageToDuckDBOperator
 
     with DAG("a_dag", schedule=None):
         extract = UsdmFuturesLiquidationsOperator.partial(
@@ -132,7 +132,7 @@ def test_it_takes_the_output_of_mapped_tasks_and_can_be_mapped_itself():
 
 def test_a_dag_file_that_imports_it_does_not_import_the_warehouse():
     code = (
-        "import sys, airflow_provider_binance_liq.transfers.object_storage\n"
+        "import sys, airflow_provider_binance_liq.transfers.object_storage_to_duckdb\n"
         "print([name for name in ('duckdb', 'fsspec', 'airflow_provider_binance_liq.lake') "
         "if name in sys.modules])"
     )

@@ -1,4 +1,4 @@
-"""What was heard: rows, each with what the questions are about, and refusals, which are answers here."""
+"""Answers to the probe's questions: rows, each with what the questions are about, or a refusal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Refusal = Literal["key", "account", "span", "retention", "request"]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenRow:
     """A row that was answered: what identifies it, and what the questions are about."""
 
     symbol: str
     order_id: int
     created_ms: int
     updated_ms: int
-    #: what its `clientOrderId` says; None: neither of the two types, or not said at all
+    #: by its `clientOrderId`; None: neither of the two types, or the row has no such field
     close_type: AutoCloseType | None = None
     isolated: bool = False
 
@@ -45,58 +45,60 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One answer: rows, or a refusal."""
+class Answer:
+    """The answer to one question: the rows of one page, or of all numbered pages, or a refusal."""
 
-    rows: tuple[Seen, ...] = ()
+    rows: tuple[SeenRow, ...] = ()
     total: int | None = None
     refusal: Refusal | None = None
     #: the exchange's own code of a refusal, where it gave one
     code: int | None = None
     longest_ms: int | None = None
-    #: there may be rows that were left out
-    full: bool = False
+    #: why rows may be missing from it; empty where none are
+    incomplete: str = ""
+    #: rows of the longest page
+    page_rows: int = 0
 
-    def has(self, row: Seen) -> bool:
+    def has(self, row: SeenRow) -> bool:
         """Whether the answer holds a row."""
         return any(one.key == row.key for one in self.rows)
 
-    def shows(self, row: Seen) -> bool | None:
-        """Whether the answer holds a row; None where it says nothing of one that it does not hold."""
+    def shows(self, row: SeenRow) -> bool | None:
+        """Whether the answer holds a row; None where a row that it lacks may exist all the same."""
         if self.has(row):
             return True
-        return None if self.refusal is not None or self.full else False
+        return None if self.refusal is not None or self.incomplete else False
 
 
 @dataclass(slots=True)
-class Known:
+class SeenRows:
     """Every row that any answer held."""
 
-    rows: dict[Key, Seen] = field(default_factory=dict)
-    #: every instant of every row, in order; made anew when rows were added
-    _order: list[tuple[int, Key]] = field(default_factory=list)
+    rows: dict[Key, SeenRow] = field(default_factory=dict)
+    #: every instant of every row, in order
+    _instants: list[tuple[int, Key]] = field(default_factory=list)
 
-    def add(self, heard: Heard) -> None:
+    def add(self, answer: Answer) -> None:
         """Take over the rows of an answer."""
-        new = [row for row in heard.rows if row.key not in self.rows]
-        self.rows.update({row.key: row for row in new})
+        new = {row.key: row for row in answer.rows if row.key not in self.rows}
         if new:
-            self._order.clear()
+            self.rows |= new
+            self._instants += [(at, key) for key, row in new.items() for at in set(row.instants)]
+            self._instants.sort()
 
-    def touching(self, first_ms: int, last_ms: int) -> list[Seen]:
+    def touching(self, first_ms: int, last_ms: int) -> list[SeenRow]:
         """List the rows that have an instant, or both, in an interval."""
-        if not self._order:
-            self._order = sorted((at, row.key) for row in self.rows.values() for at in set(row.instants))
-        begin = bisect_left(self._order, first_ms, key=itemgetter(0))
-        end = bisect_right(self._order, last_ms, key=itemgetter(0))
-        return [self.rows[key] for key in dict.fromkeys(key for _, key in self._order[begin:end])]
+        begin, end = self._places(first_ms, last_ms)
+        return [self.rows[key] for key in dict.fromkeys(key for _, key in self._instants[begin:end])]
 
-    def count(self, first_ms: int, last_ms: int) -> int:
+    def count_instants(self, first_ms: int, last_ms: int) -> int:
         """Count the instants in an interval; no fewer than the rows that touch it."""
-        if not self._order:
-            self.touching(first_ms, last_ms)
-        begin = bisect_left(self._order, first_ms, key=itemgetter(0))
-        return bisect_right(self._order, last_ms, key=itemgetter(0)) - begin
+        begin, end = self._places(first_ms, last_ms)
+        return end - begin
+
+    def _places(self, first_ms: int, last_ms: int) -> tuple[int, int]:
+        begin = bisect_left(self._instants, first_ms, key=itemgetter(0))
+        return begin, bisect_right(self._instants, last_ms, key=itemgetter(0))
 
 
 class _Marks(msgspec.Struct):
@@ -104,10 +106,10 @@ class _Marks(msgspec.Struct):
     isolated: bool | None = msgspec.field(default=None, name="isIsolated")
 
 
-def see(row: Row) -> Seen:
+def read_row(row: Row) -> SeenRow:
     """Read of a row what the questions are about."""
     marks = msgspec.json.decode(row.body, type=_Marks, strict=False)
-    return Seen(
+    return SeenRow(
         row.symbol,
         int(row.key[-1]),
         row.created_ms,
@@ -118,7 +120,7 @@ def see(row: Row) -> Seen:
 
 
 def _close_type(client_order_id: str | None) -> AutoCloseType | None:
-    """Tell the type by the marker; JKorf and NautilusTrader show that ADL's has no fixed end."""
+    """Read the type off the marker; JKorf and NautilusTrader show that ADL's has no fixed end."""
     marker = client_order_id or ""
     if marker.startswith("autoclose-"):
         return "LIQUIDATION"

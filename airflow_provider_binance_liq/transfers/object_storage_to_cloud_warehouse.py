@@ -1,4 +1,4 @@
-"""The bridge between manifests and the operators of a warehouse's own provider."""
+"""From the lake into a cloud warehouse, by the operators of its own provider: what comes before them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEPS: Final = ("stage", "check", "merge", "clean")
 
 
 class PrepareLoadOperator(BaseOperator):
-    """Hold every object against its manifest, and write the statements that load them.
+    """Check every object against its manifest, and write the statements that load them.
 
     The XComs `stage`, `check`, `merge` and `clean` have the statements, as the operators of the warehouse's
     provider take them; the XCom itself, the `load`'s name and how many `windows` and `rows` it has. Without

@@ -1,4 +1,4 @@
-"""The demo's story: up, at work, what came of it, and down again, in this order whatever happens."""
+"""One run of the demo: start everything, backfill, check the warehouse; whatever happens, stop everything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 from airflow_provider_binance_liq.demo import airflow, days
 from airflow_provider_binance_liq.demo.console import labelled
 from airflow_provider_binance_liq.demo.directory import Directory
@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.demo.login import Login
 from airflow_provider_binance_liq.demo.postgres import Postgres
 from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.progress import failures, follow
-from airflow_provider_binance_liq.demo.report import Report, manners, read_warehouse
+from airflow_provider_binance_liq.demo.report import Report, read_warehouse, request_line
 from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.demo.tail import tail
 from airflow_provider_binance_liq.simulator import Settings, Simulator
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 DAG_ID: Final = "binance_liquidations"
 CONNECTION: Final = "binance_default"
-#: what is not documented of the real exchange, and known of the simulated one
-VOUCHED: Final = ("isolated_rows", "recorded_by_endpoint")
+#: premises that are not documented of the real exchange, and hold for the simulated one
+ACCEPTED: Final = ("isolated_rows", "recorded_by_endpoint")
 ACCOUNT: Final = "demo"
 _VARIABLE: Final = "binance_liquidations"
 #: all of it: nobody else trades from the simulated exchange's IP address
@@ -47,7 +47,7 @@ _POLL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Options:
     """What the user asked for."""
 
     directory: Path | None
@@ -70,30 +70,30 @@ class _Running:
     login: Login
 
 
-class Story:
+class Demo:
     """One run of the demo, step by step."""
 
-    def __init__(self, wishes: Wishes, console: Console, interrupts: Interrupts) -> None:
-        self._wishes = wishes
+    def __init__(self, options: Options, console: Console, interrupts: Interrupts) -> None:
+        self._options = options
         self._console = console
         self._interrupts = interrupts
-        self._days = days.latest(datetime.now(UTC), wishes.days)
+        self._days = days.latest(datetime.now(UTC), options.days)
         self._begun = time.monotonic()
         #: whether the warehouse holds what the exchange has
         self._succeeded = False
 
-    def tell(self) -> int:
+    def run(self) -> int:
         """Run the demo to its end, stop all that it started, and return its exit status."""
         with ExitStack() as stack:
             with self._interrupts.held():
-                port = Port.take(self._wishes.port)
+                port = Port.take(self._options.port)
                 stack.callback(port.release)
-                directory = stack.enter_context(Directory.take(self._wishes.directory))
+                directory = stack.enter_context(Directory.take(self._options.directory))
                 stack.push(lambda kind, *_: self._leave(directory, kind))
             directory.note(ui=_url(port))
-            return self._play(directory, port)
+            return self._run_in(directory, port)
 
-    def _play(self, directory: Directory, port: Port) -> int:
+    def _run_in(self, directory: Directory, port: Port) -> int:
         with ExitStack() as stack:
             try:
                 running = self._start(stack, directory, port)
@@ -101,7 +101,7 @@ class Story:
                 faults = [*failures(directory.logs, DAG_ID, progress), *self._check(running, directory)]
                 self._succeeded = not faults
                 self._conclude(directory, faults)
-                if self._wishes.stay:
+                if self._options.stay:
                     self._stay(running, directory)
             except Interrupted as interruption:
                 self._console.say(f"Interrupted ({interruption.name}).")
@@ -114,7 +114,7 @@ class Story:
                 self._console.say("Stopping Airflow, PostgreSQL and the exchange ...")
         return 0 if self._succeeded else 1
 
-    # ---- up
+    # ---- starting
 
     def _start(self, stack: ExitStack, directory: Directory, port: Port) -> _Running:
         dags = airflow.sample_dags()
@@ -139,11 +139,11 @@ class Story:
 
     def _start_simulator(self, stack: ExitStack) -> Simulator:
         settings = Settings(
-            seed=self._wishes.seed,
+            seed=self._options.seed,
             accounts=(ACCOUNT,),
             # As long as the backfill: so one of its days has a cascade, whatever the date.
-            cascade_every=self._wishes.days,
-            cascade_rows=self._wishes.cascade_rows,
+            cascade_every=self._options.days,
+            cascade_rows=self._options.cascade_rows,
         )
         with self._console.phase("Exchange", "starting") as outcome:
             simulator = stack.enter_context(Simulator(settings, port=0))
@@ -155,10 +155,8 @@ class Story:
             held = self._interrupts.held
             processes = Processes(directory.path, directory.logs, directory.lock, held)
             with held():
-                postgres = Postgres(processes)
-                # Entered before the processes, so removed after they have ended.
-                stack.callback(postgres.remove)
                 stack.enter_context(processes)
+                postgres = Postgres(processes)
             postgres.start()
             outcome.append("ready to hold Airflow's metadata")
         return processes, postgres.url
@@ -196,7 +194,7 @@ class Story:
             "What the DAG binance_liquidations extracts, of whom, and where to",
         )
 
-    # ---- at work
+    # ---- the backfill
 
     def _backfill(self, running: _Running) -> Progress:
         api, wanted = running.api, self._days
@@ -216,7 +214,7 @@ class Story:
         return progress
 
     def _check(self, running: _Running, directory: Directory) -> list[str]:
-        """Show what is in the warehouse, and return what is not as it has to be."""
+        """Show what is in the warehouse, and return what is wrong with it."""
         if not directory.warehouse.exists():
             return [f"There is no warehouse at {directory.warehouse}: no run has loaded anything."]
         with self._console.phase("Check", "comparing") as outcome:
@@ -227,7 +225,7 @@ class Story:
             exchange = _history(running.simulator, wanted)
             report = Report(wanted, cascades, exchange, warehouse)
             outcome.append("every row of the warehouse compared with the exchange's own history")
-        for line in (*report.lines(), manners(running.simulator.stats)):
+        for line in (*report.lines(), request_line(running.simulator.stats)):
             self._console.say(line)
         return report.faults()
 
@@ -236,11 +234,11 @@ class Story:
         for line in faults:
             self._console.say(line)
         if faults:
-            self._console.say(f"\nNot as it has to be. Logs: {directory.logs}")
+            self._console.say(f"\nThe warehouse is not as it should be. Logs: {directory.logs}")
         self._console.say(f"Done after {time.monotonic() - self._begun:.0f} s.")
 
     def _stay(self, running: _Running, directory: Directory) -> None:
-        """Keep everything up until a signal ends it, which is no interruption then."""
+        """Keep everything running until a signal ends it, which is then the normal end."""
         login = running.login
         kept = "removes all that" if directory.temporary else f"keeps what is in {directory.path}"
         for line in (
@@ -258,7 +256,7 @@ class Story:
                 running.processes.check()
                 time.sleep(_POLL_S)
 
-    # ---- down
+    # ---- the end
 
     def _explain(self, failure: DemoFailed) -> None:
         self._console.say()
@@ -268,7 +266,7 @@ class Story:
                 self._console.say(f"    {line}")
 
     def _leave(self, directory: Directory, raised: type[BaseException] | None) -> None:
-        # Nobody will look into it: all went well, or someone ended it or turned away from its output.
+        # Its files are of no more use: all went well, or a person ended it or closed its output.
         done = self._succeeded if raised is None else issubclass(raised, Interrupted | BrokenPipeError)
         if directory.temporary and done:
             directory.remove()
@@ -282,8 +280,8 @@ class Story:
 def dag_settings(directory: Directory) -> dict[str, Any]:
     """Return the value of the Variable that the sample DAG reads."""
     return {
-        "endpoints": list(ENDPOINTS),
-        "connections": [{"binance_conn_id": CONNECTION, "accept_premises": list(VOUCHED)}],
+        "endpoints": list(WITH_ORDERS),
+        "connections": [{"binance_conn_id": CONNECTION, "accept_premises": list(ACCEPTED)}],
         # Not `as_uri()`: an ObjectStoragePath takes %20 for three letters.
         "destination": f"file://{directory.lake}",
         "database": str(directory.warehouse),
@@ -295,7 +293,7 @@ def _history(simulator: Simulator, wanted: Days) -> dict[str, list[str]]:
     between = {"start_ms": wanted.start_ms, "end_ms": wanted.end_ms}
     return {
         name: [body.decode() for body in simulator.truth(name, account=ACCOUNT, **between)]
-        for name in ENDPOINTS
+        for name in WITH_ORDERS
     }
 
 

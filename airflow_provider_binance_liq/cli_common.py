@@ -1,0 +1,65 @@
+"""What the commands share: reading instants and numbers, counting in words, and a clean standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.core.windows import epoch_ms, read_iso
+from airflow_provider_binance_liq.exceptions import InvalidInterval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
+
+
+def instant_ms(text: str) -> int:
+    """Read an ISO 8601 day or instant, in UTC where it names no zone, as epoch milliseconds.
+
+    :raises ArgumentTypeError: it is none, or lies before 1970; the command then ends with status 2.
+    """
+    with contextlib.suppress(InvalidInterval):
+        if (found_ms := epoch_ms(read_iso(text))) >= 0:
+            return found_ms
+    message = (
+        f"{text!r} is not an ISO 8601 day or instant since 1970, such as 2026-10-10 or 2026-10-10T00:00:00Z"
+    )
+    raise ArgumentTypeError(message)
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` to `most`, for an option's `type`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            message = f"{text!r} is not a whole number from {least} to {most}"
+            raise ArgumentTypeError(message)
+        return int(text)
+
+    return read
+
+
+@contextlib.contextmanager
+def airflow_on_stderr() -> Iterator[None]:
+    """Keep what Airflow prints about its configuration out of standard output, where a command's result is.
+
+    How much Airflow logs is decided when it is first imported, by its environment.
+    """
+    unset = _LOG_LEVEL not in os.environ
+    if unset:
+        os.environ[_LOG_LEVEL] = "ERROR"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if unset:
+            del os.environ[_LOG_LEVEL]
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

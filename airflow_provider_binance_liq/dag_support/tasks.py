@@ -1,0 +1,141 @@
+"""The tasks that the sample DAGs have in common, beside extracting and loading: all they import of this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from airflow.sdk import Param, Variable, task
+
+from airflow_provider_binance_liq.compat import AirflowFailException
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.dag_support.events import check_events as check
+from airflow_provider_binance_liq.dag_support.events import read_run
+from airflow_provider_binance_liq.dag_support.run_plan import log_plan
+from airflow_provider_binance_liq.dag_support.settings import CHOICES, Settings, per_endpoint, read_settings
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import Context
+
+T = TypeVar("T")
+
+
+def _param(kind: str, description: str, **schema: Any) -> Param:
+    return Param(None, type=["null", kind], description=description, **schema)
+
+
+#: of a DAG that loads
+LOAD_PARAMS: Final = {
+    name: _param("string", "One of those that the settings list. Empty: the first.") for name in CHOICES
+}
+#: of a DAG that extracts
+EXTRACT_PARAMS: Final = {
+    "connections": _param("array", "Only these of the settings' connections. Empty: all."),
+    "endpoints": _param("array", "Only these of their endpoints. Empty: all.", examples=list(ENDPOINTS)),
+    "destination": LOAD_PARAMS["destination"],
+    "compression": _param("string", "Empty: as the settings say.", enum=[None, "gzip"]),
+    "beyond_retention": _param(
+        "string",
+        "What to do with days older than the exchange is known to keep. Empty: as the settings say.",
+        enum=[None, "fail", "skip", "extract"],
+    ),
+}
+#: of a DAG that loads what was announced
+SINCE: Final = _param(
+    "string", "Load what was announced since this instant. Empty: what triggered the run.", format="date-time"
+)
+
+
+def read_variable(name: str, read: Callable[[Any], T]) -> T:
+    """Read a Variable that is JSON.
+
+    :raises AirflowFailException: it is not what it has to be; the message names it and the member.
+    """
+    try:
+        return read(Variable.get(name, default=None, deserialize_json=True))
+    except (InvalidRequest, ValueError) as error:
+        message = f"the Variable {name!r}, or a parameter of the run: {error}"
+        raise AirflowFailException(message) from error
+
+
+def read_pool(variable: str) -> str:
+    """Return the pool that the Variable names, when Airflow reads the DAG file.
+
+    The scheduler has to know a pool before a task runs. What is wrong with the Variable, the run's first task
+    reports.
+    """
+    try:
+        given = Variable.get(variable, default=None, deserialize_json=True)
+    except ValueError:
+        given = None
+    pool = given.get("pool") if isinstance(given, Mapping) else None
+    return pool if isinstance(pool, str) else Settings().pool
+
+
+def _read(variable: str, params: Any, ti: Any, *, loads: bool) -> Settings:
+    found = read_variable(variable, lambda given: read_settings(given, params, loads=loads))
+    ti.xcom_push(key="destination", value=found.destination)
+    ti.xcom_push(key="warehouse", value=asdict(found.warehouse))
+    return found
+
+
+@task(task_id="settings", retries=0)
+def extract_settings(
+    variable: str,
+    *,
+    again: bool = False,
+    loads: bool = True,
+    params: Any = None,
+    ti: Any = None,
+    data_interval_start: Any = None,
+    data_interval_end: Any = None,
+    dag_run: Any = None,
+) -> list[dict[str, Any]]:
+    """Read the settings, and log what the run costs at the least.
+
+    The XCom is a list of the parameters that `extract` takes, per connection and endpoint. The XComs
+    `destination` and `warehouse` are what `load` takes.
+
+    :param again: for a second look.
+    :param loads: whether the run loads what it extracts.
+    """
+    extractions = _read(variable, params, ti, loads=loads).extractions(again=again)
+    of_backfill = dag_run.run_type == "backfill"
+    log_plan(extractions, data_interval_start, data_interval_end, of_backfill=of_backfill)
+    return per_endpoint(extractions)
+
+
+@task(task_id="settings", retries=0)
+def load_settings(variable: str, params: Any = None, ti: Any = None) -> None:
+    """Read the settings of a run that only loads; the XComs are `destination` and `warehouse`."""
+    _read(variable, params, ti, loads=True)
+
+
+@task(multiple_outputs=True)
+def read_events(**context: Any) -> dict[str, Any]:
+    """Take the manifests out of the events that triggered the run, and those that came since."""
+    return read_run(cast("Context", context), context["params"]["since"]).to_dict()
+
+
+@task(retries=0, trigger_rule="none_failed")
+def check_events(others: list[str]) -> None:
+    """Fail where an event had no manifest, once the manifests of the others are loaded."""
+    try:
+        check(others)
+    except InconsistentManifest as error:
+        raise AirflowFailException(str(error)) from error
+
+
+# Airflow's watcher pattern: a run ends as its last tasks do, and a load succeeds with what there is. It has
+# nobody to notify: the task that failed did.
+@task(trigger_rule="one_failed", retries=0, on_failure_callback=None)
+def watcher() -> None:
+    """Fail the run where a task of it failed."""
+    raise AirflowFailException(
+        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is mended, "
+        "clear the failed task with those downstream of it: what was loaded is not loaded twice"
+    )

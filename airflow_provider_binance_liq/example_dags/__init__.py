@@ -1,0 +1,1 @@
+"""What Airflow shows where `[core] load_examples` is on: one DAG, to be copied and edited."""

@@ -1,0 +1,160 @@
+"""A cost estimate as text for a person, and as a JSON document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.cli_common import count
+from airflow_provider_binance_liq.core.windows import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_binance_liq.plan.cost import CostEstimate, EndpointEstimate
+
+#: grows when a member of the JSON document changes its meaning
+SCHEMA_VERSION: Final = 1
+_MINUTES_OF_AN_HOUR: Final = 60
+
+
+def lines(estimate: CostEstimate) -> Iterator[str]:
+    """Write the estimate for a person."""
+    whole = estimate.series.whole
+    yield (
+        f"{count(estimate.series.count, 'window')} of {estimate.every} from {iso(whole.start_ms)} to "
+        f"{iso(whole.end_ms)}, {count(estimate.accounts, 'account')}, a share of {estimate.share:g}"
+    )
+    yield ""
+    costs = [one.cost for one in estimate.endpoints]
+    yield from _table(
+        ("endpoint", "windows", "requests", "weight", "minutes alone"),
+        [(one.endpoint.name, one.windows, one.requests, one.weight, one.minutes) for one in costs],
+    )
+    yield ""
+    yield from _table(
+        ("pool", "weight", "allowed a minute", "minutes"),
+        [(pool.name, pool.weight, pool.allowed, pool.minutes) for pool in estimate.pools],
+    )
+    yield ""
+    yield from _table(
+        ("endpoint", "beyond retention", "begins before", "kept"),
+        [_retention_row(one) for one in estimate.endpoints],
+    )
+    yield ""
+    yield from (f"note {note}" for note in notes(estimate))
+    yield (
+        f"At least {count(estimate.requests, 'request')} of a weight of {estimate.weight:,}, in "
+        f"{_minutes(estimate.minutes)}: each pool has its own weight"
+    )
+
+
+def document(estimate: CostEstimate) -> dict[str, Any]:
+    """Return the JSON document; `docs/plan.md` says what each member is."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "status": 0,
+        "error": None,
+        "start": iso(estimate.series.whole.start_ms),
+        "end": iso(estimate.series.whole.end_ms),
+        "now": iso(estimate.now_ms),
+        "every": estimate.every,
+        "accounts": estimate.accounts,
+        "share": estimate.share,
+        "rows_per_window": estimate.rows_per_window,
+        "symbols_given": list(estimate.endpoints[0].filters.symbols),
+        "windows": sum(one.cost.windows for one in estimate.endpoints),
+        "requests": estimate.requests,
+        "weight": estimate.weight,
+        "minutes": estimate.minutes,
+        "not_over": estimate.not_over,
+        "endpoints": [_endpoint_document(one) for one in estimate.endpoints],
+        "pools": [asdict(pool) for pool in estimate.pools],
+        "notes": list(notes(estimate)),
+    }
+
+
+def _endpoint_document(one: EndpointEstimate) -> dict[str, Any]:
+    return {
+        "name": one.endpoint.name,
+        "pool": one.endpoint.weight_pool,
+        "symbols": one.symbols,
+        "windows": one.cost.windows,
+        "spans": one.cost.spans,
+        "requests": one.cost.requests,
+        "request_weight": one.cost.request_weight,
+        "weight": one.cost.weight,
+        "minutes": one.cost.minutes,
+        "retention": {
+            "days": one.retention.days,
+            "documented": one.retention.documented,
+            "before": iso(one.retention.oldest_ms),
+            "windows": one.beyond_retention,
+        },
+    }
+
+
+def notes(estimate: CostEstimate) -> Iterator[str]:
+    """Explain what the numbers do not."""
+    for one in estimate.endpoints:
+        if one.filters.symbols:
+            yield f"{one.endpoint.name}: {_symbols(one)}"
+        if one.cost.spans != one.cost.windows:
+            yield (
+                f"{one.endpoint.name}: {count(one.cost.windows, 'window')} in {one.cost.spans:,} spans: one "
+                "request does not span a whole window"
+            )
+    if estimate.not_over:
+        yield (
+            f"{estimate.not_over:,} of {count(estimate.series.count, 'window')} end after "
+            f"{iso(estimate.now_ms)}: each has to be over before it can be extracted"
+        )
+    names = [(one.endpoint.name, one.endpoint.family.name == "papi") for one in estimate.endpoints]
+    portfolio = ", ".join(name for name, is_portfolio in names if is_portfolio)
+    classic = ", ".join(name for name, is_portfolio in names if not is_portfolio)
+    if portfolio and classic:
+        yield (
+            f"an account has either {classic} or {portfolio}: with --endpoint, plan each kind of account by "
+            "itself"
+        )
+
+
+def _symbols(one: EndpointEstimate) -> str:
+    endpoint = one.endpoint
+    symbols = count(len(one.filters.symbols), "symbol")
+    if one.symbols == "apart":
+        return (
+            f"{symbols} asked for apart, at {endpoint.request_weight(symbol=True)} each: whether one request "
+            "for all holds isolated accounts is not documented"
+        )
+    reason = (
+        "it has no symbol parameter"
+        if endpoint.symbols is None
+        else "whether a symbol filter comes before the limit is not documented"
+    )
+    return f"{symbols} filtered here, out of one request for all at {endpoint.weight}: {reason}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Iterator[str]:
+    """Lay out columns: the first one to the left, the others to the right."""
+    cells = [list(head), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for first, *others in cells:
+        right = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        yield "  ".join([first.ljust(widths[0]), *right])
+
+
+def _cell(value: str | int) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def _retention_row(one: EndpointEstimate) -> tuple[str | int, ...]:
+    kept = f"{one.retention.days} days, {'documented' if one.retention.documented else 'assumed'}"
+    return one.endpoint.name, one.beyond_retention, iso(one.retention.oldest_ms), kept
+
+
+def _minutes(minutes: int) -> str:
+    if minutes <= _MINUTES_OF_AN_HOUR:
+        return count(minutes, "minute")
+    hours, rest = divmod(minutes, _MINUTES_OF_AN_HOUR)
+    return f"{count(minutes, 'minute')} ({hours:,} h {rest} min)"

@@ -1,0 +1,68 @@
+"""What all operators that load have in common: manifests in, a summary out; no row passes through Airflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
+from airflow_provider_binance_liq.exceptions import InvalidRequest, PermanentError
+
+# The warehouses' own libraries are imported in the worker: DAG files import the modules of this package.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_binance_liq.warehouse.load import Engine
+
+
+class LoadOperator(BaseOperator):
+    """Load the objects of manifests in one transaction: all of them or none.
+
+    The XCom is a summary: `windows`, `windows_skipped`, `rows`, `inserted`, `updated`, `unchanged` and
+    `missing`. Without any manifest, as when every extraction was skipped, the task is skipped.
+
+    :param destination: where the extracting tasks wrote to: objects are read only below it, and by its own
+        connection. Without it, whoever writes the manifests is trusted with where their objects are.
+    :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
+    :raises RetryableError: a retry may succeed, unchanged.
+    """
+
+    template_fields: Sequence[str] = ("manifests", "destination")
+    ui_color = "#dcefe0"
+
+    def __init__(self, *, manifests: Any, destination: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.manifests = manifests
+        self.destination = destination
+
+    def engine(self) -> Engine:
+        """Return the warehouse to load into."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - nothing of it is needed
+        """Load, and return what was done."""
+        from airflow_provider_binance_liq.warehouse.load import load
+
+        try:
+            summary = load(self.engine(), self.manifests, destination=self.destination)
+        except PermanentError as error:
+            message = f"{type(error).__name__}: {error}"
+            raise AirflowFailException(message) from error
+        if not summary.windows:
+            raise AirflowSkipException("there is no manifest to load")
+        self.log.info("Loaded: %s", summary)
+        return summary.to_dict()
+
+
+def check_text(name: str, value: object, takes: str) -> str:
+    """Return a parameter that has to be a text which is not empty, once it is rendered.
+
+    :raises InvalidRequest: it is none; the message names it.
+    """
+    if not isinstance(value, str) or not value.strip():
+        message = f"{name} is {value!r}; it takes {takes}"
+        raise InvalidRequest(message)
+    return value

@@ -1,0 +1,48 @@
+"""From the lake into DuckDB: for one machine, or for MotherDuck."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_binance_liq.transfers.base import LoadOperator, check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_binance_liq.warehouse.load import Engine
+
+
+class ObjectStorageToDuckDBOperator(LoadOperator):
+    """Load into DuckDB: a file, or MotherDuck.
+
+    DuckDB takes one writer at a time; tasks that load into the same file wait for each other, up to `wait_s`,
+    and are then retried as the task's `retries` say.
+
+    :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection.
+    :param database: path of the file, made if it is not there, or `md:<database>`.
+    :param wait_s: how many seconds to wait for others who write.
+    """
+
+    template_fields: Sequence[str] = ("manifests", "destination", "database")
+
+    def __init__(self, *, database: str, wait_s: float = 300.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.database = database
+        self.wait_s = wait_s
+
+    def engine(self) -> Engine:
+        """Return the database."""
+        return duckdb_engine(self.database, self.wait_s)
+
+
+def duckdb_engine(database: object, wait_s: float) -> Engine:
+    """Return a DuckDB database.
+
+    :raises InvalidRequest: `database` is no path.
+    """
+    from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+    from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
+
+    path = check_text("database", database, "the path of a DuckDB file, or md:<database>")
+    return DuckDB(path, RetryPolicy(wait_s=wait_s))

@@ -1,0 +1,100 @@
+"""Extracting and loading apart: one DAG announces each manifest as an asset event, another loads it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Asset, AssetAlias, AssetAny
+
+from airflow_provider_binance_liq.compat import CronDataIntervalTimetable  # also for Airflow 3.1
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.dag_support.tasks import (
+    EXTRACT_PARAMS,
+    LOAD_PARAMS,
+    SINCE,
+    check_events,
+    extract_settings,
+    load_settings,
+    read_events,
+    read_pool,
+)
+from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
+from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
+    ObjectStorageToWarehouseOperator,
+)
+
+VARIABLE = "binance_liquidations"
+#: the operator announces on the asset of its endpoint: the alias's name, an underscore, the endpoint's
+ALIAS = AssetAlias("binance_liquidations", group="binance")
+ASSETS = [Asset(f"{ALIAS.name}_{name}", group="binance") for name in ENDPOINTS]
+
+EXTRACT = """## Extracting every day, and announcing it.
+
+Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON
+with a manifest. Each `extract` announces its manifest as an event of the asset of its endpoint, such as
+`binance_liquidations_margin`; a task that fails announces nothing. `binance_liquidations_load` loads them.
+
+Use both in the place of `binance_liquidations` where the warehouse may be away while the exchange is asked,
+or where other DAGs wait for new windows too; else leave them paused. The Variable `binance_liquidations` is
+theirs as well: the DAG of that name describes it, and the parameters of a run.
+"""
+
+LOAD = """## Loading whatever was announced.
+
+A run loads the manifests of the asset events that triggered it, and of those that came since. `check_events`
+fails where an event had no manifest, once the others are loaded.
+
+Triggered by hand with `since`, an instant, it loads all that was announced from then on. `database`,
+`postgres_conn_id`, `schema` and `destination` choose one of those that the Variable `binance_liquidations`
+lists.
+"""
+
+COMMON = {
+    # Early, because a manual run before it would do nothing and report success.
+    "start_date": datetime(2019, 9, 1, tzinfo=UTC),
+    "catchup": False,
+    "default_args": {
+        "retries": 3,
+        "retry_delay": timedelta(minutes=1),
+        "retry_exponential_backoff": True,
+        # Whom to notify of a task that failed for good: any notifier, as SmtpNotifier(to="risk@example.com").
+        "on_failure_callback": None,
+    },
+    "tags": ["binance", "liquidations"],
+}
+
+with DAG(
+    "binance_liquidations_extract",
+    description="Extract each account's liquidations of the day before, and announce them as asset events",
+    doc_md=EXTRACT,
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    max_active_runs=4,
+    params=EXTRACT_PARAMS,
+    **COMMON,
+):
+    LiquidationsToObjectStorageOperator.partial(
+        task_id="extract",
+        pool=read_pool(VARIABLE),
+        map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
+        outlets=[ALIAS],
+    ).expand_kwargs(extract_settings(VARIABLE, loads=False))
+
+with DAG(
+    "binance_liquidations_load",
+    description="Load what binance_liquidations_extract announces, as soon as it does",
+    doc_md=LOAD,
+    # Any of them, not all: an account has only some of the endpoints, and each window is proven by itself.
+    schedule=AssetAny(*ASSETS),
+    max_active_runs=16,
+    params={**LOAD_PARAMS, "since": SINCE},
+    **COMMON,
+):
+    settings = load_settings(VARIABLE)
+    events = read_events.override(inlets=ASSETS)()
+    load = ObjectStorageToWarehouseOperator(
+        task_id="load",
+        manifests=events["manifests"],
+        destination=settings["destination"],
+        warehouse=settings["warehouse"],
+    )
+    load >> check_events(events["others"])

@@ -1,0 +1,72 @@
+"""The example that is copied and edited: short, shown whole by the README, and run from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.fixed_days import recent_day
+from support.sample_dags import connect, in_state, states
+
+from airflow_provider_binance_liq.compat import BEFORE_3_2
+from airflow_provider_binance_liq.simulator.settings import Settings
+from airflow_provider_binance_liq.simulator.simulator import Simulator
+
+ROOT = Path(__file__).parents[2]
+CODE = (ROOT / "airflow_provider_binance_liq/example_dags/example_binance_liquidations.py").read_text("utf-8")
+DAY_MS = 86_400_000
+
+pytestmark = [
+    pytest.mark.clock,
+    pytest.mark.usefixtures("fixed_clock"),
+    pytest.mark.skipif(BEFORE_3_2, reason="it imports CronDataIntervalTimetable from where 3.2 has it"),
+]
+
+
+@pytest.fixture
+def dag(airflow_database, monkeypatch, tmp_path):
+    """Copy the file into a DAGs folder and edit its capitals, as a user does."""
+    from airflow import settings
+    from support.airflow_of_any_version import DagBag
+
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    edited = CODE.replace("/tmp/binance_liquidations", str(tmp_path)).replace(
+        "binance_default", "binance_desk"
+    )
+    (folder / "mine.py").write_text(edited, encoding="utf-8")
+    monkeypatch.setattr(settings, "DAGS_FOLDER", str(folder))
+    bag = DagBag(dag_folder=str(folder))
+    assert (bag.import_errors, bag.captured_warnings) == ({}, {})
+    (dag,) = bag.dags.values()
+    return dag
+
+
+def test_it_is_short_and_the_readme_shows_all_of_it():
+    assert len(CODE.splitlines()) <= 40
+    assert f"```python\n{CODE}```" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_it_extracts_each_account_and_endpoint_and_loads_what_the_exchange_has(dag, tmp_path, monkeypatch):
+    import duckdb
+
+    assert dag.task_ids == ["extract", "load"]
+    day = recent_day()
+    with Simulator(Settings(seed=7, cascade_rows=300)) as exchange:
+        connect(monkeypatch, exchange, "binance_desk")
+        run = dag.test(logical_date=day)
+        assert str(run.state) == "success", states(run)
+        assert in_state(run, "success") == {"extract[0]", "extract[1]", "extract[2]", "load"}
+        named = [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
+        assert sorted(named) == [
+            f"binance_desk {endpoint}" for endpoint in ("coinm_futures", "margin", "usdm_futures")
+        ]
+        start_ms = int(day.timestamp() * 1000) - DAY_MS
+        truth = [
+            body.decode()
+            for endpoint in ("usdm_futures", "coinm_futures", "margin")
+            for body in exchange.truth(endpoint, start_ms=start_ms, end_ms=start_ms + DAY_MS, account="demo")
+        ]
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.execute("SELECT raw FROM binance_liquidations").fetchall()
+    assert sorted(raw for (raw,) in rows) == sorted(truth) != []
