@@ -164,7 +164,7 @@ def test_where_what_airflow_has_for_it_is_not_available_nothing_is_told_and_noth
     monkeypatch.setattr(metrics.log, "debug", lambda text, *values: logged.append(text % values))
     metrics.weighed("futures", 1, 2)
     assert logged
-    assert all("could not be told" in line for line in logged)
+    assert all("could not be sent" in line for line in logged)
 
 
 def test_without_airflow_nothing_of_it_is_imported():
