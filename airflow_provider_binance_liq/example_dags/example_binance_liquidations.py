@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable  # in Airflow 3.1: airflow.timetables.interval
+from airflow.sdk import DAG
 
+from airflow_provider_binance_liq.compat import (
+    CronDataIntervalTimetable,
+)  # from Airflow 3.2 on in airflow.sdk
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.transfers.object_storage_to_duckdb import ObjectStorageToDuckDBOperator
 
