@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import examples
 from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
@@ -179,7 +180,7 @@ def minutes_spent(weights, limit, share):
     return (now - START) // MINUTE_MS + 1
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(endpoints, st.integers(1, 60), st.integers(0, 3), shares)
 def test_one_endpoints_minutes_are_those_that_the_budget_lets_it_take(endpoint, number, symbols, share):
     cost = estimate(endpoint, days(number), asked=asked_of(endpoint, symbols), share=share)
@@ -187,7 +188,7 @@ def test_one_endpoints_minutes_are_those_that_the_budget_lets_it_take(endpoint, 
     assert cost.minutes == minutes_spent(weights, endpoint.family.weight_limit, share)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.data(), shares)
 def test_a_pools_minutes_are_never_more_than_the_budget_takes(data, share):
     names = ("portfolio_um", "portfolio_cm", "portfolio_margin")

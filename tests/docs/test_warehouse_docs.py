@@ -12,20 +12,23 @@ from pathlib import Path
 import pytest
 from support.generated_pages import check_page
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.warehouse import duckdb, postgres, sql
 from airflow_provider_binance_liq.warehouse.queries import NOTIONALS, QUERIES
 from airflow_provider_binance_liq.warehouse.tables import (
-    ALL,
+    CAPITAL_FLOWS,
     IN_CONTRACTS,
     LIQUIDATIONS,
+    LOAN_LIQUIDATIONS,
     ORDERS,
     RECORDS,
+    ROW_TABLES,
     WINDOWS,
+    endpoints_of,
+    filled_by,
 )
 
 PAGE = Path(__file__).parents[2] / "docs/warehouse.md"
-GROUPS = {ALL: "all", ORDERS: "futures", RECORDS: "margin records"}
+GROUPS = {ORDERS: "futures", RECORDS: "margin records"}
 ORIGINS = {"manifest": "of the manifest", "load": "of the load"}
 
 
@@ -34,7 +37,7 @@ def endpoints_table():
         "| endpoint | group | `orig_qty` and `executed_qty` count | notional in the quote asset |",
         "|---|---|---|---|",
     ]
-    for name in ENDPOINTS:
+    for name in endpoints_of(LIQUIDATIONS):
         group = GROUPS[ORDERS if name in ORDERS else RECORDS]
         counted = "contracts" if name in IN_CONTRACTS else "the base asset"
         lines.append(f"| `{name}` | {group} | {counted} | `{NOTIONALS[name]}` |")
@@ -42,12 +45,16 @@ def endpoints_table():
 
 
 def columns_of(table):
-    """Write a table's columns; those of the windows are all told by the manifest."""
+    """Write a table's columns; those of the windows are all of the manifest."""
     heads = ("column", "DuckDB", "PostgreSQL", "unit", "what it is", "endpoints", "exchange's field")
     rows = [heads, *(cells(column, table) for column in table)]
-    shown = [index for index in range(len(heads)) if table is LIQUIDATIONS or index < 5]
+    shown = [index for index in range(len(heads)) if table is not WINDOWS or index < 5]
     lines = ["| " + " | ".join(row[index] for index in shown) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(shown), *lines[1:]])
+
+
+def with_doc(table):
+    return f"{table.doc}\n\n{columns_of(table)}"
 
 
 def cells(column, table):
@@ -57,12 +64,20 @@ def cells(column, table):
         f"`{postgres.DIALECT.types[column.kind]}`",
         column.unit,
         column.doc,
-        GROUPS.get(column.endpoints) or ", ".join(f"`{name}`" for name in column.endpoints),
-        told_by(column),
+        filling(column, table),
+        read_from(column),
     )
 
 
-def told_by(column):
+def filling(column, table):
+    """Name the endpoints that fill a column, or their group."""
+    names = filled_by(table, column) if table in ROW_TABLES.values() else ()
+    if names == endpoints_of(table):
+        return "all"
+    return GROUPS.get(names) or ", ".join(f"`{name}`" for name in names)
+
+
+def read_from(column):
     if column.name == "raw":
         return "the whole row"
     if column.origin in ORIGINS:
@@ -98,6 +113,8 @@ def queries():
 PARTS = {
     "endpoints": endpoints_table,
     "liquidations": lambda: columns_of(LIQUIDATIONS),
+    "capital flows": lambda: with_doc(CAPITAL_FLOWS),
+    "loan liquidations": lambda: with_doc(LOAN_LIQUIDATIONS),
     "windows": lambda: columns_of(WINDOWS),
     "statements": statements,
     "queries": queries,
@@ -115,7 +132,7 @@ def test_the_page_says_what_the_code_does():
 def test_no_cell_of_a_table_breaks_its_row():
     lines = [line for line in page().splitlines() if line.startswith("|")]
     assert [line for line in lines if not line.endswith("|")] == []
-    for table in (LIQUIDATIONS, WINDOWS):
+    for table in (*ROW_TABLES.values(), WINDOWS):
         rows = columns_of(table).splitlines()
         assert len({row.count("|") for row in rows}) == 1
         assert len(rows) == len(table.columns) + 2

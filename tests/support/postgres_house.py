@@ -58,7 +58,7 @@ class Server:
 def serving(most_bytes: int | None = None) -> Iterator[Server]:
     owner = programs._unprivileged() if os.geteuid() == 0 else None
     root = programs._new_directory(owner)
-    user = {"user": owner.user, "group": owner.group, "extra_groups": []} if owner else {}
+    user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
     try:
         found = programs._programs(root, owner)

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from support.lakehouse import row
+from support.other_kinds import flow, loan
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
-from airflow_provider_binance_liq.warehouse import tables
+from airflow_provider_binance_liq.warehouse.tables import CAPITAL_FLOWS, LOAN_LIQUIDATIONS
 
-MS = 1791590400000
-FLOWS, LOANS = tables.CAPITAL_FLOWS.name, tables.LOAN_LIQUIDATIONS.name
-
-
-@pytest.fixture(autouse=True)
-def _kinds(monkeypatch):
-    """Load two endpoints into the tables of other kinds."""
-    monkeypatch.setitem(tables._TABLE_OF, "margin", tables.CAPITAL_FLOWS)
-    monkeypatch.setitem(tables._TABLE_OF, "portfolio_margin", tables.LOAN_LIQUIDATIONS)
-
-
-def flow(number, /, **fields):
-    known = {
-        "id": number,
-        "tranId": 9007199254740993,
-        "timestamp": MS,
-        "asset": "USDT",
-        "symbol": "BTCUSDT",
-        "type": "BUY_LIQUIDATION",
-        "amount": "-101.000000000000000001",
-    }
-    return json.dumps(known | fields)
-
-
-def loan(debt="1000.5", /, **fields):
-    known = {
-        "loanCoin": "USDT",
-        "liquidationDebt": debt,
-        "collateralCoin": "BTC",
-        "liquidationCollateralAmount": "0.03",
-        "returnCollateralAmount": "0.001",
-        "liquidationFee": "1.2",
-        "liquidationStartingPrice": "49000",
-        "liquidationStartingTime": MS,
-        "status": "Liquidating",
-    }
-    return json.dumps(known | fields)
+FLOWS, LOANS = CAPITAL_FLOWS.name, LOAN_LIQUIDATIONS.name
+pytestmark = pytest.mark.usefixtures("other_kinds")
 
 
 def laid(lake, flows=(), loans=(), **more):
