@@ -127,12 +127,14 @@ def test_the_raw_row_is_kept_byte_for_byte(lake, warehouse, endpoint):
     assert [raw.encode() for (raw,) in warehouse.values("raw")] == bodies
 
 
-def test_all_endpoints_are_loaded_at_once_into_one_table(lake, warehouse):
+def test_all_endpoints_are_loaded_at_once_each_into_the_table_of_its_kind(lake, warehouse):
     manifests = [
-        lake.lay([record.body.decode() for record in records], endpoint=endpoint)
+        lake.lay([one.body.decode() for one in records if one.is_liquidation], endpoint=endpoint)
         for endpoint, records in DOCUMENTED.items()
     ]
-    assert warehouse.load(manifests).inserted == 7
+    assert warehouse.load(manifests).inserted == 9
+    for table in ("binance_margin_capital_flows", "binance_loan_liquidations"):
+        assert warehouse.query(f"SELECT count(*) FROM {table}") == [(1,)]
     assert rows_of(warehouse) == [row for endpoint in sorted(EXPECTED) for row in expected_of(endpoint)]
 
 
