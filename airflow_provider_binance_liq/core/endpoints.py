@@ -14,7 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environment, Family
-from airflow_provider_binance_liq.core.kinds import CAPITAL_FLOW, MARGIN_RECORD, ORDER, RowKind
+from airflow_provider_binance_liq.core.kinds import (
+    CAPITAL_FLOW,
+    LOAN_LIQUIDATION,
+    MARGIN_RECORD,
+    ORDER,
+    RowKind,
+)
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -306,6 +312,24 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
                 ),
                 retention_days=90,
                 documentation=f"{_DOCS}/margin_trading/account",
+            ),
+            Endpoint(
+                name="flexible_loan",
+                title="Crypto loans, flexible rate",
+                path="/sapi/v2/loan/flexible/liquidation/history",
+                family=FAMILIES["sapi"],
+                account_type="any",
+                pager=Pager("number", "limit", page_size=100, default_page_size=10),
+                kind=LOAN_LIQUIDATION,
+                fields=(
+                    "loanCoin", "liquidationDebt", "collateralCoin", "liquidationCollateralAmount",
+                    "returnCollateralAmount", "liquidationFee", "liquidationStartingPrice",
+                    "liquidationStartingTime", "status",
+                ),
+                weight=400,
+                max_span_days=180,
+                min_interval_ms=1000,
+                documentation=f"{_DOCS}/crypto_loan/flexible-rate",
             ),
         )
     }

@@ -72,4 +72,18 @@ CAPITAL_FLOW: Final = RowKind(
     table="binance_margin_capital_flows",
 )
 
-KINDS: Final = (ORDER, MARGIN_RECORD, CAPITAL_FLOW)
+#: the liquidation of a loan against collateral, which has no id: one position a pair, one start an instant
+LOAN_LIQUIDATION: Final = RowKind(
+    name="loan_liquidation",
+    key=(
+        KeyField("loanCoin"),
+        KeyField("collateralCoin"),
+        KeyField("liquidationStartingTime", is_whole=True),
+    ),
+    instants=("liquidationStartingTime",),
+    table="binance_loan_liquidations",
+    symbol=None,
+    has_id=False,
+)
+
+KINDS: Final = (ORDER, MARGIN_RECORD, CAPITAL_FLOW, LOAN_LIQUIDATION)

@@ -52,6 +52,9 @@ class Filters:
             message = f"symbols has to be a list of symbols, not the text {symbols!r}"
             raise InvalidRequest(message)
         wanted = list(symbols or ())
+        if wanted and endpoint.kind.symbol is None:
+            message = f"symbols {wanted!r} are not for {endpoint.name}: its rows name no symbol"
+            raise InvalidRequest(message)
         # Filtered here, a symbol in lower case would match nothing, and nothing would look like an empty day.
         wrong = [
             symbol for symbol in wanted if not isinstance(symbol, str) or symbol.strip().upper() != symbol

@@ -89,6 +89,15 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
             '"type":"SELL_LIQUIDATION","amount":"101"}'
         ),
     ),
+    # Fields and their order are those of the SDK's model; the values are of no page.
+    "flexible_loan": (
+        (
+            '{"loanCoin":"USDT","liquidationDebt":"4200.10","collateralCoin":"BTC",'
+            '"liquidationCollateralAmount":"0.072","returnCollateralAmount":"0.001","liquidationFee":"84.00",'
+            '"liquidationStartingPrice":"64250.5","liquidationStartingTime":1691116657000,'
+            '"status":"Liquidated"}'
+        ),
+    ),
 }
 #: endpoint → its documented rows
 DOCUMENTED: Final[Mapping[str, tuple[Record, ...]]] = {

@@ -114,6 +114,7 @@ class Exchange:
         #: how far the clock has been moved by faults, in ms
         self.moved_ms = 0
         self._asked: Counter[tuple[str, str]] = Counter()
+        self._asked_at: dict[tuple[str, str], int] = {}
         #: this server under another name
         self.other_origin = ""
 
@@ -176,6 +177,8 @@ class Exchange:
             return route.act(self, request, now_ms)
         parameters, account = self._authenticate(request, now_ms)
         check_permission(route.endpoint, self.settings, request.address)
+        if self._is_too_soon(route.endpoint, account, now_ms):
+            return error(429, -1003, "Too many requests; one request per second per account is allowed.")
         question = read_question(route.endpoint, parameters, self.settings, now_ms)
         if question.symbol is not None and not self._knows(route.endpoint, question.symbol, now_ms):
             raise Refusal(-1121)
@@ -189,6 +192,12 @@ class Exchange:
         if fault is not None and fault.kind.alter is not None:
             page = fault.kind.alter(page)
         return Response(_OK, page.body())
+
+    def _is_too_soon(self, endpoint: Endpoint, account: str, now_ms: int) -> bool:
+        """Whether an account asks an endpoint again before it may."""
+        before_ms = self._asked_at.get((account, endpoint.name))
+        self._asked_at[account, endpoint.name] = now_ms
+        return before_ms is not None and now_ms - before_ms < endpoint.min_interval_ms
 
     def _knows(self, endpoint: Endpoint, symbol: str, now_ms: int) -> bool:
         delisted = self.settings.delisted_symbols

@@ -275,7 +275,9 @@ class _Day:
         update_ms = max(min(time_ms + delay_ms, self._latest_update_ms), self._start_ms)
         created = ("time", time_ms, market.symbol, close_type)
         updated = ("update", update_ms, market.symbol, close_type)
-        if max(self._tied[created], self._tied[updated]) < MOST_TIED:
+        # Rows without an id are told apart by their instant.
+        most = MOST_TIED if self._endpoint.kind.has_id else 1
+        if max(self._tied[created], self._tied[updated]) < most:
             self._tied.update((created, updated))
             self._moments.append(_Moment(time_ms, update_ms, market.symbol, close_type, market))
 

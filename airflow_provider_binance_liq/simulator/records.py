@@ -148,7 +148,7 @@ def read_record(row: GivenRow, endpoint: Endpoint) -> Record:
 def record_of(endpoint: Endpoint, values: Mapping[str, Any], body: bytes) -> Record:
     """Make the record of a row from its values and its text."""
     kind, restriction = endpoint.kind, endpoint.restriction
-    instants = [int(values[name]) for name in kind.instants if values.get(name) is not None]
+    instants = [int(values[name]) for name in kind.instants if values.get(name) is not None] or [0]
     key = tuple(int(values.get(f.name, 0)) if f.is_whole else str(values.get(f.name, "")) for f in kind.key)
     return Record(
         key=key,

@@ -30,8 +30,6 @@ class Column:
     kind: Kind
     doc: str
     fields: tuple[str, ...] = ()
-    #: endpoints that fill it; empty: those that document one of its fields
-    endpoints: tuple[str, ...] = ()
     unit: str = ""
     required: bool = False
     origin: Origin = "row"

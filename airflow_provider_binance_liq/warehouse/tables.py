@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.warehouse.schema import Kind
 
-#: rows are orders, with an identity of their own and two instants
+#: rows are orders in full; the margin endpoints return fewer fields, and liquidations only
 ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.kind is ORDER)
-#: rows are margin records, with one instant and few fields
 RECORDS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.kind is MARGIN_RECORD)
 #: quantities are whole contracts of a fixed worth in USD, not amounts of the base asset
 IN_CONTRACTS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.in_contracts)
@@ -111,13 +110,7 @@ LIQUIDATIONS: Final = Table(
         Column("stop_price", "decimal", "0 where there is none.", ("stopPrice",), unit=_QUOTED),
         Column("reduce_only", "boolean", "As sent.", ("reduceOnly",)),
         Column("close_position", "boolean", "As sent.", ("closePosition",)),
-        Column(
-            "price_protect",
-            "boolean",
-            "As sent; on USDⓈ-M undocumented.",
-            ("priceProtect",),
-            ("usdm_futures", "coinm_futures"),
-        ),
+        Column("price_protect", "boolean", "As sent.", ("priceProtect",)),
         Column("working_type", "text", "CONTRACT_PRICE or MARK_PRICE.", ("workingType",)),
         Column(
             "good_till",
@@ -188,11 +181,10 @@ CAPITAL_FLOWS: Final = Table(
 LOAN_LIQUIDATIONS: Final = Table(
     name="binance_loan_liquidations",
     doc=(
-        "One row per liquidation of a crypto loan. The exchange gives it no id, so its coins, start and debt "
-        "keep it apart: a later extraction updates everything else in place, such as the status, but a debt "
-        "that the exchange corrects makes a second row, and the first is counted as missing."
+        "One row per liquidation of a crypto loan. The exchange gives it no id, so its coins and its start "
+        "keep it apart: a later extraction updates everything else in place, such as the status."
     ),
-    key=("account", "endpoint", "loan_coin", "collateral_coin", "occurred_at", "liquidation_debt"),
+    key=("account", "endpoint", "loan_coin", "collateral_coin", "occurred_at"),
     event_time="occurred_at",
     selective="occurred_at",
     columns=(
@@ -214,7 +206,6 @@ LOAN_LIQUIDATIONS: Final = Table(
             "Debt that was liquidated.",
             ("liquidationDebt",),
             unit="loan coin",
-            required=True,
         ),
         Column(
             "liquidation_collateral_amount",
@@ -281,13 +272,11 @@ WINDOWS: Final = Table(
 ROW_TABLES: Final[Mapping[str, Table]] = MappingProxyType(
     {table.name: table for table in (LIQUIDATIONS, CAPITAL_FLOWS, LOAN_LIQUIDATIONS)}
 )
-#: endpoint → table of its rows; nothing else decides it
-_TABLE_OF: Final = {name: ROW_TABLES[endpoint.kind.table] for name, endpoint in ENDPOINTS.items()}
 
 
 def row_table(endpoint: str) -> Table:
-    """Return the table that the rows of this endpoint are loaded into."""
-    return _TABLE_OF[endpoint]
+    """Return the table that the rows of this endpoint are loaded into, which their kind names."""
+    return ROW_TABLES[ENDPOINTS[endpoint].kind.table]
 
 
 def row_tables(endpoints: Iterable[str]) -> tuple[Table, ...]:
@@ -304,6 +293,6 @@ def endpoints_of(table: Table) -> tuple[str, ...]:
 def filled_by(table: Table, column: Column) -> tuple[str, ...]:
     """Name the endpoints that fill a column of a table of rows: those that document one of its fields."""
     names = endpoints_of(table)
-    if column.endpoints or column.origin != "row":
-        return column.endpoints or names
+    if column.origin != "row":
+        return names
     return tuple(name for name in names if not {*column.fields}.isdisjoint(ENDPOINTS[name].fields))

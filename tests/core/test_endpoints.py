@@ -43,6 +43,10 @@ DOCUMENTED = {
     "margin_capital_flow": (
         "sapi", "/sapi/v1/margin/capital-flow", "time", 100, 100, (500, 1000), "symbol", ("timestamp",),
     ),
+    "flexible_loan": (
+        "sapi", "/sapi/v2/loan/flexible/liquidation/history", "number", 400, 400, (10, 100), None,
+        ("liquidationStartingTime",),
+    ),
 }  # fmt: skip
 #: family → production, demo, clock's path and family, header of the used weight, weight per minute
 DOCUMENTED_FAMILIES = {

@@ -71,7 +71,7 @@ def test_what_an_endpoint_leaves_out_keeps_a_window_from_being_complete(
     evidence = weigh_endpoint(endpoint, by_symbol=by_symbol, rows=rows, isolated_rows=isolated_rows)
     reasons = set(Claim.of(endpoint, evidence).incomplete_reasons)
     expected = set()
-    if endpoint.name == "margin" and not by_symbol and not isolated_rows:
+    if endpoint.asks_isolated_apart and not by_symbol and not isolated_rows:
         expected.add("isolated_rows")
     if endpoint.name == "portfolio_margin" and not rows:
         expected.add("recorded_by_endpoint")

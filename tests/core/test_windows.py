@@ -82,7 +82,7 @@ def test_a_window_holds_the_milliseconds_from_the_start_up_to_before_the_end(sta
     assert (instant_ms in window) == (start <= to_datetime(instant_ms) < start + length)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+@pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS.values() if one.max_span_days == 7], ids=str)
 def test_a_week_takes_two_requests_because_seven_days_are_one_too_many(endpoint):
     week = Window(0, 7 * DAY_MS)
     assert [piece.last_ms - piece.first_ms for piece in week.split(endpoint.max_span_ms)] == [

@@ -38,5 +38,5 @@ def test_the_page_tells_every_premise_as_the_table_has_it():
 def test_every_premise_says_what_is_at_stake_where_it_comes_from_and_how_it_is_checked():
     for code, premise in PREMISES.items():
         assert code == premise.code
-        assert all((premise.sentence, premise.source, premise.at_stake, premise.check))
+        assert all((premise.sentence, premise.source, premise.at_stake, premise.check, premise.endpoints))
         assert set(premise.documented_for) <= set(premise.endpoints) <= set(ENDPOINTS)

@@ -16,6 +16,7 @@ import pytest
 import time_machine
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG
+from support.rows import numbered_row
 
 from airflow_provider_binance_liq.compat import (
     AirflowFailException,
@@ -34,7 +35,7 @@ from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.operators import liquidations, waiting
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
-from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator, make_row
+from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
 
 NOW = datetime(2026, 10, 12, 9, 30, tzinfo=UTC)
@@ -57,12 +58,7 @@ def now():
 def exchange(now):
     rows = {
         name: [
-            make_row(
-                name,
-                orderId=number,
-                symbol=symbol,
-                **dict.fromkeys(endpoint.kind.instants, at),
-            )
+            numbered_row(name, number, at, **({"symbol": symbol} if endpoint.kind.symbol else {}))
             for number, (symbol, at) in enumerate(_moments(), 1)
         ]
         for name, endpoint in ENDPOINTS.items()
@@ -149,8 +145,9 @@ def test_the_rows_that_the_documentation_shows_are_landed_as_it_shows_them(
             task_id="extract", endpoint=endpoint, destination=f"file://{tmp_path}"
         )
         manifest = operator.execute(interval(day))
-    assert lines(manifest) == [record.body for record in records]
-    assert manifest["proof"]["complete"]
+    assert lines(manifest) == [record.body for record in records if record.is_liquidation]
+    # None of the rows says that it is of an isolated account, nor that there is none.
+    assert manifest["proof"]["complete"] == (endpoint != "margin_capital_flow")
 
 
 def test_a_manual_run_over_the_same_interval_writes_the_same_key_and_the_same_bytes(operator, tmp_path):
@@ -629,7 +626,7 @@ OLD = datetime(2026, 3, 1, tzinfo=UTC)
 def test_what_is_older_than_the_exchange_keeps_fails_by_name(operator, exchange, endpoint):
     with pytest.raises(AirflowFailException, match="BeyondRetention") as caught:
         operator(endpoint=endpoint).execute(interval(OLD))
-    source = "as documented" if endpoint == "coinm_futures" else "nothing is documented"
+    source = "as documented" if ENDPOINTS[endpoint].retention_days else "nothing is documented"
     assert source in str(caught.value)
     assert "beyond_retention='extract'" in str(caught.value)
     clocks = {family.clock_path for family in FAMILIES.values()}

@@ -21,13 +21,13 @@ from matrix import (
     run_against,
 )
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 from airflow_provider_binance_liq.exchange.client import ATTEMPTS
 from airflow_provider_binance_liq.simulator import FAULTS
 
 #: an endpoint of each kind of paging, in the tests that need not go through all six
 TWO = ("usdm_futures", "margin")
-OTHERS = [name for name in ENDPOINTS if name not in TWO]
+OTHERS = [name for name in WITH_ORDERS if name not in TWO]
 
 # --- fault → outcome, and the requests that it costs ----------------------------------------------------
 
@@ -176,7 +176,7 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_without_a_fault_the_object_is_the_truth_and_each_request_serves_the_proof(endpoint):
     seen = observe(Case(endpoint))
     assert (seen.exact, seen.error, seen.broken) == (True, "", [])
@@ -244,11 +244,13 @@ def test_a_fault_of_the_clock_ends_as_one_of_a_page_does_on_the_other_endpoints(
 
 @pytest.mark.slow
 def test_no_fault_that_strikes_one_page_loses_a_row():
-    once = [Case(endpoint, (name,), place) for endpoint in ENDPOINTS for name in VARIANTS for place in PLACES]
+    once = [
+        Case(endpoint, (name,), place) for endpoint in WITH_ORDERS for name in VARIANTS for place in PLACES
+    ]
     assert [case for case in once if observe(case).lost] == []
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_a_row_that_any_one_page_leaves_out_is_found_on_another(endpoint):
     for nth in range(1, requests(endpoint) + 1):
         seen = observe(Case(endpoint, ("row_withheld",), nth=nth))
@@ -258,7 +260,7 @@ def test_a_row_that_any_one_page_leaves_out_is_found_on_another(endpoint):
 # --- clocks that jump -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 @pytest.mark.parametrize("name", ["clock_jump", "clock_jump seconds=-3600"])
 def test_the_exchanges_clock_may_jump_an_hour_at_any_page(endpoint, name):
     for nth in range(1, requests(endpoint) + 1):
@@ -316,7 +318,7 @@ def test_whatever_two_faults_come_in_a_row_the_promises_are_kept(endpoint, first
 # --- nobody there ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_where_nothing_listens_the_exchange_is_unavailable_and_no_other_address_is_tried(endpoint, tmp_path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

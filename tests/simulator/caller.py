@@ -72,7 +72,8 @@ class Caller:
         return hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
 
     def ask(self, endpoint: str, **parameters: object) -> Answer:
-        """Ask one of the six endpoints as the documentation tells."""
+        """Ask an endpoint as the documentation tells, and no sooner after the last time than it allows."""
+        self.clock.now_s += ENDPOINTS[endpoint].min_interval_ms / 1000 * bool(self.connections)
         query = urlencode({"timestamp": self.now_ms, **parameters}).encode()
         return self.signed(ENDPOINTS[endpoint].path, query)
 

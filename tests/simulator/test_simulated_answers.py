@@ -173,9 +173,9 @@ def test_the_isolated_symbol_filter_leaves_cross_margin_out(start):
 
 @pytest.mark.parametrize("endpoint", BY_NUMBER)
 def test_numbered_pages_are_slices_of_one_order_with_their_total(start, endpoint):
-    caller = start(history_of(endpoint, 25))
+    caller, size = start(history_of(endpoint, 25)), ENDPOINTS[endpoint].pager.size_parameter
     pages = [
-        caller.ask(endpoint, startTime=START_MS, endTime=NOW_MS, size=10, current=current)
+        caller.ask(endpoint, startTime=START_MS, endTime=NOW_MS, current=current, **{size: 10})
         for current in range(1, 5)
     ]
     assert [len(page.rows) for page in pages] == [10, 10, 5, 0]

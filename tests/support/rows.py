@@ -21,7 +21,7 @@ def is_identified(row):
 def number_of(row):
     """Tell the number of a row that `numbered_row` made, whatever kind it is of."""
     (name,) = _NUMBERED & row.keys()
-    return int(str(row[name]).removeprefix("C"))
+    return int("".join(filter(str.isdigit, str(row[name]))) or 0)
 
 
 def _numbered(endpoint):

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, filled_by
 
 USDM_LIQUIDATION = {
     "symbol": "BTCUSDT",
@@ -143,14 +143,14 @@ def test_each_endpoints_columns_are_exactly_those_that_the_table_says():
     }
     # USDⓈ-M's pair, cumBase and priceProtect are in the SDK's model, not on the page; 0 is no good-till date.
     undocumented = {
-        "usdm_futures": {"pair", "cum_base", "price_protect"},
+        "usdm_futures": {"pair", "cum_base"},
         "coinm_futures": {"good_till"},
     }
     said = {
         endpoint: {
             column.name
             for column in LIQUIDATIONS
-            if endpoint in column.endpoints and column.name not in ADDED
+            if endpoint in filled_by(LIQUIDATIONS, column) and column.name not in ADDED
         }
         for endpoint in EXPECTED
     }

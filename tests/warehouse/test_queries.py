@@ -14,7 +14,7 @@ from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.warehouse.queries import NOTIONALS, NOW, QUERIES, VIEWS, create_view
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, filled_by
 
 DAY = 24 * 3600 * 1000
 #: 2026-10-10T00:00:00Z, where New Delhi has half past five
@@ -395,7 +395,7 @@ def test_a_window_without_proof_is_doubtful_even_if_nothing_says_why(warehouse, 
 
 
 def test_a_notional_is_made_of_columns_that_the_endpoint_fills():
-    fills = {column.name: column.endpoints for column in LIQUIDATIONS}
+    fills = {column.name: filled_by(LIQUIDATIONS, column) for column in LIQUIDATIONS}
     for endpoint, made_of in NOTIONALS.items():
         assert [name for name in made_of.split(" * ") if endpoint not in fills[name]] == []
 

@@ -7,8 +7,9 @@ import json
 import pytest
 from support.lakehouse import row
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 from airflow_provider_binance_liq.exceptions import WarehouseError
+from airflow_provider_binance_liq.warehouse.tables import ORDERS, RECORDS
 
 #: text of the client order id → close type
 CLOSE_TYPES = {
@@ -26,8 +27,6 @@ CLOSE_TYPES = {
     '""': "OTHER",
     "null": "OTHER",
 }
-MARGIN = [name for name in ENDPOINTS if name in ("portfolio_margin", "margin")]
-ORDERS = [name for name in ENDPOINTS if name not in MARGIN]
 
 
 def without(name, body):
@@ -41,14 +40,14 @@ def test_the_close_type_is_read_from_the_prefix_of_the_client_order_id(lake, war
     assert [kind for (kind,) in warehouse.values("close_type")] == [*CLOSE_TYPES.values(), "OTHER"]
 
 
-@pytest.mark.parametrize("endpoint", MARGIN)
+@pytest.mark.parametrize("endpoint", RECORDS)
 def test_the_margin_endpoints_tell_liquidations_only(lake, warehouse, endpoint):
     rows = [without("clientOrderId", row(1)), row(2, clientOrderId='""')]
     warehouse.load(lake.lay(rows, endpoint=endpoint))
     assert warehouse.values("close_type") == [("LIQUIDATION",), ("LIQUIDATION",)]
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_quantities_count_contracts_on_coin_m_and_the_base_asset_elsewhere(lake, warehouse, endpoint):
     warehouse.load(lake.lay([row(1)], endpoint=endpoint))
     unit = "CONTRACT" if endpoint in ("coinm_futures", "portfolio_cm") else "BASE"
