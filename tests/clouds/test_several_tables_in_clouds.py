@@ -7,13 +7,12 @@ from datetime import timedelta
 import pytest
 from engines import plain
 from lakes import lakehouse
-from support.other_kinds import flow, loan
+from support.other_kinds import FLOWS, LOANS, flow, loan
 
 from airflow_provider_binance_liq.warehouse.tables import ROW_TABLES, WINDOWS
 
 row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
 LATER = {"extracted_at": "2026-11-12T00:00:00Z"}
-pytestmark = pytest.mark.usefixtures("other_kinds")
 
 
 def dump(one):
@@ -32,12 +31,12 @@ def dump(one):
 def test_every_kind_comes_into_its_table_and_newer_knowledge_replaces_older(engine, lake, duckdb):
     first = [
         lake.lay([row(1), row(2)]),
-        lake.lay([flow(1), flow(2, note="币"), flow(3)], endpoint="margin"),
-        lake.lay([loan("1"), loan("2")], endpoint="portfolio_margin"),
+        lake.lay([flow(1), flow(2, note="币"), flow(3)], endpoint=FLOWS),
+        lake.lay([loan(1), loan(2)], endpoint=LOANS),
     ]
     second = [
-        lake.lay([flow(2, note="again"), flow(4)], endpoint="margin", **LATER),
-        lake.lay([loan("2", status="Liquidated")], endpoint="portfolio_margin", **LATER),
+        lake.lay([flow(2, note="again"), flow(4)], endpoint=FLOWS, **LATER),
+        lake.lay([loan(2, status="Liquidated")], endpoint=LOANS, **LATER),
     ]
     for hour, manifests in enumerate((first, second, first)):
         for one in (engine, duckdb):
@@ -49,7 +48,7 @@ def test_every_kind_comes_into_its_table_and_newer_knowledge_replaces_older(engi
 def test_a_value_of_another_kind_that_does_not_fit_is_refused_and_nothing_is_merged(engine, lake):
     engine.load(lake.lay([row(1)]), at=LOADED_AT)
     before = engine.dump()
-    bad = lake.lay([loan("a thousand")], endpoint="portfolio_margin")
+    bad = lake.lay([loan(1, liquidationDebt="a thousand")], endpoint=LOANS)
     with pytest.raises(Exception, match="liquidationDebt is a thousand, which is no decimal"):
         engine.load(lake.lay([row(2)], day=11), bad, at=LOADED_AT)
     assert engine.dump() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+FLOWS, LOANS = "margin_capital_flow", "flexible_loan"
 MS = 1791590400000
 
 
@@ -20,16 +21,17 @@ def flow(number, /, **fields):
     return json.dumps(known | fields)
 
 
-def loan(debt="1000.5", /, **fields):
+def loan(number, /, **fields):
+    """Write the loan that was liquidated so many milliseconds into the day."""
     known = {
         "loanCoin": "USDT",
-        "liquidationDebt": debt,
+        "liquidationDebt": "1000.5",
         "collateralCoin": "BTC",
         "liquidationCollateralAmount": "0.03",
         "returnCollateralAmount": "0.001",
         "liquidationFee": "1.2",
         "liquidationStartingPrice": "49000",
-        "liquidationStartingTime": MS,
+        "liquidationStartingTime": MS + number,
         "status": "Liquidating",
     }
     return json.dumps(known | fields)

@@ -52,12 +52,3 @@ def iceberg(tmp_path: Path) -> Any:
     from support.icehouse import Icehouse
 
     return Icehouse(tmp_path / "ice berg")
-
-
-@pytest.fixture
-def other_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load two endpoints into the tables of other kinds."""
-    from airflow_provider_binance_liq.warehouse import tables
-
-    monkeypatch.setitem(tables._TABLE_OF, "margin", tables.CAPITAL_FLOWS)
-    monkeypatch.setitem(tables._TABLE_OF, "portfolio_margin", tables.LOAN_LIQUIDATIONS)

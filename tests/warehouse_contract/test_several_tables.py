@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pytest
 from support.lakehouse import row
+from support.other_kinds import FLOWS as FLOW
+from support.other_kinds import LOANS as LOAN
 from support.other_kinds import flow, loan
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse.tables import CAPITAL_FLOWS, LOAN_LIQUIDATIONS
 
 FLOWS, LOANS = CAPITAL_FLOWS.name, LOAN_LIQUIDATIONS.name
-pytestmark = pytest.mark.usefixtures("other_kinds")
 
 
 def laid(lake, flows=(), loans=(), **more):
     return [
-        lake.lay(list(flows), endpoint="margin", **more),
-        lake.lay(list(loans), endpoint="portfolio_margin", **more),
+        lake.lay(list(flows), endpoint=FLOW, **more),
+        lake.lay(list(loans), endpoint=LOAN, **more),
     ]
 
 
@@ -26,7 +27,7 @@ def read(warehouse, table, columns):
 
 
 def test_a_load_of_several_kinds_brings_each_into_its_table(lake, warehouse):
-    summary = warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1), flow(2)], [loan()]))
+    summary = warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1), flow(2)], [loan(0)]))
     assert (summary.windows, summary.rows, summary.inserted) == (3, 4, 4)
     assert warehouse.values("order_id") == [("1",)]
     assert read(warehouse, FLOWS, "flow_id, transaction_id, flow_type, asset, amount, note, occurred_at") == [
@@ -37,14 +38,14 @@ def test_a_load_of_several_kinds_brings_each_into_its_table(lake, warehouse):
         warehouse, LOANS, "loan_coin, collateral_coin, liquidation_debt, liquidation_fee, status"
     ) == [("USDT", "BTC", "1000.500000000000000000", "1.200000000000000000", "Liquidating")]
     assert [(endpoint, rows) for endpoint, rows in warehouse.windows("endpoint, object_rows")] == [
-        ("margin", "2"),
-        ("portfolio_margin", "1"),
+        (LOAN, "1"),
+        (FLOW, "2"),
         ("usdm_futures", "1"),
     ]
 
 
 def test_loading_them_again_changes_nothing(lake, warehouse):
-    manifests = [lake.lay([row(1)]), *laid(lake, [flow(1)], [loan()])]
+    manifests = [lake.lay([row(1)]), *laid(lake, [flow(1)], [loan(0)])]
     warehouse.load(manifests)
     once = warehouse.dump()
     assert warehouse.load(manifests).windows_skipped == 3
@@ -62,24 +63,24 @@ def test_no_table_is_made_before_rows_of_its_kind_are_loaded(lake, warehouse):
 
 
 def test_one_bad_row_of_one_kind_and_nothing_of_any_is_merged(lake, warehouse):
-    warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1)], [loan()]))
+    warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1)], [loan(0)]))
     before = warehouse.dump()
-    flows, loans = laid(lake, [flow(2)], [loan(None)], day=11)
-    with pytest.raises(WarehouseError, match="has no liquidationDebt") as caught:
+    flows, loans = laid(lake, [flow(2)], [loan(1, loanCoin=None)], day=11)
+    with pytest.raises(WarehouseError, match="has no loanCoin") as caught:
         warehouse.load(lake.lay([row(2)], day=11), flows, loans)
     assert loans.object.uri in str(caught.value)
     assert warehouse.dump() == before
 
 
-def test_a_later_extraction_updates_a_loan_in_place_and_another_debt_is_another_row(lake, warehouse):
-    warehouse.load(laid(lake, [], [loan("1"), loan("2")]))
-    later = laid(lake, [], [loan("1", status="Liquidated"), loan("3")], extracted_at="2026-11-12T00:00:00Z")
+def test_a_later_extraction_updates_a_loan_in_place_and_another_start_is_another_row(lake, warehouse):
+    warehouse.load(laid(lake, [], [loan(1), loan(2)]))
+    later = laid(lake, [], [loan(1, status="Liquidated"), loan(3)], extracted_at="2026-11-12T00:00:00Z")
     summary = warehouse.load(later)
     assert (summary.inserted, summary.updated, summary.missing) == (1, 1, 1)
-    assert [(debt[0], status) for debt, status in read(warehouse, LOANS, "liquidation_debt, status")] == [
-        ("1", "Liquidated"),
-        ("2", "Liquidating"),
-        ("3", "Liquidating"),
+    assert [(at[20:23], status) for at, status in read(warehouse, LOANS, "occurred_at, status")] == [
+        ("001", "Liquidated"),
+        ("002", "Liquidating"),
+        ("003", "Liquidating"),
     ]
 
 
@@ -92,14 +93,14 @@ def test_an_older_extraction_replaces_no_newer_flow_and_what_it_alone_has_comes_
 
 
 def test_missing_rows_are_counted_in_every_table(lake, warehouse):
-    warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1), flow(2)], [loan("1")]))
+    warehouse.load(lake.lay([row(1)]), *laid(lake, [flow(1), flow(2)], [loan(1)]))
     later = {"extracted_at": "2026-11-12T00:00:00Z"}
-    summary = warehouse.load(lake.lay([row(2)], **later), *laid(lake, [flow(2)], [loan("2")], **later))
+    summary = warehouse.load(lake.lay([row(2)], **later), *laid(lake, [flow(2)], [loan(2)], **later))
     assert (summary.inserted, summary.missing) == (2, 3)
 
 
 def test_a_row_that_two_objects_have_is_one_row_in_every_table(lake, warehouse):
     summary = warehouse.load(
-        laid(lake, [flow(1), flow(1)], [loan()]), laid(lake, [flow(1)], [loan(), loan("7")], day=11)
+        laid(lake, [flow(1), flow(1)], [loan(0)]), laid(lake, [flow(1)], [loan(0), loan(7)], day=11)
     )
     assert (summary.rows, summary.inserted) == (3, 3)

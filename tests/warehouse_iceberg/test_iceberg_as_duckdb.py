@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from support.icehouse import Icehouse
 from support.lakehouse import LOADED_AT, Lake, Warehouse, row
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.exceptions import WarehouseError
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, endpoints_of
 
 MS = 1791590400000
 
@@ -47,7 +47,8 @@ ACCOUNTS = ("desk", "a/b=c d", "Konto für Währungen", "%2F", "..")
 
 def test_every_value_of_every_endpoint_is_the_same(lake, iceberg, duckdb):
     manifests = [
-        lake.lay([row(**fields) for fields in HARD.values()], endpoint=endpoint) for endpoint in ENDPOINTS
+        lake.lay([row(**fields) for fields in HARD.values()], endpoint=endpoint)
+        for endpoint in endpoints_of(LIQUIDATIONS)
     ]
     assert iceberg.load(manifests) == duckdb.load(manifests)
     assert iceberg.dump() == duckdb.dump()

@@ -9,8 +9,8 @@ import pytest
 from support.icehouse import TABLES
 from support.lakehouse import row
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.warehouse.queries import NOW, QUERIES
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, endpoints_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def manifests(lake):
         )
         for n, symbol in enumerate(['"BTCUSDT"', '"币安人生USDT"', '"ETHUSDT"'])
     ]
-    first = [lake.lay(orders, endpoint=endpoint) for endpoint in ENDPOINTS]
+    first = [lake.lay(orders, endpoint=endpoint) for endpoint in endpoints_of(LIQUIDATIONS)]
     newer = lake.lay([*orders[:2], row(7)], extracted_at="2026-11-12T00:00:00Z")
     return [first, [newer, lake.lay([], day=12)]]
 
