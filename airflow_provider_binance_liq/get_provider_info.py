@@ -25,8 +25,8 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-binance-liq",
         "name": "Binance liquidations",
         "description": (
-            "An account's own liquidations from Binance: each window proven complete, or failed "
-            "with a specific error."
+            "An account's own liquidations from Binance. Every window ends proven complete, with what the "
+            "proof rests on; marked not complete, with the reason; or failed with a specific error."
         ),
         # PostgreSQL and the clouds' warehouses are integrations of their own providers.
         "integrations": [

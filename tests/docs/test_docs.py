@@ -103,6 +103,21 @@ def test_the_readmes_links_lead_somewhere():
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
+def slug(heading):
+    """The anchor of a heading, as hosts of Markdown make it."""
+    text = re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+@pytest.mark.parametrize(
+    "file", [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")], ids=lambda file: file.name
+)
+def test_every_link_to_a_heading_leads_to_one(file):
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#([^)]+)\)", file.read_text(encoding="utf-8")):
+        text = (file.parent / target if target else file).read_text(encoding="utf-8")
+        assert anchor in {slug(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}, target
+
+
 # --- the pages ------------------------------------------------------------------------------------------
 
 
