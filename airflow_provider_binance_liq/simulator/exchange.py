@@ -30,7 +30,7 @@ from airflow_provider_binance_liq.simulator.symbols import is_listed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.history import History
     from airflow_provider_binance_liq.simulator.routes import Route
     from airflow_provider_binance_liq.simulator.settings import Settings

@@ -15,7 +15,8 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import symbols
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED, DOCUMENTED_DAYS
 from airflow_provider_binance_liq.simulator.records import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from airflow_provider_binance_liq.core.endpoints import Restriction
+    from airflow_provider_binance_liq.core.endpoint import Endpoint, Restriction
     from airflow_provider_binance_liq.simulator.records import GivenRow
     from airflow_provider_binance_liq.simulator.settings import InstantField, Settings
 

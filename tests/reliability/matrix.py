@@ -18,8 +18,10 @@ from urllib.parse import unquote
 from support.errors import everything_said
 from support.scripted import Time
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, WITH_ORDERS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS, get_endpoint
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError, Throttled
 from airflow_provider_binance_liq.exchange.client import BinanceClient

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support.seeded import OF_HISTORY
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import (
     Amount,
     ExplicitHistory,
@@ -23,6 +24,7 @@ from airflow_provider_binance_liq.simulator.documented import DOCUMENTED, DOCUME
 from airflow_provider_binance_liq.simulator.symbols import KINDS, LASTING, delivery_after
 
 if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.records import Record
 
 FIRST_DAY = 20_500
