@@ -233,6 +233,7 @@ class Exchange:
         inner = self.simulator._exchange
         with self.simulator._lock():
             inner.limits, inner.moved_ms = Limits(self.simulator.settings), 0
+            inner._asked_at.clear()
         self.simulator.clear_faults()
         self.simulator.forget_requests()
 

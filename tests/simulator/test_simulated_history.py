@@ -82,10 +82,11 @@ def test_what_a_history_reads_of_the_settings_is_what_tests_share_one_by():
     class Watched:
         def __getattr__(self, name):
             read.add(name)
-            return getattr(SETTINGS, name)
+            return getattr(settings, name)
 
+    settings, start_ms = Settings(seed=7, cascade_rows=150), FIRST_DAY * DAY_MS
     for endpoint in ENDPOINTS.values():
-        four_weeks(endpoint, Watched())
+        SeededHistory(Watched()).rows(endpoint, "demo", start_ms, start_ms + 7 * DAY_MS, "time")
     assert read == set(OF_HISTORY)
 
 
