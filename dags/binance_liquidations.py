@@ -12,7 +12,8 @@ overlap.
 | `watcher` | fails the run where a task of it failed; else it is skipped |
 
 **What to set:** the Airflow Variable `binance_liquidations`, as JSON, or the environment variable
-`AIRFLOW_VAR_BINANCE_LIQUIDATIONS`. Everything in it is optional:
+`AIRFLOW_VAR_BINANCE_LIQUIDATIONS`. Everything in it is optional, and so are `POOL` and
+`on_failure_callback` in the DAG's file.
 
 | member | meaning | default |
 |---|---|---|
@@ -25,11 +26,11 @@ overlap.
 | `compression` | `gzip` or null | null |
 | `beyond_retention` | `fail`, `skip` or `extract` days older than the exchange is known to keep | `fail` |
 | `second_look_days` | how many days back `binance_liquidations_second_look` looks | 80 |
-| `pool` | Airflow pool of the extracting tasks, which has to be there | `default_pool` |
 
 A connection in its long form may have the operator's `probe_report` and `accept_premises`, for what is known
 of its account. An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or portfolio margin
-(`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter.
+(`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter. Any account may have
+`margin_capital_flow` and `flexible_loan` as well, which are extracted only where they are named.
 
 **When triggering by hand**, `connections` and `endpoints` restrict the run to some of those that the settings
 have. `destination`, `database`, `postgres_conn_id` and `schema` choose one: each may be a list here, whose
@@ -51,7 +52,6 @@ from airflow_provider_binance_liq.dag_support.tasks import (
     EXTRACT_PARAMS,
     LOAD_PARAMS,
     extract_settings,
-    read_pool,
     watcher,
 )
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
@@ -60,6 +60,8 @@ from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
 )
 
 VARIABLE = "binance_liquidations"
+#: of the extracting tasks; it has to exist. The scheduler needs it before a run can read the Variable
+POOL = "default_pool"
 DAILY = CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
 
 SECOND_LOOK = """## A past day once more, before the exchange forgets it.
@@ -93,7 +95,7 @@ def extract_and_load(*, again: bool) -> None:
     settings = extract_settings(VARIABLE, again=again)
     extract = LiquidationsToObjectStorageOperator.partial(
         task_id="extract",
-        pool=read_pool(VARIABLE),
+        pool=POOL,
         map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
     ).expand_kwargs(settings)
     load = ObjectStorageToWarehouseOperator(

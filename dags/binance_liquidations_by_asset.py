@@ -16,7 +16,6 @@ from airflow_provider_binance_liq.dag_support.tasks import (
     extract_settings,
     load_settings,
     read_events,
-    read_pool,
 )
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
@@ -24,6 +23,8 @@ from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
 )
 
 VARIABLE = "binance_liquidations"
+#: of the extracting tasks; it has to exist. The scheduler needs it before a run can read the Variable
+POOL = "default_pool"
 #: the operator announces on the asset of its endpoint: the alias's name, an underscore, the endpoint's
 ALIAS = AssetAlias("binance_liquidations", group="binance")
 ASSETS = [Asset(f"{ALIAS.name}_{name}", group="binance") for name in ENDPOINTS]
@@ -74,7 +75,7 @@ with DAG(
 ):
     LiquidationsToObjectStorageOperator.partial(
         task_id="extract",
-        pool=read_pool(VARIABLE),
+        pool=POOL,
         map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
         outlets=[ALIAS],
     ).expand_kwargs(extract_settings(VARIABLE, loads=False))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import uuid
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
+from support.examples import register_profiles
 
 #: fixtures of warehouses, for several folders
 pytest_plugins = ["support.warehouses"]
@@ -18,6 +21,11 @@ HOME = Path(_home.name)
 
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
     del os.environ[_name]
+if sys.dont_write_bytecode and not Path(cache_from_source(pytest.__file__)).exists():
+    # Each of the tests' processes would compile Airflow anew, which takes longer than to import it.
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(REPOSITORY / ".pytest_cache/bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ |= {
     "AIRFLOW_HOME": str(HOME),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -34,6 +42,8 @@ os.environ |= {
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
     os.environ.pop(_name, None)
 
+register_profiles()
+
 
 @pytest.fixture
 def set_connection(monkeypatch):
@@ -47,12 +57,26 @@ def set_connection(monkeypatch):
 
 
 @pytest.fixture
+def connect_to(set_connection):
+    """Define a connection to a simulated exchange's account; what is given overrides fields and extras."""
+
+    def define(exchange, conn_id="binance_default", *, account="demo", extra=(), **fields):
+        credentials = exchange.credentials(account)
+        known = {"conn_type": "binance", "login": credentials.api_key, "password": credentials.secret}
+        extras = {"base_url": exchange.url, **dict(extra)}
+        return set_connection(conn_id, **{**known, "extra": extras, **fields})
+
+    return define
+
+
+@pytest.fixture
 def start(tmp_path):
     """Begin exchanges of chosen strangeness, each with a client that lives in its time, and a destination."""
     from contextlib import ExitStack
 
     from support.running import NOW_S, Run
     from support.scripted import Time
+    from support.seeded import seeded
 
     from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, Simulator
 
@@ -60,8 +84,8 @@ def start(tmp_path):
 
         def begin(rows=None, **knobs):
             world = Time(NOW_S)
-            history = None if rows is None else ExplicitHistory(rows)
             settings = Settings(**{"seed": 11, **knobs})
+            history = seeded(settings) if rows is None else ExplicitHistory(rows)
             exchange = running.enter_context(Simulator(settings, clock=world.clock, history=history))
             return Run(exchange, world, tmp_path)
 

@@ -170,6 +170,10 @@ def test_what_a_dag_file_imports_leaves_the_workers_libraries_for_the_worker():
         "import airflow.sdk, airflow.providers.standard.triggers.temporal, sys; before = set(sys.modules);"
         "import airflow_provider_binance_liq.operators.liquidations;"
         "import airflow_provider_binance_liq.operators.coverage;"
+        "import airflow_provider_binance_liq.dag_support.tasks;"
+        "import airflow_provider_binance_liq.dag_support.cloud_dag;"
+        "import airflow_provider_binance_liq.transfers.object_storage_to_warehouse;"
+        "import airflow_provider_binance_liq.transfers.object_storage_to_iceberg;"
         "[sys.modules.pop(name, None) for name in before]"
     )
     ours = {name for name in extra if name.partition(".")[0] in (*HEAVY, "airflow_provider_binance_liq")}

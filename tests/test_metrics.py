@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -155,10 +156,15 @@ def test_what_cannot_be_told_fails_nothing(monkeypatch):
     metrics.weighed("futures", 1, 2)
 
 
-def test_where_what_airflow_has_for_it_cannot_be_had_nothing_is_told_and_nothing_fails(monkeypatch):
-    monkeypatch.setitem(sys.modules, "airflow.sdk.observability", None)
-    monkeypatch.setitem(sys.modules, "airflow.stats", None)
+def test_where_what_airflow_has_for_it_is_not_available_nothing_is_told_and_nothing_fails(monkeypatch):
+    import_module("airflow")
+    for name in ("airflow.sdk.observability.stats", "airflow.stats"):
+        monkeypatch.setitem(sys.modules, name, None)
+    logged = []
+    monkeypatch.setattr(metrics.log, "debug", lambda text, *values: logged.append(text % values))
     metrics.weighed("futures", 1, 2)
+    assert logged
+    assert all("could not be sent" in line for line in logged)
 
 
 def test_without_airflow_nothing_of_it_is_imported():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_binance_liq.cli import main
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plan.md").read_text(encoding="utf-8")
 FILTERED = "symbols filtered here, out of one request for all at 50"
@@ -59,7 +59,7 @@ def test_ninety_days_of_six_endpoints_and_two_accounts(tell):
     assert told.lines[0] == (
         "90 windows of 1d from 2026-08-03T00:00:00Z to 2026-11-01T00:00:00Z, 2 accounts, a share of 0.5"
     )
-    assert {name: told.row(name) for name in ENDPOINTS} == {
+    assert {name: told.row(name) for name in WITH_ORDERS} == {
         "usdm_futures": ["180", "180", "9,000", "8"],
         "coinm_futures": ["180", "180", "9,000", "8"],
         "portfolio_um": ["180", "180", "9,000", "3"],
@@ -89,13 +89,13 @@ def test_one_of_each_is_written_in_the_singular(tell):
 
 def test_beyond_retention_is_told_of_each_endpoint_with_how_it_is_known(tell):
     told = tell(*NINETY_DAYS[:4], "--now", "2026-11-11T12:00:00Z", "--accounts", "2")
-    assert {name: told.row(name, 1) for name in ENDPOINTS} == {
+    assert {name: told.row(name, 1) for name in WITH_ORDERS} == {
         name: [
             "22",
             "2026-08-13T12:00:00Z",
             f"90 days, {'documented' if name == 'coinm_futures' else 'assumed'}",
         ]
-        for name in ENDPOINTS
+        for name in WITH_ORDERS
     }
 
 

@@ -64,6 +64,8 @@ class Usage(msgspec.Struct):
     in_flight: dict[str, tuple[int, int]] = {}
     #: no request before this instant (429, Retry-After); 0 where there is none
     blocked_until_ms: int = 0
+    #: no request before this instant, because those of the endpoint are spaced; at most a minute ahead
+    spaced_until_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ class PoolLimit:
 
     def ready_at(self, now_ms: int, weight: int) -> int:
         """Return when a request of `weight` may be sent: `now_ms`, or the instant to wait for."""
-        at_ms = max(now_ms, self.blocked_until(now_ms))
+        at_ms = max(now_ms, self.blocked_until(now_ms), self.spaced_until(now_ms))
         return at_ms if self.used(at_ms) + weight <= self.allowed else self.next_minute(at_ms)
 
     def blocked_until(self, now_ms: int) -> int:
@@ -106,12 +108,22 @@ class PoolLimit:
         self.usage.blocked_until_ms = credible(self.usage.blocked_until_ms, now_ms, banned=True)
         return self.usage.blocked_until_ms
 
+    def spaced_until(self, now_ms: int) -> int:
+        """Return until when the interval between two requests lasts; 0 where it is over."""
+        until_ms = self.usage.spaced_until_ms
+        return until_ms if now_ms < until_ms <= now_ms + MINUTE_MS else 0
+
     def next_minute(self, now_ms: int) -> int:
         """Return when the exchange's count starts from zero."""
         return (now_ms // self.minute_ms + 1) * self.minute_ms
 
-    def send(self, ticket: str, now_ms: int, weight: int) -> None:
-        """Count a request that is being sent; `ticket` identifies it until it is answered."""
+    def send(self, ticket: str, now_ms: int, weight: int, interval_ms: int = 0) -> None:
+        """Count a request that is being sent; `ticket` identifies it until it is answered.
+
+        :param interval_ms: least time until the next request of this pool.
+        """
+        if interval_ms:
+            self.usage.spaced_until_ms = now_ms + interval_ms
         kept = {
             name: (sent_ms, known)
             for name, (sent_ms, known) in self.usage.in_flight.items()
@@ -209,5 +221,6 @@ def _merged(one: Usage, other: Usage, now_ms: int) -> Usage:
         ours=max(usage.ours for usage in now),
         reported_ms=max(usage.reported_ms for usage in now),
         in_flight={**one.in_flight, **other.in_flight},
+        spaced_until_ms=max(one.spaced_until_ms, other.spaced_until_ms),
         blocked_until_ms=max(credible(usage.blocked_until_ms, now_ms, banned=True) for usage in (one, other)),
     )

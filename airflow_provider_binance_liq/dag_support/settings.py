@@ -47,7 +47,6 @@ TAKES: Final = {
     "schema": "the name of a schema",
     "beyond_retention": "fail, skip or extract",
     "second_look_days": "a number of days from 1",
-    "pool": "the name of a pool",
     "via": "a text",
     "conn_id": "the id of a connection",
     "project": "the name of a project",
@@ -135,8 +134,6 @@ class Settings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True
     beyond_retention: Literal["fail", "skip", "extract"] = "fail"
     #: how far back a second look looks; the only documented retention is 90 days
     second_look_days: Annotated[int, Meta(ge=1)] = 80
-    #: of the extracting tasks
-    pool: Text = "default_pool"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -12,7 +12,6 @@ from airflow_provider_binance_liq.compat import AirflowFailException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
-from airflow_provider_binance_liq.dag_support.run_plan import log_plan
 from airflow_provider_binance_liq.dag_support.settings import CHOICES, Settings, per_endpoint, read_settings
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
 
@@ -55,25 +54,13 @@ def read_variable(name: str, read: Callable[[Any], T]) -> T:
 
     :raises AirflowFailException: it is not what it has to be; the message names it and the member.
     """
+    # Not `deserialize_json`: it takes the default where the value is no JSON.
+    text = Variable.get(name, default=None)
     try:
-        return read(Variable.get(name, default=None, deserialize_json=True))
+        return read(None if text is None else json.loads(text))
     except (InvalidRequest, ValueError) as error:
         message = f"the Variable {name!r}, or a parameter of the run: {error}"
         raise AirflowFailException(message) from error
-
-
-def read_pool(variable: str) -> str:
-    """Return the pool that the Variable names, when Airflow reads the DAG file.
-
-    The scheduler has to know a pool before a task runs. What is wrong with the Variable, the run's first task
-    reports.
-    """
-    try:
-        given = Variable.get(variable, default=None, deserialize_json=True)
-    except ValueError:
-        given = None
-    pool = given.get("pool") if isinstance(given, Mapping) else None
-    return pool if isinstance(pool, str) else Settings().pool
 
 
 def _read(variable: str, params: Any, ti: Any, *, loads: bool) -> Settings:
@@ -103,6 +90,8 @@ def extract_settings(
     :param again: for a second look.
     :param loads: whether the run loads what it extracts.
     """
+    from airflow_provider_binance_liq.dag_support.run_plan import log_plan
+
     extractions = _read(variable, params, ti, loads=loads).extractions(again=again)
     of_backfill = dag_run.run_type == "backfill"
     log_plan(extractions, data_interval_start, data_interval_end, of_backfill=of_backfill)

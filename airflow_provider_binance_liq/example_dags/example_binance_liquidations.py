@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable  # in Airflow 3.1: airflow.timetables.interval
+from airflow.sdk import DAG
 
+from airflow_provider_binance_liq.compat import CronDataIntervalTimetable  # Airflow's own, of any version
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.transfers.object_storage_to_duckdb import ObjectStorageToDuckDBOperator
 
@@ -22,7 +23,6 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
-    tags=["binance", "example"],
 ):
     extract = LiquidationsToObjectStorageOperator.partial(
         task_id="extract",
@@ -30,9 +30,9 @@ with DAG(
         map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
     ).expand_kwargs(
         [
-            {"binance_conn_id": account, "endpoint": name}
-            for account, names in ACCOUNTS.items()
-            for name in names
+            {"binance_conn_id": account, "endpoint": endpoint}
+            for account, endpoints in ACCOUNTS.items()
+            for endpoint in endpoints
         ]
     )
     load = ObjectStorageToDuckDBOperator(

@@ -146,7 +146,7 @@ _CONNECTING_KINDS: Final[_Kinds] = (
     ),
     (
         (ssl.SSLError,),
-        "TLS cannot be agreed on: check that the port of `base_url` uses TLS, and the proxies in between",
+        "TLS cannot be agreed on: check that the port of `base_url` speaks TLS, and the proxies in between",
     ),
 )
 _ANSWER_KINDS: Final[_Kinds] = (

@@ -42,13 +42,17 @@ class Delay:
     banned: bool
     #: whether an answer asked for it, rather than our own count
     by_exchange: bool = False
+    #: whether only the interval between two requests of the endpoint is to pass
+    spaced: bool = False
 
     @property
     def reason(self) -> str:
         """Why it has to wait."""
         if self.banned:
             return "its IP address is banned"
-        return "the exchange asked to wait (429)" if self.by_exchange else "its weight is used up"
+        if self.by_exchange:
+            return "the exchange asked to wait (429)"
+        return "requests to its endpoint are spaced" if self.spaced else "its weight is used up"
 
 
 class RateLimiter:
@@ -102,12 +106,15 @@ class RateLimiter:
             banned_ms = state.banned_until(now_ms)
             ready_ms = max(banned_ms, pool.ready_at(now_ms, cost.weight))
             if ready_ms > now_ms:
-                return Delay(ready_ms, banned_ms >= ready_ms, pool.blocked_until(now_ms) >= ready_ms)
+                return Delay(
+                    ready_ms,
+                    banned=banned_ms >= ready_ms,
+                    by_exchange=pool.blocked_until(now_ms) >= ready_ms,
+                    spaced=pool.spaced_until(now_ms) >= ready_ms,
+                )
             self._sent += 1
             ticket = f"{os.getpid()}:{id(self)}:{self._sent}"
-            pool.send(ticket, now_ms, cost.weight)
-            if cost.interval_ms:
-                pool.block(now_ms + cost.interval_ms, now_ms)
+            pool.send(ticket, now_ms, cost.weight, cost.interval_ms)
             return ticket
 
     def answer(self, cost: RequestCost, ticket: str, now_ms: int, used: int | None) -> None:

@@ -13,8 +13,9 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.cli_common import instant_ms
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.estimates import LEAST_SHARE, MOST_SHARE, WindowSeries
+from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
 from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "--endpoint", action="append", metavar="NAME",
-        help=f"{', '.join(ENDPOINTS)}; may be given several times (default: all)",
+        help=f"{', '.join(ENDPOINTS)}; may be given several times (default: all that return orders)",
     )  # fmt: skip
     parser.add_argument(
         "--accounts", type=int, default=1, metavar="N",
@@ -52,9 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--every", default="1d", metavar="LENGTH", help="length of a window: 30m, 6h, 1d or 1w (default: 1d)"
     )
     parser.add_argument(
-        "--share", type=float, default=0.5, metavar="SHARE",
+        "--share", type=float, default=DEFAULT_WEIGHT_SHARE, metavar="SHARE",
         help="the connections' weight_share, which is the share of the IP address's weight that may be used: "
-        f"{LEAST_SHARE} to {MOST_SHARE} (default: 0.5)",
+        f"{LEAST_SHARE} to {MOST_SHARE} (default: {DEFAULT_WEIGHT_SHARE})",
     )  # fmt: skip
     parser.add_argument(
         "--rows-per-window", type=int, default=0, metavar="N",
@@ -92,7 +93,7 @@ def _estimate(arguments: argparse.Namespace) -> CostEstimate:
     """
     series = WindowSeries(_range(arguments.start, arguments.end), _length_ms(arguments.every))
     now_ms = _instant_ms("--now", arguments.now) if arguments.now is not None else int(time.time() * 1000)
-    endpoints = [get_endpoint(name) for name in dict.fromkeys(arguments.endpoint or ENDPOINTS)]
+    endpoints = [get_endpoint(name) for name in dict.fromkeys(arguments.endpoint or WITH_ORDERS)]
     return CostEstimate.of(
         series,
         [(one, Filters.of(one, arguments.symbol, None), arguments.accounts) for one in endpoints],

@@ -109,9 +109,10 @@ def notes(estimate: CostEstimate) -> Iterator[str]:
             f"{estimate.not_over:,} of {count(estimate.series.count, 'window')} end after "
             f"{iso(estimate.now_ms)}: each has to be over before it can be extracted"
         )
-    names = [(one.endpoint.name, one.endpoint.family.name == "papi") for one in estimate.endpoints]
-    portfolio = ", ".join(name for name, is_portfolio in names if is_portfolio)
-    classic = ", ".join(name for name, is_portfolio in names if not is_portfolio)
+    classic, portfolio = (
+        ", ".join(one.endpoint.name for one in estimate.endpoints if one.endpoint.account_type == kind)
+        for kind in ("classic", "portfolio_margin")
+    )
     if portfolio and classic:
         yield (
             f"an account has either {classic} or {portfolio}: with --endpoint, plan each kind of account by "

@@ -110,7 +110,7 @@ LIQUIDATIONS: Final = Table(
         Column("stop_price", "decimal", "0 where there is none.", ("stopPrice",), unit=_QUOTED),
         Column("reduce_only", "boolean", "As sent.", ("reduceOnly",)),
         Column("close_position", "boolean", "As sent.", ("closePosition",)),
-        Column("price_protect", "boolean", "As sent.", ("priceProtect",)),
+        Column("price_protect", "boolean", "As sent; on USDⓈ-M undocumented.", ("priceProtect",)),
         Column("working_type", "text", "CONTRACT_PRICE or MARK_PRICE.", ("workingType",)),
         Column(
             "good_till",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.covering import covering
+from support.examples import examples
 from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
@@ -105,7 +107,7 @@ def read(exchange, endpoint=BY_TIME, **filters):
     return found.keys(), Claim.of(endpoint, experience.evidence)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(exchanges())
 def test_every_row_is_found_once_or_the_window_is_not_claimed_complete(exchange):
     try:
@@ -116,7 +118,7 @@ def test_every_row_is_found_once_or_the_window_is_not_claimed_complete(exchange)
     assert found == keys(exchange.orders) or not claim.complete
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(exchanges(), st.sampled_from(SYMBOLS), st.sampled_from([None, *TYPES]))
 def test_a_filter_loses_nothing_of_what_it_lets_through(exchange, symbol, kind):
     try:
@@ -128,7 +130,7 @@ def test_a_filter_loses_nothing_of_what_it_lets_through(exchange, symbol, kind):
     assert found == keys(wanted) or not claim.complete
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(exchanges())
 def test_nothing_outside_of_the_window_is_asked_for(exchange):
     with suppress(SaturatedInstant):
@@ -136,7 +138,7 @@ def test_nothing_outside_of_the_window_is_asked_for(exchange):
     assert all(FIRST_MS - 1 <= ask.first_ms <= ask.last_ms <= LAST_MS + 1 for ask in exchange.asked)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 450), st.integers(1, 100))
 def test_numbered_pages_are_read_completely_whatever_size_the_exchange_cuts_them_to(count, size):
     exchange = ModelExchange(cascade(count), limit=size) if count else ModelExchange([], limit=size)
@@ -168,7 +170,7 @@ def test_a_late_row_beyond_a_tie_is_no_proof_of_what_lies_before_it():
     assert there <= found.keys()
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(exchanges(), histories(), st.lists(st.integers(1, 12), max_size=150))
 def test_rows_that_appear_late_never_hide_those_that_were_there(exchange, others, after):
     growing = Growing(**{name: getattr(exchange, name) for name in ModelExchange.__dataclass_fields__})
@@ -182,7 +184,7 @@ def test_rows_that_appear_late_never_hide_those_that_were_there(exchange, others
     assert keys(exchange.orders) <= found or not claim.complete
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.integers(0, 450),
     st.integers(1, 100),
@@ -215,9 +217,9 @@ def test_a_calm_window_costs_one_request(count):
     assert (len(found), len(exchange.asked)) == (count, 1)
 
 
-@pytest.mark.parametrize("filter_by", SETTINGS["filter_by"])
-@pytest.mark.parametrize("order", ["ascending", "descending"])
-@pytest.mark.parametrize("keep", SETTINGS["keep"])
+@covering(
+    "keep, order, filter_by", SETTINGS["keep"], ["ascending", "descending"], SETTINGS["filter_by"], together=2
+)
 def test_a_cascade_costs_hardly_more_than_its_rows_do(keep, order, filter_by):
     exchange = ModelExchange(cascade(5000), keep=keep, order=order, filter_by=filter_by)
     found, proof = drive(plan(BY_TIME, DAY), exchange)
@@ -228,11 +230,13 @@ def test_a_cascade_costs_hardly_more_than_its_rows_do(keep, order, filter_by):
 
 @pytest.mark.parametrize("keep", SETTINGS["keep"])
 def test_a_window_of_several_pages_is_asked_on_both_sides_of_its_first_block_and_no_other(keep):
-    exchange = ModelExchange(cascade(500), keep=keep)
-    drive(plan(BY_TIME, DAY), exchange)
-    ends = [(ask.first_ms < DAY.first_ms, ask.last_ms > DAY.last_ms) for ask in exchange.asked]
-    assert sum(ask.last_ms > DAY.last_ms for ask in exchange.asked) == (2 if keep == "newest" else 6)
-    assert len(ends) == 7
+    day = Window(DAY.end_ms, 2 * DAY.end_ms)  # before the first one nothing can be asked for
+    exchange = ModelExchange(cascade(500, start_ms=day.start_ms + 40_000_000), keep=keep)
+    drive(plan(BY_TIME, day), exchange)
+    reached = [(ask.first_ms < day.first_ms, ask.last_ms > day.last_ms) for ask in exchange.asked]
+    before, behind = (True, False), (False, True)
+    sides = [behind] + 5 * [before] if keep == "newest" else 5 * [behind] + [before]
+    assert reached == [(True, True), *sides]
 
 
 # --- ties -----------------------------------------------------------------------------------------------

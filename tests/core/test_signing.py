@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from support.errors import chain
 
 from airflow_provider_binance_liq.core import signing
 from airflow_provider_binance_liq.core.signing import (
@@ -203,7 +204,7 @@ def test_a_pem_of_the_old_openssl_form_is_read_too(form, passphrase):
 
 PUBLIC_PEM = ED25519_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 EC_PEM = pem(ec.generate_private_key(ec.SECP256R1()))
-DSA_PEM = pem(dsa.generate_private_key(2048))
+DSA_PEM = pem(dsa.generate_private_key(1024))  # a longer one takes seconds to find
 PLAIN, ENCRYPTED = pem(ED25519_KEY), pem(ED25519_KEY, passphrase=PASSPHRASE)
 BODY = "".join(PLAIN.splitlines()[1:-1])
 
@@ -228,12 +229,6 @@ BAD_SECRETS = {
     "an encrypted PEM with another passphrase": (ENCRYPTED, "not " + PASSPHRASE, "cannot be read"),
     "a passphrase for a PEM that is not encrypted": (PLAIN, PASSPHRASE, "[Pp]assword was given"),
 }  # fmt: skip
-
-
-def chain(error):
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize(("secret", "passphrase", "message"), BAD_SECRETS.values(), ids=BAD_SECRETS)

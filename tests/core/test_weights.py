@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.examples import examples
 
 from airflow_provider_binance_liq.core.weights import Limit, PoolLimit, RateLimitState
 from airflow_provider_binance_liq.core.windows import MINUTE_MS
@@ -336,9 +337,7 @@ class OneBook(Several):
 
 TestSeveral = Several.TestCase
 TestOneBook = OneBook.TestCase
-TestSeveral.settings = TestOneBook.settings = settings(
-    max_examples=150, stateful_step_count=60, deadline=None
-)
+TestSeveral.settings = TestOneBook.settings = examples(150, stateful_step_count=60)
 
 
 class Spending(RuleBasedStateMachine):

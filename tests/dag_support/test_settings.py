@@ -28,7 +28,6 @@ EVERYTHING = {
     "compression": "gzip",
     "beyond_retention": "extract",
     "second_look_days": 30,
-    "pool": "binance",
 }
 POSTGRES = {"postgres_conn_id": "desk_db", "schema": "binance"}
 
@@ -51,7 +50,7 @@ def test_everything_is_optional(variable):
     assert found.destination == "file:///opt/airflow/binance_liquidations/lake"
     assert found.warehouse == Warehouse(database="/opt/airflow/binance_liquidations/warehouse.duckdb")
     assert (found.compression, found.beyond_retention) == (None, "fail")
-    assert (found.second_look_days, found.pool) == (80, "default_pool")
+    assert found.second_look_days == 80
 
 
 def test_every_member_is_taken():
@@ -231,7 +230,6 @@ def test_errors_know_what_every_member_takes():
         ({"second_look_days": "80"}, "second_look_days is '80'"),
         ({"second_look_days": True}, "second_look_days is True"),
         ({"second_look_days": 1.5}, "second_look_days is 1.5"),
-        ({"pool": 5}, "pool is 5; it takes the name of a pool"),
     ],
 )
 def test_a_member_that_is_unknown_or_wrong_is_refused_and_named(variable, message):
@@ -247,7 +245,7 @@ def test_a_member_that_is_unknown_or_wrong_is_refused_and_named(variable, messag
         ({"destination": {"token": "eyJhbGciOi"}}, "eyJhbGciOi"),
         ({"connections": [{"binance_conn_id": "desk", "secret": "eyJhbGciOi"}]}, "eyJhbGciOi"),
         ({"connections": {"binance_conn_id": "desk", "secret": "eyJhbGciOi"}}, "eyJhbGciOi"),
-        ({"pool": ["s3://AKIA:se/cret@bucket/lake"]}, "cret"),
+        ({"schema": {"url": "s3://AKIA:se/cret@bucket/lake"}}, "cret"),
     ],
 )
 def test_a_secret_is_not_repeated(variable, secret):

@@ -12,6 +12,7 @@ from support.sample_dags import configure, connect, in_state, read_dag, states
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
+from airflow_provider_binance_liq.warehouse.tables import row_table, row_tables
 
 DAY_MS = 86_400_000
 DAGS = ("binance_liquidations", "binance_liquidations_second_look")
@@ -81,17 +82,15 @@ def test_every_member_of_the_settings_is_documented_in_the_dag(dag):
     assert sorted(re.findall(r"^\| `(\w+)` \| .* \| .* \|$", dag.doc_md, re.MULTILINE)) == sorted(MEMBERS)
 
 
-def test_the_extracting_tasks_are_in_the_pool_that_the_variable_names(airflow_database, configured):
-    assert read_dag("binance_liquidations").get_task("extract").pool == "default_pool"
-    configured(pool="binance")
-    assert read_dag("binance_liquidations").get_task("extract").pool == "binance"
-    assert read_dag("binance_liquidations_extract").get_task("extract").pool == "binance"
-    assert read_dag("binance_liquidations").get_task("load").pool == "default_pool"
-
-
-def test_a_variable_that_is_no_json_keeps_no_dag_from_being_read(airflow_database, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_VAR_BINANCE_LIQUIDATIONS", "{")
-    assert read_dag("binance_liquidations").get_task("extract").pool == "default_pool"
+def test_every_endpoint_is_named_in_the_dag_by_the_kind_of_account_that_has_it(dag):
+    classic, portfolio, either = re.findall(
+        r"classic \((.*?)\).*portfolio margin\s+\((.*?)\).*Any account may have\s+(.*?) as well",
+        dag.doc_md,
+        re.DOTALL,
+    )[0]
+    for text, kind in ((classic, "classic"), (portfolio, "portfolio_margin"), (either, "any")):
+        expected = [name for name, endpoint in ENDPOINTS.items() if endpoint.account_type == kind]
+        assert re.findall(r"`(\w+)`", text) == expected
 
 
 def test_the_dag_has_data_intervals_and_does_not_catch_up_unasked(dag):
@@ -110,14 +109,17 @@ def test_a_day_comes_into_the_warehouse_and_coming_again_changes_nothing(dag, ex
     for name in ENDPOINTS:
         truth = exchange.truth(name, start_ms=start_ms, end_ms=start_ms + DAY_MS, account="demo")
         assert truth, name
-        stored = read(database, f"SELECT raw FROM binance_liquidations WHERE endpoint = '{name}'")
+        stored = read(database, f"SELECT raw FROM {row_table(name).name} WHERE endpoint = '{name}'")
         assert sorted(raw for (raw,) in stored) == sorted(body.decode() for body in truth), name
-    windows = "SELECT endpoint, complete FROM binance_liquidation_windows"
-    assert sorted(read(database, windows)) == sorted((name, True) for name in ENDPOINTS)
-    dump = read(database, "SELECT COLUMNS(*)::VARCHAR FROM binance_liquidations ORDER BY ALL")
+    windows = "SELECT endpoint, incomplete_reasons FROM binance_liquidation_windows"
+    # No row of that day shows whether the flows of isolated pairs are among them.
+    reasons = dict.fromkeys(ENDPOINTS, "") | {"margin_capital_flow": "isolated_rows"}
+    assert dict(read(database, windows)) == reasons
+    dumps = [f"SELECT COLUMNS(*)::VARCHAR FROM {table.name} ORDER BY ALL" for table in row_tables(ENDPOINTS)]
+    before = [read(database, dump) for dump in dumps]
     again = dag.test(logical_date=day)
     assert str(again.state) == "success", states(again)
-    assert read(database, "SELECT COLUMNS(*)::VARCHAR FROM binance_liquidations ORDER BY ALL") == dump
+    assert [read(database, dump) for dump in dumps] == before
 
 
 def test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it(dag, configured):

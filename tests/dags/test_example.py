@@ -8,7 +8,6 @@ import pytest
 from support.fixed_days import recent_day
 from support.sample_dags import connect, in_state, states
 
-from airflow_provider_binance_liq.compat import BEFORE_3_2
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
 
@@ -19,7 +18,6 @@ DAY_MS = 86_400_000
 pytestmark = [
     pytest.mark.clock,
     pytest.mark.usefixtures("fixed_clock"),
-    pytest.mark.skipif(BEFORE_3_2, reason="it imports CronDataIntervalTimetable from where 3.2 has it"),
 ]
 
 

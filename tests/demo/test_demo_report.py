@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 from airflow_provider_binance_liq.core.manifest import (
     Manifest,
     ManifestFilters,
@@ -153,7 +153,7 @@ def exchange():
     simulator = Simulator(Settings(seed=7, cascade_every=2, cascade_rows=30))
     return {
         name: [body.decode() for body in simulator.truth(name, start_ms=DAYS.start_ms, end_ms=DAYS.end_ms)]
-        for name in ENDPOINTS
+        for name in WITH_ORDERS
     }
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 from support.generated_pages import check_page
-from support.running import START, Run
+from support.running import START, Run, probed
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
-from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.simulator.symbols import listed
 
@@ -40,15 +39,7 @@ def least(counts: Counter[str], symbols: list[str] | None) -> int:
     return min(together, FUTURES.request_weight(symbol=True) * apart)
 
 
-def probed() -> ProbeReport:
-    """What a probe tells that has seen the filter by symbol come before the limit."""
-    found = EndpointReport(access="answered", premises={}, learnt=Learnt(symbol_filter="before_limit"))
-    return ProbeReport(account="desk", probed_at="", hosts={}, endpoints={"usdm_futures": found})
-
-
-def measure(
-    run: Run, windows: list[Window], count: int | None, probe: ProbeReport | None = None
-) -> tuple[int, int]:
+def measure(run: Run, windows: list[Window], count: int | None, probe=None) -> tuple[int, int]:
     spent = possible = 0
     lake = f"file://{run.directory}/{uuid.uuid4().hex}"
     for window in windows:
@@ -73,7 +64,7 @@ def table(start) -> str:
         ("a cascade of 10,000 rows in a day", {"tie_rows": 0, "cascade_rows": 10_000}),
         ("2,500 rows, 130 rows of them in one millisecond", {}),
     ):
-        for count, probe in itertools.product(SYMBOLS, (None, probed())):
+        for count, probe in itertools.product(SYMBOLS, (None, probed(symbol_filter="before_limit"))):
             if (count is not None and "10,000" in title) or (count is None and probe):
                 continue
             run = start(**knobs)
@@ -93,7 +84,7 @@ def test_a_calm_window_never_costs_more_than_the_least(start):
     run = start(cascade_every=0)
     assert len(set(measure(run, MONTH[:3], None))) == 1
     for count in SYMBOLS[1:]:
-        assert len(set(measure(run, MONTH[:3], count, probed()))) == 1
+        assert len(set(measure(run, MONTH[:3], count, probed(symbol_filter="before_limit")))) == 1
 
 
 def test_a_calm_window_of_few_symbols_costs_what_it_costs_for_all_until_a_probe_has_seen_the_filter(start):

@@ -282,3 +282,20 @@ def test_a_share_of_ones_own_is_kept_beside_others_with_a_larger_one(path):
         assert isinstance(greedy.acquire(FUTURES, NOON), str)
     assert isinstance(modest.acquire(FUTURES, NOON), Delay)
     assert isinstance(greedy.acquire(FUTURES, NOON), str)
+
+
+def test_requests_of_an_endpoint_may_be_spaced_across_clients_and_nobody_is_said_to_have_asked_for_it(path):
+    spaced = RequestCost("sapi", "sapi:spaced", 1, interval_ms=1000)
+    one, other = (RateLimiter(SharedRateLimitState(path, clock=at_noon), 0.5, {}) for _ in range(2))
+    assert isinstance(one.acquire(spaced, NOON), str)
+    delay = other.acquire(spaced, NOON + 300)
+    assert delay == Delay(NOON + 1000, banned=False, spaced=True)
+    assert delay.reason == "requests to its endpoint are spaced"
+    assert isinstance(other.acquire(spaced, NOON + 1000), str)
+
+
+def test_an_interval_that_a_wrong_clock_left_far_ahead_delays_nobody(path):
+    spaced = RequestCost("sapi", "sapi:spaced", 1, interval_ms=1000)
+    one = RateLimiter(SharedRateLimitState(path, clock=at_noon), 0.5, {})
+    assert isinstance(one.acquire(spaced, NOON + 10_000_000), str)
+    assert isinstance(one.acquire(spaced, NOON), str)

@@ -8,15 +8,14 @@ import logging
 from contextlib import suppress
 
 import pytest
+from support.running import reach_of
 from support.scripted import Time
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
-from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, RowsMissing, StorageError
 from airflow_provider_binance_liq.exchange.client import BinanceClient
-from airflow_provider_binance_liq.exchange.client import Settings as Reach
 from airflow_provider_binance_liq.exchange.connection import Account
 from airflow_provider_binance_liq.extraction.job import Job
 from airflow_provider_binance_liq.extraction.reader import Filters
@@ -40,12 +39,7 @@ def look(tmp_path):
         world = Time((WINDOW.end_ms + 5 * DAY_MS) / 1000)
         exchange = Simulator(Settings(seed=1), clock=world.clock, history=ExplicitHistory({endpoint: rows}))
         with exchange:
-            credentials = exchange.credentials()
-            reach = Reach(
-                api_key=credentials.api_key,
-                signer=HmacSigner(credentials.secret),
-                origins=dict.fromkeys(FAMILIES, exchange.url),
-            )
+            reach = reach_of(exchange)
             chosen = get_endpoint(endpoint)
             job = Job(
                 chosen,

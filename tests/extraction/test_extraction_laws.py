@@ -10,8 +10,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import examples
 from support.model_exchange import ModelExchange, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
@@ -90,7 +91,7 @@ def belonging(exchange, window):
     return sorted(o.row.body for o in exchange.orders if getattr(o.row, f"{exchange.filter_by}_ms") in window)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(exchanges(orders()))
 def test_windows_that_follow_each_other_hold_each_row_once_whether_bounds_are_inclusive_or_not(exchange):
     for window in WINDOWS:
@@ -107,7 +108,7 @@ def test_windows_that_follow_each_other_hold_each_row_once_whether_bounds_are_in
         assert all(abs(rows[body].updated_ms - rows[body].created_ms) == 1 for body in twice)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(exchanges(orders(before=True)))
 def test_rows_that_were_updated_before_they_were_created_hide_none(exchange):
     for window in WINDOWS:
@@ -120,7 +121,7 @@ def test_rows_that_were_updated_before_they_were_created_hide_none(exchange):
         assert not lost or not claim.complete or "update_after_time" in named
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     orders(),
     st.sampled_from(["whole", "capped", "page"]),

@@ -8,14 +8,14 @@ import json
 from collections import Counter
 
 import pytest
+from support.covering import covering
 from support.rows import numbered_row
-from support.running import START, WEEK
+from support.running import START, WEEK, probed
 
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
 from airflow_provider_binance_liq.core.premises import StatedPremise
-from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
@@ -74,7 +74,7 @@ def check_cascade(run, endpoint, measure, what):
     return measure(endpoint, manifest, what)
 
 
-@pytest.mark.parametrize(("keep", "order", "filter_by"), list(itertools.product(KEEPS, ORDERS, FILTERS)))
+@covering("keep, order, filter_by", KEEPS, ORDERS, FILTERS, together=2)
 def test_on_the_worst_day_no_row_is_lost_whatever_the_exchange_leaves_undocumented(
     start, measure, keep, order, filter_by
 ):
@@ -124,8 +124,7 @@ STRANGE = {
 }
 
 
-@pytest.mark.parametrize("knobs", STRANGE.values(), ids=STRANGE)
-@pytest.mark.parametrize("endpoint", ["usdm_futures", "margin"])
+@covering("knobs, endpoint", STRANGE, ["usdm_futures", "margin"])
 def test_on_the_worst_day_no_row_is_lost_however_strange_the_exchange(start, measure, endpoint, knobs):
     check_cascade(start(**knobs), endpoint, measure, str(knobs))
 
@@ -173,10 +172,14 @@ def test_a_row_on_the_start_is_inside_and_one_on_the_end_is_not(start, endpoint)
     assert run.rows(run.run(endpoint, following)) == spell(rows[3:])
 
 
-@pytest.mark.parametrize("keep", KEEPS)
-@pytest.mark.parametrize("count", [99, 100, 101, 180])
-@pytest.mark.parametrize("equal_bounds", ["allow", "refuse"])
-@pytest.mark.parametrize("endpoint", ["usdm_futures", "portfolio_cm", "margin"])
+@covering(
+    "endpoint, equal_bounds, count, keep",
+    ["usdm_futures", "portfolio_cm", "margin"],
+    ["allow", "refuse"],
+    [99, 100, 101, 180],
+    KEEPS,
+    together=2,
+)
 def test_rows_that_share_one_millisecond_all_come_through(start, endpoint, count, keep, equal_bounds):
     symbol = "BTCUSD_PERP" if endpoint == "portfolio_cm" else "BTCUSDT"
     kinds = ("autoclose-1", "adl_autoclose")
@@ -266,11 +269,6 @@ def test_a_filtered_extraction_holds_exactly_the_rows_that_pass(start, symbols, 
     assert manifest.filters.symbols == tuple(sorted(symbols))
     assert manifest.filters.auto_close_type == auto_close_type
     assert ".filter-" in manifest.object.uri
-
-
-def probed(**learnt):
-    found = EndpointReport(access="answered", premises={}, learnt=Learnt(**learnt))
-    return ProbeReport(account="desk", probed_at="", hosts={}, endpoints={"usdm_futures": found})
 
 
 @pytest.mark.parametrize("symbols", [["BTCUSDT"], ["BTCUSDT", "ETHUSDT"], ["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
@@ -493,24 +491,21 @@ FATAL = {
 }
 
 
-@pytest.mark.parametrize("endpoint", ["usdm_futures", "margin"])
-@pytest.mark.parametrize("nth", [1, 13, 25])
-@pytest.mark.parametrize("fault", RECOVERED)
+@covering("fault, endpoint, nth", RECOVERED, ["usdm_futures", "margin"], [1, 3, 5])
 def test_a_fault_on_the_first_a_middle_or_the_last_page_loses_no_row(start, endpoint, fault, nth):
-    run = start(cascade_rows=2450)
+    run = start(cascade_rows=450)
     run.exchange.add_fault(Fault(fault, endpoint=endpoint, nth=nth))
     manifest = run.run(endpoint, run.cascade())
+    assert [request.fault for request in run.exchange.requests if request.fault] == [fault]
     assert run.rows(manifest) == run.truth(endpoint, run.cascade())
     assert run.exchange.stats.during_hold == 0
 
 
-@pytest.mark.parametrize("endpoint", ["usdm_futures", "margin"])
-@pytest.mark.parametrize("nth", [1, 13, 25])
-@pytest.mark.parametrize(("fault", "kind"), FATAL.items())
-def test_a_fault_that_nothing_mends_fails_by_name_and_writes_nothing(start, endpoint, fault, kind, nth):
-    run = start(cascade_rows=2450)
+@covering("fault, endpoint, nth", list(FATAL), ["usdm_futures", "margin"], [1, 3, 5])
+def test_a_fault_that_nothing_mends_fails_by_name_and_writes_nothing(start, endpoint, fault, nth):
+    run = start(cascade_rows=450)
     run.exchange.add_fault(Fault(fault, endpoint=endpoint, nth=nth))
-    with pytest.raises(kind) as caught:
+    with pytest.raises(FATAL[fault]) as caught:
         run.run(endpoint, run.cascade())
     assert str(caught.value).startswith(f"{endpoint} [2026-10-0")
     assert not list(run.directory.rglob("*.ndjson*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,13 @@ from support.running import WEEK
 
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.exceptions import FROM_START, IpBanned, LiquidationsError, Throttled
+from airflow_provider_binance_liq.exceptions import (
+    FROM_START,
+    IpBanned,
+    LiquidationsError,
+    ResumeState,
+    Throttled,
+)
 from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.extraction import resume as journals
 from airflow_provider_binance_liq.simulator import Fault
@@ -41,12 +48,12 @@ def asked(run, endpoint):
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("compression", [None, "gzip"])
 def test_an_extraction_that_was_banned_in_the_middle_asks_nothing_twice(start, endpoint, compression):
-    size = ENDPOINTS[endpoint].pager.page_size
-    calm, run = (start(cascade_rows=7 * size, order="shuffled") for _ in range(2))
+    rows = 700 if ENDPOINTS[endpoint].pager.page_size == 100 else 5000
+    calm, run = start(cascade_rows=rows, order="shuffled"), start(cascade_rows=rows, order="shuffled")
     window = run.cascade()
     whole = calm.run(endpoint, window, compression=compression)
-    # Of a thousand rows a page, there are few pages.
-    nth = 2 if ENDPOINTS[endpoint].pager.page_size > 100 else 6
+    nth = min(6, whole.proof.requests)
+    assert nth > 1
     part = interrupted(run, endpoint, window, nth=nth, compression=compression)
     assert len(journals_in(run)) == 1
     manifest = run.run(endpoint, window, resume=part, compression=compression)
@@ -134,6 +141,14 @@ def test_a_journal_that_nobody_goes_on_from_is_named_as_a_leftover(left, capsys)
     report = json.loads(capsys.readouterr().out)
     assert [(one["kind"], one["path"].endswith(path.name)) for one in report["notes"]] == [("leftover", True)]
     assert (status, report["problems"]) == (0, [])
+
+
+def test_an_error_that_travels_between_processes_keeps_what_to_resume_from():
+    error = IpBanned("banned", 12, 3)
+    error.resume = replace(error.resume, journal="ab" * 32)
+    copy = pickle.loads(pickle.dumps(error))
+    assert copy.resume == error.resume == ResumeState(3, "ab" * 32)
+    assert copy.by_exchange
 
 
 # --- what must not be trusted ---------------------------------------------------------------------------

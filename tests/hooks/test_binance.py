@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import pytest
 from airflow.sdk import Connection
@@ -24,16 +25,8 @@ def exchange():
 
 
 @pytest.fixture
-def define(set_connection, exchange):
-    """Define a connection to the simulator; what is given overrides its fields and extras."""
-
-    def make(conn_id="binance_default", *, extra=(), **known):
-        credentials = exchange.credentials("desk")
-        fields = {"conn_type": "binance", "login": credentials.api_key, "password": credentials.secret}
-        extras = {"base_url": exchange.url, **dict(extra)}
-        return set_connection(conn_id, **{**fields, "extra": extras, **known})
-
-    return make
+def define(connect_to, exchange):
+    return partial(connect_to, exchange, account="desk")
 
 
 def test_the_hook_is_the_one_that_the_provider_names():

@@ -11,16 +11,14 @@ import os
 import pytest
 from airflow.sdk import ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
+from support.manifests import DAY, describe
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import (
-    Manifest,
     ManifestFilters,
-    ManifestWindow,
-    Proof,
     from_json,
 )
-from airflow_provider_binance_liq.core.windows import Window, iso
+from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, StorageError
 from airflow_provider_binance_liq.lake import (
     commit,
@@ -32,7 +30,6 @@ from airflow_provider_binance_liq.lake import (
     read_manifest,
 )
 
-DAY = Window(1_791_590_400_000, 1_791_676_800_000)
 USDM = get_endpoint("usdm_futures")
 ALL = ManifestFilters()
 BODIES = [b'{"orderId":1,"price":"1.10"}', '{"symbol":"币安人生USDT"}'.encode(), b'{"orderId":3}']
@@ -58,20 +55,6 @@ def scratch(tmp_path):
     path = tmp_path / "scratch"
     path.mkdir()
     return path
-
-
-def describe(stored, **known):
-    values = {
-        "endpoint": "usdm_futures",
-        "account": "desk",
-        "window": ManifestWindow(iso(DAY.start_ms), iso(DAY.end_ms)),
-        "filters": ALL,
-        "object": stored,
-        "proof": Proof(complete=True, pages=1, requests=1, weight=50, method="short"),
-        "extracted_at": "2026-10-11T00:01:00Z",
-        "provider_version": "0",
-    }
-    return Manifest(**{**values, **known})
 
 
 def land(lake, scratch, bodies=BODIES, compression=None, filters=ALL):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from support import dying
+from support.manifests import describe
 
 from airflow_provider_binance_liq.exceptions import DestinationLocked, InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake import (
@@ -143,7 +144,7 @@ def test_who_was_overtaken_since_the_comparison_writes_nothing(destination, tmp_
     other = dying.land(destination, SECOND, 1)
     stored = publish(draft(rows(THIRD), space), at)
     with pytest.raises(StorageError, match="since this one was compared"):
-        commit(dying.describe(stored, 2), at, space, seen=seen)
+        commit(describe(stored, extracted_at=dying.extracted(2)), at, space, seen=seen)
     assert find_manifest(at) == other
     assert hidden(destination) == []
 

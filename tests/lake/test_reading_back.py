@@ -8,41 +8,23 @@ import hashlib
 import tracemalloc
 
 import pytest
+from support.manifests import DAY, describe
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.manifest import (
-    Manifest,
     ManifestFilters,
     ManifestObject,
-    ManifestWindow,
-    Proof,
 )
-from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import (
     InconsistentManifest,
     InvalidRequest,
-    LiquidationsError,
     UnexpectedRow,
 )
 from airflow_provider_binance_liq.lake import draft, fetch_object, locate, open_destination, place
 from airflow_provider_binance_liq.lake.drafts import LONGEST_ROW
 
-DAY = Window(1_791_590_400_000, 1_791_676_800_000)
 USDM = get_endpoint("usdm_futures")
 MIB = 2**20
-
-
-def describe(uri, content=b"", rows=1, compression=None):
-    return Manifest(
-        endpoint="usdm_futures",
-        account="desk",
-        window=ManifestWindow(iso(DAY.start_ms), iso(DAY.end_ms)),
-        filters=ManifestFilters(),
-        object=ManifestObject(uri, rows, len(content), hashlib.sha256(content).hexdigest(), compression),
-        proof=Proof(complete=True, pages=1, requests=1, weight=50, method="short"),
-        extracted_at="2026-10-11T00:01:00Z",
-        provider_version="0",
-    )
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -52,13 +34,18 @@ def lake(request, tmp_path):
     return open_destination(f"s3://aws_default@{request.getfixturevalue('bucket')}/lake")
 
 
+def describe_at(uri, content=b"", rows=1, compression=None):
+    sha256 = hashlib.sha256(content).hexdigest()
+    return describe(ManifestObject(uri, rows, len(content), sha256, compression))
+
+
 def lay(lake, content, rows=1, compression=None):
     """Lay an object down whose manifest is true of its stored bytes."""
     at = place(lake, USDM, "desk", DAY, ManifestFilters(), compression)
     if at.object.protocol == "file":
         at.directory.mkdir(parents=True, exist_ok=True)
     at.object.write_bytes(content)
-    return describe(str(at.object), content, rows, compression)
+    return describe_at(str(at.object), content, rows, compression)
 
 
 # --- no more than was said ------------------------------------------------------------------------------
@@ -135,13 +122,13 @@ def known(set_connection):
 )
 def test_an_object_that_is_not_below_the_allowed_destination_is_refused(known, uri):
     with pytest.raises(InconsistentManifest) as caught:
-        locate(describe(uri), ROOT)
+        locate(describe_at(uri), ROOT)
     assert "ret@" not in str(caught.value)
 
 
 @pytest.mark.parametrize("conn_id", ["", "aws_default@", "aws_other@", "unknown@"])
 def test_an_object_below_it_is_read_by_the_destinations_own_connection(known, conn_id):
-    found = locate(describe(f"s3://{conn_id}bucket/lake/{KEY}"), ROOT)
+    found = locate(describe_at(f"s3://{conn_id}bucket/lake/{KEY}"), ROOT)
     assert str(found) == f"{ROOT}/{KEY}"
     assert found.conn_id == "aws_default"
 
@@ -149,7 +136,7 @@ def test_an_object_below_it_is_read_by_the_destinations_own_connection(known, co
 @pytest.mark.parametrize("destination", ["file:///lake", "/lake", "file:///lake/"])
 @pytest.mark.parametrize("uri", ["file:///lake/{}", "/lake/{}", "local:///lake/{}"])
 def test_a_local_path_and_its_url_are_the_same(destination, uri):
-    assert locate(describe(uri.format(KEY)), destination).path == f"/lake/{KEY}"
+    assert locate(describe_at(uri.format(KEY)), destination).path == f"/lake/{KEY}"
 
 
 @pytest.mark.parametrize(
@@ -157,13 +144,13 @@ def test_a_local_path_and_its_url_are_the_same(destination, uri):
 )
 def test_without_a_destination_an_address_still_has_to_be_an_objects(uri, tmp_path):
     with pytest.raises(InconsistentManifest, match="not the URI of an object"):
-        fetch_object(describe(uri), tmp_path)
+        fetch_object(describe_at(uri), tmp_path)
 
 
 @pytest.mark.parametrize("uri", ["nosuch://x.ndjson", "s3://missing_connection@bucket/x.ndjson"])
 def test_an_address_that_is_none_is_refused(uri, tmp_path):
     with pytest.raises((InvalidRequest, InconsistentManifest)):
-        fetch_object(describe(uri), tmp_path)
+        fetch_object(describe_at(uri), tmp_path)
 
 
 @pytest.mark.parametrize("url", ["s3://KEY:sec/ret@bucket", "s3://KEY:sec/ret@bucket/p", "gs://a:b/c/d@e"])
@@ -176,8 +163,3 @@ def test_a_secret_with_a_slash_in_a_destination_is_refused_without_repeating_it(
 @pytest.mark.parametrize("destination", ["file:///lake/a@b", "s3://aws_default@bucket/account=a@b"])
 def test_an_at_sign_in_a_path_is_no_password(known, destination):
     assert open_destination(destination)
-
-
-def test_every_refusal_is_of_our_tree():
-    with pytest.raises(LiquidationsError):
-        locate(describe("file:///etc/passwd"), "file:///lake")

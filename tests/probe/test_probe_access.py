@@ -7,6 +7,7 @@ import re
 
 import pytest
 from histories import BY_TIME, rich
+from support.covering import covering
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 from airflow_provider_binance_liq.core.premises import PREMISES
@@ -87,8 +88,7 @@ def test_all_six_endpoints_stay_within_the_stated_weight_and_their_share_of_the_
     assert probed.spent == sum(one.weight for one in probed.exchange.requests)
 
 
-@pytest.mark.parametrize("most", [1, 20, 60, 175, 200, 500, 900, 1500])
-@pytest.mark.parametrize("endpoint", ["usdm_futures", "portfolio_cm", "margin"])
+@covering("most, endpoint", [1, 20, 60, 175, 200, 500, 900, 1500], ["usdm_futures", "portfolio_cm", "margin"])
 def test_no_more_than_a_given_weight_is_spent_and_what_it_does_not_reach_stays_untold(probe, endpoint, most):
     probed = probe(endpoint, rich(endpoint), most_weight=most)
     assert probed.plan.weight <= most
@@ -97,8 +97,7 @@ def test_no_more_than_a_given_weight_is_spent_and_what_it_does_not_reach_stays_u
         assert probed.verdict("filter_before_limit") == "cannot_be_told"
 
 
-@pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("endpoint", ["usdm_futures", "margin"])
+@covering("name, endpoint", list(FAULTS), ["usdm_futures", "margin"])
 def test_whatever_goes_wrong_once_no_more_is_spent(probe, endpoint, name):
     fault = Fault(name, endpoint, nth=3, seconds=0.0) if "slow" in name else Fault(name, endpoint, nth=3)
     probed = probe(endpoint, rich(endpoint), faults=[fault])

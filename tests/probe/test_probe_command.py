@@ -38,12 +38,8 @@ def exchange(fixed_clock):
 
 
 @pytest.fixture
-def connection(exchange, set_connection):
-    key = exchange.credentials("desk")
-    extra = {"base_url": exchange.url, "account": "desk-7"}
-    return set_connection(
-        "binance_desk", conn_type="binance", login=key.api_key, password=key.secret, extra=extra
-    )
+def connection(exchange, connect_to):
+    return connect_to(exchange, "binance_desk", account="desk", extra={"account": "desk-7"})
 
 
 def run(*words):

@@ -7,16 +7,15 @@ only sleeping moves, so that waits take none; the faults that are slow by themse
 from __future__ import annotations
 
 import logging
-import pickle
 import socket
 import tempfile
-import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
+from support.errors import everything_said
 from support.scripted import Time
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, WITH_ORDERS, get_endpoint
@@ -445,14 +444,3 @@ def _leaks(error, records, log):
     ]
     # A signed URL without its signature is in urllib3's log of requests; an error has not even that.
     return found + ["a signed URL in the error"] * ("timestamp=" in said or "recvWindow=" in said)
-
-
-def everything_said(error):
-    """All texts of an error and of those that it came from, however they may be written down."""
-    if error is None:
-        return ""
-    texts, part = [*traceback.format_exception(error), pickle.dumps(error).decode("latin-1")], error
-    while part is not None:
-        texts.append(f"{part!s}\n{part!r}\n{part.args!r}\n{vars(part)!r}")
-        part = part.__cause__ or part.__context__
-    return "\n".join(texts)

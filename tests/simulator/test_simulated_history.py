@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from support.seeded import OF_HISTORY
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpoint
 from airflow_provider_binance_liq.simulator import (
@@ -71,6 +72,19 @@ def test_a_part_of_a_window_holds_what_the_whole_holds_there(usdm):
     start_ms, end_ms = FIRST_DAY * DAY_MS + 12_345, (FIRST_DAY + 3) * DAY_MS + 54_321
     part = SeededHistory(SETTINGS).rows(ENDPOINTS["usdm_futures"], "demo", start_ms, end_ms, "time")
     assert [row.body for row in part] == [row.body for row in usdm if start_ms <= row.time_ms < end_ms]
+
+
+def test_what_a_history_reads_of_the_settings_is_what_tests_share_one_by():
+    read = set()
+
+    class Watched:
+        def __getattr__(self, name):
+            read.add(name)
+            return getattr(SETTINGS, name)
+
+    for endpoint in ENDPOINTS.values():
+        four_weeks(endpoint, Watched())
+    assert read == set(OF_HISTORY)
 
 
 def test_there_are_empty_days_quiet_days_and_a_cascade_every_week(usdm):

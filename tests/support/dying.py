@@ -11,17 +11,17 @@ import tempfile
 from multiprocessing import forkserver
 from pathlib import Path
 
+from support.manifests import DAY, describe
+
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.manifest import Manifest, ManifestFilters, ManifestWindow, Proof
+from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.rows import read_row
-from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier
 from airflow_provider_binance_liq.lake import commit, draft, lock, open_destination, place, publish
 from airflow_provider_binance_liq.lake.spool import Spool
 
 USDM = get_endpoint("usdm_futures")
-DAY = Window(1_791_590_400_000, 1_791_676_800_000)
 
 #: what Python tells its auditors before it is done; any of them may be the last thing that a process does
 _STEPS = ("open", "os.", "shutil.", "fcntl.", "tempfile.")
@@ -52,18 +52,9 @@ def body(number):
     )
 
 
-def describe(stored, minute, **known):
-    return Manifest(
-        endpoint="usdm_futures",
-        account="desk",
-        window=ManifestWindow(iso(DAY.start_ms), iso(DAY.end_ms)),
-        filters=ManifestFilters(),
-        object=stored,
-        proof=Proof(complete=True, pages=1, requests=1, weight=50, method="short"),
-        extracted_at=f"2026-10-12T00:{minute:02}:00Z",
-        provider_version="0",
-        **known,
-    )
+def extracted(minute):
+    """Return the instant of an extraction: so many minutes after the first."""
+    return f"2026-10-12T00:{minute:02}:00Z"
 
 
 def land(destination, numbers, minute=0, compression=None):
@@ -75,7 +66,8 @@ def land(destination, numbers, minute=0, compression=None):
         found = compare_with_earlier(local, here, spool, USDM, (), "keep")
         if found.merged:
             local = draft(spool.bodies(), spool.path, compression)
-        manifest = describe(publish(local, here), minute, differences=found.differences)
+        stored = publish(local, here)
+        manifest = describe(stored, extracted_at=extracted(minute), differences=found.differences)
         commit(manifest, here, spool.path, seen=found.earlier)
     return manifest
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 from airflow_provider_binance_liq.core.endpoints import DAY_MS, FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exchange.client import BinanceClient
@@ -20,17 +21,28 @@ START = WEEK.start_ms
 NOW_S = (WEEK.end_ms + 5 * DAY_MS) / 1000
 
 
+def reach_of(exchange):
+    """Return what a client has to know of a simulated exchange's first account."""
+    credentials = exchange.credentials()
+    return Reach(
+        api_key=credentials.api_key,
+        signer=HmacSigner(credentials.secret),
+        origins=dict.fromkeys(FAMILIES, exchange.url),
+    )
+
+
+def probed(**learnt):
+    """Return the report of a probe that has learnt something of `usdm_futures`."""
+    found = EndpointReport(access="answered", premises={}, learnt=Learnt(**learnt))
+    return ProbeReport(account="desk", probed_at="", hosts={}, endpoints={"usdm_futures": found})
+
+
 class Run:
     """An exchange, a client that lives in its time, and a destination."""
 
     def __init__(self, exchange, world, directory):
         self.exchange, self.world, self.directory = exchange, world, directory
-        credentials = exchange.credentials()
-        self.reach = Reach(
-            api_key=credentials.api_key,
-            signer=HmacSigner(credentials.secret),
-            origins=dict.fromkeys(FAMILIES, exchange.url),
-        )
+        self.reach = reach_of(exchange)
 
     def job(self, endpoint, window, *, symbols=None, auto_close_type=None, **known):
         row = get_endpoint(endpoint)

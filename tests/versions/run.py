@@ -36,6 +36,7 @@ _DAGS = "tests/dags/test_binance_liquidations.py"
 A_FEW_DAGS = [
     "tests/dags/test_announced.py",
     "tests/dags/test_assets_page.py",
+    "tests/dags/test_example.py",
     f"{_DAGS}::test_the_dags_are_read_without_errors_or_warnings",
     f"{_DAGS}::test_the_dag_has_data_intervals_and_does_not_catch_up_unasked",
     f"{_DAGS}::test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it",
