@@ -117,7 +117,7 @@ def test_what_another_history_tells_of_is_not_expected_twice(until_ms, range_):
 
 
 def test_a_filtered_history_is_no_part_of_the_whole_one_where_isolated_accounts_may_be_left_out():
-    assert APART == ("margin",)
+    assert APART == ("margin", "margin_capital_flow")
 
 
 def test_retention_says_whether_it_is_documented_assumed_or_configured():
