@@ -51,7 +51,8 @@ def test_the_fixed_clock_begins_at_the_same_instant_and_goes_on_from_test_to_tes
 
 @pytest.mark.clock
 def test_the_history_has_rows_on_the_fixed_days_that_tests_load(fixed_clock):
-    from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+    from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+    from airflow_provider_binance_liq.core.units import DAY_MS
     from airflow_provider_binance_liq.simulator import Settings, Simulator
 
     exchange = Simulator(Settings(seed=7))

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.waits import LONGEST_BAN_MS, SHORTEST_BAN_MS, wait_until
-from airflow_provider_binance_liq.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, epoch_ms
+from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     FirewallBlocked,

@@ -9,91 +9,32 @@ Source of each fact: the page named in `documentation`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
-from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environment, Family
+from airflow_provider_binance_liq.core.endpoint import (
+    Endpoint,
+    Pager,
+    Restriction,
+    Symbols,
+)
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.kinds import (
     CAPITAL_FLOW,
     LOAN_LIQUIDATION,
     MARGIN_RECORD,
     ORDER,
-    RowKind,
 )
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "ASSUMED_RETENTION_DAYS",
-    "AUTO_CLOSE_TYPES",
-    "DAY_MS",
-    "ENDPOINTS",
-    "FAMILIES",
-    "POOLS",
-    "WITH_ORDERS",
-    "AccountType",
-    "AutoCloseType",
-    "Endpoint",
-    "Environment",
-    "Family",
-    "Pager",
-    "Restriction",
-    "Symbols",
-    "get_endpoint",
-]
-
 AutoCloseType = Literal["LIQUIDATION", "ADL"]
-#: what an account is: `any` stands for both
-AccountType = Literal["classic", "portfolio_margin", "any"]
-
-DAY_MS: Final = 24 * 60 * 60 * 1000
 #: where nothing is documented, what is older is taken as not provable: the only documented figure is 90
 ASSUMED_RETENTION_DAYS: Final = 90
 AUTO_CLOSE_TYPES: Final[tuple[AutoCloseType, ...]] = ("LIQUIDATION", "ADL")
 _DOCS: Final = "https://developers.binance.com/docs"
-
-
-@dataclass(frozen=True, slots=True)
-class Pager:
-    """How the rows of an interval are divided into answers, and how an answer holds them."""
-
-    #: by time: a list, cut at an end that nobody documents; by number: pages, with the number of all rows
-    by: Literal["time", "number"]
-    #: name of the parameter that says how many rows an answer may hold
-    size_parameter: Literal["limit", "size"]
-    #: most rows that one request returns
-    page_size: int
-    #: rows returned where the request does not say how many
-    default_page_size: int
-    #: name of the parameter after whose value ids are answered; None where there is none
-    id_parameter: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Symbols:
-    """What a request may name a symbol for."""
-
-    parameter: str
-    #: `filter`: only rows of the symbol; `isolated`: the rows of that isolated margin account instead
-    selects: Literal["filter", "isolated"]
-    #: path of the public list of symbols, and the family whose origin serves it
-    listed_at: str | None = None
-    listed_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Restriction:
-    """Rows of an endpoint that has others too: those that say one of `others` are no liquidations.
-
-    What says neither, because the exchange has it since yesterday, is kept.
-    """
-
-    field: str
-    liquidations: tuple[str, ...]
-    others: tuple[str, ...]
 
 
 _ORDERS: Final = Pager("time", "limit", page_size=100, default_page_size=50)
@@ -102,73 +43,6 @@ _NUMBERED: Final = Pager("number", "size", page_size=100, default_page_size=10)
 
 def _listed(family: str) -> Symbols:
     return Symbols("symbol", "filter", f"/{family}/v1/exchangeInfo", family)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One row of the table; every value is documented by the exchange unless its comment says not."""
-
-    name: str
-    title: str
-    path: str
-    family: Family
-    #: what kind of account has it
-    account_type: AccountType
-    pager: Pager
-    kind: RowKind
-    #: documented fields of a row, in their order
-    fields: tuple[str, ...]
-    #: weight of one request
-    weight: int
-    documentation: str
-    #: weight of one request that names a symbol, where that is another
-    symbol_weight: int | None = None
-    #: what a request may name a symbol for; None where it cannot
-    symbols: Symbols | None = None
-    #: whether the request takes `autoCloseType`
-    takes_auto_close_type: bool = False
-    #: which of the rows are liquidations; None where all are
-    restriction: Restriction | None = None
-    #: quantities count contracts of a fixed worth in USD, not amounts of the base asset
-    in_contracts: bool = False
-    #: days that the exchange is documented to keep; None where nothing is documented
-    retention_days: int | None = None
-    #: longest span of one request, in days; kept strictly below. Undocumented for some: the siblings' 7 then
-    max_span_days: int = 7
-    #: milliseconds between two requests of one account; 0 where nothing is documented
-    min_interval_ms: int = 0
-    #: why an answer without rows would be no proof that nothing was liquidated
-    caveat: str = ""
-
-    @property
-    def weight_pool(self) -> str:
-        """The budget that a request draws on: `futures`, `papi`, or one per sapi endpoint."""
-        family = self.family
-        return f"{family.weight_pool}:{self.name}" if family.weight_per_endpoint else family.weight_pool
-
-    @property
-    def max_span_ms(self) -> int:
-        """Longest span of one request in ms, strictly below what is documented."""
-        return self.max_span_days * DAY_MS - 1
-
-    @property
-    def is_by_time(self) -> bool:
-        """Whether answers are cut by time, without a number of pages."""
-        return self.pager.by == "time"
-
-    @property
-    def asks_isolated_apart(self) -> bool:
-        """Whether rows of an isolated margin account are answered only where its symbol is named."""
-        return self.symbols is not None and self.symbols.selects == "isolated"
-
-    @property
-    def operator_name(self) -> str:
-        """Name of the operator's class for this endpoint."""
-        return f"{self.name.title().replace('_', '')}LiquidationsOperator"
-
-    def request_weight(self, *, symbol: bool) -> int:
-        """Weight of one request, with or without a symbol."""
-        return self.symbol_weight if symbol and self.symbol_weight is not None else self.weight
 
 
 _ORDER_FIELDS: Final = ("orderId", "symbol")

@@ -22,7 +22,7 @@ from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequ
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
 
 LEAST_SHARE: Final = 0.01
 MOST_SHARE: Final = 1

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, DAY_MS
+from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import BeyondRetention, NotSettled
 
 if TYPE_CHECKING:
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.windows import Window
 
 #: what to do with a window that begins before what the exchange keeps

@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.exceptions import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
 
 #: where it was observed: in the answers of this very extraction, or in those of `binance-liq probe`
 ObservedBy = Literal["extraction", "probe"]

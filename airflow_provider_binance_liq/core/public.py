@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from airflow_provider_binance_liq.core.rows import UnreadableBody
+from airflow_provider_binance_liq.core.units import MINUTE_MS
 from airflow_provider_binance_liq.core.weights import MAX_WEIGHT, Limit
-from airflow_provider_binance_liq.core.windows import MINUTE_MS
 
 T = TypeVar("T")
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from airflow_provider_binance_liq.core.windows import LAST_MS
+from airflow_provider_binance_liq.core.units import LAST_MS
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.kinds import KeyField, RowKind
 
 _LINE_BREAK: Final = re.compile(rb"[ \t]*[\r\n][\s]*")

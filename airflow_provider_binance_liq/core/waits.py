@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.windows import DAY_MS, MINUTE_MS, iso
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
+from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import WaitTooLong
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from airflow_provider_binance_liq.core.units import MINUTE_MS
 from airflow_provider_binance_liq.core.waits import credible
-from airflow_provider_binance_liq.core.windows import MINUTE_MS
 
 #: the share of a limit that may be used, where the connection does not say
 DEFAULT_WEIGHT_SHARE: Final = 0.5

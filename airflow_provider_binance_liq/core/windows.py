@@ -13,15 +13,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, Self
 
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, LAST_MS
 from airflow_provider_binance_liq.exceptions import InvalidInterval
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-MINUTE_MS: Final = 60 * 1000
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
-#: the last millisecond that a calendar of four-digit years can name
-LAST_MS: Final = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -12,10 +12,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.estimates import WindowSeries
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
-from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window
+from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.hooks.binance import BinanceHook

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_binance_liq.core.answers import Fail, Response, Retry, Wait, classify
-from airflow_provider_binance_liq.core.endpoints import FAMILIES, Endpoint
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.public import read_limit, read_permissions, read_symbols, read_time
 from airflow_provider_binance_liq.core.rows import UnreadableBody, read_page
 from airflow_provider_binance_liq.core.signing import encode_query, sign_query
@@ -48,6 +48,7 @@ from airflow_provider_binance_liq.exchange.transport import NoAnswer, Transport
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging import Ask
     from airflow_provider_binance_liq.core.rows import Page
 

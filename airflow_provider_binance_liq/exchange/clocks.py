@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.core.endpoints import FAMILIES
+from airflow_provider_binance_liq.core.families import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
-from airflow_provider_binance_liq.core.endpoints import FAMILIES, POOLS, Environment
+from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environment
 from airflow_provider_binance_liq.core.signing import load_private_key, load_signer
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, MAX_WEIGHT
 from airflow_provider_binance_liq.exceptions import InvalidConnection

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq import metrics
-from airflow_provider_binance_liq.core.endpoints import FAMILIES
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.weights import Limit
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES, Endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_binance_liq.core.answers import Response
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging import Ask
 
 #: says what a key may do; requested by `binance-liq probe` alone

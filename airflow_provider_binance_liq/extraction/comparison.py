@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from airflow_provider_binance_liq.core.differences import MissingRows
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.rows import Row
     from airflow_provider_binance_liq.lake import Draft, Place
 

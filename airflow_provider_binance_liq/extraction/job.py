@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_binance_liq.core.differences import MissingRows
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression
     from airflow_provider_binance_liq.core.probe_report import ProbeReport
     from airflow_provider_binance_liq.core.waits import Waits

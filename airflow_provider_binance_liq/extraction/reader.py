@@ -15,7 +15,8 @@ from airflow_provider_binance_liq.exceptions import InvalidRequest, RequestRejec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.rows import Page, Row
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.lake.spool import Spool

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import BinaryIO
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging import Ask
     from airflow_provider_binance_liq.exchange.client import Spent
     from airflow_provider_binance_liq.extraction.reader import Exchange

@@ -9,13 +9,15 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_binance_liq.compat import show_connection_form
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES, Endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
 # What takes time to import (requests, cryptography) is imported where it is used: DAG files import this
 # module, and Airflow imports DAG files again and again.
 if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.exchange.client import BinanceClient
     from airflow_provider_binance_liq.exchange.connection import Account, Fields
 

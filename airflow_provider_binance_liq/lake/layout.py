@@ -18,7 +18,7 @@ from airflow_provider_binance_liq.exceptions import InconsistentManifest
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression, Manifest
     from airflow_provider_binance_liq.core.windows import Window
 

@@ -6,13 +6,12 @@ and a backfill over the same interval write the same key and the same bytes.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
-from airflow_provider_binance_liq.core.differences import MissingRows
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
@@ -22,18 +21,15 @@ from airflow_provider_binance_liq.exceptions import (
     FROM_START,
     BeyondRetention,
     InvalidInterval,
-    InvalidProbeReport,
-    InvalidRequest,
     IpBanned,
     PermanentError,
     ResumeState,
     RetryableError,
-    StorageError,
     located,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
+from airflow_provider_binance_liq.operators.choices import check_choices
 from airflow_provider_binance_liq.operators.intervals import (
-    check_settle,
     data_interval,
     is_given,
     schedule_zone,
@@ -45,20 +41,13 @@ from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, Wai
 # What takes time to import (requests, cryptography, fsspec) is imported in the worker, where it is used: DAG
 # files import this module, and Airflow imports DAG files again and again.
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.differences import MissingRows
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression, Manifest
-    from airflow_provider_binance_liq.core.probe_report import ProbeReport
-    from airflow_provider_binance_liq.exchange.connection import Account
-
-_CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
-    "beyond_retention": get_args(OnBeyondRetention),
-    "missing_rows": get_args(MissingRows),
-    "compression": (None, "gzip"),
-}
 
 #: a run that starts so long before its interval's end was started by a clock that is ahead
 _EARLY_MS: Final = 10 * 60_000
@@ -158,27 +147,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self.deferrable = deferrable
         self.max_wait = max_wait
         self._is_running = False
-        self._check_choices()
-
-    def _check_choices(self) -> None:
-        """Refuse what is no template and can be known to be wrong when the DAG file is read."""
-        get_endpoint(self.endpoint)
-        if self.accept_premises is not None:
-            check_codes(self.accept_premises)
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                message = f"{name} is {getattr(self, name)!r}; it takes {' or '.join(map(repr, choices))}"
-                raise InvalidRequest(message)
-        check_settle(self.settle)
-        if not isinstance(self.max_wait, timedelta) or self.max_wait <= self.settle:
-            message = f"max_wait is {self.max_wait!r}; it takes a timedelta that is longer than settle"
-            raise InvalidRequest(message)
-        if self.look_back_days < 0:
-            message = f"look_back_days is {self.look_back_days!r}; it takes a number of days from 0"
-            raise InvalidRequest(message)
-        if self.retention_days is not None and self.retention_days < 1:
-            message = f"retention_days is {self.retention_days!r}; it takes a number of days from 1"
-            raise InvalidRequest(message)
+        check_choices(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window and return its manifest."""
@@ -280,6 +249,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
     def _extract(self, window: Window, state: ResumeState) -> Manifest:
         from airflow_provider_binance_liq.extraction.job import Job
+        from airflow_provider_binance_liq.extraction.probed import read_probe_report
         from airflow_provider_binance_liq.extraction.reader import Filters
         from airflow_provider_binance_liq.hooks.bans import SharedBan
 
@@ -297,7 +267,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             beyond_retention=self.beyond_retention,
             settle_ms=int(self.settle.total_seconds() * 1000),
             accepted=check_codes(self.accept_premises or ()),
-            probe=self._probe(account),
+            probe=read_probe_report(self.probe_report, account),
             missing_rows=self.missing_rows,
             keep_proven=self.keep_proven,
             resume=state,
@@ -315,25 +285,6 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             if ban:
                 ban.set(error.retry_at_ms)
             raise
-
-    def _probe(self, account: Account) -> ProbeReport | None:
-        """Read what a probe has found of the exchange with this account's rows."""
-        from airflow_provider_binance_liq.core.probe_report import read_report
-        from airflow_provider_binance_liq.lake import open_destination
-
-        if not self.probe_report:
-            return None
-        try:
-            text = open_destination(self.probe_report).read_bytes()
-            return read_report(
-                text, account=account.label, hosts=account.settings.origins, now=datetime.now(UTC)
-            )
-        except OSError as error:
-            message = f"probe_report {self.probe_report!r} cannot be read: {type(error).__name__}"
-            raise StorageError(message) from error
-        except PermanentError as error:
-            message = f"probe_report {self.probe_report!r}: {str(error).removeprefix('destination ')}"
-            raise InvalidProbeReport(message) from error
 
 
 def _operator_of(endpoint: Endpoint) -> type[LiquidationsToObjectStorageOperator]:

@@ -13,10 +13,11 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.cli_common import instant_ms
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.estimates import LEAST_SHARE, MOST_SHARE, WindowSeries
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
-from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window, iso
+from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.plan.cost import CostEstimate

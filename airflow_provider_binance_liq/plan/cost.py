@@ -10,7 +10,7 @@ from airflow_provider_binance_liq.core.estimates import estimate, least_minutes,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.estimates import EndpointCost, PoolCost, Retention, WindowSeries
     from airflow_provider_binance_liq.extraction.reader import Filters
 

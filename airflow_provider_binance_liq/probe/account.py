@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from airflow_provider_binance_liq import __version__
-from airflow_provider_binance_liq.core.endpoints import FAMILIES
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.probe_report import ProbeReport
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exchange.client import BinanceClient
@@ -21,7 +21,7 @@ from airflow_provider_binance_liq.probe.explanations import INTERRUPTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.probe_report import EndpointReport
     from airflow_provider_binance_liq.exchange.connection import Account
 

@@ -36,7 +36,8 @@ from airflow_provider_binance_liq.probe.findings import NO_WEIGHT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.rows import Page
     from airflow_provider_binance_liq.exchange.client import BinanceClient
     from airflow_provider_binance_liq.probe.answers import Refusal, SeenRow

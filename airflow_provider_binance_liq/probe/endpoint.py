@@ -28,7 +28,7 @@ from airflow_provider_binance_liq.probe.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.probe_report import Access
     from airflow_provider_binance_liq.probe.answers import Refusal
     from airflow_provider_binance_liq.probe.asking import Asker

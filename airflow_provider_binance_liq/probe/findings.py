@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.cli_common import count
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
 from airflow_provider_binance_liq.core.probe_report import Finding
+from airflow_provider_binance_liq.core.units import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -14,7 +14,7 @@ from airflow_provider_binance_liq.probe.findings import finding, refutable
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.probe.answers import SeenRow
     from airflow_provider_binance_liq.probe.asking import Asker
     from airflow_provider_binance_liq.probe.bounds import Bounds

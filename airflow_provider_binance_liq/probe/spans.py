@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.rows import Key

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.answers import Answer

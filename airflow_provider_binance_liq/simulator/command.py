@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import settings as settings_module
 from airflow_provider_binance_liq.simulator.faults import FAULTS, PUBLIC_NAMES, Fault
 from airflow_provider_binance_liq.simulator.settings import CHOICES, Settings

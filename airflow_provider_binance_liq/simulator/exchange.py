@@ -30,7 +30,7 @@ from airflow_provider_binance_liq.simulator.symbols import is_listed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.history import History
     from airflow_provider_binance_liq.simulator.routes import Route
     from airflow_provider_binance_liq.simulator.settings import Settings
@@ -197,7 +197,8 @@ class Exchange:
         """Whether an account asks an endpoint again before it may."""
         before_ms = self._asked_at.get((account, endpoint.name))
         self._asked_at[account, endpoint.name] = now_ms
-        return before_ms is not None and now_ms - before_ms < endpoint.min_interval_ms
+        # A clock that was set back tells nothing of how long ago that was.
+        return before_ms is not None and 0 <= now_ms - before_ms < endpoint.min_interval_ms
 
     def _knows(self, endpoint: Endpoint, symbol: str, now_ms: int) -> bool:
         delisted = self.settings.delisted_symbols

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator.records import make_row, read_record
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_binance_liq.simulator.refusals import Refusal
 
 if TYPE_CHECKING:
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.settings import Settings
 
 #: families whose keys need a permission of their own, where reading is not enough

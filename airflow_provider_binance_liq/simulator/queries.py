@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES, DAY_MS, Endpoint
+from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.settings import Settings
 
 LARGEST_RECV_WINDOW_MS: Final = 60_000

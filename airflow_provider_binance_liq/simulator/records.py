@@ -15,7 +15,7 @@ from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.kinds import KINDS
 
 if TYPE_CHECKING:
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.settings import InstantField, Settings
 
 CloseType = Literal["LIQUIDATION", "ADL", "OTHER"]

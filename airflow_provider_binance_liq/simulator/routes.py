@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator import listings
 from airflow_provider_binance_liq.simulator.limits import API_POOL
 from airflow_provider_binance_liq.simulator.responses import Response, answer, error
@@ -16,6 +16,7 @@ from airflow_provider_binance_liq.simulator.responses import Response, answer, e
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.exchange import Exchange, Request
     from airflow_provider_binance_liq.simulator.symbols import Kind
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
 
 Kind = Literal["um", "cm", "spot"]
 EPOCH: Final = date(1970, 1, 1)

@@ -195,7 +195,7 @@ def difference(table: Table, dialect: Dialect, found: Mapping[str, str], *, othe
 
 def repeated_field(uri: str, name: str, raw: str) -> str:
     """Say that a row has a field twice, of which readers of JSON take the first or the last, as they like."""
-    return f"a row of {uri} has {name} more than once, so nobody can say what it is: {raw[:300]}"
+    return f"a row of {uri} has {name} more than once, so its value is ambiguous: {raw[:300]}"
 
 
 def miscounted(read: Iterable[tuple[ManifestObject, int]]) -> str:

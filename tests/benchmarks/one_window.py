@@ -12,9 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestFilters, ManifestWindow, Proof
 from airflow_provider_binance_liq.core.rows import read_page
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.extraction.reader import Filters, extract
 from airflow_provider_binance_liq.lake import commit, draft, fetch_object, open_destination, place, publish

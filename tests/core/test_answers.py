@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_binance_liq.core.answers import Fail, Response, Retry, Wait, classify
-from airflow_provider_binance_liq.core.endpoints import FAMILIES
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.windows import to_datetime
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,

@@ -9,14 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_binance_liq.core.endpoints import (
-    AUTO_CLOSE_TYPES,
-    DAY_MS,
-    ENDPOINTS,
-    FAMILIES,
-    get_endpoint,
-)
+from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES, ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.kinds import KINDS, ORDER
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 #: name → family, path, paging, weight without and with a symbol, sizes, symbol filter, instants

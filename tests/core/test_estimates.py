@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.model_exchange import ModelExchange, drive, make_order
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.estimates import (
     LEAST_SHARE,
     MOST_SHARE,
@@ -23,8 +23,9 @@ from airflow_provider_binance_liq.core.estimates import (
     retention,
 )
 from airflow_provider_binance_liq.core.paging import plan
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import PoolLimit
-from airflow_provider_binance_liq.core.windows import MINUTE_MS, Window
+from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
 from airflow_provider_binance_liq.extraction.reader import Filters
 

@@ -13,6 +13,7 @@ from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.paging import READINGS, Answer, Ask, AskSymbols, Experience, plan
+from airflow_provider_binance_liq.core.paging.by_number import AGREED, ENDED_ALIKE
 from airflow_provider_binance_liq.core.premises import Claim
 from airflow_provider_binance_liq.core.rows import Page
 from airflow_provider_binance_liq.core.windows import Window
@@ -557,6 +558,14 @@ def test_numbered_pages_of_a_span_that_is_refused_are_read_in_shorter_ones(says_
     found, proof = drive(plan(BY_NUMBER, DAY), exchange)
     assert found.keys() == keys(exchange.orders)
     assert proof == "all numbered pages were read, and hold as many rows as the stated total"
+
+
+@pytest.mark.parametrize("total", ["whole", "capped", "page"])
+def test_the_proof_of_numbered_pages_says_whether_their_total_agrees(total):
+    exchange = ModelExchange(cascade(250), total=total)
+    found, proof = drive(plan(BY_NUMBER, DAY), exchange)
+    assert found.keys() == keys(exchange.orders)
+    assert proof == (AGREED if total == "whole" else ENDED_ALIKE)
 
 
 @pytest.mark.parametrize("endpoint", [BY_TIME, BY_NUMBER], ids=["by time", "by number"])

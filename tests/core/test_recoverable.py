@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.horizon import Retention
 from airflow_provider_binance_liq.core.manifest import Proof
 from airflow_provider_binance_liq.core.recoverable import (
@@ -18,6 +18,7 @@ from airflow_provider_binance_liq.core.recoverable import (
     expected_range,
     stretches,
 )
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 
 T0 = 1_790_812_800_000  # 2026-10-01
@@ -116,7 +117,7 @@ def test_what_another_history_tells_of_is_not_expected_twice(until_ms, range_):
 
 
 def test_a_filtered_history_is_no_part_of_the_whole_one_where_isolated_accounts_may_be_left_out():
-    assert APART == ("margin",)
+    assert APART == ("margin", "margin_capital_flow")
 
 
 def test_retention_says_whether_it_is_documented_assumed_or_configured():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.waits import (
     LONGEST_BAN_MS,
     Waits,
@@ -14,7 +15,6 @@ from airflow_provider_binance_liq.core.waits import (
     jitter,
     wait_until,
 )
-from airflow_provider_binance_liq.core.windows import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.exceptions import PermanentError, WaitTooLong
 
 NOON = 1_791_633_600_000

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.examples import examples
 
+from airflow_provider_binance_liq.core.units import MINUTE_MS
 from airflow_provider_binance_liq.core.weights import Limit, PoolLimit, RateLimitState
-from airflow_provider_binance_liq.core.windows import MINUTE_MS
 
 NOON = 1_791_633_600_000
 

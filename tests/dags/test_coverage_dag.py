@@ -16,7 +16,7 @@ from support.running import START, Run
 from support.sample_dags import in_state, read_dag
 from support.scripted import Time
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.operators import coverage
 from airflow_provider_binance_liq.simulator import Settings, Simulator

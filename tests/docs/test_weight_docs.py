@@ -15,7 +15,8 @@ import pytest
 from support.generated_pages import check_page
 from support.running import START, Run, probed
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.simulator.symbols import listed
 

@@ -8,7 +8,8 @@ import pytest
 from asking import KEY, SECRET
 from support.scripted import ScriptedServer, Time
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings
 from airflow_provider_binance_liq.exchange.throttle import WaitContext

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from support.scripted import HANG_UP, reply
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner, load_signer
 from airflow_provider_binance_liq.exceptions import (
     ClockSkew,

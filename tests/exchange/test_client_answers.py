@@ -10,7 +10,7 @@ import pytest
 from asking import FUTURES, KEY, ROW, SECRET, ask_of, refusal
 from support.scripted import HANG_UP, ScriptedServer, reply
 
-from airflow_provider_binance_liq.core.endpoints import FAMILIES
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,

@@ -8,7 +8,8 @@ import pytest
 from asking import FUTURES, KEY, MARGIN, SECRET, ask_of, empty_of, listing, refusal
 from support.scripted import HANG_UP, reply
 
-from airflow_provider_binance_liq.core.endpoints import FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.waits import Waits
 from airflow_provider_binance_liq.exceptions import (

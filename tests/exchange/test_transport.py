@@ -325,7 +325,7 @@ def test_a_bundle_of_certificates_that_is_not_there_or_empty_is_told(serve_tls, 
 def test_a_port_without_tls_is_told(patient, trickle):
     port = trickle(b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", listens=True)
     cause = patient.get(f"https://127.0.0.1:{port}/?{SECRET}", {}).cause
-    assert "check that the port of `base_url` uses TLS" in cause
+    assert "check that the port of `base_url` speaks TLS" in cause
 
 
 def test_a_name_that_nobody_knows_is_told(patient, monkeypatch):

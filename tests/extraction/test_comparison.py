@@ -11,8 +11,9 @@ import pytest
 from support.running import reach_of
 from support.scripted import Time
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, RowsMissing, StorageError
 from airflow_provider_binance_liq.exchange.client import BinanceClient

@@ -13,9 +13,10 @@ from support.rows import numbered_row
 from support.running import START, WEEK, probed
 
 from airflow_provider_binance_liq import __version__
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import from_dict
 from airflow_provider_binance_liq.core.premises import StatedPremise
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,

@@ -7,7 +7,7 @@ import json
 import pytest
 from support.running import START
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import SaturatedInstant
 from airflow_provider_binance_liq.simulator.records import make_row

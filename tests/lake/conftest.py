@@ -9,7 +9,7 @@ from support.scripted import Time
 from support.seeded import seeded
 from verifying import START, Lake
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
 

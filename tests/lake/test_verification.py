@@ -6,7 +6,8 @@ import pytest
 from verifying import DIRECTORY, HOUR_MS, START, STEM, day, everywhere, row
 
 from airflow_provider_binance_liq.cli import main
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.lake.verify import lake as lake_module
 

@@ -11,8 +11,8 @@ import pytest
 from support.covering import covering
 from verifying import DIRECTORY, HOUR_MS, START, STEM, day, everywhere, flipped, packed, row
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
+from airflow_provider_binance_liq.core.units import DAY_MS
 
 # --- the bytes ------------------------------------------------------------------------------------------
 

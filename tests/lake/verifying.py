@@ -10,13 +10,14 @@ import pytest
 from support.running import reach_of
 
 from airflow_provider_binance_liq.cli import main
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.manifest import (
     Manifest,
     ManifestFilters,
     ManifestWindow,
     Proof,
 )
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.exchange.connection import Account

@@ -14,7 +14,7 @@ from support.running import START, Run
 from support.scripted import Time
 
 from airflow_provider_binance_liq import metrics
-from airflow_provider_binance_liq.core.endpoints import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
 from airflow_provider_binance_liq.operators import coverage

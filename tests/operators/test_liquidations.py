@@ -23,7 +23,8 @@ from airflow_provider_binance_liq.compat import (
     AirflowSkipException,
     CronDataIntervalTimetable,
 )
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, FAMILIES
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
     InvalidRequest,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from support.running import NOW_S
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, WITH_ORDERS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import make_row
 
 NOW_MS = int(NOW_S * 1000)

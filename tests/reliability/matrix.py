@@ -18,8 +18,10 @@ from urllib.parse import unquote
 from support.errors import everything_said
 from support.scripted import Time
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, FAMILIES, WITH_ORDERS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS, get_endpoint
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError, Throttled
 from airflow_provider_binance_liq.exchange.client import BinanceClient
@@ -231,6 +233,7 @@ class Exchange:
         inner = self.simulator._exchange
         with self.simulator._lock():
             inner.limits, inner.moved_ms = Limits(self.simulator.settings), 0
+            inner._asked_at.clear()
         self.simulator.clear_faults()
         self.simulator.forget_requests()
 

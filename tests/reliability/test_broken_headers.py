@@ -7,7 +7,8 @@ import logging
 import pytest
 from support.scripted import ScriptedServer, Time, reply
 
-from airflow_provider_binance_liq.core.endpoints import FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings

@@ -6,7 +6,8 @@ import pytest
 from caller import NOW_MS
 from support.rows import number_of, numbered_row
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import ExplicitHistory, Settings, make_row
 from airflow_provider_binance_liq.simulator.symbols import day_of
 

@@ -12,7 +12,8 @@ import pytest
 from caller import NOW_MS
 from support.rows import is_identified, number_of, numbered_row
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import FAULTS, ExplicitHistory, Fault
 
 START_MS = NOW_MS - 1_000_000

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support.seeded import OF_HISTORY
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS, Endpoint
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import (
     Amount,
     ExplicitHistory,
@@ -23,6 +24,7 @@ from airflow_provider_binance_liq.simulator.documented import DOCUMENTED, DOCUME
 from airflow_provider_binance_liq.simulator.symbols import KINDS, LASTING, delivery_after
 
 if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.simulator.records import Record
 
 FIRST_DAY = 20_500
@@ -80,10 +82,11 @@ def test_what_a_history_reads_of_the_settings_is_what_tests_share_one_by():
     class Watched:
         def __getattr__(self, name):
             read.add(name)
-            return getattr(SETTINGS, name)
+            return getattr(settings, name)
 
+    settings, start_ms = Settings(seed=7, cascade_rows=150), FIRST_DAY * DAY_MS
     for endpoint in ENDPOINTS.values():
-        four_weeks(endpoint, Watched())
+        SeededHistory(Watched()).rows(endpoint, "demo", start_ms, start_ms + 7 * DAY_MS, "time")
     assert read == set(OF_HISTORY)
 
 

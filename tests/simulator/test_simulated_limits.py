@@ -166,3 +166,16 @@ def test_requests_remember_what_a_test_asks_for(start, clock):
     assert (throttled.status, throttled.during_hold, after.during_hold) == (429, False, True)
     caller.simulator.forget_requests()
     assert caller.simulator.requests == ()
+
+
+def test_an_endpoint_that_allows_one_request_a_second_refuses_the_next_one_within_it(caller):
+    assert caller.ask("flexible_loan", **WINDOW).status == 200
+    caller.clock.now_s -= ENDPOINTS["flexible_loan"].min_interval_ms / 1000  # which the caller waits itself
+    assert caller.ask("flexible_loan", **WINDOW).status == 429
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_clock_that_is_set_back_makes_no_request_come_too_soon(caller, endpoint):
+    assert caller.ask(endpoint, **WINDOW).status == 200
+    caller.clock.now_s -= 3600
+    assert caller.ask(endpoint, startTime=caller.now_ms - 1000, endTime=caller.now_ms).status == 200

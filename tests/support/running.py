@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, FAMILIES, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.signing import HmacSigner
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.exchange.client import Settings as Reach

@@ -8,7 +8,13 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, filled_by
+from airflow_provider_binance_liq.warehouse.tables import (
+    CAPITAL_FLOWS,
+    LIQUIDATIONS,
+    LOAN_LIQUIDATIONS,
+    endpoints_of,
+    filled_by,
+)
 
 USDM_LIQUIDATION = {
     "symbol": "BTCUSDT",
@@ -97,6 +103,10 @@ def as_text(value):
     return f"{value:.18f}" if isinstance(value, Decimal) else value
 
 
+#: kind of column → how its value is read as the exchange sends it
+READ = {"text": "{}", "int64": "{}", "decimal": "{}", "instant": "epoch_ms({})"}
+
+
 def rows_of(warehouse):
     return [{name: value for name, value in row.items() if name not in ADDED} for row in warehouse.columns()]
 
@@ -133,9 +143,25 @@ def test_all_endpoints_are_loaded_at_once_each_into_the_table_of_its_kind(lake, 
         for endpoint, records in DOCUMENTED.items()
     ]
     assert warehouse.load(manifests).inserted == 9
-    for table in ("binance_margin_capital_flows", "binance_loan_liquidations"):
-        assert warehouse.query(f"SELECT count(*) FROM {table}") == [(1,)]
     assert rows_of(warehouse) == [row for endpoint in sorted(EXPECTED) for row in expected_of(endpoint)]
+    for table in (CAPITAL_FLOWS, LOAN_LIQUIDATIONS):
+        documented = [
+            json.loads(one.body)
+            for name in endpoints_of(table)
+            for one in DOCUMENTED[name]
+            if one.is_liquidation
+        ]
+        columns = table.of("row")
+        selected = ", ".join(READ[column.kind].format(column.name) for column in columns)
+        found = warehouse.query(f"SELECT {selected} FROM {table.name} ORDER BY ALL")
+        sent = [tuple(row.get(column.fields[0]) for column in columns) for row in documented]
+        assert found == sorted(
+            tuple(
+                Decimal(value) if column.kind == "decimal" and value is not None else value
+                for column, value in zip(columns, row, strict=True)
+            )
+            for row in sent
+        )
 
 
 def test_each_endpoints_columns_are_exactly_those_that_the_table_says():

@@ -310,10 +310,10 @@ def as_the_task_tells(manifests, now):
     """Say what the coverage check tells of the same manifests, with its defaults."""
     from airflow_provider_binance_liq.core.windows import epoch_ms, to_datetime
     from airflow_provider_binance_liq.lake.verify.claims import read_claim
-    from airflow_provider_binance_liq.lake.verify.coverage import Expectation, tell
+    from airflow_provider_binance_liq.lake.verify.coverage import Expectation, histories
     from airflow_provider_binance_liq.lake.verify.holdings import Holdings
 
-    histories = tell(Holdings(tuple(map(read_claim, manifests))), Expectation(epoch_ms(now)))
+    found = histories(Holdings(tuple(map(read_claim, manifests))), Expectation(epoch_ms(now)))
     return sorted(
         (
             one.series.account,
@@ -329,7 +329,7 @@ def as_the_task_tells(manifests, now):
             to_datetime(stretch.recoverable_until_ms),
             stretch.left_ms(epoch_ms(now)) // DAY,
         )
-        for one in histories
+        for one in found
         for stretch in one.coverage.found
         if stretch.state != "proven"
     )

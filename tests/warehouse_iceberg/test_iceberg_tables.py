@@ -245,7 +245,7 @@ def test_rows_that_came_in_without_their_windows_are_told_of(lake, iceberg, monk
     second = lake.lay([row(2)], day=11)
     with monkeypatch.context() as patch:
         patch.setattr(SqlCatalog, "commit_table", full)
-        with pytest.raises(StorageError, match=r"No space left .* The rows are in, their windows are not"):
+        with pytest.raises(StorageError, match=r"No space left .* Rows were committed without their windows"):
             iceberg.load(second)
         with pytest.raises(StorageError, match=r"No space left on device\. Nothing was merged"):
             iceberg.load(lake.lay([], day=12))

@@ -18,7 +18,8 @@ from airflow_provider_binance_liq.core.paging.filtered import plan_filtered
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.paging.asks import Filter
     from airflow_provider_binance_liq.core.probe_report import Learnt, ProbeReport
     from airflow_provider_binance_liq.core.windows import Window

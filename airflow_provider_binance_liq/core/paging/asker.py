@@ -17,7 +17,7 @@ from airflow_provider_binance_liq.core.paging.blocks import (
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Step
     from airflow_provider_binance_liq.core.rows import Key, Page, Row
 

@@ -16,12 +16,17 @@ from airflow_provider_binance_liq.exceptions import SpanRefused, UnstablePaging
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
-    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Plan, Step
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Plan
     from airflow_provider_binance_liq.core.rows import Key, Page, Row
 
 #: whole readings of numbered pages before giving up
 READINGS: Final = 5
+#: the arguments of readings that agree with `total`, and of those where it counts fewer rows than there are
+AGREED: Final = "all numbered pages were read, and hold as many rows as the stated total"
+ENDED_ALIKE: Final = (
+    "all numbered pages were read twice alike, up to an empty one; the stated total is too low"
+)
 
 
 @dataclass(slots=True)
@@ -49,40 +54,42 @@ class NumberedReading:
 
     def run(self) -> Plan:
         """Plan the whole reading."""
-        yield from self.prove()
+        agreed = yield from self.prove()
         evidence = self.experience.evidence
         evidence.needed.add("span_refused")
         if self.ask.filters:
             evidence.needed.add("filter_before_limit")
-        return "all numbered pages were read, and hold as many rows as the stated total"
+        return AGREED if agreed else ENDED_ALIKE
 
-    def prove(self) -> Step:
-        """Read the window, or each piece of it where the exchange refuses its span."""
+    def prove(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Read the window, or each piece of it where the exchange refuses its span; whether totals agreed."""
         sent = widened(self.ask)
         longest_ms = self.experience.longest_ms
         try:
             if longest_ms is None or sent.last_ms - sent.first_ms <= longest_ms:
-                yield from self._read_until_steady()
-                return
+                return (yield from self._read_until_steady())
         except SpanRefused as refusal:
             longest_ms = self.experience.longest_ms = shorter(sent, refusal)
         cuts = starts(self.ask, longest_ms) - {self.ask.first_ms}
         if not cuts:
-            yield from self._read_until_steady()
-        for piece in pieces(self.ask, cuts) if cuts else ():
-            yield from NumberedReading(self.endpoint, piece, self.experience).prove()
+            return (yield from self._read_until_steady())
+        agreed = True
+        for piece in pieces(self.ask, cuts):
+            agreed &= yield from NumberedReading(self.endpoint, piece, self.experience).prove()
+        return agreed
 
-    def _read_until_steady(self) -> Step:
+    def _read_until_steady(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Read all pages until the rows agree with `total`, or end twice alike; whether they agreed."""
         before: _Pass | None = None
         for _ in range(READINGS):
             reading = yield from self._read_once()
             found = self.found + len(self.beside)
             if reading.totals == {found}:
-                return
+                return True
             # Where `total` counts too few, two readings that end alike at an empty page have to do.
             counts_few = all(total is not None and total <= found for total in reading.totals)
             if counts_few and reading.ended and reading.rows == found and before == reading:
-                return
+                return False
             before = reading
         stated = ", ".join(str(total) for total in sorted(reading.totals, key=str))
         message = (

@@ -43,7 +43,8 @@ from airflow_provider_binance_liq.exceptions import SpanRefused
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.paging.asks import (
         Answer,
         Ask,

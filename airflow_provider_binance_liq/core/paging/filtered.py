@@ -19,7 +19,8 @@ from airflow_provider_binance_liq.exceptions import RequestRejected
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import AutoCloseType, Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.paging.asks import Answer, AskSymbols, Experience, Plan
     from airflow_provider_binance_liq.core.windows import Window
 

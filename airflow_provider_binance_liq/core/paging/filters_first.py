@@ -18,7 +18,7 @@ from airflow_provider_binance_liq.exceptions import RequestRejected
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging.asks import Answer, AskSymbols, Experience, Filter, Step
     from airflow_provider_binance_liq.core.rows import Page, Row
 

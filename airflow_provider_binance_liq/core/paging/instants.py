@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.exceptions import RequestRejected, SaturatedIn
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, Experience, Filter, Step
     from airflow_provider_binance_liq.core.rows import Key, Page
 

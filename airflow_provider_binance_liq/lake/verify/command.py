@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms
-from airflow_provider_binance_liq.core.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.lake.verify.findings import ALLOWABLE, redact

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from airflow_provider_binance_liq.core.endpoints import Endpoint
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.rows import Key
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.lake.spool import Spool

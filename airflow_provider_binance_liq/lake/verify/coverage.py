@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.core.endpoints import DAY_MS, ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.horizon import Retention
 from airflow_provider_binance_liq.core.recoverable import (
     APART,
@@ -22,6 +22,7 @@ from airflow_provider_binance_liq.core.recoverable import (
     expected_range,
     stretches,
 )
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.lake.verify.claims import Claim, Series
 

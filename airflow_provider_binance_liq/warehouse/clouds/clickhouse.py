@@ -1,8 +1,8 @@
 """ClickHouse: the `s3` table function, and tables that replace by version, since there are no transactions.
 
-`binance_liquidations` and `binance_liquidation_windows` are views here, over tables of versions: the newest
-version of a key counts, whatever the order in which versions came in. Versions are ordered as knowledge is:
-rows by their own update and then by extraction, windows by proof and then by extraction.
+Tables of rows and of windows are views here, over tables of versions: the newest version of a key counts,
+whatever the order in which versions came in. Rows are ordered by event time and then by extraction, windows
+by proof and then by extraction, as `precedence` says.
 
 Rows are inserted before windows, so a window is never claimed whose rows are not there. But a load that ends
 between the two leaves rows without their windows, and readers see them, until a retry goes on.

@@ -1,7 +1,7 @@
-"""Redshift: COPY from S3 by a role, and MERGE in a transaction that holds both tables.
+"""Redshift: COPY from S3 by a role, and MERGE in a transaction that locks the tables.
 
 Redshift's MERGE takes a table to merge from, and no query; so what is new or newer goes into a temporary
-table first. A text holds 65,535 bytes at most: a longer row fails its COPY.
+table first. A text has 65,535 bytes at most: a longer row fails its COPY.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 #: of a snapshot: which version of this provider wrote it
 VERSION_PROPERTY: Final = "binance-liq.version"
-_ROWS_ONLY: Final = "Rows are in whose windows are not; loading again finds them, and adds their windows"
+_ROWS_ONLY: Final = "Rows were committed without their windows; loading again finds them and adds the windows"
 
 
 @dataclass(slots=True)

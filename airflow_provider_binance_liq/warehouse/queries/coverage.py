@@ -52,17 +52,17 @@ WITH judged AS (
     SELECT {_SERIES}, window_start, window_end, CASE WHEN {proven} THEN 1 ELSE 0 END AS proven
     FROM {WINDOWS.name}
 ), edges AS (
-    SELECT {_SERIES}, window_start AS instant, 1 AS held, proven FROM judged
+    SELECT {_SERIES}, window_start AS instant, 1 AS loaded, proven FROM judged
     UNION ALL
     SELECT {_SERIES}, window_end, -1, -proven FROM judged
 ), steps AS (
-    SELECT {_SERIES}, instant, sum(held) AS held, sum(proven) AS proven
+    SELECT {_SERIES}, instant, sum(loaded) AS loaded, sum(proven) AS proven
     FROM edges
     GROUP BY {_SERIES}, instant
 ), depths AS (
     SELECT {_SERIES}, instant,
         CASE WHEN sum(proven) {_IN_SERIES} > 0 THEN 'proven'
-            WHEN sum(held) {_IN_SERIES} > 0 THEN 'unproven'
+            WHEN sum(loaded) {_IN_SERIES} > 0 THEN 'unproven'
             ELSE 'missing' END AS state
     FROM steps
 ), changes AS (
