@@ -1,4 +1,4 @@
-"""The page on architecture is true: its parts and layers are the package's, and a row is traced on its way."""
+"""The page on architecture has the parts and layers of the package, and the way that a row really takes."""
 
 from __future__ import annotations
 
