@@ -1,6 +1,6 @@
 """`binance-liq`: one command for what is done outside of Airflow.
 
-Each command lives in the module that the table names, and is imported only when it is asked for: Airflow
+Each command lives in the module that the table names, and is imported only when it is run: Airflow
 alone takes seconds to import, and `binance-liq --help` should not. A command module offers a docstring
 (its help), `configure(parser)` and `run(arguments) -> exit status`.
 """
@@ -22,7 +22,7 @@ _PACKAGE: Final = "airflow_provider_binance_liq"
 COMMANDS: Final = {
     "demo": (
         f"{_PACKAGE}.demo.command",
-        "run all of it on this machine: simulated exchange, Airflow, backfill, warehouse",
+        "run the whole pipeline on this machine: simulated exchange, Airflow, backfill, warehouse",
     ),
     "plan": (
         f"{_PACKAGE}.plan.command",
@@ -30,7 +30,7 @@ COMMANDS: Final = {
     ),
     "probe": (
         f"{_PACKAGE}.probe.command",
-        "find out, with your own key, what the exchange's documentation does not say",
+        "find out, with your own key, how the exchange behaves where it documents nothing",
     ),
     "simulator": (f"{_PACKAGE}.simulator.command", "run a local exchange to test against"),
     "verify": (
@@ -51,8 +51,8 @@ class _Paragraphs(argparse.HelpFormatter):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="binance-liq",
-        description="Extracts the liquidations of a Binance account. Airflow runs the extraction; these "
-        "commands are for what is done outside of it.",
+        description="Tools for extracting the liquidations of a Binance account. Airflow runs the extraction "
+        "itself; these commands estimate, check and try it out.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -57,7 +57,7 @@ def zone_of(timetable: object) -> Any:
 
 
 def task_stats() -> Any:
-    """Return what a task tells its metrics to; it has `incr` and `gauge`."""
+    """Return what a task sends its metrics to; it has `incr` and `gauge`."""
     if AIRFLOW >= (3, 3):
         return import_module("airflow.sdk.observability.stats")
     # Each warns in the versions after its own.

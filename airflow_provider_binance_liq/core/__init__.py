@@ -1,1 +1,1 @@
-"""Values and functions: no Airflow, no network, no clock, no disk (`.importlinter` enforces it)."""
+"""Values and functions: no Airflow, no network, no clock, no disk (`pyproject.toml` has the contract)."""

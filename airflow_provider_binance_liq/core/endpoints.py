@@ -1,4 +1,4 @@
-"""The table of endpoints: the single place that tells them apart.
+"""The table of endpoints: the only place that knows how they differ.
 
 Everything that differs between endpoints is a value in a row here, or in the kind of row that it names.
 Operators, DAGs, the simulator's routes, the warehouse's tables and the tests' parameters derive from it, so

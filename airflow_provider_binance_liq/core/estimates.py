@@ -133,7 +133,7 @@ def estimate(
     :param asked: which symbol each request for a span names, as `Filters.per_request` chooses.
     :param accounts: how many accounts share the IP address.
     :param share: the share of the IP address's weight that may be used up.
-    :param expected_rows: rows in each window, and of each symbol that is asked for apart.
+    :param expected_rows: rows in each window, and of each symbol that is requested separately.
 
     :raises InvalidRequest: a number out of its range, or a share that not one request fits into.
     """

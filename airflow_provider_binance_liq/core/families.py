@@ -32,9 +32,9 @@ class Family:
     weight_pool: str
     #: weight per minute and IP address; for sapi, per endpoint
     weight_limit: int
-    #: the cheapest public path whose answer tells the used weight; None where no request weighs much
+    #: the cheapest public path whose answer reports the used weight; None if no request weighs much
     scout_path: str | None = None
-    #: public path that tells the limit; None where only the documentation does
+    #: public path that returns the limit; None if only the documentation has it
     limits_path: str | None = None
     #: each endpoint counts against a limit of its own
     weight_per_endpoint: bool = False

@@ -55,7 +55,7 @@ ORDER: Final = RowKind(
     instants=("time", "updateTime"),
     table="binance_liquidations",
 )
-#: an order as the margin endpoints tell it: one instant, few fields
+#: an order as the margin endpoints return it: one instant, few fields
 MARGIN_RECORD: Final = RowKind(
     name="margin_record",
     key=(_SYMBOL, _ORDER_ID),

@@ -49,12 +49,12 @@ class Premise:
     documented_for: tuple[str, ...] = ()
 
     @property
-    def doubt(self) -> str:
-        """Say why a window is not complete where this is suspected to be false."""
+    def why_incomplete(self) -> str:
+        """Say why a window is not complete if this is suspected to be false."""
         return f"not claimed complete ({self.code}): it is not certain that this holds: {self.sentence}"
 
     def status(self, endpoint: str) -> Status:
-        """Tell what the premise rests on where nothing was observed."""
+        """Return what the premise rests on if nothing was observed."""
         return "documented" if endpoint in self.documented_for else "assumed"
 
 
@@ -64,25 +64,25 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
         for premise in (
             Premise(
                 "start_inclusive",
-                "A row at `startTime` itself is answered.",
+                "A row at `startTime` itself is returned.",
                 'The SDK of portfolio margin says "from INCLUSIVE"; nothing elsewhere.',
                 ALL,
                 "Rows of a window's first millisecond.",
-                "Removed: each request begins one millisecond early, and what lies outside is dropped.",
+                "Removed: each request begins one millisecond early, and rows outside of it are dropped.",
                 documented_for=("portfolio_um", "portfolio_cm"),
             ),
             Premise(
                 "end_inclusive",
-                "A row at `endTime` itself is answered.",
+                "A row at `endTime` itself is returned.",
                 'The SDK of portfolio margin says "until INCLUSIVE"; nothing elsewhere.',
                 ALL,
                 "Rows of a window's last millisecond.",
-                "Removed: each request ends one millisecond late, and what lies outside is dropped.",
+                "Removed: each request ends one millisecond late, and rows outside of it are dropped.",
                 documented_for=("portfolio_um", "portfolio_cm"),
             ),
             Premise(
                 "equal_bounds",
-                "`startTime == endTime` answers the rows of that one millisecond.",
+                "`startTime == endTime` returns the rows of that one millisecond.",
                 "Refused once on another endpoint (-1102); nothing is documented.",
                 BY_TIME,
                 "Rows of a millisecond that was isolated because it filled a page.",
@@ -91,8 +91,8 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             ),
             Premise(
                 "filter_before_limit",
-                "Rows are counted to the limit after they were filtered: by time, and by symbol or "
-                "`autoCloseType` where the request names one.",
+                "The limit is applied after the filters: by time, and by symbol or `autoCloseType` if the "
+                "request has one.",
                 "Nothing is documented.",
                 ALL,
                 "Any rows of a window whose answer is shorter than the limit.",
@@ -102,40 +102,41 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             ),
             Premise(
                 "limit_honoured",
-                "An answer holds as many rows as `limit` asks for, where there are so many.",
-                "The documentation of `limit`: its default and its most, such as 50 and 100.",
+                "An answer has as many rows as `limit` says, if there are so many.",
+                "The documentation of `limit`: its default and its maximum, such as 50 and 100.",
                 BY_TIME,
-                "Rows of a window that has more of them than the exchange hands out at once.",
-                "Observed where a page has the most rows, such as 100. One that has as many as come by "
-                "default, such as 50, counts as full until a longer one was seen.",
+                "Rows of a window that has more of them than one answer.",
+                "Observed if a page has the maximum of rows, such as 100. A page with the default number of "
+                "rows, such as 50, counts as full until a longer one was seen.",
                 documented_for=BY_TIME,
             ),
             Premise(
                 "cut_by_filtered_instant",
-                "Where rows are left out, the exchange leaves them out at one end of the instant that it "
-                "filters by.",
+                "If the exchange leaves rows out, it leaves out the oldest or the newest ones, by the "
+                "instant that it filters by.",
                 "Nothing is documented.",
                 BY_TIME,
                 "Some rows of a window of several pages.",
-                "25 rows are asked for again beyond the first page. A row that should have been there before "
-                "starts the window again with pages below the limit alone, which need no such premise.",
+                "25 rows are requested again beyond the first page. If a row should have been there before, "
+                "the window is started again with short pages only, which do not need this premise.",
             ),
             Premise(
                 "span_refused",
                 "A request that spans too long a time is refused; it is not answered with fewer rows.",
                 "Codes for a refusal are documented; the longest span of these endpoints is not.",
                 ALL,
-                "All rows of a window that is longer than the exchange answers.",
+                "All rows of a window that is longer than the exchange allows.",
                 "`binance-liq probe`, on an account with rows. Requests span less than 7 days.",
             ),
             Premise(
                 "total_is_whole",
                 "`total` counts every row that matches, and pages end where there are no more rows.",
-                "`total` is documented by its name alone.",
+                "Only the name `total` is documented.",
                 BY_NUMBER,
                 "Rows of later pages.",
-                "After a full page one more is asked for, so a `total` that is capped or counts the page "
-                "alone ends nothing. A page that repeats the one before it makes this suspect.",
+                "After a full page one more is requested, so a `total` that is capped or counts one page "
+                "only does no harm. If a page repeats the previous one, this premise is suspected to be "
+                "false.",
             ),
             Premise(
                 "two_types",
@@ -143,13 +144,13 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 "The documentation of `autoCloseType`: both types are returned if it is not sent.",
                 _TYPED,
                 "Rows of a third type in a millisecond that fills a page.",
-                "Where a row of neither type was seen, the millisecond is split by symbol instead.",
+                "If a row of neither type was seen, the millisecond is split by symbol instead.",
                 documented_for=_TYPED,
             ),
             Premise(
                 "symbols_listed",
-                "Where symbols are asked for apart: every symbol with rows is listed by `exchangeInfo`, or "
-                "was seen, and its rows are answered, also where it is not listed any more.",
+                "If symbols are requested separately: every symbol with rows is in `exchangeInfo` or was "
+                "seen, and its rows are returned, even if it is not listed any more.",
                 "Nothing is documented on symbols that are not listed any more.",
                 _LISTED,
                 "Rows of a symbol that is not listed any more, or refused although it is listed.",
@@ -157,17 +158,17 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             ),
             Premise(
                 "ids_ascend",
-                "With `fromId`, the rows with the lowest ids above it are answered.",
-                "Documented is that ids above it are answered, not which of them.",
+                "With `fromId`, the rows with the lowest ids above it are returned.",
+                "It is documented that ids above it are returned, but not which of them.",
                 _BY_ID,
                 "Rows of a millisecond that fills a page.",
-                "Observed: a page counts only where the next one holds higher ids. Used for such a "
-                "millisecond alone; whole windows are paged by time, which needs no such premise.",
+                "Observed: a page counts only if the next one has higher ids. Used only for such a "
+                "millisecond; whole windows are paged by time, which does not need this premise.",
             ),
             Premise(
                 "key_identifies",
-                "No two liquidations agree in every field of the key.",
-                "Rows have no id; the key is made of what identifies a liquidation by its meaning.",
+                "No two liquidations have the same key.",
+                "Rows have no id; the key is the coins and the start of the liquidation.",
                 _WITHOUT_ID,
                 "One of two such liquidations.",
                 "Two such rows on one page fail the window. On two pages, the number of rows would fall "
@@ -175,38 +176,39 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             ),
             Premise(
                 "isolated_rows",
-                "Without a symbol, rows of isolated margin accounts are answered too, or there are none.",
+                "Without a symbol, rows of isolated margin accounts are returned too, or there are none.",
                 "Nothing is documented for `margin`; the documentation of `margin_capital_flow` says that a "
                 "symbol is mandatory for isolated data.",
                 _ISOLATED,
                 "All liquidations of isolated margin accounts.",
-                "Observed where a row says `isIsolated`. Or name the pairs with `symbols`.",
+                "Observed if a row has `isIsolated`. Or list the pairs in `symbols`.",
             ),
             Premise(
                 "update_after_time",
                 "`updateTime` is not before `time`.",
-                "Every documented row; nothing is stated.",
+                "True of every documented row; nothing is documented.",
                 _UPDATED,
                 "Some rows of a window of several pages.",
-                "A row that says otherwise starts the window again with pages below the limit alone.",
+                "If a row contradicts it, the window is started again with short pages only.",
             ),
             Premise(
                 "within_retention",
                 "The exchange still keeps every row of the window.",
-                "90 days are documented for some endpoints; taken for the others.",
+                "90 days are documented for some endpoints, and assumed for the others.",
                 ALL,
                 "The oldest rows.",
-                "Judged by the exchange's clock before the first request and after the last.",
+                "Checked by the exchange's clock before the first request and after the last.",
                 documented_for=_RETENTION,
             ),
             Premise(
                 "recorded_by_endpoint",
                 "The endpoint has a record of every liquidation of the account.",
-                "Documented otherwise for the Risk-Based Liquidation Adjustment of portfolio margin: those "
-                "accounts have no record on this endpoint; `GET /sapi/v1/margin/capital-flow` has them.",
+                "The documentation of the Risk-Based Liquidation Adjustment of portfolio margin says "
+                "otherwise: those accounts have no record on this endpoint; `GET "
+                "/sapi/v1/margin/capital-flow` has them.",
                 _CAVEATS,
                 "All liquidations of such an account. An answer without rows is not claimed complete.",
-                "`GET /sapi/v1/margin/capital-flow`.",
+                "Extract `margin_capital_flow` (`GET /sapi/v1/margin/capital-flow`).",
             ),
             Premise(
                 "rows_settled",

@@ -48,7 +48,7 @@ class Evidence:
     observed: set[str] = field(default_factory=set)
     #: codes that only a probe has seen to hold
     probed: set[str] = field(default_factory=set)
-    #: codes that are suspected to be false for this window, unless they were observed or are vouched for
+    #: codes that are suspected to be false for this window, unless they were observed or are accepted
     suspected: set[str] = field(default_factory=set)
     #: codes that are known to be false for this window
     known_false: set[str] = field(default_factory=set)
@@ -87,7 +87,7 @@ class Claim:
         """Weigh the evidence.
 
         :param probed: what a probe has found: code → whether it holds.
-        :param accepted: codes that the user vouches for; they count as assumed, and no more as suspected.
+        :param accepted: codes that the user accepts; they count as assumed, and not as suspected.
         """
         refuted = {code for code in evidence.needed if probed.get(code) is False}
         holds = {code for code, found in probed.items() if found} | evidence.observed | evidence.probed

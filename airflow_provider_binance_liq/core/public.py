@@ -1,4 +1,4 @@
-"""What the exchange tells everybody: its clock, its symbols, and its limits of weight.
+"""What the exchange reports without a key: its clock, its symbols, and its limits of weight.
 
 Each body is read for one thing alone; whatever else it holds, and whatever appears in it tomorrow, is passed
 over. Source: "Check Server Time" and "Exchange Information" of the USDⓈ-M and COIN-M futures' documentation.
@@ -16,7 +16,7 @@ from airflow_provider_binance_liq.core.weights import MAX_WEIGHT, Limit
 
 T = TypeVar("T")
 
-#: from here to there, a clock tells the time; 2015 and 2100
+#: a clock is read correctly if it lies between these: 2015 and 2100
 _CLOCK_MS: Final = range(1_420_070_400_000, 4_102_444_800_000)
 #: a minute that is longer, or a limit that is larger, is a mistake that would stop or unleash everything
 _LONGEST_MS: Final = 60 * MINUTE_MS
@@ -51,10 +51,10 @@ def read_time(body: bytes) -> int:
 
     :raises UnreadableBody: it is no answer of a clock.
     """
-    told_ms = _decode(body, _Time).server_time
-    if told_ms not in _CLOCK_MS:
-        raise UnreadableBody("a clock that tells no time of this century")
-    return told_ms
+    found_ms = _decode(body, _Time).server_time
+    if found_ms not in _CLOCK_MS:
+        raise UnreadableBody("a clock whose time is not between 2015 and 2100")
+    return found_ms
 
 
 def read_symbols(body: bytes) -> frozenset[str]:
@@ -66,7 +66,7 @@ def read_symbols(body: bytes) -> frozenset[str]:
 
 
 def read_limit(body: bytes) -> Limit | None:
-    """Read the limit of request weight that `exchangeInfo` tells; None where it tells no credible one.
+    """Read the limit of request weight from `exchangeInfo`; None if it has no credible one.
 
     :raises UnreadableBody: it is no answer of `exchangeInfo`.
     """

@@ -108,7 +108,7 @@ def read_iso(text: str) -> datetime:
 
 
 def days_earlier(start: datetime, end: datetime, days: int, zone: tzinfo | None) -> Window:
-    """Return the window that was looked at `days` calendar days before `[start, end)`, in `zone`.
+    """Return the window that was extracted `days` calendar days before `[start, end)`, in `zone`.
 
     A schedule counts days by its own clock: from midnight to midnight there are 23 or 25 hours where daylight
     saving begins or ends, and the window of 80 days ago began at midnight too. Periods of an hour or less

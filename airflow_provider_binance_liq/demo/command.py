@@ -1,4 +1,4 @@
-"""Run all of it on this machine, without an account, a key or a network.
+"""Run the whole pipeline on this machine, without an account, a key or a network.
 
 The demo starts a simulated exchange that has liquidations to extract, and a real Airflow on PostgreSQL.
 There it creates a backfill over several days, on one of which many positions are liquidated at once (a
@@ -36,14 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exit",
         action="store_true",
-        help="end when done: with status 0 if the warehouse holds exactly the rows of the exchange, else 1 "
-        "(default: stay up until Ctrl-C)",
+        help="exit when done: with status 0 if the warehouse has exactly the rows of the exchange, else 1 "
+        "(default: keep running until Ctrl-C)",
     )
     parser.add_argument(
         "--directory",
         type=Path,
         metavar="DIR",
-        help="write everything here, and keep it (default: a temporary directory, removed at the end)",
+        help="write all data here, and keep it (default: a temporary directory, removed at the end)",
     )
     parser.add_argument(
         "--port",
@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=7,
         metavar="N",
-        help="seed of the simulated liquidations: the same one makes the same rows (default: 7)",
+        help="seed of the simulated liquidations: the same seed gives the same rows (default: 7)",
     )
     parser.add_argument(
         "--cascade-rows",

@@ -138,7 +138,7 @@ def _require_safe_parent(path: Path, parent: Path) -> None:
     shared = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
     if found.st_uid not in {_ROOT, os.geteuid()} or shared:
         message = (
-            f"{path} lies in {parent}, where somebody else could put another directory in its place; "
+            f"{path} is in {parent}, where another user could replace it; "
             "name one that lies in directories of yours"
         )
         raise DemoFailed(message)

@@ -78,7 +78,7 @@ def _of_certificates(found: _Found) -> str | None:
 def _of_refused(verify_code: int) -> str:
     if verify_code in _NOT_NOW:
         return (
-            "the certificate is expired or not valid yet: check this machine's clock; else whoever runs the "
+            "the certificate is expired or not valid yet: check this machine's clock; else who runs the "
             "host has to renew it"
         )
     if verify_code in _OTHER_HOST:
@@ -102,7 +102,7 @@ def _of_proxies(found: _Found) -> str | None:
     if status == _AUTHENTICATE:
         return "the proxy wants a user and a password: give them in HTTPS_PROXY"
     if status:
-        return f"the proxy refuses the connection (HTTP {status}): whoever runs it has to allow the host"
+        return f"the proxy refuses the connection (HTTP {status}): its operator has to allow the host"
     return _by_kind(found, _PROXY_KINDS) or (
         "the proxy cannot be reached, or does not answer as one: check HTTPS_PROXY"
     )

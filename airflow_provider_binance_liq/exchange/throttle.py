@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: answers in a row that may tell one request to wait
+#: answers in a row that may make one request wait
 _MAX_WAITS: Final = 5
 #: seconds between two reads of the ban that other tasks met
 _READ_BAN_EVERY_S: Final = 10.0
@@ -106,7 +106,7 @@ class Throttle:
         log.warning("%s: %s", request.name, self.redact(wait.detail))
         if tries.waits >= _MAX_WAITS:
             kind = IpBanned if wait.banned else Throttled
-            message = f"{request.name}: told to wait {tries.waits} times in a row, at last by {wait.detail}"
+            message = f"{request.name}: had to wait {tries.waits} times in a row, at last for {wait.detail}"
             until_ms = max(wait.until_ms, after_waits(now_ms, self.consecutive_waits))
             raise kind(self.redact(message), self._to_local_ms(until_ms, request), self.consecutive_waits)
 

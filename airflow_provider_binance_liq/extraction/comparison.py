@@ -87,7 +87,7 @@ class Comparison:
         if self.kept and self.differences is not None:
             kept = f"{self.kept} rows are kept from the extraction of {self.differences.since}"
             unproven = "; that was not complete, so neither is this" if self.unproven_union else ""
-            found.append(f"{kept}: they are not answered any more{unproven}")
+            found.append(f"{kept}: the exchange does not return them any more{unproven}")
         if self.uncompared:
             found.append(
                 f"an earlier extraction of this window could not be compared with: {self.uncompared}"
@@ -147,7 +147,7 @@ def find_proven(place: Place) -> Manifest | None:
     with tempfile.TemporaryDirectory(prefix="binance-liq-") as directory:
         path, reason = _fetch(known, place, Path(directory))
     if path is None:
-        log.warning("What was extracted on %s is no proof any more: %s", known.extracted_at, reason)
+        log.warning("The extraction of %s does not prove the window any more: %s", known.extracted_at, reason)
         return None
     return known
 
@@ -159,7 +159,7 @@ def _fetch_any_form(earlier: Manifest, place: Place, directory: Path) -> tuple[P
         return path, ""
     path = fetch_other_form(earlier, place, directory)
     if path is not None:
-        log.warning("%s. The same rows lie beside it in another compression, and were compared with", reason)
+        log.warning("%s. The same rows are there with another compression; the comparison used these", reason)
         return path, ""
     if find_manifest(place) != earlier:
         message = f"another run of the same window is publishing {place.object}; a retry compares with it"

@@ -252,7 +252,7 @@ class Job:
 
     def _proof(self, claim: Claim, reading: Reading, spent: Spent, found: Comparison, too_old: str) -> Proof:
         reasons = [
-            too_old if too_old and code == "within_retention" else PREMISES[code].doubt
+            too_old if too_old and code == "within_retention" else PREMISES[code].why_incomplete
             for code in claim.incomplete_reasons
         ]
         return Proof(

@@ -167,7 +167,7 @@ class _Reader:
             self.arguments.add(stop.value)
 
     def finish(self) -> Reading:
-        """Drop what belongs to the windows beside this one; tell what was read."""
+        """Drop rows of the neighbouring windows; return what was read."""
         if self.experience.filtered_by:
             self.spool.keep_only(self.window, self.experience.filtered_by)
         evidence = self.experience.evidence
@@ -193,9 +193,9 @@ class _Reader:
         return Answer(page, unseen)
 
     def _is_wanted(self, row: Row, ask: Ask) -> bool:
-        """Whether an answer's row belongs to what is extracted, as far as can be told yet.
+        """Whether a row belongs to what is extracted, as far as is known yet.
 
-        Asked is for a little more than the window. Of which type a row is, only the request tells.
+        Requests are for a little more than the window. Only the request says which type a row is of.
         """
         if ask.auto_close_type != self.filters.auto_close_type and self.filters.auto_close_type:
             return False

@@ -106,7 +106,7 @@ class _Refusal(msgspec.Struct, omit_defaults=True):
         return RequestRejected(self.message, self.code)
 
 
-#: the values of an `Ask`, which tell two requests apart
+#: the values of an `Ask`, by which two requests differ
 _Ask = tuple[int, int, str | None, str | None, int | None, int | None]
 
 

@@ -2,7 +2,7 @@
 
 A window may hold a million rows, and pages may repeat them in any order; memory should not notice. SQLite
 does both: its key keeps rows apart, its index sorts them. A process that is killed outright leaves its
-directory behind; the next one on the machine takes it away once nobody can be using it.
+directory behind; the next one on the machine removes it, once it cannot be in use any more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 _PREFIX: Final = "binance-liq-rows-"
 _DATABASE: Final = "rows.sqlite"
-#: an extraction writes every minute or gives its worker back; what nobody wrote to for so long is nobody's
+#: an extraction writes every minute or gives its worker back; one without writes for so long is not in use
 _OLDEST_S: Final = 24 * 60 * 60.0
 
 _TABLE: Final = """

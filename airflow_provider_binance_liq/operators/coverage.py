@@ -101,7 +101,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         self._check_parameters()
 
     def _check_parameters(self) -> None:
-        """Refuse what is no template and can be known to be wrong when the DAG file is read."""
+        """Refuse values that are wrong when the DAG file is parsed, unless they are templates."""
         check_codes(_names("accept_premises", self.accept_premises))
         check_settle(self.settle)
         for name, check in _CHECKS.items():

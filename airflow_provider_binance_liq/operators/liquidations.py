@@ -67,26 +67,26 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     :param auto_close_type: `LIQUIDATION` or `ADL` only, where the endpoint has that filter. None: both.
     :param start: with `end`, instead of the data interval: an ISO 8601 instant (UTC where it names no zone).
     :param end: see `start`; exclusive.
-    :param look_back_days: take the window that lies this many calendar days before the data interval, in the
+    :param look_back_days: extract the window this many calendar days before the data interval, in the
         timetable's time zone: a second look.
-    :param settle: wait until the interval's end is this long past, so that late rows are there.
+    :param settle: wait until the interval's end is this long past, because rows may appear late.
     :param beyond_retention: what to do with a window older than the exchange is known to keep: `fail`,
         `skip`, or `extract` what is still there without claiming that it is complete.
     :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
-    :param missing_rows: what to do where the window was extracted before, with rows that are not answered any
-        more: `fail`, or `keep` them beside what is new. They are never dropped in silence.
-    :param keep_proven: leave a window that a manifest proves already as it is, once its object was checked,
-        instead of paying for it again. Off: clearing a task means "again".
-    :param probe_report: URL of what `binance-liq probe --report` has written for this account: what it saw of
-        the exchange counts as observed, which saves requests and lets more windows be claimed complete.
-    :param accept_premises: codes of premises that you vouch for, such as `isolated_rows` for an account that
-        has no isolated margin: they are named as assumed, and keep no window from being complete.
+    :param missing_rows: what to do with rows of an earlier extraction that the exchange does not return any
+        more: `fail`, or `keep` them together with the new rows. They are never dropped silently.
+    :param keep_proven: skip a window whose manifest proves it already, after checking its object. If False,
+        clearing a task extracts the window again.
+    :param probe_report: URL of a report that `binance-liq probe --report` wrote for this account: premises
+        that it observed count as observed, which saves requests and makes more windows complete.
+    :param accept_premises: codes of premises that you know to hold, such as `isolated_rows` for an account
+        without isolated margin: they are listed as assumed, and keep no window from being complete.
     :param compression: `gzip` or None.
-    :param deferrable: give the worker slot back during longer waits, bans above all.
-    :param max_wait: how long one try of the task may wait altogether, for bans, limits of the exchange and
+    :param deferrable: release the worker slot during longer waits, such as bans.
+    :param max_wait: how long one try of the task may wait in total, for bans, limits of the exchange and
         late rows; a wait that would end later fails the task instead, without a retry.
 
-    :raises AirflowFailException: no retry can mend it; the message names endpoint and window.
+    :raises AirflowFailException: a retry would fail too; the message names endpoint and window.
     :raises RetryableError: a retry may succeed, unchanged.
     """
 
@@ -186,7 +186,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         """
         if self._is_running:
             self._is_running = False
-            self.log.warning("Stopping: the task was told to end. What stood at the destination stands")
+            self.log.warning("Stopping, because Airflow ended the task. An earlier extraction is unchanged")
             raise SystemExit(_TERMINATED)
 
     def _extract_in_time(self, context: Context, state: ResumeState) -> dict[str, Any]:
@@ -240,7 +240,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self._wait(window.end_ms + int(self.settle.total_seconds() * 1000))
 
     def _lost_ms(self, window: Window) -> int:
-        """When the exchange may begin to forget the window; 0 where whoever asks accepts that."""
+        """When the exchange may begin to forget the window; 0 if the user accepts that."""
         if self.beyond_retention != "fail":
             return 0
         return window.start_ms + Retention.of(get_endpoint(self.endpoint), self.retention_days).ms

@@ -1,6 +1,6 @@
-"""Estimate what extracting a range of time costs at the least: windows, requests, weight and minutes.
+"""Estimate the least that extracting a range of time costs: windows, requests, weight and minutes.
 
-It needs no key and no network: it counts by the documented costs. Exit status: 0; 2 where an option is wrong.
+It needs no key and no network: it counts by the documented costs. Exit status: 0; 2 if an option is wrong.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--start", required=True, metavar="INSTANT",
-        help="start of the range: an ISO 8601 day or instant, in UTC where it names no zone",
+        help="start of the range: an ISO 8601 day or instant, in UTC unless it has a time zone",
     )  # fmt: skip
     parser.add_argument("--end", required=True, metavar="INSTANT", help="end of the range, not included")
     parser.add_argument(
@@ -55,13 +55,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--share", type=float, default=DEFAULT_WEIGHT_SHARE, metavar="SHARE",
-        help="the connections' weight_share, which is the share of the IP address's weight that may be used: "
+        help="the connections' weight_share: which share of the IP address's weight limit may be used, from "
         f"{LEAST_SHARE} to {MOST_SHARE} (default: {DEFAULT_WEIGHT_SHARE})",
     )  # fmt: skip
     parser.add_argument(
         "--rows-per-window", type=int, default=0, metavar="N",
-        help="rows to expect in each window, or in each answer where symbols are asked for one by one "
-        "(default: 0)",
+        help="expected rows in each window, or of each symbol that is requested separately (default: 0)",
     )  # fmt: skip
     parser.add_argument(
         "--now",

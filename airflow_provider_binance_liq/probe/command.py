@@ -1,13 +1,12 @@
-"""Find out, with a connection's own key, what the exchange's documentation does not say.
+"""Find out how the exchange behaves where its documentation says nothing, with the key of a connection.
 
-A proof of completeness rests on premises, such as whether a row exactly at endTime is answered. The probe
-asks the exchange for rows of the account in ways that show which premises hold. It only reads, and first
-says what request weight it may spend on this IP address. What the account's rows do not show stays
-undecided.
+A proof of completeness rests on premises, such as that a row exactly at endTime is returned. The probe
+requests rows of the account in ways that show which premises hold. It only reads. Before it starts, it prints
+the most request weight that it may use on this IP address, and asks for your consent. What the account's rows
+do not show stays undecided.
 
-Exit status: 0 when done; 1 if it had to end early or no endpoint could be asked; 2 if an option or the
-connection is wrong, or nobody agreed to the weight; 130 if it was interrupted: what was learnt until then
-is kept.
+Exit status: 0 when done; 1 if it had to end early or no endpoint could be reached; 2 if an option or the
+connection is wrong, or you did not consent; 130 if it was interrupted: what was found until then is kept.
 """
 
 from __future__ import annotations
@@ -44,14 +43,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--endpoint", action="append", choices=WITH_ORDERS, metavar="NAME",
-        help=f"{', '.join(WITH_ORDERS)}; may be given several times (default: all)",
+        help=f"{', '.join(WITH_ORDERS)}; may be given several times (default: all of these)",
     )  # fmt: skip
     parser.add_argument(
         "--days",
         type=whole_number(1, _MOST_DAYS),
         default=90,
         metavar="N",
-        help="search for rows this many days back (default: 90)",
+        help="how many days back to search for rows (default: 90)",
     )
     parser.add_argument(
         "--near", type=instant_ms, metavar="INSTANT",
@@ -60,15 +59,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--max-weight", type=whole_number(1, _MOST_WEIGHT), metavar="N",
-        help="spend no more weight than that, and start without asking; questions for which it does not "
+        help="use at most this weight, and start without asking for consent; questions for which it does not "
         "suffice stay undecided",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="start without asking, whatever the stated weight")
+    parser.add_argument("--yes", action="store_true", help="start without asking for consent")
     parser.add_argument(
         "--report",
         type=Path,
         metavar="FILE",
-        help="write a JSON report, without secrets, for the operator's probe_report",
+        help="write a JSON report (without secrets), for the operator's parameter probe_report",
     )
 
 

@@ -1,6 +1,6 @@
 """What a probe could not do, for standard error; and whether its report can be written at all.
 
-The law kept here: no weight is spent on a report that cannot be written, and nothing ends early in silence.
+The law kept here: no weight is spent on a report that cannot be written, and nothing ends early silently.
 """
 
 from __future__ import annotations

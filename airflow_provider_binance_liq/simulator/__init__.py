@@ -2,7 +2,7 @@
 
     with Simulator(Settings(seed=7, accounts=("desk",))) as exchange:
         key = exchange.credentials("desk")
-        ...                                            # ask exchange.url for all six endpoints
+        ...                                            # send requests to exchange.url
         exchange.truth("usdm_futures", start_ms=..., end_ms=...)
 
 It shares the table of endpoints with the rest of the package, and nothing else: signatures are verified, and

@@ -1,7 +1,7 @@
-"""Run a strict local exchange: all six endpoints on 127.0.0.1, with a seeded history and faults by name.
+"""Run a strict local exchange on 127.0.0.1: every endpoint for liquidations, a seeded history, and faults.
 
-It prints its seed, which replays the run, and for each account an Airflow connection to paste into a shell.
-Ctrl-C ends it.
+It prints its seed, which gives the same history and keys again, and for each account an Airflow connection to
+paste into a shell. Ctrl-C stops it.
 """
 
 from __future__ import annotations
@@ -48,19 +48,21 @@ _CASCADES_SHOWN_DAYS: Final = 30
 def configure(parser: argparse.ArgumentParser) -> None:
     """Offer one option for each field of `Settings`, and those of the command itself."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"0: any free one ({DEFAULT_PORT})")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on; 0: any free port ({DEFAULT_PORT})"
+    )
     parser.add_argument(
         "--fault", metavar=_FAULT_USAGE, action="append", default=[], type=parse_fault,
-        help="let something go wrong; may be given several times; see --list-faults",
+        help="inject a fault; may be given several times; see --list-faults",
     )  # fmt: skip
-    parser.add_argument("--list-faults", action="store_true", help="list the faults and end")
+    parser.add_argument("--list-faults", action="store_true", help="print the list of faults and exit")
     parser.add_argument(
         "--public-key", metavar="ACCOUNT=API_KEY=FILE", action="append", default=[], type=_public_key,
         help="register the RSA or Ed25519 public key in a PEM file; may be given several times",
     )  # fmt: skip
     parser.add_argument(
         "--truth", nargs=3, metavar=("ENDPOINT", "START", "END"),
-        help="print the rows of [START, END), two ISO dates or instants, one a line, and end",
+        help="print the rows of [START, END), two ISO dates or instants, one row per line, and exit",
     )  # fmt: skip
     knobs = parser.add_argument_group("how the exchange behaves")
     helps = _documentation()

@@ -1,4 +1,4 @@
-"""What goes wrong, by name: one table, from which the command line lists and the tests go through them all.
+"""The faults: one table, from which the command line lists them, and which the tests go through.
 
 A fault counts the requests that match it and acts on the nth. It either makes an answer of its own, or spoils
 the genuine one: its bytes, or the rows on its page. A request that meets a fault costs its weight like any
@@ -31,7 +31,7 @@ class Fault:
     """One fault, and when it strikes."""
 
     name: str
-    #: an endpoint's name, or clock, ping, exchange_info, restrictions; None: any of the six endpoints
+    #: an endpoint's name, or clock, ping, exchange_info, restrictions; None: any endpoint
     endpoint: str | None = None
     #: the matching request that it strikes first, from 1
     nth: int = 1
@@ -235,7 +235,7 @@ FAULTS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind("slow_first_byte", "nothing arrives for `seconds` (2)", _slow_first_byte),
             Kind("slow_drip", "the body trickles in over `seconds` (2)", _slow_drip),
             Kind("truncated_json", "200 with the first half of the body, as if it were all", _truncated),
-            Kind("empty_body", "200 with no body at all", _with_body(b"")),
+            Kind("empty_body", "200 with an empty body", _with_body(b"")),
             Kind("not_json", "200 with a web page", _with_body(b"<html>Under maintenance</html>", HTML)),
             Kind("null_body", "200 with `null`", _with_body(b"null")),
             Kind(
@@ -243,7 +243,7 @@ FAULTS: Final[Mapping[str, Kind]] = MappingProxyType(
                 "200 with an error object, -1000 or `code`",
                 _error(200, -1000, "An unknown error occurred while processing the request."),
             ),
-            Kind("gzip", "the genuine answer, compressed although nobody asked", _compressed),
+            Kind("gzip", "the genuine answer, compressed without being asked", _compressed),
             Kind("wrong_content_type", "the genuine answer, called text/plain", _mislabelled),
             Kind("http_400", "400 with `code` (-1102) and `message`", _error(400, -1102, "Bad parameter.")),
             Kind("http_400_1021", "400 -1021: the timestamp is refused", _error(400, -1021, _STALE)),
@@ -260,7 +260,7 @@ FAULTS: Final[Mapping[str, Kind]] = MappingProxyType(
             ),
             Kind("http_418", "418: banned for `seconds` (120), with or without when it ends", _banned),
             Kind("http_429", "429: too many requests, with or without `retry_after`", _too_many),
-            Kind("http_451", "451 with code 0: not from this country", _error(451, 0, _RESTRICTED)),
+            Kind("http_451", "451 with code 0: not available in this country", _error(451, 0, _RESTRICTED)),
             Kind("http_500", "500 -1000", _error(500, -1000, "Internal Server Error")),
             Kind("http_502_html", "502 with a web page", _html(502, "502 Bad Gateway")),
             Kind("http_503_unknown", "503: execution status unknown", _error(503, -1000, _BUSY)),
@@ -286,9 +286,13 @@ FAULTS: Final[Mapping[str, Kind]] = MappingProxyType(
             ),
             Kind("row_withheld", "the last row is missing", alter=pages.row_withheld),
             Kind("limit_ignored", "every matching row, whatever the limit", alter=pages.limit_ignored),
-            Kind("total_changes", "numbered: `total` is one more", alter=pages.total_changes),
-            Kind("rows_shift", "numbered: a new row pushed the others back", alter=pages.rows_shift),
-            Kind("rows_repeat", "numbered: the last page's last row comes again", alter=pages.rows_repeat),
+            Kind("total_changes", "numbered pages: `total` is one more", alter=pages.total_changes),
+            Kind("rows_shift", "numbered pages: a new row pushes the others back", alter=pages.rows_shift),
+            Kind(
+                "rows_repeat",
+                "numbered pages: the last row of the page before is sent again",
+                alter=pages.rows_repeat,
+            ),
         )
     }
 )

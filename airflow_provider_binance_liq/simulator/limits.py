@@ -27,7 +27,7 @@ _SAPI_LIMIT: Final = 12_000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one request is told about its weight."""
+    """What the answer to one request reports about weight."""
 
     status: Literal[200, 418, 429]
     #: weight used in this pool and minute, this request and everybody else on the address included

@@ -53,13 +53,13 @@ def random_seed() -> int:
 class Settings:
     """How strange the exchange is; frozen, so that a log line with it replays the run."""
 
-    #: seed of the whole history, of the keys and of every shuffle; random where none is given
+    #: seed of the history, the keys and every shuffle; by default random
     seed: int = field(default_factory=random_seed)
     #: names of the accounts that have a key
     accounts: tuple[str, ...] = ("demo",)
 
     # ---- what one answer holds
-    #: which end of the window survives where more rows match than `limit` (pages by time)
+    #: which rows are returned if more match than `limit` (pages by time)
     keep: Keep = "newest"
     #: order of the rows within an answer; by default as documented, descending for `margin`, else ascending
     order: Order | None = None
@@ -67,71 +67,71 @@ class Settings:
     filter_by: InstantField = "time"
     #: which instant, or order id, decides what truncation leaves out; by default the instant filtered by
     sort_by: SortField | None = None
-    #: whether a row whose instant is startTime is answered
+    #: whether a row whose instant is startTime is returned
     start_bound: Bound = "inclusive"
-    #: whether a row whose instant is endTime is answered
+    #: whether a row whose instant is endTime is returned
     end_bound: Bound = "inclusive"
-    #: whether symbol and autoCloseType choose before `limit` or size cuts, or among what it left
+    #: whether symbol and autoCloseType are applied before `limit` or size, or after it
     filter_stage: Stage = "before_limit"
-    #: whether startTime chooses before `limit` cuts, or among the rows of 90 more days that it left
+    #: whether startTime is applied before `limit`, or to the rows of 90 more days that `limit` has left
     start_stage: Stage = "before_limit"
     #: whether limit or size over 100 is refused (-1130) or read as 100
     limit_over_max: OverMaximum = "refuse"
-    #: which ids a request by fromId gets where more than `limit` are higher
+    #: which ids a request by fromId gets if more than `limit` are higher
     ids_after: IdsAfter = "lowest"
     #: whether startTime == endTime is one millisecond, refused (-1102), or answered without rows
     equal_bounds: EqualBounds = "allow"
     #: longest time in hours between startTime and endTime; by default there is no limit
     max_span_hours: float | None = None
-    #: what a longer one gets: a refusal, no rows, or the rows of its last (`clamp_start`) or first hours
+    #: what a longer request gets: a refusal, no rows, or the rows of its last (`clamp_start`) or first hours
     over_span: OverSpan = "refuse"
-    #: days after which a row is no longer answered; by default it is kept for ever
+    #: days after which a row is not returned any more; by default it is kept for ever
     retention_days: float | None = None
     #: what a request that starts before the retention gets: only what is kept, or a refusal
     beyond_retention: BeyondRetention = "empty"
     #: whether a numbered page's `total` counts every row, or those of the page
     total: Total = "whole"
-    #: most that a numbered page's `total` says; by default it counts on
+    #: highest `total` of a numbered page; by default there is no limit
     total_cap: int | None = None
     #: most rows of a numbered page, whatever size asks for; by default 100
     size_cap: int | None = None
-    #: how numbered pages move while they are read: not, `total` grows, rows shift, rows repeat
+    #: how numbered pages change while they are read: not at all, `total` grows, rows shift, rows repeat
     drift: Drift = "none"
-    #: share of the rows (0 to 1) that are answered only `late_seconds` after their update
+    #: share of the rows (0 to 1) that are returned only from `late_seconds` after their update on
     late_share: float = 0.0
     #: seconds after its update at which a late row appears
     late_seconds: float = 60.0
-    #: rows (0 to 150) of an interval that are not answered yet at the first `late_requests` requests
+    #: rows (0 to 150) of an interval that the first `late_requests` requests do not return
     late_rows: int = 0
     #: requests per account and endpoint after which those `late_rows` appear, all at once
     late_requests: int = 1
-    #: rows of isolated margin in answers to requests without `isolatedSymbol`
+    #: whether requests without `isolatedSymbol` return rows of isolated margin
     isolated_rows: Answered = "answered"
-    #: rows that are neither liquidation nor ADL
+    #: whether rows that are neither liquidation nor ADL are returned
     other_type: Answered = "answered"
-    #: symbols that `exchangeInfo` leaves out, besides delivered contracts
+    #: symbols that are not in `exchangeInfo`, in addition to delivered contracts
     delisted_symbols: tuple[str, ...] = ()
-    #: what a request for a symbol that `exchangeInfo` leaves out gets: its rows, or a refusal (-1121)
+    #: what a request for a symbol that is not in `exchangeInfo` gets: its rows, or a refusal (-1121)
     delisted_filter: SymbolFilter = "answered"
     #: whether `exchangeInfo` is answered, or fails each time (503)
     exchange_info: ExchangeInfo = "answered"
 
     # ---- what a key may read
-    #: what the keys may do: trade on futures and portfolio margin, read only, or not even that
+    #: permission of the keys: trading on futures and portfolio margin, reading only, or none
     key: KeyKind = "trading"
     #: whether a key that may only read is enough for futures and portfolio margin, or is refused (-2015)
     read_only: ReadOnly = "suffices"
     #: the accounts' portfolio margin: active, or what papi says to a classic account: a refusal, or no rows
     portfolio_margin: PortfolioMargin = "active"
-    #: whether Risk-Based Liquidation Adjustment leaves `portfolio_margin` without a row
+    #: whether `portfolio_margin` has no rows because of Risk-Based Liquidation Adjustment
     risk_based: bool = False
 
     # ---- how a row is spelled
-    #: numbers where strings are documented, and strings where numbers are
+    #: send numbers where strings are documented, and strings where numbers are
     numbers_as_strings: bool = False
-    #: fields that nobody has documented yet
+    #: add fields that are not documented
     extra_fields: bool = False
-    #: only the fields that identify and place a row
+    #: send only the fields that identify a row and place it in time
     omit_optional: bool = False
 
     # ---- what the history holds
@@ -147,19 +147,19 @@ class Settings:
     update_before_share: float = 0.0
 
     # ---- weight and bans
-    #: pool → weight per minute and IP address, where it is not the documented one
+    #: limit of a pool, in weight per minute and IP address; by default the documented one
     weight_limits: tuple[tuple[str, int], ...] = ()
-    #: weight per minute that others on the same IP address spend, evenly, in every pool
+    #: weight per minute that other clients on the same IP address use, evenly, in every pool
     other_traffic: int = 0
     #: seconds in the exchange's minute; weights are reset at its multiples since the epoch
     minute_seconds: float = 60.0
-    #: 429s that one minute tolerates; the next one bans
+    #: number of 429s in one minute before the next request bans the address
     tolerated_429s: int = 3
-    #: seconds of the first ban; each further one, and each request during one, doubles it, up to 3 days
+    #: seconds of the first ban; each further ban, and each request during one, doubles it, up to 3 days
     ban_seconds: float = 120.0
     #: whether 429 and 418 have the header Retry-After; by default as documented, on sapi and api
     retry_after: bool | None = None
-    #: whether the text of a 418 says until when, in epoch ms
+    #: whether the text of a 418 says when the ban ends, in epoch ms
     ban_until_in_body: bool = True
 
     # ---- time

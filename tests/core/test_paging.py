@@ -668,8 +668,8 @@ SATURATED = {
         ModelExchange(tie(100)),
         "BTCUSDT",
         (
-            "1970-01-01T13:53:20Z to 1970-01-01T13:53:20Z, BTCUSDT, LIQUIDATION holds 100 rows, as "
-            "many as one request returns, and cannot be split: there may be more, and no request can tell. "
+            "1970-01-01T13:53:20Z to 1970-01-01T13:53:20Z, BTCUSDT, LIQUIDATION holds 100 rows, as many as "
+            "one request returns, and cannot be split: there may be more, and no request can show them. "
             "Nothing was written; a retry would find the same"
         ),
     ),
@@ -678,8 +678,8 @@ SATURATED = {
         None,
         (
             "1970-01-01T13:53:20Z to 1970-01-01T13:53:20Z holds as many rows as one request returns, or "
-            "more, and the exchange has no list of symbols by which they could be told apart. Nothing was "
-            "written; name the symbols with `symbols`"
+            "more, and the exchange has no list of symbols by which they could be split. Nothing was "
+            "written; list the symbols in `symbols`"
         ),
     ),
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet import DAG_ID
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 from airflow_provider_binance_liq.demo import guard
 from airflow_provider_binance_liq.demo.days import Days, latest
 from airflow_provider_binance_liq.demo.failure import DemoFailed
@@ -179,7 +179,7 @@ class Drive:
     def _kill(self) -> tuple[str, list[Instance]]:
         """Kill a worker in the middle of extractions, and start another in its place."""
         fleet = self._fleet
-        windows = fleet.size.days * len(fleet.size.accounts) * len(ENDPOINTS)
+        windows = fleet.size.days * len(fleet.size.accounts) * len(WITH_ORDERS)
         self._watch(
             "some windows to be extracted",
             lambda now: len(now.extracting("success")) >= _KILL_AFTER * windows,

@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 from airflow_provider_binance_liq.core.estimates import WindowSeries, estimate, least_minutes, pool_costs
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
@@ -156,7 +156,7 @@ def measure(
     return Figures(
         days=size.days,
         accounts=len(size.accounts),
-        endpoints=len(ENDPOINTS),
+        endpoints=len(WITH_ORDERS),
         workers=size.workers,
         slots=size.slots,
         share=size.share,
@@ -239,7 +239,7 @@ def least(size: Size, cascades: int, share: float, other_traffic: int) -> int:
             share=share - other_traffic / endpoint.family.weight_limit,
             expected_rows=rows,
         )
-        for endpoint in ENDPOINTS.values()
+        for endpoint in map(ENDPOINTS.__getitem__, WITH_ORDERS)
         for rows, days in series.items()
         if days
     ]

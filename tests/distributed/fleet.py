@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from desk import Desk
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 from airflow_provider_binance_liq.demo import airflow, guard
 from airflow_provider_binance_liq.demo.environment import HOST, Port, airflow_environment, inherited
 from airflow_provider_binance_liq.demo.failure import DemoFailed
@@ -327,7 +327,7 @@ def dag_settings(size: Size) -> dict[str, Any]:
             {"binance_conn_id": connection_of(account), "accept_premises": list(VOUCHED)}
             for account in size.accounts
         ],
-        "endpoints": list(ENDPOINTS),
+        "endpoints": list(WITH_ORDERS),
         "destination": f"s3://aws_default@{BUCKET}/liquidations",
         "postgres_conn_id": WAREHOUSE,
         # The last of 90 days is on the edge of what the exchange keeps while the backfill runs.

@@ -20,7 +20,7 @@ from figures import lines, measure
 from fleet import Starting
 from size import Size
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 from airflow_provider_binance_liq.demo.console import Console
 from airflow_provider_binance_liq.demo.directory import Directory
 from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
@@ -104,7 +104,7 @@ def _history(fleet: Fleet, days: Days) -> dict[str, list[str]]:
             body.decode() for body in fleet.simulator.truth(name, account=account, **between)
         ]
         for account in fleet.size.accounts
-        for name in ENDPOINTS
+        for name in WITH_ORDERS
     }
 
 

@@ -98,7 +98,7 @@ def test_a_429_holds_its_own_pool_of_families_and_leaves_the_others_alone(server
 
 def test_being_told_to_wait_again_and_again_ends_with_an_error(server, client):
     server.otherwise = refusal(429, -1003, Retry_After="1")
-    with pytest.raises(Throttled, match="told to wait 5 times in a row"):
+    with pytest.raises(Throttled, match="had to wait 5 times in a row"):
         client.fetch(FUTURES, ask_of(FUTURES))
     assert len(server.asked) == 5
 

@@ -112,7 +112,10 @@ def test_they_may_be_kept_beside_what_is_new_and_the_proof_says_so(look):
     first = look([row(1), row(2)])
     second = look([row(2), row(3)], missing_rows="keep")
     assert ids(second) == [1, 2, 3]
-    kept = f"1 rows are kept from the extraction of {first.extracted_at}: they are not answered any more"
+    kept = (
+        f"1 rows are kept from the extraction of {first.extracted_at}: the exchange does not return them "
+        "any more"
+    )
     assert second.proof.caveats == (kept,)
     assert second.differences.missing["keys"] == [{"symbol": "BTCUSDT", "order_id": "1"}]
     third = look([row(2), row(3)], missing_rows="keep")

@@ -296,7 +296,7 @@ def test_an_age_that_is_none_is_refused(lake, text, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["verify", lake.url, f"--max-age={text}"])
     assert caught.value.code == 2
-    assert "is no length of time" in capsys.readouterr().err
+    assert "is not a length of time" in capsys.readouterr().err
 
 
 def test_what_is_allowed_allows_nothing_else(lake):

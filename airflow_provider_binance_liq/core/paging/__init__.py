@@ -69,7 +69,7 @@ def plan(
 
     :param symbols: only these; an endpoint that pages by number takes one.
 
-    :raises SaturatedInstant: one millisecond holds more rows than requests can tell apart.
+    :raises SaturatedInstant: one millisecond has more rows than requests can return.
     :raises UnstablePaging: numbered pages kept shifting.
     :raises UnexpectedRow: a row lies outside of what was asked for.
     """

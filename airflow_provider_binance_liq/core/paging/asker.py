@@ -28,7 +28,7 @@ _SAMPLE_ROWS: Final = 400
 
 
 class Asker:
-    """Asks for intervals of one window; keeps what their answers tell."""
+    """Asks for intervals of one window; keeps what their answers show."""
 
     #: only short pages are trusted
     careful = False
@@ -98,7 +98,7 @@ class Asker:
     def tell_filter(self, rows: Sequence[Row]) -> Step:
         """Ask at the creation of one known row, then at its update: where it is answered, that filters.
 
-        That it is not answered tells nothing: it may have been updated meanwhile.
+        If the row is not returned, that shows nothing: it may have been updated meanwhile.
         """
         row = max(rows, key=lambda row: row.updated_ms - row.created_ms)
         if row.updated_ms - row.created_ms <= MARGIN_MS:

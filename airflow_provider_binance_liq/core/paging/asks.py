@@ -102,7 +102,7 @@ class Experience:
 
     @property
     def filtered_by(self) -> Instant | None:
-        """The instant that the exchange filters by, once answers have told; None too if it takes either."""
+        """The instant that the exchange filters by, once answers have shown it; None also if either works."""
         return next(iter(self.answered_by)) if len(self.answered_by) == 1 else None
 
     @property

@@ -1,4 +1,4 @@
-"""Blocks: what the rows of one full page tell about the exchange's order and cut, without asking it."""
+"""Blocks: what the rows of one full page show about the exchange's order and cut, without asking it."""
 
 from __future__ import annotations
 

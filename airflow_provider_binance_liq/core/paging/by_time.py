@@ -120,7 +120,7 @@ class TimeWalk(Asker):
             yield from self._split_by_symbol_instead()
 
     def _split_by_symbol_instead(self) -> Step:
-        """Rest on symbols where nothing shows that types are looked at before the limit, but symbols are."""
+        """Split by symbol if answers show only for symbols that they are filtered before the limit."""
         yield from observe(self, {"symbol"})
         if "symbol" in self.experience.filters_first and self.ask.symbol is None:
             by_type, self.split_by_type = self.split_by_type, []

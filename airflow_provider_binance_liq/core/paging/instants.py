@@ -114,7 +114,7 @@ class InstantSplit:
             return
         message = (
             f"{ask} holds {len(page.rows)} rows, as many as one request returns, and cannot be split: there "
-            "may be more, and no request can tell. Nothing was written; a retry would find the same"
+            "may be more, and no request can show them. Nothing was written; a retry would find the same"
         )
         raise SaturatedInstant(message)
 
@@ -174,8 +174,7 @@ class InstantSplit:
         if listed is None:
             message = (
                 f"{ask} holds as many rows as one request returns, or more, and the exchange has no list of "
-                "symbols by which they could be told apart. Nothing was written; name the symbols with "
-                "`symbols`"
+                "symbols by which they could be split. Nothing was written; list the symbols in `symbols`"
             )
             raise SaturatedInstant(message)
         self.walk.filters_used.add("symbol")

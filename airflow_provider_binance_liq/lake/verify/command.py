@@ -1,9 +1,10 @@
-"""Read what an extraction has written to a destination, and check every object against its manifest.
+"""Check every object at a destination against its manifest, and the windows against each other.
 
-Nothing is changed there.
+It only reads. It prints each problem: objects that were changed, manifests that are missing or wrong, gaps
+between windows, windows that are not proven complete.
 
-Exit status: 0 if all is well; 1 if something is wrong, each of which is printed; 2 if the destination
-cannot be read or an option is wrong.
+Exit status: 0 if there is no problem; 1 if there is; 2 if the destination cannot be read or an option is
+wrong.
 """
 
 from __future__ import annotations
@@ -41,11 +42,14 @@ _LINE_EVERY_S: Final = 10.0
 _MOVE_EVERY_S: Final = 0.1
 _CLEAR_LINE: Final = "\r\x1b[K"
 _OPTIONS: Final = {
-    "gap": ("--allow-gaps", "report time between windows that nothing covers as a note, not as a problem"),
-    "moved": ("--allow-moved", "accept a copy of a destination, whose manifests name the old place"),
+    "gap": ("--allow-gaps", "report gaps between windows as notes, not as problems"),
+    "moved": (
+        "--allow-moved",
+        "accept a destination that was copied or moved, so its manifests have the old place",
+    ),
     "unproven": (
         "--allow-unproven",
-        "report windows that are not proven complete as a note, not as a problem",
+        "report windows that are not proven complete as notes, not as problems",
     ),
 }
 _DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
@@ -70,14 +74,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         type=_duration_ms,
         dest="max_age_ms",
-        help="report as a problem if the newest complete window of an endpoint, account and filter ended "
-        "longer ago than this: 2d, 36h, 1d12h",
+        help="report a problem if the newest complete window of an endpoint, account and filter ended longer "
+        "ago than this, such as 2d, 36h or 1d12h",
     )
     parser.add_argument("--now", type=instant_ms, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
-    parser.add_argument(
-        "--quiet", action="store_true", help="print no progress and no notes, only what is wrong"
-    )
+    parser.add_argument("--quiet", action="store_true", help="print problems only, no progress and no notes")
     parser.set_defaults(allowed=[])
 
 
@@ -133,7 +135,7 @@ def _duration_ms(text: str) -> int:
     """Read a length of time: days, hours, minutes and seconds, each at most once, in that order."""
     match = _DURATION.fullmatch(text)
     if not match or not text:
-        message = f"{text!r} is no length of time; write it as 2d, 36h or 1d12h"
+        message = f"{text!r} is not a length of time, such as 2d, 36h or 1d12h"
         raise argparse.ArgumentTypeError(message)
     return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
 

@@ -1,6 +1,6 @@
 """What was fetched, by the manifests of a lake; what is missing, and until when it can still be fetched.
 
-Law: nothing is passed over in silence. A lake without a manifest, a name that no history has, and manifests
+Law: nothing is ignored silently. A lake without a manifest, a name that no history has, and manifests
 that cannot be used are reported too.
 """
 

@@ -1,7 +1,7 @@
 """The manifests at a destination: which windows were fetched, and which manifests cannot be used.
 
 Only manifests are read, and the destination is listed once; `verify` checks the objects. Law: a file that
-cannot be read is never taken for one that does not exist. A directory or a manifest that the store cannot
+cannot be read never counts as one that does not exist. A directory or a manifest that the store cannot
 read is an error; an invalid manifest covers no window, and is reported.
 """
 
