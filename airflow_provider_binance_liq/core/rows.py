@@ -190,7 +190,7 @@ def sort_key(key: Key) -> bytes:
 
     Each text ends with a zero byte, each number begins with its length, so that no two keys are spelt alike.
     """
-    spelt = []
+    spelt: list[bytes] = []
     for value in key:
         if isinstance(value, str):
             spelt += value.encode(), b"\x00"
