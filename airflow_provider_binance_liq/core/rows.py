@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.core.units import LAST_MS
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.kinds import KeyField, RowKind
@@ -29,6 +29,8 @@ _LINE_BREAK: Final = re.compile(rb"[ \t]*[\r\n][\s]*")
 _SHOWN: Final = 300
 #: from here on, a float may stand for another whole number than the one that was meant
 _INEXACT: Final = 2.0**53
+#: stands for a field that rows of a kind do not have
+_ABSENT: Final = "absent"
 _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 #: the values of a kind's key fields, in their order: what identifies a row within one account and endpoint
@@ -107,17 +109,17 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
     :raises UnexpectedRow: when it lacks that; the row is shown, not dropped.
     """
     kind = endpoint.kind
-    fields = _fields_of(kind, endpoint.restriction.field if endpoint.restriction else None)
+    read = _fields_of(kind, endpoint.restriction.field if endpoint.restriction else None)
     try:
-        key, instants, symbol, isolated, type_ = fields(raw)
-        placed = [_instant(value) for value in instants if value is not None]
-        identity = tuple(map(_key_value, kind.key, key))
+        *values, symbol, isolated, type_ = read(raw)
+        placed = [_instant(value) for value in values[len(kind.key) :] if value is not None]
+        key = tuple(map(_key_value, kind.key, values))
     except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         raise _unexpected(raw, endpoint, str(error)) from None
     if not placed:
         raise _unexpected(raw, endpoint, f"none of {', '.join(kind.instants)}")
     return Row(
-        identity,
+        key,
         placed[0],
         placed[-1],
         one_line(raw),
@@ -128,32 +130,15 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
 
 
 @cache
-def _fields_of(kind: RowKind, type_field: str | None) -> Callable[[bytes], tuple[Any, Any, Any, Any, Any]]:
-    """Make the reader of the fields that identify, place and restrict rows of a kind."""
-    single = (kind.symbol, kind.isolated, type_field)
-    names = dict.fromkeys([*(field.name for field in kind.key), *kind.instants, *filter(None, single)])
-    struct = msgspec.defstruct(
-        "_Fields", [(f"_{name}", Any, None) for name in names], rename=lambda name: name[1:]
-    )
+def _fields_of(kind: RowKind, type_field: str | None) -> Callable[[bytes], tuple[Any, ...]]:
+    """Make the reader of a row: the fields of its key and its instants, then symbol, isolated and type."""
+    names: list[str | None] = [*(field.name for field in kind.key), *kind.instants]
+    names += [kind.symbol, kind.isolated, type_field]
+    members = [(f"_{name}", Any, None) for name in dict.fromkeys(filter(None, names))]
+    struct = msgspec.defstruct("_Fields", members, rename=lambda name: name[1:], namespace={_ABSENT: None})
     decode = msgspec.json.Decoder(struct).decode
-    key = _several(field.name for field in kind.key)
-    instants = _several(kind.instants)
-    symbol, isolated, type_ = (_one(name) for name in single)
-
-    def read(raw: bytes) -> tuple[Any, Any, Any, Any, Any]:
-        found = decode(raw)
-        return key(found), instants(found), symbol(found), isolated(found), type_(found)
-
-    return read
-
-
-def _several(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
-    get = [attrgetter(f"_{name}") for name in names]
-    return lambda found: tuple([one(found) for one in get])
-
-
-def _one(name: str | None) -> Callable[[Any], Any]:
-    return attrgetter(f"_{name}") if name else lambda _found: None
+    values = attrgetter(*(f"_{name}" if name else _ABSENT for name in names))
+    return lambda raw: values(decode(raw))
 
 
 def _key_value(field: KeyField, value: object) -> str | int:
@@ -205,14 +190,14 @@ def sort_key(key: Key) -> bytes:
 
     Each text ends with a zero byte, each number begins with its length, so that no two keys are spelt alike.
     """
-    return b"".join(_sortable(value) for value in key)
-
-
-def _sortable(value: str | int) -> bytes:
-    if isinstance(value, str):
-        return value.encode() + b"\x00"
-    digits = str(value).encode()
-    return len(digits).to_bytes(2, "big") + digits
+    spelt: list[bytes] = []
+    for value in key:
+        if isinstance(value, str):
+            spelt += value.encode(), b"\x00"
+        else:
+            digits = str(value).encode()
+            spelt += len(digits).to_bytes(2, "big"), digits
+    return b"".join(spelt)
 
 
 def describe(key: Key) -> str:
