@@ -108,14 +108,14 @@ _CONN_FIELDS: dict[str, Any] = {
     },
     "private_key_passphrase": {
         "label": "Private key passphrase",
-        "description": "Where the private key is encrypted.",
+        "description": "If the private key is encrypted.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "weight_share": {
         "label": "Weight share",
         "description": (
-            "Share of the IP address's request weight that may be used up, by everybody on it, before this "
-            "provider waits. Default: 0.5."
+            "Share of the IP address's request weight that all programs on it may use before this provider "
+            "waits. Default: 0.5."
         ),
         "schema": {"type": ["number", "null"], "minimum": 0.01, "maximum": 1},
     },
@@ -123,7 +123,7 @@ _CONN_FIELDS: dict[str, Any] = {
         f"{pool}_weight_limit": {
             "label": f"Weight limit, {title}",
             "description": (
-                f"Weight per minute and IP address, where it is not {what}; the share is taken of it."
+                f"Weight per minute and IP address, if it is not {what}. The share is of this limit."
             ),
             "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000},
         }
@@ -134,10 +134,10 @@ _CONN_FIELDS: dict[str, Any] = {
         )
     },
     "coordinate": {
-        "label": "Others ask from the same IP address",
+        "label": "Other tasks use the same IP address",
         "description": (
-            "Share what is learnt of the IP address's weight and bans with other tasks. Default: yes, but "
-            "not for a base URL on this machine."
+            "Share the rate limit state and bans of the IP address with other tasks. Default: yes, except "
+            "for a base URL on this machine."
         ),
         "schema": {"type": ["boolean", "null"]},
     },
@@ -148,7 +148,7 @@ _CONN_FIELDS: dict[str, Any] = {
     },
     "timeout_s": {
         "label": "Timeout (s)",
-        "description": "To connect and to wait for the first byte. Default: 10.",
+        "description": "To connect, and to wait for more of an answer. Default: 10.",
         "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 300},
     },
     "base_url": {

@@ -1,15 +1,15 @@
 """## Every account's liquidations, day by day.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON
-with a manifest, and merged into DuckDB or PostgreSQL. A backfill does the same for past days; its runs may
-overlap.
+Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
+not, writes them as NDJSON with a manifest, and merges them into DuckDB or PostgreSQL. A backfill does the
+same for past days; its runs may overlap.
 
 | task | what it does |
 |---|---|
-| `settings` | reads the Variable and the run's parameters, and logs what the run costs at the least |
+| `settings` | reads the Variable and the run's parameters, and logs the least that the run costs |
 | `extract` | one per account and endpoint: one object, and its manifest |
-| `load` | once every extraction has ended: merges what was extracted into the warehouse |
-| `watcher` | fails the run where a task of it failed; else it is skipped |
+| `load` | after all extractions have ended: merges the extracted windows into the warehouse |
+| `watcher` | fails the run if one of its tasks failed; else it is skipped |
 
 **What to set:** the Airflow Variable `binance_liquidations`, as JSON, or the environment variable
 `AIRFLOW_VAR_BINANCE_LIQUIDATIONS`. Everything in it is optional, and so are `POOL` and
@@ -18,27 +18,28 @@ overlap.
 | member | meaning | default |
 |---|---|---|
 | `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
-| `endpoints` | those of the connections that name none of their own | all of a classic account |
+| `endpoints` | endpoints of the connections without a list | `usdm_futures`, `coinm_futures`, `margin` |
 | `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | under `AIRFLOW_HOME` |
 | `database` | path of the DuckDB file, or `md:<database>` | for a local lake, under `AIRFLOW_HOME` |
 | `postgres_conn_id` | connection to a PostgreSQL database, to load into it instead of DuckDB | none |
-| `schema` | schema of the tables in PostgreSQL, which has to be there | as the search path says |
+| `schema` | schema of the tables in PostgreSQL, which has to exist | by the search path |
 | `compression` | `gzip` or null | null |
 | `beyond_retention` | `fail`, `skip` or `extract` days older than the exchange is known to keep | `fail` |
-| `second_look_days` | how many days back `binance_liquidations_second_look` looks | 80 |
+| `second_look_days` | how many days back `binance_liquidations_second_look` extracts again | 80 |
 
-A connection in its long form may have the operator's `probe_report` and `accept_premises`, for what is known
-of its account. An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or portfolio margin
-(`portfolio_um`, `portfolio_cm`, `portfolio_margin`): name the endpoints of the latter. Any account may have
-`margin_capital_flow` and `flexible_loan` as well, which are extracted only where they are named.
+A connection in its long form may have the operator's `probe_report` and `accept_premises`, for its account.
+An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or portfolio margin (`portfolio_um`,
+`portfolio_cm`, `portfolio_margin`): list the endpoints of the latter. Any account may have
+`margin_capital_flow` and `flexible_loan` as well, which are extracted only if they are listed.
 
-**When triggering by hand**, `connections` and `endpoints` restrict the run to some of those that the settings
-have. `destination`, `database`, `postgres_conn_id` and `schema` choose one: each may be a list here, whose
-first is the default. So whoever may only trigger cannot make a run write anywhere else, or use another key:
-such a run fails and says what is allowed. `compression` and `beyond_retention` are free to choose.
+**When triggering by hand**, `connections` and `endpoints` restrict the run to some of those in the settings.
+`destination`, `database`, `postgres_conn_id` and `schema` choose one: each may be a list in the settings, and
+its first value is the default. So a user who may only trigger cannot make a run write to another place or use
+another key: such a run fails and says what is allowed. `compression` and `beyond_retention` can be chosen
+freely.
 
-**When an extraction fails**, as for a key that was revoked, what the others extracted is loaded all the same;
-`watcher` then fails, and the run with it.
+**When an extraction fails**, for example because a key was revoked, the windows of the others are loaded
+nevertheless; `watcher` then fails, and so does the run.
 """
 
 from __future__ import annotations
@@ -64,13 +65,13 @@ VARIABLE = "binance_liquidations"
 POOL = "default_pool"
 DAILY = CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
 
-SECOND_LOOK = """## A past day once more, before the exchange forgets it.
+SECOND_LOOK = """## A past day again, before the exchange deletes it.
 
-Every day, the day that lies `second_look_days` (80) back is extracted again, compared with what was extracted
-before, and loaded. Rows that are new or changed are logged and loaded. Where rows are not answered any more,
-`extract` fails and names them; nothing is lost.
+Every day, the day `second_look_days` (80) back is extracted again, compared with the earlier extraction, and
+loaded. Rows that are new or changed are logged and loaded. If the exchange does not return rows any more,
+`extract` fails and lists them; nothing is lost.
 
-Tasks, settings and parameters are those of `binance_liquidations`: it reads the same Variable.
+It has the tasks, settings and parameters of `binance_liquidations`, and reads the same Variable.
 """
 
 COMMON = {

@@ -1,4 +1,4 @@
-"""Extracting and loading apart: one DAG announces each manifest as an asset event, another loads it."""
+"""Extracting and loading in two DAGs: one emits each manifest as an asset event, the other loads it."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
 VARIABLE = "binance_liquidations"
 #: of the extracting tasks; it has to exist. The scheduler needs it before a run can read the Variable
 POOL = "default_pool"
-#: the operator announces on the asset of its endpoint: the alias's name, an underscore, the endpoint's
+#: the operator emits an event of its endpoint's asset: the alias's name, an underscore, the endpoint's name
 ALIAS = AssetAlias("binance_liquidations", group="binance")
 ASSETS = [Asset(f"{ALIAS.name}_{name}", group="binance") for name in ENDPOINTS]
 
-EXTRACT = """## Extracting every day, and announcing it.
+EXTRACT = """## Extracting every day, and emitting asset events.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON
-with a manifest. Each `extract` announces its manifest as an event of the asset of its endpoint, such as
-`binance_liquidations_margin`; a task that fails announces nothing. `binance_liquidations_load` loads them.
+Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
+not, and writes them as NDJSON with a manifest. Each `extract` emits its manifest as an event of its
+endpoint's asset, such as `binance_liquidations_margin`; a task that fails emits nothing.
+`binance_liquidations_load` loads them.
 
-Use both in the place of `binance_liquidations` where the warehouse may be away while the exchange is asked,
-or where other DAGs wait for new windows too; else leave them paused. The Variable `binance_liquidations` is
-theirs as well: the DAG of that name describes it, and the parameters of a run.
+Use both instead of `binance_liquidations` if the warehouse is not always available, or if other DAGs wait for
+new windows too; otherwise leave them paused. They use the Variable `binance_liquidations`; the DAG of that
+name describes it, and the parameters of a run.
 """
 
-LOAD = """## Loading whatever was announced.
+LOAD = """## Loading the manifests of asset events.
 
-A run loads the manifests of the asset events that triggered it, and of those that came since. `check_events`
-fails where an event had no manifest, once the others are loaded.
+A run loads the manifests of the asset events that triggered it, and of later ones. `check_events` fails if an
+event had no manifest, after the others are loaded.
 
-Triggered by hand with `since`, an instant, it loads all that was announced from then on. `database`,
+Triggered by hand with `since`, an instant, it loads all manifests that were emitted from then on. `database`,
 `postgres_conn_id`, `schema` and `destination` choose one of those that the Variable `binance_liquidations`
 lists.
 """
@@ -66,7 +67,7 @@ COMMON = {
 
 with DAG(
     "binance_liquidations_extract",
-    description="Extract each account's liquidations of the day before, and announce them as asset events",
+    description="Extract each account's liquidations of the day before, and emit asset events",
     doc_md=EXTRACT,
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     max_active_runs=4,

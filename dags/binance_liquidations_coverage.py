@@ -1,10 +1,10 @@
-"""## What is missing, while it can still be fetched.
+"""## What is missing, while it can still be extracted.
 
-Every day, what the manifests of the lake say was extracted is compared with what should have been. Where
-something that the exchange still has will be forgotten within `warn_days`, the task fails, and whoever you
-name is notified. A run that never started fails nothing, so it is noticed only here. The task fails as well
-where it finds nothing to compare: a wrong destination or name, or manifests that cannot be used. Nothing is
-asked of the exchange.
+Every day, it compares the windows in the lake's manifests with those that should be there. If something is
+missing that the exchange will delete within `warn_days`, the task fails, and your notifier is called. A run
+that never started causes no failure elsewhere, so only this check notices it. The task fails too if it finds
+nothing to compare: a wrong destination or name, or manifests that cannot be used. It sends no request to the
+exchange.
 
 **What to set:** the Airflow Variable `binance_liquidations_coverage`, as JSON, or the environment variable
 `AIRFLOW_VAR_BINANCE_LIQUIDATIONS_COVERAGE`. Everything in it is optional:
@@ -12,11 +12,11 @@ asked of the exchange.
 | member | meaning | default |
 |---|---|---|
 | `destination` | URL of the lake | that of the Variable `binance_liquidations` |
-| `warn_days` | how many days before something is forgotten the task fails | 14 |
-| `accounts` | only these labels, each of which has to be there | all that are there |
-| `endpoints` | only these, each of which has to be there; with `accounts`, each pair | all that are there |
+| `warn_days` | how many days before the exchange deletes something the task fails | 14 |
+| `accounts` | only these labels; each has to be in the lake | all in the lake |
+| `endpoints` | only these; each has to be in the lake, and with `accounts`, each pair | all in the lake |
 | `start` | where each history begins, such as `2026-10-01T00:00:00Z`, not in the future | its first window |
-| `retention_days` | how many days the exchange keeps, where you know better | as documented, else 90 |
+| `retention_days` | how many days the exchange keeps, if you know better | as documented, else 90 |
 | `notifier` | the class of any Airflow notifier, and its parameters | none: the task only fails |
 
 For an email, with a connection of type `smtp`:
@@ -27,7 +27,7 @@ For an email, with a connection of type `smtp`:
                              "html_content": "{{ exception }}"}}}
 ```
 
-The summary is in the task's XCom `coverage`, also where it fails.
+The summary is in the task's XCom `coverage`, even if it fails.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plan.md").read_text(encoding="utf-8")
-FILTERED = "symbols filtered here, out of one request for all at 50"
+FILTERED = "symbols filtered after one request for all, at 50"
 NINETY_DAYS = ("--start", "2026-08-03", "--end", "2026-11-01", "--now", "2026-11-01")
 
 
@@ -109,7 +109,7 @@ def test_symbols_are_filtered_here_because_a_filter_may_come_after_the_limit(tel
     words = ["--endpoint", "usdm_futures", *NINETY_DAYS]
     words += [word for number in range(symbols) for word in ("--symbol", f"S{number}USDT")]
     (note,) = tell(*words).notes
-    assert "filtered here, out of one request for all at 50" in note
+    assert "filtered after one request for all, at 50" in note
     assert note.endswith("whether a symbol filter comes before the limit is not documented")
     told = tell(*words, "--json").json
     assert (told["endpoints"][0]["symbols"], len(told["symbols_given"])) == ("filtered", symbols)
@@ -118,11 +118,11 @@ def test_symbols_are_filtered_here_because_a_filter_may_come_after_the_limit(tel
 @pytest.mark.parametrize(
     ("endpoint", "way", "says"),
     [
-        ("portfolio_margin", "filtered", "out of one request for all at 1: it has no symbol parameter"),
+        ("portfolio_margin", "filtered", "after one request for all, at 1: it has no symbol parameter"),
         (
             "margin",
             "apart",
-            "asked for apart, at 1 each: whether one request for all holds isolated accounts",
+            "requested separately, at 1 each: whether one request for all holds isolated accounts",
         ),
     ],
 )

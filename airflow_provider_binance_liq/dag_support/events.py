@@ -1,4 +1,4 @@
-"""Events of assets that carry manifests: from whoever extracts to whoever loads, without a run in common.
+"""Events of assets that carry manifests: from runs that extract to runs that load.
 
 An extracting task puts its manifest into the event of each asset that is among its outlets. A run that was
 triggered by such events loads those manifests. Airflow gathers the events of a run by their time, and one

@@ -1,4 +1,4 @@
-"""What a run of a sample DAG costs at the least: the estimate of `binance-liq plan`, for the run's log.
+"""The least that a run of a sample DAG costs: the estimate of `binance-liq plan`, for the run's log.
 
 A task knows its own run and not the backfill that the run is part of, so the log has the command that
 estimates the whole backfill.
@@ -60,7 +60,7 @@ def log_plan(
     except LiquidationsError as error:
         log.warning("What this run costs cannot be estimated: %s", error)
         return
-    for line in ["What this run costs, at the least:", *lines(estimate)]:
+    for line in ["The least that this run costs:", *lines(estimate)]:
         log.info("%s", line)
     if of_backfill:
         log.info(

@@ -59,7 +59,7 @@ FREE: Final = ("compression", "beyond_retention", "second_look_days")
 
 
 def default_endpoints() -> tuple[str, ...]:
-    """Return what is extracted where nobody names endpoints: those of a classic account."""
+    """Return the default endpoints: those of a classic account."""
     return tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.account_type == "classic")
 
 

@@ -234,7 +234,7 @@ class Demo:
         for line in faults:
             self._console.say(line)
         if faults:
-            self._console.say(f"\nThe warehouse is not as it should be. Logs: {directory.logs}")
+            self._console.say(f"\nThe result is not as expected. Logs: {directory.logs}")
         self._console.say(f"Done after {time.monotonic() - self._begun:.0f} s.")
 
     def _stay(self, running: _Running, directory: Directory) -> None:

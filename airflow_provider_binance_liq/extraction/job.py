@@ -210,7 +210,7 @@ class Job:
         claim = self._claim(reading, found, too_old)
         if not claim.complete and (proven := found.proven):
             if not found.changed:
-                log.info("The same rows were proven on %s; that proof stands", proven.extracted_at)
+                log.info("The same rows were proven on %s; that proof is kept", proven.extracted_at)
                 if found.same_bytes:  # the earlier object may be damaged
                     publish(local, at)
                     commit(proven, at, spool.path, seen=proven)

@@ -125,15 +125,15 @@ def _symbols(one: EndpointEstimate) -> str:
     symbols = count(len(one.filters.symbols), "symbol")
     if one.symbols == "apart":
         return (
-            f"{symbols} asked for apart, at {endpoint.request_weight(symbol=True)} each: whether one request "
-            "for all holds isolated accounts is not documented"
+            f"{symbols} requested separately, at {endpoint.request_weight(symbol=True)} each: whether one "
+            "request for all holds isolated accounts is not documented"
         )
     reason = (
         "it has no symbol parameter"
         if endpoint.symbols is None
         else "whether a symbol filter comes before the limit is not documented"
     )
-    return f"{symbols} filtered here, out of one request for all at {endpoint.weight}: {reason}"
+    return f"{symbols} filtered after one request for all, at {endpoint.weight}: {reason}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Iterator[str]:

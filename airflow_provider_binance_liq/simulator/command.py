@@ -93,7 +93,7 @@ def list_faults() -> list[str]:
     return [
         f"--fault {_FAULT_USAGE}",
         *lines,
-        f"ENDPOINT is one of {', '.join((*ENDPOINTS, *PUBLIC_NAMES))}; without it, any of the first six.",
+        f"ENDPOINT is one of {', '.join((*ENDPOINTS, *PUBLIC_NAMES))}; without it, any endpoint.",
         f"NTH counts the matching requests from 1. FIELD is one of {lasting}; times=all never ends.",
     ]
 

@@ -25,7 +25,7 @@ class LoadOperator(BaseOperator):
     `missing`. Without any manifest, as when every extraction was skipped, the task is skipped.
 
     :param destination: where the extracting tasks wrote to: objects are read only below it, and by its own
-        connection. Without it, whoever writes the manifests is trusted with where their objects are.
+        connection. Without it, the manifests are trusted to say where their objects are.
     :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
     :raises RetryableError: a retry may succeed, unchanged.
     """

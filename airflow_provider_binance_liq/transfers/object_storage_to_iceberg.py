@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class ObjectStorageToIcebergOperator(LoadOperator):
     """Load into Apache Iceberg tables, by any catalog that PyIceberg has.
 
-    Loads may run at once: whoever commits second does its work again, up to `wait_s`, and is then retried as
+    Loads may run at once: the second to commit repeats its work, up to `wait_s`, and is then retried as
     the task's `retries` say; readers are never held up. Rows are committed before their windows.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.

@@ -89,7 +89,7 @@ class Session(Protocol):
         """
 
     def lock_tables(self, tables: Sequence[Table]) -> None:
-        """Let nobody else write to them until the transaction ends, where that would not fail by itself."""
+        """Keep others from writing until the transaction ends, unless that fails by itself."""
 
     def stored_windows(self, loadables: Iterable[Loadable]) -> Stored:
         """Read what the windows table has of these windows."""
@@ -131,7 +131,7 @@ def load(
     manifest that stands beside it now is loaded instead.
 
     :param destination: URL below which every object has to lie, read by this URL's own connection; without
-        it, whoever gives the manifests is trusted with where their objects are.
+        it, the manifests are trusted to say where their objects are.
     :raises InconsistentManifest: an object is not what its manifest says, nor what a newer one says that
         stands beside it; nothing was merged.
     :raises WarehouseError: rows do not fit the table; nothing was merged.

@@ -1,7 +1,7 @@
 """Manifests as a load takes them: flat, checked, and as rows of the windows table.
 
 What comes from Airflow may be one manifest, a list of them, lists of lists from mapped tasks, with None where
-a task was skipped. A manifest is text that somebody may have edited, so what becomes a key is checked here.
+a task was skipped. A manifest is text that may have been edited, so what becomes a key is checked here.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def add_columns(table: Table, dialect: Dialect, found: Mapping[str, str]) -> lis
 def difference(table: Table, dialect: Dialect, found: Mapping[str, str], *, others: bool = True) -> str:
     """Say how the columns `found` differ from those that this version takes; empty where they do not.
 
-    :param others: whether columns that are none of this version's are left to whoever made them.
+    :param others: whether columns that this version does not have are left alone.
     """
     expected = expected_columns(table, dialect)
     gained = {column.name for column in absent(table, found)}

@@ -233,7 +233,7 @@ LOAN_LIQUIDATIONS: Final = Table(
 
 WINDOWS: Final = Table(
     name="binance_liquidation_windows",
-    doc="One row per window loaded, so that `no rows` and `not fetched` can be told apart.",
+    doc="One row per window loaded, so that `no rows` and `not fetched` differ.",
     key=("account", "endpoint", "window_start", "window_end", "symbols", "auto_close_type"),
     event_time="window_start",
     selective="window_start",
@@ -268,7 +268,7 @@ WINDOWS: Final = Table(
     ),
 )
 
-#: the tables that have the exchange's rows, by name
+#: name → table of the exchange's rows
 ROW_TABLES: Final[Mapping[str, Table]] = MappingProxyType(
     {table.name: table for table in (LIQUIDATIONS, CAPITAL_FLOWS, LOAN_LIQUIDATIONS)}
 )

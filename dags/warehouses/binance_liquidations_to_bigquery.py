@@ -1,10 +1,10 @@
 """## Every account's liquidations, day by day, in BigQuery.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON on
-GCS, and merged in one transaction. `check` fails with a specific error where anything does not fit, before
-the tables are touched.
+Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
+not, writes them as NDJSON to GCS, and merges them in one transaction. `check` fails with a specific error if
+a value does not fit, before the tables are touched.
 
-**What has to be there:** the provider `apache-airflow-providers-google` 22 or later with gcsfs, a connection
+**What you need:** the provider `apache-airflow-providers-google` 22 or later with gcsfs, a connection
 to Google Cloud that may run jobs, read the destination and write to the dataset, and the dataset.
 
 **What to set:** `LOCATION` in this file, where the dataset is, since its operator takes no template for that.
@@ -12,11 +12,11 @@ And the Airflow Variable `binance_liquidations_to_bigquery`, as JSON:
 
 | member | meaning | default |
 |---|---|---|
-| `destination` | URL on GCS, such as `gs://google_cloud_default@bucket/lake` | has to be there |
+| `destination` | URL on GCS, such as `gs://google_cloud_default@bucket/lake` | required |
 | `project`, `dataset` | where the tables are | have to be there |
 | `conn_id` | the connection to Google Cloud | `google_cloud_default` |
 | `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
-| `endpoints` | those of the connections that name none of their own | all of a classic account |
+| `endpoints` | endpoints of the connections that have no list of their own | those of a classic account |
 | `compression` | `gzip` or null | null |
 """
 

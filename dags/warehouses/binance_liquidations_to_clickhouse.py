@@ -1,21 +1,21 @@
 """## Every account's liquidations, day by day, in ClickHouse.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON on
-S3, and merged by version, since ClickHouse has no transactions. `check` fails with a specific error where
-anything does not fit, before the tables are touched.
+Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
+not, writes them as NDJSON to S3, and merges them by version, since ClickHouse has no transactions. `check`
+fails with a specific error if a value does not fit, before the tables are touched.
 
-**What has to be there:** the provider `apache-airflow-providers-clickhousedb`, a connection to ClickHouse,
+**What you need:** the provider `apache-airflow-providers-clickhousedb`, a connection to ClickHouse,
 and a named collection whose `url` is the destination, with whatever the server needs to read there.
 
 **What to set:** the Airflow Variable `binance_liquidations_to_clickhouse`, as JSON:
 
 | member | meaning | default |
 |---|---|---|
-| `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | has to be there |
-| `via` | the name of the named collection | has to be there |
+| `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | required |
+| `via` | the name of the named collection | required |
 | `conn_id` | the connection to ClickHouse | `clickhouse_default` |
 | `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
-| `endpoints` | those of the connections that name none of their own | all of a classic account |
+| `endpoints` | endpoints of the connections that have no list of their own | those of a classic account |
 | `compression` | `gzip` or null | null |
 """
 

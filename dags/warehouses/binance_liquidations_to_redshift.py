@@ -1,10 +1,10 @@
 """## Every account's liquidations, day by day, in Redshift.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON on
-S3, and merged in one transaction. `check` fails with a specific error where anything does not
-fit, before the tables are touched.
+Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
+not, writes them as NDJSON to S3, and merges them in one transaction. `check` fails with a specific error if a
+value does not fit, before the tables are touched.
 
-**What has to be there:** the provider `apache-airflow-providers-amazon`, a connection of the type Amazon
+**What you need:** the provider `apache-airflow-providers-amazon`, a connection of the type Amazon
 Redshift, whose user finds the tables on its search path, and a role that the cluster may assume and that may
 read the destination.
 
@@ -12,11 +12,11 @@ read the destination.
 
 | member | meaning | default |
 |---|---|---|
-| `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | has to be there |
-| `via` | the ARN of the role | has to be there |
+| `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | required |
+| `via` | the ARN of the role | required |
 | `conn_id` | the connection to Redshift | `redshift_default` |
 | `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
-| `endpoints` | those of the connections that name none of their own | all of a classic account |
+| `endpoints` | endpoints of the connections that have no list of their own | those of a classic account |
 | `compression` | `gzip` or null | null |
 """
 

@@ -1,21 +1,21 @@
 """## Every account's liquidations, day by day, in Snowflake.
 
-Every day, each account's own liquidations of the day before: extracted, proven complete, written as NDJSON
-where an external stage points to, and merged in one transaction. `check` fails with a specific error where
-anything does not fit, before the tables are touched.
+Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
+not, writes them as NDJSON where an external stage points to, and merges them in one transaction. `check`
+fails with a specific error if a value does not fit, before the tables are touched.
 
-**What has to be there:** the provider `apache-airflow-providers-snowflake`, a connection to Snowflake with a
+**What you need:** the provider `apache-airflow-providers-snowflake`, a connection to Snowflake with a
 database and a schema, and in that schema an external stage whose URL is the destination.
 
 **What to set:** the Airflow Variable `binance_liquidations_to_snowflake`, as JSON:
 
 | member | meaning | default |
 |---|---|---|
-| `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | has to be there |
-| `via` | the name of the external stage | has to be there |
+| `destination` | URL of the object storage, such as `s3://aws_default@bucket/lake` | required |
+| `via` | the name of the external stage | required |
 | `conn_id` | the connection to Snowflake | `snowflake_default` |
 | `connections` | connection ids, or `{"binance_conn_id": ..., "endpoints": [...]}` | `["binance_default"]` |
-| `endpoints` | those of the connections that name none of their own | all of a classic account |
+| `endpoints` | endpoints of the connections that have no list of their own | those of a classic account |
 | `compression` | `gzip` or null | null |
 """
 

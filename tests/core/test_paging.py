@@ -310,7 +310,7 @@ def test_a_millisecond_that_cannot_be_split_fails_by_name(count):
 
 def test_a_full_millisecond_fails_by_name_where_symbols_cannot_be_listed():
     exchange = ModelExchange(tie(250, symbols=3), lists_symbols=False)
-    with pytest.raises(SaturatedInstant, match="name the symbols"):
+    with pytest.raises(SaturatedInstant, match="list the symbols"):
         drive(plan(BY_TIME, DAY), exchange)
 
 

@@ -53,7 +53,7 @@ def test_it_is_what_the_command_prints_for_the_same_day(logged, connection, caps
     connection("fund")
     told = logged(extractions("desk", "fund"))
     assert told == [
-        "What this run costs, at the least:",
+        "The least that this run costs:",
         *printed(
             capsys,
             "binance-liq plan --start 2026-11-01 --end 2026-11-02 --accounts 2 --share 0.5 --now 2026-11-20 "

@@ -56,7 +56,7 @@ class BigQuery(Warehouse):
         return f"CAST({text} AS {self.types[kind].partition('(')[0]})"
 
     def copy(self, load: Load) -> list[str]:
-        """Read lines by an external table, which tells each one's object."""
+        """Read lines by an external table, which has the object of each."""
         plain, packed = (
             [source for source in (load.manifests, *load.objects) if source.compression == compression]
             for compression in (None, "gzip")
@@ -87,7 +87,7 @@ class BigQuery(Warehouse):
         return "".join(f"{statement};\n" for statement in statements)
 
     def check_via(self, via: str) -> None:
-        """Refuse anything: it would be taken for something that it is not."""
+        """Refuse any value: BigQuery needs none."""
         if via:
             message = f"via is {via!r}; BigQuery takes none, its connection has the right to read the lake"
             raise InvalidRequest(message)

@@ -1,6 +1,6 @@
 """The query that checks a staged load: every object whole, every value such that its cast is exact.
 
-Casts round in silence, and some even wrap around; so what is cast was checked before, digit by digit.
+Casts round silently, and some even wrap around; so what is cast was checked before, digit by digit.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class ClickHouse(Warehouse):
         return _versions(table)
 
     def check_via(self, via: str) -> None:
-        """Refuse what is no name of a named collection."""
+        """Refuse what is not the name of a named collection."""
         if not _COLLECTION.fullmatch(via):
             message = f"via is {via!r}; for ClickHouse it takes {self.via}"
             raise InvalidRequest(message)

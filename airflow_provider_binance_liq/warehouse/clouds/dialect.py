@@ -61,7 +61,7 @@ class CloudDialect:
     def copy(self, load: Load) -> list[str]:
         """Fill the table of lines: each line as it is, with its object's key.
 
-        A plain COPY does not tell which object a line comes from, so one is copied after another.
+        A plain COPY does not say which object a line comes from, so one is copied after another.
         """
         return [
             statement
@@ -84,7 +84,7 @@ class CloudDialect:
         raise NotImplementedError
 
     def spelled(self, statement: str) -> str:
-        """Quote what a warehouse takes for a word of its own."""
+        """Quote a reserved word of the warehouse."""
         return statement
 
     def deliver(self, statements: list[str]) -> Any:

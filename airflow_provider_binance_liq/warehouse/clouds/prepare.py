@@ -1,6 +1,6 @@
 """Preparing a load: a worker checks every object against its manifest before a warehouse reads it.
 
-A warehouse cannot take a checksum of what it copies. What it can tell is how many lines it copied, so the
+A warehouse cannot take a checksum of what it copies. What it can report is how many lines it copied, so the
 manifests go with the objects: as one small object of their own below `_loads/` at the destination, copied by
 the same means. Their values never stand in a statement; names of tables and keys of objects do.
 """

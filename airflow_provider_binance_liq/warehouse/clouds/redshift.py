@@ -44,11 +44,11 @@ class Redshift(Warehouse):
     }
 
     def begin(self, load: Load) -> list[str]:
-        """Begin, and lock: whoever else writes waits here, and what was looked up stays true."""
+        """Begin, and lock: others that write wait here, and what was read stays true."""
         return ["BEGIN", f"LOCK {', '.join(table.name for table in (*load.tables, WINDOWS))}"]
 
     def spelled(self, statement: str) -> str:
-        """Quote the name that is a reserved word here; what stands between quotes stays."""
+        """Quote the name that is a reserved word here; what is quoted already stays."""
         return _RAW.sub(lambda found: found[1] or '"raw"', statement)
 
     def declared(self, column: Column) -> str:
@@ -122,7 +122,7 @@ class Redshift(Warehouse):
         ]
 
     def check_via(self, via: str) -> None:
-        """Refuse what is no role's ARN."""
+        """Refuse what is not the ARN of a role."""
         if not _ROLE.fullmatch(via):
             message = f"via is {via!r}; for Redshift it takes {self.via}"
             raise InvalidRequest(message)

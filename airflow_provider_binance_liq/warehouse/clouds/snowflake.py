@@ -70,7 +70,7 @@ class Snowflake(Warehouse):
         )
 
     def check_via(self, via: str) -> None:
-        """Refuse what is no name of a stage."""
+        """Refuse what is not the name of a stage."""
         if not _STAGE.fullmatch(via):
             message = f"via is {via!r}; for Snowflake it takes {self.via}, without @"
             raise InvalidRequest(message)

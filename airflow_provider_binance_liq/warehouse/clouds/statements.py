@@ -2,7 +2,7 @@
 
 A load has tables of its own, named after it, and four steps. `stage` makes them: the objects' lines as they
 are, one text column; the manifests; and for each table the fields of its rows, as text. `check` is one query
-that tells whether everything fits, and if not, what does not. `merge` types the texts, and brings in the rows
+that says whether everything fits, and if not, what does not. `merge` types the texts, and brings in the rows
 first and then the windows. `clean` drops the load's own tables.
 
 Three laws hold whatever the warehouse. A digit is never read by a JSON reader as a number: the number tokens

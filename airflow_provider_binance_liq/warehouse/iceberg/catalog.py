@@ -1,8 +1,8 @@
 """An Iceberg catalog: one load's work at a time, and what its errors mean.
 
 Iceberg commits one table at a time, and no catalog that PyIceberg knows commits two. So rows are committed
-first and windows last: a window that is there has its rows. Whoever dies in between leaves rows without their
-window; the next load of it finds them, changes nothing and adds the window. A commit is valid only against
+first and windows last: a window that is there has its rows. A load that is killed leaves rows without their
+window; the next load finds them, changes nothing and adds the window. A commit is valid only against
 the very snapshot that was read; where another one came first, the whole work is done again, never a part of
 it.
 """
@@ -174,7 +174,7 @@ def _translate(error: Exception, where: str) -> Exception | None:
 
 
 def _is_conflict(error: Exception) -> bool:
-    """Tell whether somebody else committed first, or may have; the work finds out when it is done again."""
+    """Whether another load committed first, or may have; repeating the work finds out."""
     from pyiceberg import exceptions as iceberg
 
     if isinstance(

@@ -60,7 +60,7 @@ class IcebergSession:
         for table in (*tables, WINDOWS):
             found = self.tables[table.name] = self._open(table)
             columns = {one.name: str(one.field_type).replace(", ", ",") for one in found.schema().fields}
-            # A row that is replaced is written anew, so what others have put into it would be lost.
+            # A row that is replaced is written again, so values that others have added would be lost.
             if differing := sql.difference(table, DIALECT, columns, others=False):
                 raise WarehouseError(differing)
             add_columns(found, sql.absent(table, columns))
@@ -134,8 +134,8 @@ class IcebergSession:
         )
         if repeated:
             message = (
-                f"{table.name} has {repeated} rows whose key another row has too, so somebody else writes to "
-                "it; take them out. Nothing was merged"
+                f"{table.name} has {repeated} rows whose key another row has too, so another program writes "
+                "to it; take them out. Nothing was merged"
             )
             raise WarehouseError(message)
         self._do(f"INSERT INTO {table.name} FROM found; INSERT INTO {_stored(table)} FROM found")

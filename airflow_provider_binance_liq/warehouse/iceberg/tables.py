@@ -40,7 +40,7 @@ DIALECT: Final = sql.Dialect(
     functions={},
     required="",
 )
-#: as they are when a table is made; whoever owns it may change them
+#: as they are when a table is made; its owner may change them
 PROPERTIES: Final = {
     "format-version": "2",
     # In memory; a file on storage is a fraction of it.
@@ -53,7 +53,7 @@ PROPERTIES: Final = {
 
 
 def add_columns(found: IcebergTable, columns: Sequence[Column]) -> None:
-    """Add columns to a table of 0.1.0; where somebody else was faster, the commit fails."""
+    """Add columns to a table of 0.1.0; if another load was faster, the commit fails."""
     if not columns:
         return
     types = _types()

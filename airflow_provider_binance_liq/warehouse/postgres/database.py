@@ -1,8 +1,8 @@
 """PostgreSQL, 15 or later, by an Airflow connection: one transaction, and what its errors mean.
 
 Loads wait for each other in `LOCK TABLE ... IN SHARE ROW EXCLUSIVE MODE`, not in an advisory lock: that would
-stop only those who ask for it, and what is counted before the merge has to be true during the merge, whoever
-else writes. Readers are never held up, and no merge fails for a row that somebody has just inserted. Only the
+stop only those who ask for it, and what is counted before the merge has to be true during the merge, also if
+others write. Readers never wait, and no merge fails because of a row that was just inserted. Only the
 creation of the tables is guarded by an advisory lock, since there is no table to lock yet: even `IF NOT
 EXISTS` collides with others who create it at the same time.
 """

@@ -12,7 +12,7 @@ UNREADABLE: Final = frozenset({"22P02", "22P05", "22023", "54001"})
 OF_THE_DATA: Final = ("22", "54")
 #: connection, rollback (serialization, deadlock), resources, intervention, system, internal; 25006: a standby
 RETRYABLE: Final = ("08", "40", "53", "57", "58", "XX", "25006")
-#: of them, those after which nobody can tell whether a commit was done
+#: of them, those after which it is unknown whether a commit was done
 LOST: Final = ("08", "57")
 LOCK_NOT_AVAILABLE: Final = "55P03"
 #: an escape of a character that the database's encoding has not: U+0000

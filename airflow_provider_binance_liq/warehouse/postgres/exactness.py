@@ -1,7 +1,7 @@
 """How PostgreSQL reads a value exactly, or fails: its types, and the functions that type a row's texts.
 
 A row's text is taken apart by the server's `json` type, which keeps the digits of a number as they were
-written; `jsonb` would rewrite them. A cast to `numeric(38,18)` rounds in silence, so a text is cast only when
+written; `jsonb` would rewrite them. A cast to `numeric(38,18)` rounds silently, so a text is cast only when
 it fits the type digit by digit. The tests compare every value with what DuckDB makes of it.
 """
 

@@ -1,8 +1,8 @@
-"""Indexes in PostgreSQL, so that a load and a question about a day take as long as what they are about.
+"""Indexes in PostgreSQL, so that a load and a query of one day do not read the whole table.
 
-Without them both read the whole table. They are made with the tables, or by the first load into tables that
-have none; an index of somebody else that begins with the same columns does as well. They only save time, so
-whoever may not make them loads without: it takes the table's owner, with the right to create in its schema.
+They are created with the tables, or by the first load into tables that have none; another index that begins
+with the same columns is enough. They only save time, so a load without the right to create them goes on
+without. That right has the table's owner, if they may create in its schema.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class RowStaging(Transaction):
         return int(rows - repeated)
 
     def _stage_plain(self, table: Table, rows: int) -> bool:
-        """Type the rows if all of them are plain; tell whether they are."""
+        """Type the rows if all of them are plain; return whether they are."""
         try:
             self._execute(staging.plain(table))
         except named("Error") as error:
@@ -94,7 +94,7 @@ class RowStaging(Transaction):
     def _check_duplicate_fields(self, table: Table, line: str) -> None:
         """Refuse a row that has a field twice, of which `json` takes the last and others the first."""
         ((version,),) = self._rows("SELECT current_setting('server_version_num')::int")
-        # It looks into nested objects too, which are nobody's column; but it takes a tenth of the time.
+        # It searches nested objects too, which are not columns; but it takes a tenth of the time.
         suspect = f"NOT ({line} IS JSON WITH UNIQUE KEYS) AND " if version >= _KNOWS_UNIQUE_KEYS else ""
         keys = f"SELECT name FROM json_object_keys({line}::json) AS name GROUP BY name HAVING count(*) > 1"
         found = self._rows(

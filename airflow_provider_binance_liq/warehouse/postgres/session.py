@@ -31,7 +31,7 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "standard_conforming_strings": "on",
 }
-#: taken by those who create the tables; any number would do that nobody else takes
+#: taken by those who create the tables; any number that no other program uses would do
 _CREATING: Final = int.from_bytes(b"binance", "big")
 
 
@@ -67,7 +67,7 @@ class PostgresSession(RowStaging):
             for table in needed:
                 self._complete(table)
         for table in needed:
-            # As any reader does: whoever rebuilds a table is waited for, but not for ever.
+            # As any reader does: it waits for a rebuild of the table, but not for ever.
             self._wait(f"LOCK TABLE {table.name} IN ACCESS SHARE MODE")
             if differing := sql.difference(table, DIALECT, self._columns(table)):
                 raise self._refusal(differing)
@@ -87,7 +87,7 @@ class PostgresSession(RowStaging):
             self._wait(statement)
 
     def lock_tables(self, tables: Sequence[Table]) -> None:
-        """Let nobody else write to them until the transaction ends."""
+        """Keep others from writing to them until the transaction ends."""
         # In one order everywhere, or two loads could wait for one another.
         for table in (*tables, WINDOWS):
             self._wait(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")

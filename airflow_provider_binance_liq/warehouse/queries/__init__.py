@@ -1,4 +1,4 @@
-"""Questions to the tables, each a SELECT that DuckDB and PostgreSQL run as it stands."""
+"""Queries of the tables, each a SELECT that runs unchanged in DuckDB and PostgreSQL."""
 
 from __future__ import annotations
 

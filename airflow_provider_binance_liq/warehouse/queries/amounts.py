@@ -2,7 +2,7 @@
 
 A notional is in the quote asset of its symbol: what the exchange states, or else the amount of the base asset
 times the average price. It is exact up to the eighth decimal of both, which is as far as DuckDB can multiply;
-an order beyond that, or without a price, has none. It is counted as unpriced, never left out in silence.
+an order beyond that, or without a price, has none. It is counted as unpriced, never left out silently.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ AMOUNTS: Final = (
     Query(
         "cascades",
         "The UTC hours in which most was closed by force, per account, the largest first: orders "
-        "(`adls` of them auto-deleveraging), symbols, and US dollars, a stablecoin taken for one. "
+        "(`adls` of them auto-deleveraging), symbols, and US dollars, counting a stablecoin as one. "
         f"Dollars are COIN-M, and symbols quoted in {', '.join(DOLLARS[:-1])} or {DOLLARS[-1]}; "
         "orders in other assets, and unpriced ones, are `not_in_dollars`.",
         _CASCADES,

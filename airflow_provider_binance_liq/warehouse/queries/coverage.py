@@ -134,17 +134,16 @@ ORDER BY {_SERIES}, stretch_start"""
 COVERAGE: Final = (
     Query(
         "window_doubts",
-        "Windows that are not proven, or whose proof has caveats: the codes of what keeps them from "
-        "being complete and of what they rest on, and whether it is for the retention. Where they "
-        "are NULL, a version loaded the window that did not know them yet.",
+        "Windows that are not proven, or whose proof has caveats: codes of the reasons why they are not "
+        "complete and of the premises that they rest on, and whether retention is the reason. Codes are "
+        "NULL if an older version without them loaded the window.",
         _UNPROVEN_WINDOWS,
     ),
     Query(
         "window_gaps",
-        "Time from the first loaded window of an account, endpoint and filter to the last that no "
-        "complete window covers: `missing` where none does, `unproven` where only windows do that "
-        "are not complete, for whatever reason. What comes before the first or after the last is no "
-        "gap.",
+        "Time between the first and the last loaded window of an account, endpoint and filter that no "
+        "complete window covers: `missing` if no window covers it, `unproven` if only windows that are "
+        "not complete do, for any reason. Time before the first or after the last window is not a gap.",
         _WINDOW_GAPS,
     ),
     Query(
