@@ -157,12 +157,13 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             ),
             Premise(
                 "ids_ascend",
-                "With `fromId`, the rows with the lowest ids above it are answered.",
+                "Ids are positive. With `fromId`, the rows with the lowest ids above it are answered.",
                 "Documented is that ids above it are answered, not which of them.",
                 _BY_ID,
                 "Rows of a millisecond that fills a page.",
-                "Observed: a page counts only where the next one holds higher ids. Used for such a "
-                "millisecond alone; whole windows are paged by time, which needs no such premise.",
+                "Relied on only where each page holds what is known, the next one overlaps it and adds nothing "
+                "inside, and the first one leaves out higher ids that are known. Used for such a millisecond "
+                "alone; whole windows are paged by time, which needs no such premise.",
             ),
             Premise(
                 "key_identifies",
