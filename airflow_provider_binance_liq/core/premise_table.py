@@ -161,9 +161,9 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 "Documented is that ids above it are answered, not which of them.",
                 _BY_ID,
                 "Rows of a millisecond that fills a page.",
-                "Relied on only where each page holds what is known, the next one overlaps it and adds nothing "
-                "inside, and the first one leaves out higher ids that are known. Used for such a millisecond "
-                "alone; whole windows are paged by time, which needs no such premise.",
+                "Relied on only where each page holds what is known, the next one overlaps it and adds "
+                "nothing inside, and the first one leaves out higher ids that are known. Used for such a "
+                "millisecond alone; whole windows are paged by time, which needs no such premise.",
             ),
             Premise(
                 "key_identifies",
