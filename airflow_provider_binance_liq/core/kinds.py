@@ -41,6 +41,8 @@ class RowKind:
     symbol: str | None = "symbol"
     #: the field that says that a row is of an isolated margin account; None where rows do not say
     isolated: str | None = None
+    #: fields that never change of a row with the same key; empty where rows may be updated
+    unchanging: tuple[str, ...] = ()
     #: rows have an id of their own; without one, rows that agree in every field of the key are one row
     has_id: bool = True
 
@@ -70,6 +72,7 @@ CAPITAL_FLOW: Final = RowKind(
     key=(KeyField("id", is_whole=True),),
     instants=("timestamp",),
     table="binance_margin_capital_flows",
+    unchanging=("timestamp", "tranId", "asset", "symbol", "amount"),
 )
 
 #: the liquidation of a loan against collateral, which has no id: one position a pair, one start an instant

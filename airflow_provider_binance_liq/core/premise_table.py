@@ -158,11 +158,12 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
             ),
             Premise(
                 "ids_ascend",
-                "With `fromId`, the rows with the lowest ids above it are returned.",
+                "Ids are positive. With `fromId`, the rows with the lowest ids above it are returned.",
                 "It is documented that ids above it are returned, but not which of them.",
                 _BY_ID,
                 "Rows of a millisecond that fills a page.",
-                "Observed: a page counts only if the next one has higher ids. Used only for such a "
+                "Relied on only if each page has the rows that are known, the next one overlaps it and adds "
+                "nothing inside, and the first one leaves out higher ids that are known. Used only for such a "
                 "millisecond; whole windows are paged by time, which does not need this premise.",
             ),
             Premise(

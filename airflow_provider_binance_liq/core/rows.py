@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.kinds import KeyField, RowKind
 
 _LINE_BREAK: Final = re.compile(rb"[ \t]*[\r\n][\s]*")
+_WHOLE: Final = re.compile(r"-?[0-9]+")
 _SHOWN: Final = 300
 #: from here on, a float may stand for another whole number than the one that was meant
 _INEXACT: Final = 2.0**53
@@ -53,6 +55,8 @@ class Row:
     isolated: bool = False
     #: false for a row of an endpoint that has others too, and that says it is one of those
     is_liquidation: bool = True
+    #: what never changes of a row with this key; empty where rows of its kind may be updated
+    fingerprint: str = ""
 
     def is_after(self, other: Row) -> bool:
         """Whether this row is later than another one, under both instants."""
@@ -126,6 +130,7 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
         symbol if isinstance(symbol, str) else "",
         isolated in (True, "true", "TRUE"),
         endpoint.restriction is None or type_ not in endpoint.restriction.others,
+        _fingerprint(kind, raw) if kind.unchanging else "",
     )
 
 
@@ -139,6 +144,19 @@ def _fields_of(kind: RowKind, type_field: str | None) -> Callable[[bytes], tuple
     decode = msgspec.json.Decoder(struct).decode
     values = attrgetter(*(f"_{name}" if name else _ABSENT for name in names))
     return lambda raw: values(decode(raw))
+
+
+def _fingerprint(kind: RowKind, raw: bytes) -> str:
+    """Spell the fields that never change, each number in one way."""
+    found = msgspec.json.decode(raw)
+    return " ".join(_normal(found.get(name)) for name in kind.unchanging)
+
+
+def _normal(value: object) -> str:
+    try:
+        return str(Decimal(str(value)).normalize())
+    except InvalidOperation:
+        return repr(value or "")
 
 
 def _key_value(field: KeyField, value: object) -> str | int:
@@ -155,6 +173,9 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str | float):
         message = f"{value!r} where a whole number belongs"
         raise TypeError(message)
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        message = f"{value!r} where a whole number belongs"
+        raise ValueError(message)
     if isinstance(value, float) and not (value.is_integer() and abs(value) < _INEXACT):
         message = f"{value!r} where a whole number belongs"
         raise ValueError(message)
@@ -188,12 +209,13 @@ def one_line(raw: bytes) -> bytes:
 def sort_key(key: Key) -> bytes:
     """Spell a key so that keys sort as bytes: texts by code point, whole numbers by length, then digits.
 
-    Each text ends with a zero byte, each number begins with its length, so that no two keys are spelt alike.
+    Each text ends with a zero byte, of which one inside is marked, and each number begins with its length, so
+    that no two keys are spelt alike.
     """
     spelt: list[bytes] = []
     for value in key:
         if isinstance(value, str):
-            spelt += value.encode(), b"\x00"
+            spelt += value.encode().replace(b"\x00", b"\x00\xff"), b"\x00"
         else:
             digits = str(value).encode()
             spelt += len(digits).to_bytes(2, "big"), digits

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from airflow_provider_binance_liq.core.differences import KeyedRow
-from airflow_provider_binance_liq.core.rows import sort_key
-from airflow_provider_binance_liq.exceptions import StorageError
+from airflow_provider_binance_liq.core.rows import describe, sort_key
+from airflow_provider_binance_liq.exceptions import StorageError, UnexpectedRow
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -41,17 +41,20 @@ CREATE TABLE rows (
     key BLOB PRIMARY KEY,
     symbol TEXT NOT NULL,
     is_liquidation INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
     created_ms INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
     body BLOB NOT NULL
 ) WITHOUT ROWID
 """
-_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-# The same row may be sent again after it was updated: the later update is kept, the first spelling of it.
+_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+# The same row may be sent again after it was updated: the later update is kept, the first spelling of it. A
+# liquidation is kept, whatever else was once answered under its key.
 _UPDATE: Final = """
-UPDATE rows SET is_liquidation = ?3, created_ms = ?4, updated_ms = ?5, body = ?6
-WHERE key = ?1 AND updated_ms < ?5
+UPDATE rows SET is_liquidation = ?3, created_ms = ?5, updated_ms = ?6, body = ?7
+WHERE key = ?1 AND (updated_ms < ?6 OR is_liquidation < ?3)
 """
+_OTHER: Final = "SELECT body FROM rows WHERE key = ? AND fingerprint <> ?"
 _LIQUIDATIONS: Final = "SELECT symbol, key, body FROM rows WHERE is_liquidation"
 _BY_KEY: Final = f"{_LIQUIDATIONS} ORDER BY key"
 _IN_ORDER: Final = f"{_LIQUIDATIONS} ORDER BY created_ms, key"
@@ -112,6 +115,7 @@ class Spool:
                     sort_key(row.key),
                     row.symbol,
                     row.is_liquidation,
+                    row.fingerprint,
                     row.created_ms,
                     row.updated_ms,
                     row.body,
@@ -119,10 +123,20 @@ class Spool:
                 if self._database.execute(_INSERT, values).rowcount:
                     unseen += 1
                 else:
+                    self._check_same(row)
                     self._database.execute(_UPDATE, values)
             self._database.execute("COMMIT")
         self._count += unseen
         return unseen
+
+    def _check_same(self, row: Row) -> None:
+        """Refuse a row that has the key of another one, of a kind whose rows never change."""
+        if not row.fingerprint:
+            return
+        for (body,) in self._database.execute(_OTHER, (sort_key(row.key), row.fingerprint)):
+            texts = " and ".join(one.decode(errors="replace") for one in (body, row.body))
+            message = f"two rows have the key {describe(row.key)}, so one would be lost: {texts}"
+            raise UnexpectedRow(message)
 
     def keep_only(self, window: Window, instant: Literal["created", "updated"]) -> None:
         """Drop the rows whose `instant` lies outside of `window`: they belong to another one."""

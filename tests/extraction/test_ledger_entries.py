@@ -9,7 +9,7 @@ from support.running import START
 
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.exceptions import SaturatedInstant
+from airflow_provider_binance_liq.exceptions import RowsMissing, SaturatedInstant, UnexpectedRow
 from airflow_provider_binance_liq.simulator.records import make_row
 
 FLOWS = "margin_capital_flow"
@@ -52,7 +52,7 @@ def test_a_millisecond_with_more_entries_than_a_page_is_followed_by_id(start, ke
     manifest = run.run(FLOWS, DAY, accepted=("isolated_rows",))
     assert sorted(ids(run, manifest)) == [*range(1, 2346), *range(9000, 9005)]
     stated = {premise.code: premise.status for premise in manifest.proof.premises}
-    assert stated["ids_ascend"] == "observed"
+    assert stated["ids_ascend"] == "assumed"
     assert manifest.proof.complete
 
 
@@ -60,6 +60,21 @@ def test_where_ids_cannot_be_followed_a_full_millisecond_fails(start):
     run = start({FLOWS: entries(2345)}, ids_after="highest")
     with pytest.raises(SaturatedInstant):
         run.run(FLOWS, DAY)
+
+
+def test_two_entries_with_one_id_that_differ_in_what_never_changes_fail_the_window(start):
+    rows = [*entries(1, symbol="BTCUSDT"), *entries(1, symbol="ETHUSDT")]
+    with pytest.raises(UnexpectedRow, match="two rows have the key 1"):
+        start({FLOWS: rows}).run(FLOWS, DAY, symbols=["BTCUSDT", "ETHUSDT"])
+
+
+def test_a_liquidation_that_is_answered_as_something_else_later_is_kept_where_rows_are_to_be_kept(start):
+    run = start({FLOWS: entries(1)})
+    first = run.rows(run.run(FLOWS, DAY))
+    later = start({FLOWS: entries(1, type="SMALL_BALANCE_CONVERT")})
+    with pytest.raises(RowsMissing):
+        later.run(FLOWS, DAY)
+    assert later.rows(later.run(FLOWS, DAY, missing_rows="keep")) == first
 
 
 def test_without_symbols_isolated_accounts_keep_the_window_from_being_complete(start):

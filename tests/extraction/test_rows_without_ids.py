@@ -54,6 +54,13 @@ def test_two_such_rows_of_different_pages_fail_it_too(start):
         run.run(LOANS, DAY)
 
 
+def test_a_total_that_overlooks_one_of_two_such_rows_proves_nothing(start):
+    rows = [loan(number) for number in range(1, 151)]
+    run = start({LOANS: [*rows, loan(1, liquidationDebt="2")]}, total_cap=150, order="ascending")
+    with pytest.raises((UnstablePaging, UnexpectedRow)):
+        run.run(LOANS, DAY)
+
+
 def test_a_status_that_changes_is_a_changed_row_and_no_other_one(start):
     run = start({LOANS: [loan(1, status="Liquidating")]})
     run.run(LOANS, DAY)

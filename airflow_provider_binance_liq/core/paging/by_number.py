@@ -84,7 +84,9 @@ class NumberedReading:
         for _ in range(READINGS):
             reading = yield from self._read_once()
             found = self.found + len(self.beside)
-            if reading.totals == {found}:
+            # Without ids, rows that repeat may be others that are alike.
+            distinct = self.endpoint.kind.has_id or reading.rows == found
+            if reading.totals == {found} and distinct:
                 return True
             # Where `total` counts too few, two readings that end alike at an empty page have to do.
             counts_few = all(total is not None and total <= found for total in reading.totals)

@@ -3,7 +3,7 @@
 It is asked by itself, then followed by id, or split by `autoCloseType`, then by symbol, as the endpoint
 allows; what is full after that fails with `SaturatedInstant`. Each way rests on a premise, and is used only
 where nothing speaks against it: an answer to `startTime == endTime` has to hold what is known of that
-millisecond, a page of ids has to be followed by higher ones, both types have to cover every row that was
+millisecond, ids have to follow one another as `ids` says, both types have to cover every row that was
 seen, and every symbol has to be listed or seen.
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.paging.asks import AskSymbols
 from airflow_provider_binance_liq.core.paging.blocks import lacks_known
+from airflow_provider_binance_liq.core.paging.ids import IdWalk
 from airflow_provider_binance_liq.exceptions import RequestRejected, SaturatedInstant
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class InstantSplit:
 
     def _split_filters(self, ask: Ask, page: Page) -> Step:
         endpoint = self.walk.endpoint
-        if endpoint.pager.id_parameter and (yield from self._follow_ids(ask)):
+        if endpoint.pager.id_parameter and (yield from self._follow_ids(ask, page)):
             return
         if (
             endpoint.takes_auto_close_type
@@ -118,28 +119,13 @@ class InstantSplit:
         )
         raise SaturatedInstant(message)
 
-    def _follow_ids(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, bool]:
-        """Ask for ids above those of the page before, until a page is short; False where that proves nothing.
-
-        A page that is followed by higher ids was cut above its own, so none below them was left out.
-        """
-        after_id, pages = 0, 0
-        while True:
-            page = yield from self._send(replace(ask, after_id=after_id))
-            ids = [int(row.key[-1]) for row in page.rows]
-            if ids and min(ids) <= after_id:
-                return False
-            pages += bool(ids)
-            if not self.walk.is_full(page):
-                break
-            after_id = max(ids)
-        if pages == 1 and after_id:
-            return False
-        evidence = self.walk.experience.evidence
-        evidence.needed.add("ids_ascend")
-        if after_id:
-            evidence.observed.add("ids_ascend")
-        return True
+    def _follow_ids(self, ask: Ask, page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Follow the ids of a full millisecond; False where that proves nothing."""
+        inside = [row for row in page.rows if row.created_ms == row.updated_ms == ask.first_ms]
+        proven = yield from IdWalk(self._send, self.walk.is_full, inside).run(ask)
+        if proven:
+            self.walk.experience.evidence.needed.add("ids_ascend")
+        return proven
 
     def _split_types(self, ask: Ask, page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
         """Ask each type apart; False where a row is of neither, so that the types do not cover it."""

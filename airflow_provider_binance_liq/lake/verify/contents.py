@@ -95,6 +95,8 @@ def faults(row: Row, claim: Claim) -> Iterator[Defect]:
             "outside-window",
             f"{_name(row)} of {iso(row.created_ms)}, updated {iso(row.updated_ms)}",
         )
+    if not row.is_liquidation:
+        yield "filtered-out", f"{_name(row)} is no liquidation"
     if series.symbols and row.symbol and row.symbol not in series.symbols:
         yield "filtered-out", f"{_name(row)}, only {', '.join(series.symbols)} were asked for"
     if series.auto_close_type:
@@ -118,14 +120,16 @@ def compare_rows(
     """
     tally = Counter[str]()
     first = ""
+    if not endpoint.kind.has_id:
+        return []  # such rows change, and nothing in them says when
     for _, body in _lines(file):
         row = read_row(body, endpoint)
         if not (_within(row.created_ms, stretches) or _within(row.updated_ms, stretches)):
             continue
         update = (*row.key, row.updated_ms)
-        new_update = updates.keep([replace(row, key=update, body=b"")])
+        new_update = updates.keep([replace(row, key=update, body=b"", fingerprint="")])
         version = (*update, sha256(body).hexdigest())
-        if versions.keep([replace(row, key=version, body=b"")]) and not new_update:
+        if versions.keep([replace(row, key=version, body=b"", fingerprint="")]) and not new_update:
             tally["contradiction"] += 1
             first = first or f"{_name(row)}, updated {iso(row.updated_ms)}"
     return [
@@ -162,7 +166,7 @@ class _Keys:
         self._suspects: frozenset[Key] = frozenset()
 
     def add(self, row: Row) -> None:
-        self._batch.append(replace(row, body=b""))
+        self._batch.append(replace(row, body=b"", fingerprint=""))
         if len(self._batch) == _BATCH:
             self._keep()
 

@@ -1,0 +1,95 @@
+"""Following ids through one full millisecond, where the endpoint answers only ids above a given one.
+
+Nothing says which of the ids above it are answered, nor that rows are cut by their ids at all. So each page
+has to stand up to what is known:
+
+* It holds every row of the millisecond that was seen before, as far as it reaches.
+* The next one begins inside of it: the ids that both hold are answered again, and none that is new to them.
+* The first page is full, and a higher id is known that it does not hold: only then were the ids above its own
+  left out, and none below. If no such id was known before, the page is asked for again once one is.
+
+An answer that contradicts one of these proves nothing; rows that appear meanwhile cannot stand in for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.exceptions import RequestRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols
+    from airflow_provider_binance_liq.core.rows import Page, Row
+
+    Send = Callable[[Ask], Generator[Ask | AskSymbols, Answer, Page]]
+
+#: ids of a page that are asked for again with the next one
+_OVERLAP: Final = 25
+
+
+class IdWalk:
+    """Reads one millisecond by ascending ids.
+
+    :param send: asks for a page.
+    :param is_full: whether rows have to be taken as left out of a page.
+    :param known: rows of the millisecond that were seen before.
+    """
+
+    def __init__(self, send: Send, is_full: Callable[[Page], bool], known: Iterable[Row]) -> None:
+        self._send = send
+        self._is_full = is_full
+        self._known = set(_ids(known))
+
+    def run(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask until a page is short; whether that proves the millisecond."""
+        if not self._known or min(self._known) <= 0:
+            return False  # ids above 0 are asked for, and there are others
+        try:
+            return (yield from self._follow(ask))
+        except RequestRejected:
+            return False
+
+    def _follow(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, bool]:
+        highest_before = max(self._known)
+        first = answer = yield from self._page(ask, 0)
+        while answer is not None and answer[1]:
+            ids = answer[0]
+            after_id = ids[-_OVERLAP - 1] if len(ids) > _OVERLAP else ids[0]
+            answer = yield from self._page(ask, after_id, before=ids)
+        if first is None or answer is None:
+            return False
+        ids, full = first
+        return not full or highest_before > ids[-1] or (yield from self._was_cut_above(ask, ids))
+
+    def _page(
+        self, ask: Ask, after_id: int, before: list[int] | None = None
+    ) -> Generator[Ask | AskSymbols, Answer, tuple[list[int], bool] | None]:
+        """Ask for ids above `after_id`: those answered, in order, and whether the page is full.
+
+        None if the answer contradicts what is known.
+
+        :param before: ids of the page before, inside of which this one may add nothing.
+        """
+        page = yield from self._send(replace(ask, after_id=after_id))
+        ids, full = sorted(_ids(page.rows)), self._is_full(page)
+        if not ids or ids[0] <= after_id:
+            return None
+        lacking = {one for one in self._known if after_id < one and not (full and one > ids[-1])} - {*ids}
+        added = {one for one in ids if before and one <= before[-1]} - {*(before or ())}
+        is_stuck = full and before is not None and ids[-1] == before[-1]
+        self._known.update(ids)
+        return None if lacking or added or is_stuck else (ids, full)
+
+    def _was_cut_above(self, ask: Ask, first: list[int]) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask for the first page again, now that higher ids are known: it has to leave them out."""
+        if max(self._known) <= first[-1]:
+            return False
+        again = yield from self._send(replace(ask, after_id=0))
+        return self._is_full(again) and sorted(_ids(again.rows)) == first
+
+
+def _ids(rows: Iterable[Row]) -> list[int]:
+    return [int(row.key[-1]) for row in rows]
