@@ -49,15 +49,15 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable  # also for Airflow 3.1
+from airflow_provider_binance_liq.dag_support.operators import (
+    ConfiguredExtractOperator,
+    ConfiguredLoadOperator,
+)
 from airflow_provider_binance_liq.dag_support.tasks import (
     EXTRACT_PARAMS,
     LOAD_PARAMS,
     extract_settings,
     watcher,
-)
-from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
-from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
-    ObjectStorageToWarehouseOperator,
 )
 
 VARIABLE = "binance_liquidations"
@@ -94,16 +94,18 @@ COMMON = {
 def extract_and_load(*, again: bool) -> None:
     """Add the tasks to the DAG at hand; `again` is for the second look."""
     settings = extract_settings(VARIABLE, again=again)
-    extract = LiquidationsToObjectStorageOperator.partial(
+    extract = ConfiguredExtractOperator.partial(
         task_id="extract",
         pool=POOL,
+        variable=VARIABLE,
         map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
     ).expand_kwargs(settings)
-    load = ObjectStorageToWarehouseOperator(
+    load = ConfiguredLoadOperator(
         task_id="load",
         manifests=extract.output,
         destination=settings["destination"],
         warehouse=settings["warehouse"],
+        variable=VARIABLE,
         # One key that is refused keeps no other account's rows out; without settings there is nothing to do.
         trigger_rule="all_done_min_one_success",
     )

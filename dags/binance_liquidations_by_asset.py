@@ -8,6 +8,10 @@ from airflow.sdk import DAG, Asset, AssetAlias, AssetAny
 
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable  # also for Airflow 3.1
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.dag_support.operators import (
+    ConfiguredExtractOperator,
+    ConfiguredLoadOperator,
+)
 from airflow_provider_binance_liq.dag_support.tasks import (
     EXTRACT_PARAMS,
     LOAD_PARAMS,
@@ -16,10 +20,6 @@ from airflow_provider_binance_liq.dag_support.tasks import (
     extract_settings,
     load_settings,
     read_events,
-)
-from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
-from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
-    ObjectStorageToWarehouseOperator,
 )
 
 VARIABLE = "binance_liquidations"
@@ -74,9 +74,10 @@ with DAG(
     params=EXTRACT_PARAMS,
     **COMMON,
 ):
-    LiquidationsToObjectStorageOperator.partial(
+    ConfiguredExtractOperator.partial(
         task_id="extract",
         pool=POOL,
+        variable=VARIABLE,
         map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
         outlets=[ALIAS],
     ).expand_kwargs(extract_settings(VARIABLE, loads=False))
@@ -93,10 +94,11 @@ with DAG(
 ):
     settings = load_settings(VARIABLE)
     events = read_events.override(inlets=ASSETS)()
-    load = ObjectStorageToWarehouseOperator(
+    load = ConfiguredLoadOperator(
         task_id="load",
         manifests=events["manifests"],
         destination=settings["destination"],
         warehouse=settings["warehouse"],
+        variable=VARIABLE,
     )
     load >> check_events(events["others"])

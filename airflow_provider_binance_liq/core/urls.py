@@ -21,12 +21,12 @@ _PARAMETER: Final = re.compile(rf"(?:^|[?&;#\s]){_NAMED}[^&;#\s]", re.IGNORECASE
 _SECRET_VALUE: Final = re.compile(rf"({_NAMED})[^&;#\s'\"]+", re.IGNORECASE)
 #: a host with its port, in small letters as hosts are written and access keys are not
 _HOST_PORT: Final = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-_SHORT_PARAMETER: Final = re.compile(r"[?&;](?:sig|key|pass|auth)=[^&;#\s]", re.IGNORECASE)
+_SHORT_PARAMETER: Final = re.compile(r"([?&;](?:sig|key|pass|auth)=)[^&;#\s'\"]+", re.IGNORECASE)
 
 
 def hide_parameters(text: str) -> str:
     """Mask the values of parameters whose names say that they are secret, wherever `text` repeats them."""
-    return _SECRET_VALUE.sub(r"\1***", text)
+    return _SHORT_PARAMETER.sub(r"\1***", _SECRET_VALUE.sub(r"\1***", text))
 
 
 def has_credentials(url: str) -> bool:
@@ -37,7 +37,12 @@ def has_credentials(url: str) -> bool:
     plain = unquote(url.strip())
     if _PARAMETER.search(plain) or _SHORT_PARAMETER.search(plain):
         return True
-    return any(_has_password(text) for text in (url.strip(), plain))
+    return has_password(url)
+
+
+def has_password(url: str) -> bool:
+    """Whether the part of `url` before its path holds a user's password or a secret key."""
+    return any(_has_password(text) for text in (url.strip(), unquote(url.strip())))
 
 
 def _has_password(url: str) -> bool:

@@ -15,7 +15,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.manifest import from_dict
-from airflow_provider_binance_liq.exceptions import InconsistentManifest
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
+from airflow_provider_binance_liq.warehouse.manifests import Loadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,6 +104,10 @@ def check_events(others: Iterable[str]) -> None:
 
 def _take(event: Event, found: dict[str, dict[str, Any]]) -> None:
     manifest = from_dict(dict(event.extra or {}))
+    try:
+        Loadable.of(manifest)
+    except InvalidRequest as error:
+        raise InconsistentManifest(str(error)) from error
     found.setdefault(manifest.to_json(), manifest.to_dict())
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
-from airflow_provider_binance_liq.core.urls import has_credentials, hide_parameters
+from airflow_provider_binance_liq.core.urls import has_credentials, has_password, hide_parameters
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ TAKES: Final = {
     "postgres_conn_id": "the id of a connection",
     "schema": "the name of a schema",
     "beyond_retention": "fail, skip or extract",
-    "second_look_days": "a number of days from 1",
+    "second_look_days": "a number of days from 1 to 3650",
     "via": "a text",
     "conn_id": "the id of a connection",
     "project": "the name of a project",
@@ -55,7 +55,7 @@ TAKES: Final = {
 #: members that may list several values, for a run to choose one; the first is the default
 CHOICES: Final = ("destination", "database", "postgres_conn_id", "schema")
 #: members that a run may outrank
-FREE: Final = ("compression", "beyond_retention", "second_look_days")
+FREE: Final = ("compression", "beyond_retention")
 
 
 def default_endpoints() -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class Settings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True
     schema: Text | tuple[Text, ...] = ()
     beyond_retention: Literal["fail", "skip", "extract"] = "fail"
     #: how far back a second look looks; the only documented retention is 90 days
-    second_look_days: Annotated[int, Meta(ge=1)] = 80
+    second_look_days: Annotated[int, Meta(ge=1, le=3650)] = 80
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,25 +165,67 @@ def read_settings(
     """Read the Variable, and let the run's parameters choose among what it has.
 
     :param parameters: `connections` and `endpoints` restrict the run to some of the settings'; `destination`,
-        `database`, `postgres_conn_id` and `schema` choose one that the settings list; `compression`,
-        `beyond_retention` and `second_look_days` outrank them.
+        `database`, `postgres_conn_id` and `schema` choose one that the settings list; `compression`
+        and `beyond_retention` outrank them.
     :param loads: whether the run loads what it extracts, so that the warehouse has to be one that lasts.
     :raises InvalidRequest: a member is unknown or not what it has to be, or a parameter names what the
         settings do not have; the message names the member.
     """
-    settings = read_members(Settings, variable)
+    settings, listed, usual = _read_listed(variable, home)
     wanted = {name: parameters[name] for name in MEMBERS if parameters.get(name) not in (None, "", [])}
     free = read_members(Settings, {name: wanted[name] for name in FREE if name in wanted})
-    base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
-    usual = {"destination": f"file://{base / 'lake'}"}
-    if settings.warehouse == Warehouse():
-        usual["database"] = str(base / "warehouse.duckdb")
-    listed = {name: _listed(getattr(settings, name) or usual.get(name)) for name in CHOICES}
     chosen = {name: _first(_pick(name, wanted.get(name), listed[name])) for name in CHOICES}
     if loads and "database" in usual:
         _check_local(str(chosen["destination"]))
     outranked = {name: getattr(free, name) for name in FREE if name in wanted}
     return replace(settings, connections=_restrict(settings.accounts(), wanted), **chosen, **outranked)
+
+
+def _read_listed(
+    variable: object, home: str | None
+) -> tuple[Settings, dict[str, tuple[str, ...]], dict[str, str]]:
+    """Read the Variable: the settings, what a run may choose among, and what is usual where nothing is said."""
+    settings = read_members(Settings, variable)
+    base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
+    usual = {"destination": f"file://{base / 'lake'}"}
+    if settings.warehouse == Warehouse():
+        usual["database"] = str(base / "warehouse.duckdb")
+    listed = {name: _listed(getattr(settings, name) or usual.get(name)) for name in CHOICES}
+    return settings, listed, usual
+
+
+def listed_destinations(variable: object, home: str | None = None) -> tuple[str, ...]:
+    """Return every destination that the Variable lists."""
+    return _read_listed(variable, home)[1]["destination"]
+
+
+def check_chosen(
+    variable: object,
+    chosen: Mapping[str, Any],
+    connection: Mapping[str, Any] | None = None,
+    home: str | None = None,
+) -> None:
+    """Check again, where it is used, what a task was handed: an XCom may be changed by whoever may clear tasks.
+
+    :param chosen: some of `destination`, `database`, `postgres_conn_id` and `schema`.
+    :param connection: `binance_conn_id`, `endpoint`, `probe_report` and `accept_premises` of an extraction.
+    :raises InvalidRequest: the settings do not have it; the message names it.
+    """
+    settings, listed, _ = _read_listed(variable, home)
+    for name, value in chosen.items():
+        for one in value if isinstance(value, list | tuple) else [value] * (value is not None):
+            _pick(name, one, listed[name])
+    if connection is None:
+        return
+    by_id = {one.binance_conn_id: one for one in settings.accounts()}
+    _pick("binance_conn_id", connection["binance_conn_id"], by_id)
+    account = by_id[connection["binance_conn_id"]]
+    _pick("endpoint", connection["endpoint"], account.endpoints or ())
+    known = {"probe_report": account.probe_report, "accept_premises": list(account.accept_premises or ())}
+    for name, value in known.items():
+        if (connection.get(name) or None) != (value or None):
+            message = f"{name} is {show(connection.get(name))}, which the settings do not have"
+            raise InvalidRequest(message)
 
 
 def _restrict(accounts: Iterable[Connection], wanted: Mapping[str, Any]) -> tuple[Connection, ...]:
@@ -261,9 +303,28 @@ def read_members(kind: type[T], given: object) -> T:
     if isinstance(given, Mapping):
         given = {str(name): value for name, value in given.items() if value is not None}
     try:
-        return msgspec.convert(given, kind)
+        found = msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise InvalidRequest(_explain(kind, given, str(error))) from None
+    _check_no_credentials(found)
+    return found
+
+
+def _check_no_credentials(settings: object) -> None:
+    """Refuse URLs with a secret: what a run is set to is in logs and XComs that others may read."""
+    urls = {name: _listed(getattr(settings, name, ())) for name in ("destination", "database")}
+    urls["probe_report"] = tuple(
+        one.probe_report
+        for one in getattr(settings, "connections", ())
+        if isinstance(one, Connection) and one.probe_report
+    )
+    for name, values in urls.items():
+        for value in filter(has_credentials, values):
+            message = (
+                f"{name} is {show(value)}: a secret in it would be in logs and XComs. Put it into an Airflow "
+                "connection, or into the environment of the workers"
+            )
+            raise InvalidRequest(message)
 
 
 def _explain(kind: type[msgspec.Struct], given: Any, error: str) -> str:
@@ -276,9 +337,12 @@ def _explain(kind: type[msgspec.Struct], given: Any, error: str) -> str:
         if "missing" in what:
             return f"{f'{path}.' * bool(path)}{member} is missing; it takes {TAKES[member]}"
         return f"there is no member {f'{path}.' * bool(path)}{member}; there are {there}"
-    for step in re.findall(r"[a-z_]+|\d+", path):
-        given = given[int(step) if step.isdigit() else step]
-    return f"{path} is {show(given)}; it takes {TAKES[re.findall('[a-z_]+', path)[-1]]}"
+    try:
+        for step in re.findall(r"[a-z_]+|\d+", path):
+            given = given[int(step) if step.isdigit() else step]
+        return f"{path} is {show(given)}; it takes {TAKES[re.findall('[a-z_]+', path)[-1]]}"
+    except (LookupError, TypeError):
+        return f"a member is not what it takes; there are {there}"
 
 
 def show(value: object) -> str:
@@ -287,9 +351,8 @@ def show(value: object) -> str:
         return f"an object with {', '.join(map(str, value)) or 'no member'}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(show, value))}]"
-    if isinstance(value, str) and value == hide_parameters(value) and has_credentials(value):
-        return "a text with credentials"
-    return repr(hide_parameters(value) if isinstance(value, str) else value)
+    shown = hide_parameters(value) if isinstance(value, str) else value
+    return "a text with credentials" if isinstance(shown, str) and has_password(shown) else repr(shown)
 
 
 def _listed(choice: Any) -> tuple[str, ...]:

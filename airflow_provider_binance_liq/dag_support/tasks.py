@@ -12,7 +12,14 @@ from airflow_provider_binance_liq.compat import AirflowFailException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
-from airflow_provider_binance_liq.dag_support.settings import CHOICES, Settings, per_endpoint, read_settings
+from airflow_provider_binance_liq.dag_support.settings import (
+    CHOICES,
+    Settings,
+    check_chosen,
+    listed_destinations,
+    per_endpoint,
+    read_settings,
+)
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
 
 if TYPE_CHECKING:
@@ -63,11 +70,21 @@ def read_variable(name: str, read: Callable[[Any], T]) -> T:
         raise AirflowFailException(message) from error
 
 
-def _read(variable: str, params: Any, ti: Any, *, loads: bool) -> Settings:
+def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> Settings:
+    _check_names(dag_run)
     found = read_variable(variable, lambda given: read_settings(given, params, loads=loads))
     ti.xcom_push(key="destination", value=found.destination)
     ti.xcom_push(key="warehouse", value=asdict(found.warehouse))
     return found
+
+
+def _check_names(dag_run: Any) -> None:
+    """Refuse a run that was given a parameter which no DAG here has: it would do more than was meant."""
+    known = {*EXTRACT_PARAMS, *LOAD_PARAMS, "since"}
+    unknown = [name for name in getattr(dag_run, "conf", None) or {} if name not in known]
+    if unknown:
+        message = f"there is no parameter {', '.join(map(str, unknown))}; there are {', '.join(sorted(known))}"
+        raise AirflowFailException(message)
 
 
 @task(task_id="settings", retries=0)
@@ -92,16 +109,22 @@ def extract_settings(
     """
     from airflow_provider_binance_liq.dag_support.run_plan import log_plan
 
-    extractions = _read(variable, params, ti, loads=loads).extractions(again=again)
+    extractions = _read(variable, params, ti, dag_run, loads=loads).extractions(again=again)
     of_backfill = dag_run.run_type == "backfill"
     log_plan(extractions, data_interval_start, data_interval_end, of_backfill=of_backfill)
     return per_endpoint(extractions)
 
 
 @task(task_id="settings", retries=0)
-def load_settings(variable: str, params: Any = None, ti: Any = None) -> None:
-    """Read the settings of a run that only loads; the XComs are `destination` and `warehouse`."""
-    _read(variable, params, ti, loads=True)
+def load_settings(variable: str, params: Any = None, ti: Any = None, dag_run: Any = None) -> None:
+    """Read the settings of a run that only loads; the XComs are `destination` and `warehouse`.
+
+    Whoever announced may have chosen any destination that the settings list: all of them are read from,
+    unless the run chooses one.
+    """
+    _read(variable, params, ti, dag_run, loads=True)
+    if not params.get("destination"):
+        ti.xcom_push(key="destination", value=list(read_variable(variable, listed_destinations)))
 
 
 @task(multiple_outputs=True)

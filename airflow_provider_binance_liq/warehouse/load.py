@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,7 +122,7 @@ def load(
     engine: Engine,
     given: object,
     *,
-    destination: str | None = None,
+    destination: str | Sequence[str] | None = None,
     fetch: Fetch | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Summary:
@@ -130,8 +131,8 @@ def load(
     Where a window was extracted again since, so that its object is not what the given manifest says, the
     manifest that stands beside it now is loaded instead.
 
-    :param destination: URL below which every object has to lie, read by this URL's own connection; without
-        it, the manifests are trusted to say where their objects are.
+    :param destination: URL below which every object has to lie, read by this URL's own connection, or several
+        of them; without it, the manifests are trusted to say where their objects are.
     :raises InconsistentManifest: an object is not what its manifest says, nor what a newer one says that
         stands beside it; nothing was merged.
     :raises WarehouseError: rows do not fit the table; nothing was merged.
@@ -146,7 +147,10 @@ def load(
         stored = engine.run(lambda session: _prepare(session, loadables))
         loaded = [one for one in loadables if _has(stored, one)]
         new = [one for one in loadables if not _has(stored, one)]
-        fetched = _fetch_all(new, ObjectSource(destination, fetch), Path(directory))
+        source = ObjectSource(destination, fetch)
+        for one in loaded:
+            source.check(one.manifest)
+        fetched = _fetch_all(new, source, Path(directory))
         loadables = (*loaded, *(one.loadable for one in fetched))
         if not fetched and not any(one.version.replaces(stored.get(one.key)) for one in loadables):
             return Summary(windows=len(loadables), windows_skipped=len(loadables))
@@ -160,15 +164,20 @@ def _now() -> datetime:
 class ObjectSource:
     """Where objects may be read."""
 
-    def __init__(self, destination: str | None, fetch: Fetch | None) -> None:
-        self._destination = destination
+    def __init__(self, destination: str | Sequence[str] | None, fetch: Fetch | None) -> None:
+        self._destinations = [destination] if isinstance(destination, str) else list(destination or ())
         self._fetch = fetch
+
+    def check(self, manifest: Manifest) -> None:
+        """Check where an object is said to lie that is not fetched, because it is loaded already."""
+        if self._destinations and not self._fetch:
+            self.locate(manifest)
 
     def fetch(self, manifest: Manifest, directory: Path) -> Path:
         """Fetch an object, checked against its manifest."""
         from airflow_provider_binance_liq.lake import fetch_object
 
-        if self._fetch or self._destination is None:
+        if self._fetch or not self._destinations:
             return (self._fetch or fetch_object)(manifest, directory)
         return fetch_object(manifest, directory, at=self.locate(manifest))
 
@@ -176,7 +185,10 @@ class ObjectSource:
         """Find an object, where it is allowed to be."""
         from airflow_provider_binance_liq.lake import locate
 
-        return locate(manifest, self._destination)
+        for destination in self._destinations[:-1]:
+            with suppress(InconsistentManifest):
+                return locate(manifest, destination)
+        return locate(manifest, self._destinations[-1] if self._destinations else None)
 
 
 def _fetch_all(new: Iterable[Loadable], source: ObjectSource, directory: Path) -> list[Fetched]:

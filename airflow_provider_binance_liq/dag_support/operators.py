@@ -1,0 +1,65 @@
+"""Operators that take what the settings of a sample DAG say, and check it again where it is used.
+
+What `settings` has read comes to them by XCom. Whoever may clear tasks may often change XComs as well, so
+each of them reads the Variable once more and refuses what is not in it. None of it is a template.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_binance_liq.dag_support.settings import check_chosen
+from airflow_provider_binance_liq.dag_support.tasks import read_variable
+from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
+from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
+    ObjectStorageToWarehouseOperator,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+
+class ConfiguredExtractOperator(LiquidationsToObjectStorageOperator):
+    """Extract what the Variable has.
+
+    :param variable: name of the Variable.
+    :raises AirflowFailException: connection, endpoint, destination or probe report are not in it.
+    """
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, *, variable: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.variable = variable
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check, and extract."""
+        connection = {
+            "binance_conn_id": self.binance_conn_id,
+            "endpoint": self.endpoint,
+            "probe_report": self.probe_report,
+            "accept_premises": self.accept_premises,
+        }
+        chosen = {"destination": self.destination}
+        read_variable(self.variable, lambda given: check_chosen(given, chosen, connection))
+        return super().execute(context)
+
+
+class ConfiguredLoadOperator(ObjectStorageToWarehouseOperator):
+    """Load into what the Variable has.
+
+    :param variable: name of the Variable.
+    :raises AirflowFailException: destination or warehouse are not in it.
+    """
+
+    def __init__(self, *, variable: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.variable = variable
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Check, and load."""
+        chosen = {"destination": self.destination, **dict(self.warehouse)}
+        read_variable(self.variable, lambda given: check_chosen(given, chosen))
+        return super().execute(context)
