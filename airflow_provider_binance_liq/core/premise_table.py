@@ -163,8 +163,8 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 _BY_ID,
                 "Rows of a millisecond that fills a page.",
                 "Relied on only if each page has the rows that are known, the next one overlaps it and adds "
-                "nothing inside, and the first one leaves out higher ids that are known. Used only for such a "
-                "millisecond; whole windows are paged by time, which does not need this premise.",
+                "nothing inside, and the first one leaves out higher ids that are known. Used only for such "
+                "a millisecond; whole windows are paged by time, which does not need this premise.",
             ),
             Premise(
                 "key_identifies",

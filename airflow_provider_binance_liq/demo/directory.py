@@ -139,7 +139,7 @@ def _require_safe_parent(path: Path, parent: Path) -> None:
     if found.st_uid not in {_ROOT, os.geteuid()} or shared:
         message = (
             f"{path} is in {parent}, where another user could replace it; "
-            "name one that lies in directories of yours"
+            "choose one in a directory of your own"
         )
         raise DemoFailed(message)
 
