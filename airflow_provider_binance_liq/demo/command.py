@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         console.say(f"The demo failed: {failure}")
         return 1
     except BrokenPipeError:
-        # Whoever read the output is gone, so there is nothing to write to.
+        # The reader of the output is gone, so there is nothing to write to.
         return 1
 
 
