@@ -59,6 +59,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{_PACKAGE}.operators.coverage",
                     f"{_PACKAGE}.operators.waiting",
                     f"{_PACKAGE}.dag_support.cloud_dag",
+                    f"{_PACKAGE}.dag_support.operators",
                 ],
             },
             {"integration-name": "Object storage", "python-modules": [f"{_PACKAGE}.transfers.base"]},

@@ -22,7 +22,7 @@ AccountType = Literal["classic", "portfolio_margin", "any"]
 class Pager:
     """How the rows of an interval are divided into answers, and how an answer holds them."""
 
-    #: by time: a list, cut at an end that nobody documents; by number: pages, with the number of all rows
+    #: by time: a list, cut at an end that is not documented; by number: pages, with the number of all rows
     by: Literal["time", "number"]
     #: name of the parameter that says how many rows an answer may hold
     size_parameter: Literal["limit", "size"]

@@ -88,7 +88,7 @@ def read_page(body: bytes, endpoint: Endpoint) -> Page:
 
     :raises UnreadableBody: when the body as a whole is not what the endpoint answers.
     :raises UnexpectedRow: when a row lacks what identifies or places it, or two rows that differ cannot be
-        told apart; the row is shown, not dropped.
+        distinguished; the row is shown, not dropped.
     """
     total: int | None = None
     try:

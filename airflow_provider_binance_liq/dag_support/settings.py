@@ -55,7 +55,7 @@ TAKES: Final = {
 #: members that may list several values, for a run to choose one; the first is the default
 CHOICES: Final = ("destination", "database", "postgres_conn_id", "schema")
 #: members that a run may outrank
-FREE: Final = ("compression", "beyond_retention")
+FREE: Final = ("compression", "beyond_retention", "second_look_days")
 
 
 def default_endpoints() -> tuple[str, ...]:
@@ -165,8 +165,8 @@ def read_settings(
     """Read the Variable, and let the run's parameters choose among what it has.
 
     :param parameters: `connections` and `endpoints` restrict the run to some of the settings'; `destination`,
-        `database`, `postgres_conn_id` and `schema` choose one that the settings list; `compression`
-        and `beyond_retention` outrank them.
+        `database`, `postgres_conn_id` and `schema` choose one that the settings list; `compression`,
+        `beyond_retention` and `second_look_days` outrank them.
     :param loads: whether the run loads what it extracts, so that the warehouse has to be one that lasts.
     :raises InvalidRequest: a member is unknown or not what it has to be, or a parameter names what the
         settings do not have; the message names the member.
@@ -184,7 +184,7 @@ def read_settings(
 def _read_listed(
     variable: object, home: str | None
 ) -> tuple[Settings, dict[str, tuple[str, ...]], dict[str, str]]:
-    """Read the Variable: the settings, what a run may choose among, and what is usual where nothing is said."""
+    """Read the Variable: the settings, what a run may choose among, and what is usual without a word."""
     settings = read_members(Settings, variable)
     base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
     usual = {"destination": f"file://{base / 'lake'}"}
@@ -205,7 +205,7 @@ def check_chosen(
     connection: Mapping[str, Any] | None = None,
     home: str | None = None,
 ) -> None:
-    """Check again, where it is used, what a task was handed: an XCom may be changed by whoever may clear tasks.
+    """Check again, where it is used, what a task was handed: who may clear tasks may change XComs.
 
     :param chosen: some of `destination`, `database`, `postgres_conn_id` and `schema`.
     :param connection: `binance_conn_id`, `endpoint`, `probe_report` and `accept_premises` of an extraction.

@@ -1,8 +1,8 @@
 """Run the whole pipeline on this machine, without an account, a key or a network.
 
 The demo starts a simulated exchange that has liquidations to extract, and a real Airflow on PostgreSQL.
-There it creates a backfill over several days, on one of which many positions are liquidated at once (a
-cascade), and then compares the warehouse with the exchange, row by row. Everything runs in one directory
+There it creates a backfill over several days. On one day many positions are liquidated at once (a cascade).
+Then it compares the warehouse with the exchange, row by row. Everything runs in one directory
 and listens on this machine only; Ctrl-C stops it all.
 """
 
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         console.say(f"The demo failed: {failure}")
         return 1
     except BrokenPipeError:
-        # Whoever read the output is gone, so there is nothing to write to.
+        # The reader of the output is gone, so there is nothing to write to.
         return 1
 
 

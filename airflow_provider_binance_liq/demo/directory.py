@@ -1,7 +1,7 @@
 """The demo's own directory: one demo at a time in it, and the leftovers of an earlier one removed.
 
 Only what a demo made is ever removed; a directory that holds anything else is refused. So is one that
-somebody else may write to, since a link put there would lead the demo's writing to a file of their choice.
+others may write to, since a link put there could make the demo write to a file of their choice.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _existing_or_new(wanted: Path) -> Path:
 
 
 def _require_safe_parent(path: Path, parent: Path) -> None:
-    """Refuse a directory that somebody else could put another one in the place of."""
+    """Refuse a directory that another user could replace."""
     if not parent.is_dir():
         return
     found = parent.stat()
@@ -139,7 +139,7 @@ def _require_safe_parent(path: Path, parent: Path) -> None:
     if found.st_uid not in {_ROOT, os.geteuid()} or shared:
         message = (
             f"{path} is in {parent}, where another user could replace it; "
-            "name one that lies in directories of yours"
+            "choose one in a directory of your own"
         )
         raise DemoFailed(message)
 

@@ -51,8 +51,8 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
 
     :param destination: where the extracting tasks write.
     :param warn_days: fail where the exchange deletes missing rows within so many days.
-    :param accounts: only these labels, each of which has to be there. With `endpoints`, each pair has to be.
-    :param endpoints: only these endpoints, each of which has to be there.
+    :param accounts: only these labels; each has to be in the lake, and with `endpoints`, each pair.
+    :param endpoints: only these endpoints; each has to be in the lake.
     :param start: where each history begins: an ISO 8601 instant with a zone, not in the future. None: with
         its first window.
     :param settle: a window that ended less than this long ago is not expected yet.

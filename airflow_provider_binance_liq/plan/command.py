@@ -35,7 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "--endpoint", action="append", metavar="NAME",
-        help=f"{', '.join(ENDPOINTS)}; may be given several times (default: all that return orders)",
+        help=f"{', '.join(ENDPOINTS)}; may be given several times "
+        "(default: those that return orders, which are the first six)",
     )  # fmt: skip
     parser.add_argument(
         "--accounts", type=int, default=1, metavar="N",

@@ -1,7 +1,7 @@
 """Which rows there are to ask about: back from now, in spans below the 7 days of similar endpoints.
 
 What is found does exist, and no more is certain: a full page may hide rows, and an exchange that cuts too
-long a span short in silence may hide them all. So every question is asked by rows that were answered.
+long a span short silently may hide them all. So every question is asked with rows that were returned.
 """
 
 from __future__ import annotations

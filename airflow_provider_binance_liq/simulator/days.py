@@ -142,7 +142,7 @@ class Day:
         update_ms = max(min(time_ms + delay_ms, self._latest_update_ms), self._start_ms)
         created = ("time", time_ms, market.symbol, close_type)
         updated = ("update", update_ms, market.symbol, close_type)
-        # Rows without an id are told apart by their instant.
+        # Rows without an id differ by their instant.
         most = MOST_TIED if self._endpoint.kind.has_id else 1
         if max(self._tied[created], self._tied[updated]) < most:
             self._tied.update((created, updated))
@@ -209,7 +209,7 @@ class Day:
         return Amount(f"{quantity:.3f}"), quantity * average, quantity
 
     def _client_order_id(self, moment: _Moment) -> str:
-        """Return what tells the close types apart; the number is the engine's clock in ns."""
+        """Return what the close types differ by; the number is the engine's clock in ns."""
         if moment.close_type == "ADL":
             return "adl_autoclose"
         nanoseconds = (moment.time_ms - self._rng.randint(1, 4)) * 1_000_000 + self._rng.randint(1, 99)

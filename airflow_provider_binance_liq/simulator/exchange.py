@@ -102,7 +102,7 @@ class _Service:
 
 
 class Exchange:
-    """State of one exchange; not thread-safe, whoever serves it takes care of that."""
+    """State of one exchange; not thread-safe: the server takes care of that."""
 
     def __init__(self, settings: Settings, history: History) -> None:
         self.settings = settings
@@ -197,7 +197,7 @@ class Exchange:
         """Whether an account asks an endpoint again before it may."""
         before_ms = self._asked_at.get((account, endpoint.name))
         self._asked_at[account, endpoint.name] = now_ms
-        # A clock that was set back tells nothing of how long ago that was.
+        # A clock that was set back does not show how long ago that was.
         return before_ms is not None and 0 <= now_ms - before_ms < endpoint.min_interval_ms
 
     def _knows(self, endpoint: Endpoint, symbol: str, now_ms: int) -> bool:

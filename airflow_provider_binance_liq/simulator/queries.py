@@ -144,7 +144,7 @@ def check_time(parameters: Mapping[str, str], now_ms: int) -> None:
 
 
 def check_names(parameters: Mapping[str, str], allowed: Iterable[str]) -> None:
-    """Refuse parameters that nobody reads."""
+    """Refuse unknown parameters."""
     known = {*allowed, "timestamp", "recvWindow"}
     read = sum(name in known for name in parameters)
     if read < len(parameters):

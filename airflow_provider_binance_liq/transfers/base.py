@@ -25,7 +25,7 @@ class LoadOperator(BaseOperator):
     `missing`. Without any manifest, as when every extraction was skipped, the task is skipped.
 
     :param destination: where the extracting tasks wrote to: objects are read only below it, and by its own
-        connection; a list names several. Without it, the manifests are trusted to say where their objects are.
+        connection; a list names several. Without it, manifests are trusted to say where their objects are.
     :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
     :raises RetryableError: a retry may succeed, unchanged.
     """
@@ -33,7 +33,9 @@ class LoadOperator(BaseOperator):
     template_fields: Sequence[str] = ("manifests", "destination")
     ui_color = "#dcefe0"
 
-    def __init__(self, *, manifests: Any, destination: str | Sequence[str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, manifests: Any, destination: str | Sequence[str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.manifests = manifests
         self.destination = destination

@@ -21,7 +21,7 @@ class ObjectStorageToPostgresOperator(LoadOperator):
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
     :param destination: where they wrote to: objects are read only below it, and by its own connection.
     :param postgres_conn_id: the connection to the database.
-    :param schema: schema of the tables, which has to be there; without it, the user's search path decides.
+    :param schema: schema of the tables, which has to exist; without it, the user's search path decides.
     :param wait_s: how many seconds to wait for others who write.
     """
 

@@ -12,7 +12,9 @@ from airflow_provider_binance_liq.dag_support.settings import (
     BigQuerySettings,
     Connection,
     Warehouse,
+    check_chosen,
     default_endpoints,
+    listed_destinations,
     per_endpoint,
     read_settings,
 )
@@ -38,6 +40,70 @@ def read(variable=None, **parameters):
 
 def account(conn_id, *endpoints, **known):
     return Connection(binance_conn_id=conn_id, endpoints=endpoints, **known)
+
+
+# --- secrets, and what is checked again where it is used -------------------------------------------------
+
+SECRET_URLS = [
+    "s3://AKIA:SEKRIT@bucket/lake",
+    "s3://b/l?token=SEKRIT",
+    "abfs://c@a/l?sig=SEKRIT&token=SEKRIT",
+]
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+@pytest.mark.parametrize(
+    "members",
+    [
+        lambda url: {"destination": url, "database": "md:x"},
+        lambda url: {"destination": ["/lake", url], "database": "md:x"},
+        lambda url: {"connections": [{"binance_conn_id": "desk", "probe_report": url}]},
+    ],
+)
+def test_a_secret_in_a_url_is_refused_before_it_is_in_a_log_or_an_xcom(members, url):
+    with pytest.raises(InvalidRequest, match="a secret in it") as caught:
+        read(members(url))
+    assert "SEKRIT" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+def test_no_error_repeats_a_secret_whatever_parameter_has_it(url):
+    with pytest.raises(InvalidRequest) as caught:
+        read(None, destination=url)
+    assert "SEKRIT" not in str(caught.value)
+
+
+USED = {"binance_conn_id": "desk", "endpoint": "margin", "probe_report": None, "accept_premises": None}
+
+
+def test_what_the_settings_have_may_be_used():
+    chosen = {"destination": EVERYTHING["destination"], "database": "md:liquidations", "schema": None}
+    check_chosen(EVERYTHING, chosen, USED, HOME)
+    check_chosen(None, {"destination": list(listed_destinations(None, HOME))}, home=HOME)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "connection"),
+    [
+        ({"destination": "file:///elsewhere"}, None),
+        ({"destination": [EVERYTHING["destination"], "file:///elsewhere"]}, None),
+        ({"database": "/tmp/stolen.duckdb"}, None),
+        ({"postgres_conn_id": "other"}, None),
+        ({}, USED | {"binance_conn_id": "other"}),
+        ({}, USED | {"endpoint": "coinm_futures"}),
+        ({}, USED | {"probe_report": "file:///mine.json"}),
+        ({}, USED | {"accept_premises": ["isolated_rows"]}),
+    ],
+)
+def test_what_they_do_not_have_is_refused_where_it_would_be_used(chosen, connection):
+    with pytest.raises(InvalidRequest, match="which the settings do not have"):
+        check_chosen(EVERYTHING, chosen, connection, HOME)
+
+
+@pytest.mark.parametrize("given", [{"": 1}, {"a`b": 1}, {"` - at `$.x": 1}, {"second_look_days": 10**6}])
+def test_whatever_is_misspelt_is_an_error_of_the_settings(given):
+    with pytest.raises(InvalidRequest):
+        read(given)
 
 
 # --- members ---------------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ def test_a_directory_that_somebody_else_could_replace_is_refused(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    with pytest.raises(DemoFailed, match=f"lies in {shared}, where somebody else"):
+    with pytest.raises(DemoFailed, match=f"is in {shared}, where another user"):
         Directory.take(shared / "demo")
     # As /tmp is: there, everybody may only replace what is their own.
     shared.chmod(0o1777)

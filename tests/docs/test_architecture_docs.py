@@ -89,3 +89,11 @@ def test_a_row_takes_every_hop_in_the_order_of_the_page(start, tmp_path, returns
     assert (summaries[0].rows, summaries[0].inserted) == (1, 1)
     hops = [(file, function) for _, file, function in HOPS]
     assert [hop for hop in returned if hop in hops] == hops
+
+
+def test_the_figure_has_the_functions_of_the_table_in_their_order():
+    figure = PAGE.split("## The way of one row")[1].split("```")[1]
+    drawn = re.findall(r"[\w.]+(?= >|  )", re.sub(r"^ ?\w+ {2,}", "", figure, flags=re.MULTILINE))
+    named = {function.rpartition(".")[2] for _, _, function in HOPS}
+    drawn = [name.rpartition(".")[2] for name in drawn if name.rpartition(".")[2] in named]
+    assert drawn == [function.rpartition(".")[2] for _, _, function in HOPS]

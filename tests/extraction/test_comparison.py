@@ -282,7 +282,7 @@ def test_rows_that_lie_there_in_another_compression_are_not_lost(look, tmp_path,
     path.unlink()
     second = look([row(2), row(3)], missing_rows="keep", compression=compression)
     assert ids(second) == [1, 2, 3]
-    assert "in another compression" in caplog.text
+    assert "with another compression" in caplog.text
     assert len([one for one in (tmp_path / "lake").rglob("*") if one.is_file()]) == 2
 
 

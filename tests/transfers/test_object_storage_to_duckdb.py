@@ -154,6 +154,22 @@ def test_only_what_lies_below_the_destination_is_read(failed, lake, warehouse, t
     assert operator(destination=f"file://{lake.directory}", **given).execute({})["inserted"] == 1
 
 
+def test_one_of_several_destinations_is_enough(lake, warehouse, tmp_path):
+    manifest = lake.lay([row(1)]).to_dict()
+    destinations = [f"file://{tmp_path}/elsewhere", f"file://{lake.directory}", f"file://{tmp_path}/other"]
+    task = operator(manifests=[manifest], database=str(warehouse.path), destination=destinations)
+    assert task.execute({})["inserted"] == 1
+
+
+def test_a_manifest_of_what_is_loaded_already_may_not_name_another_place_either(failed, lake, warehouse):
+    manifest = lake.lay([row(1)]).to_dict()
+    given = {"database": str(warehouse.path), "destination": f"file://{lake.directory}"}
+    operator(manifests=[manifest], **given).execute({})
+    manifest["object"]["uri"] = "s3://evil/elsewhere.ndjson"
+    with pytest.raises(failed, match=r"InconsistentManifest: .*not below"):
+        operator(manifests=[manifest], **given).execute({})
+
+
 @pytest.mark.parametrize("uri", ["file:///etc/passwd", "{}/../secret.ndjson", "s3://key:sec/ret@b/x.ndjson"])
 @pytest.mark.parametrize("given", [True, False])
 def test_an_address_that_leads_elsewhere_is_not_followed(failed, lake, warehouse, uri, given):

@@ -2,7 +2,7 @@
 
 A filtered window is read without the filter, until an answer has shown that the filter comes first (see
 `filters_first`). From then on the filter is used, where that weighs less. Which rows of an unfiltered answer
-are wanted is told by their symbol; their type is told by asking each short page again under it.
+are wanted is known by their symbol; for a type, each short page is requested again with it.
 """
 
 from __future__ import annotations
