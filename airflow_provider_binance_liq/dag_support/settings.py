@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -22,9 +22,6 @@ from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.urls import has_credentials, has_password, hide_parameters
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-
-if TYPE_CHECKING:
-    from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse as CloudWarehouse
 
 Text = Annotated[str, Meta(pattern=r"\S")]
 Texts = Annotated[tuple[Text, ...], Meta(min_length=1)]
@@ -259,39 +256,6 @@ def _check_local(destination: str) -> None:
             "postgres_conn_id, or database as md:<database> or a path on a disk that workers share"
         )
         raise InvalidRequest(message)
-
-
-class CloudSettings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the Variable of a DAG for ClickHouse, Redshift or Snowflake may have."""
-
-    destination: Url
-    #: how the warehouse gets at the lake
-    via: str = ""
-    #: to the warehouse; by default the usual one of its provider
-    conn_id: Text | None = None
-
-
-class BigQuerySettings(CloudSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the Variable of the DAG for BigQuery may have: its connection does not say where tables are."""
-
-    project: Text
-    dataset: Text
-
-
-def read_cloud_settings(warehouse: CloudWarehouse, variable: object) -> CloudSettings:
-    """Read the Variable of a DAG for a cloud's warehouse.
-
-    :raises InvalidRequest: a member is unknown, missing or not what it has to be; the message names it.
-    """
-    kind = BigQuerySettings if warehouse.name == "bigquery" else CloudSettings
-    settings = read_members(kind, variable)
-    if settings.destination.partition("://")[0] not in warehouse.schemes:
-        schemes = ", ".join(warehouse.schemes)
-        message = f"destination is {show(settings.destination)}; {warehouse.name} reads {schemes}"
-        raise InvalidRequest(message)
-    warehouse.check_via(settings.via)
-    usual = "google_cloud_default" if warehouse.name == "bigquery" else f"{warehouse.name}_default"
-    return replace(settings, conn_id=settings.conn_id or usual)
 
 
 def read_members(kind: type[T], given: object) -> T:

@@ -97,7 +97,7 @@ def test_every_task_of_the_sample_dags_is_documented():
 
 
 def test_every_member_of_the_settings_is_documented_by_each_dag():
-    from airflow_provider_binance_liq.dag_support.settings import BigQuerySettings, CloudSettings
+    from airflow_provider_binance_liq.dag_support.cloud_settings import BigQuerySettings, CloudSettings
 
     for name in WAREHOUSES:
         code = (REPOSITORY / f"dags/warehouses/binance_liquidations_to_{name}.py").read_text(encoding="utf-8")

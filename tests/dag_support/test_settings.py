@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.dag_support.cloud_settings import BigQuerySettings
 from airflow_provider_binance_liq.dag_support.settings import (
     CHOICES,
     MEMBERS,
     TAKES,
-    BigQuerySettings,
     Connection,
     Warehouse,
     check_chosen,
