@@ -74,7 +74,7 @@ class RealAirflow:
                     "conn_type": "binance",
                     "login": credentials.api_key,
                     "password": credentials.secret,
-                    "extra": {"base_url": simulator.url, "weight_share": 1},
+                    "extra": {"base_url": simulator.url, "weight_share": 0.9},
                 }
             )
         variable = {

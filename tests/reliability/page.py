@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matrix import BY_NUMBER, BY_TIME, OF_CLOCKS, PLACES, ROWS, VARIANTS, Case, observe, pages
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 _GROUPS = {"by time": BY_TIME, "by number": BY_NUMBER}
@@ -15,11 +15,11 @@ _GROUPS = {"by time": BY_TIME, "by number": BY_NUMBER}
 def cases():
     """Every case that the page tells of."""
     for name in VARIANTS:
-        for endpoint in ENDPOINTS:
+        for endpoint in WITH_ORDERS:
             yield from (Case(endpoint, (name,), place) for place in PLACES)
             yield Case(endpoint, (name,), lasting=True)
     for name in OF_CLOCKS:
-        yield from (Case(endpoint, (name,), clock=True) for endpoint in ENDPOINTS)
+        yield from (Case(endpoint, (name,), clock=True) for endpoint in WITH_ORDERS)
 
 
 def write():
@@ -71,7 +71,7 @@ def _found(seen, name):
 
 
 def _faultless():
-    return merged({endpoint: str(pages(endpoint)) for endpoint in ENDPOINTS})
+    return merged({endpoint: str(pages(endpoint)) for endpoint in WITH_ORDERS})
 
 
 def _rows():
@@ -81,17 +81,17 @@ def _rows():
 
 def once(name):
     """Begin a row with what a fault does that strikes once."""
-    return f"| {_title(name)} | {merged({e: _places(e, name) for e in ENDPOINTS})} |"
+    return f"| {_title(name)} | {merged({e: _places(e, name) for e in WITH_ORDERS})} |"
 
 
 def _ever(name):
-    return merged({e: shown(observe(Case(e, (name,), lasting=True))) for e in ENDPOINTS})
+    return merged({e: shown(observe(Case(e, (name,), lasting=True))) for e in WITH_ORDERS})
 
 
 def _clock():
     lines = ["| fault | once, on the request for the clock |", "|---|---|"]
     for name in OF_CLOCKS:
-        cell = merged({e: shown(observe(Case(e, (name,), clock=True))) for e in ENDPOINTS})
+        cell = merged({e: shown(observe(Case(e, (name,), clock=True))) for e in WITH_ORDERS})
         lines.append(f"| {_title(name)} | {cell} |")
     return "\n".join(lines)
 

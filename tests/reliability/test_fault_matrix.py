@@ -347,4 +347,4 @@ def test_the_page_says_what_was_measured():
 def test_the_page_tells_of_every_endpoint_and_of_both_kinds_of_paging():
     text = page.PAGE.read_text(encoding="utf-8")
     assert [name for name in (*BY_TIME, *BY_NUMBER) if f"`{name}`" not in text] == []
-    assert len(list(itertools.chain(page.cases()))) == (57 * 4 + 32) * len(ENDPOINTS)
+    assert len(list(itertools.chain(page.cases()))) == (57 * 4 + 32) * len(WITH_ORDERS)

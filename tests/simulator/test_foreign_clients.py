@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
@@ -129,14 +129,14 @@ def cascade(simulator: Simulator) -> int:
     return int(datetime.combine(day, time(), UTC).timestamp() * 1000)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_the_official_sdk_gets_the_documented_rows(sdk, endpoint):
     day_ms = day_of(DOCUMENTED[endpoint][0].time_ms) * DAY_MS
     data = sdk(endpoint, start_time=day_ms, end_time=day_ms + DAY_MS - 1)
     assert rows_of(endpoint, data) == [json.loads(record.body) for record in DOCUMENTED[endpoint]]
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_the_official_sdk_gets_the_truth_of_quiet_days(sdk, simulator, endpoint):
     start_ms = cascade(simulator) - 2 * DAY_MS
     size = "limit" if ENDPOINTS[endpoint].is_by_time else "size"
@@ -145,7 +145,7 @@ def test_the_official_sdk_gets_the_truth_of_quiet_days(sdk, simulator, endpoint)
     assert by_key(rows_of(endpoint, data)) == by_key(expected)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_the_official_sdk_gets_one_page_of_a_cascade(sdk, simulator, endpoint):
     """One page is all that it ever gets from the endpoints by time; the others it can be told to go on."""
     start_ms = cascade(simulator)
@@ -215,7 +215,7 @@ MARKETS = {
 }
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_ccxt_gets_the_documented_liquidations(ccxt_with, endpoint):
     day_ms = day_of(DOCUMENTED[endpoint][0].time_ms) * DAY_MS
     found = ccxt_with(MARKETS[endpoint]).fetch_my_liquidations(
@@ -226,7 +226,7 @@ def test_ccxt_gets_the_documented_liquidations(ccxt_with, endpoint):
     assert [row["timestamp"] for row in found] == [record.update_ms for record in liquidations]
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_ccxt_gets_the_liquidations_of_quiet_days(ccxt_with, simulator, endpoint):
     start_ms = cascade(simulator) - 2 * DAY_MS
     found = ccxt_with(MARKETS[endpoint]).fetch_my_liquidations(

@@ -112,7 +112,7 @@ class DuckDBSession:
 
     def _check_duplicate_fields(self, table: Table, fetched: Sequence[Fetched]) -> None:
         """Refuse a row that has a field twice, of which DuckDB takes the first and others the last."""
-        found = self.connection.execute(_duplicate_field(table)).fetchone()
+        found = next(iter(self.connection.execute(_duplicate_field(table)).fetchall()), None)
         if found:
             sha256, raw, name = found
             uris = {one.loadable.manifest.object.sha256: one.loadable.manifest.object.uri for one in fetched}
@@ -153,7 +153,7 @@ class DuckDBSession:
 
     def counts(self, query: str) -> tuple[int, ...]:
         """Return the one row of numbers that `query` gives."""
-        return tuple(self.connection.execute(query).fetchone() or ())
+        return tuple(next(iter(self.connection.execute(query).fetchall()), ()))
 
     def merge_rows(self, table: Table) -> Merged:
         """Merge the staged rows: new ones by INSERT, since DuckDB's MERGE takes three times as long there."""
@@ -177,7 +177,9 @@ class DuckDBSession:
             "AND (account, endpoint, object_sha256) NOT IN "
             f"(SELECT (account, endpoint, object_sha256) FROM {WINDOWS.name})"
         )
-        return int((self.connection.execute(query, [accounts, endpoints, checksums]).fetchone() or (0,))[0])
+        # All of it: a result that is not read to its end holds the connection.
+        ((missing,),) = self.connection.execute(query, [accounts, endpoints, checksums]).fetchall()
+        return int(missing)
 
 
 @contextmanager
