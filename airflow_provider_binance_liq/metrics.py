@@ -123,7 +123,8 @@ def _send(name: str, value: float, **tags: str) -> None:
         send(f"{PREFIX}.{name}", value, tags=fit)
         # As Airflow does: a StatsD without tags would mix the values of all of them.
         send(".".join((PREFIX, name, *fit.values())), value)
-    except Exception as error:  # noqa: BLE001 - no error of a metrics client may fail the task
+    # No error of a metrics client may fail the task.
+    except Exception as error:  # noqa: BLE001
         log.debug("%s could not be sent: %s", name, error)
 
 

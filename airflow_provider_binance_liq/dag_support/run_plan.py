@@ -107,7 +107,8 @@ def greatest_share(conn_ids: Sequence[str]) -> float:
     for conn_id in conn_ids:
         try:
             shares.append(BinanceHook(conn_id).account().settings.weight_share)
-        except Exception as error:  # noqa: BLE001 - a backend may raise anything; to log is no reason to fail
+        # A secrets backend may raise any error; an estimate in the log is no reason to fail.
+        except Exception as error:  # noqa: BLE001
             log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
     return max(shares, default=DEFAULT_WEIGHT_SHARE)
 

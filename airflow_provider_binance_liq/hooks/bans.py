@@ -60,6 +60,6 @@ class SharedBan:
             return
         try:
             Variable.set(self.name, iso(until_ms), description=_DESCRIPTION)
-        # As above.
+        # What keeps Variables raises any error as well.
         except Exception as error:  # noqa: BLE001
             log.info("The ban cannot be written for the other tasks (%s)", type(error).__name__)

@@ -60,7 +60,7 @@ def open_destination(destination: str) -> ObjectStoragePath:
         path = ObjectStoragePath(text if "://" in text else f"file://{text}")
         if conn_id := connection_of(path):
             _check_connection(conn_id, text)
-        path.fs  # noqa: B018 - resolving it fails where there is no such store
+        _resolve(path)
     except InvalidRequest:
         raise
     except Exception as error:
@@ -79,6 +79,11 @@ def check_no_password(url: str) -> None:
             "destination holds a password or a token; name an Airflow connection instead, as in "
             "s3://aws_default@bucket"
         )
+
+
+def _resolve(path: ObjectStoragePath) -> object:
+    """Return the store of a path; this fails where there is none of that kind."""
+    return path.fs
 
 
 def _check_connection(conn_id: str, destination: str) -> None:

@@ -112,9 +112,8 @@ class WaitingOperator(BaseOperator):
         kept = asdict(replace(state, waited_ms=self._waits.waited_ms))
         self.defer(trigger=trigger, method_name="resume", kwargs=kept)
 
-    def _jitter(self) -> float:
-        """Return a random number from 0 to 1."""
-        return random.random()  # noqa: S311 - nothing has to be secret about it
+    #: returns a random number from 0 to 1; nothing has to be secret about it
+    _jitter = staticmethod(random.random)
 
 
 def _reason(error: RetryableError) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import Bound
     from airflow_provider_binance_liq.probe.answers import Instant, SeenRow, SeenRows
     from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.findings import Holds
 
 #: requests at the most: two for the instant, one for the row itself, three for the bounds
 REQUESTS = 6
@@ -90,7 +91,7 @@ def _find_ends(asker: Asker, found: Bounds, at_ms: int) -> None:
         found.equal = "works" if shown else "empty"
 
 
-def _bound(shown: bool | None) -> Bound | None:  # noqa: FBT001  # an answer, not a switch
+def _bound(shown: Holds) -> Bound | None:
     if shown is None:
         return None
     return "inclusive" if shown else "exclusive"

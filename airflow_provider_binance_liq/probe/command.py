@@ -124,7 +124,8 @@ def _account(conn_id: str) -> Account | None:
                 "or see --conn-id"
             )
             return None
-        except Exception as error:  # noqa: BLE001  # Airflow's secrets backends raise whatever they like
+        # Airflow's secrets backends raise any error, and its text may have addresses and tokens.
+        except Exception as error:  # noqa: BLE001
             _complain(f"connection {conn_id!r} cannot be read ({type(error).__name__})")
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.probe_report import Finding
@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.probe_report import Verdict
 
+#: whether something holds; None: undecided
+Holds: TypeAlias = bool | None
+
 NO_ROWS: Final = "the account has no rows"
 NO_WEIGHT: Final = "the stated weight does not suffice for it"
 UNDECIDED: Final = "undecided"
 _HOUR_MS: Final = 3_600_000
 
 
-def finding(holds: bool | None, detail: str, rows: int = 0) -> Finding:  # noqa: FBT001  # an answer
+def finding(holds: Holds, detail: str, rows: int = 0) -> Finding:
     """Make a verdict of what was seen; None: undecided."""
     verdict: Verdict = "cannot_be_told" if holds is None else "observed" if holds else "refuted"
     return Finding(verdict, detail, rows)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.answers import SeenRow
     from airflow_provider_binance_liq.probe.asking import Asker
     from airflow_provider_binance_liq.probe.bounds import Bounds
+    from airflow_provider_binance_liq.probe.findings import Holds
     from airflow_provider_binance_liq.probe.survey import Survey
 
 
@@ -37,7 +38,7 @@ class Session:
         """Keep values that a reading can begin with."""
         self.learnt = msgspec.structs.replace(self.learnt, **values)
 
-    def decide(self, code: str, holds: bool | None, detail: str, rows: int = 0) -> None:  # noqa: FBT001  # an answer
+    def decide(self, code: str, holds: Holds, detail: str, rows: int = 0) -> None:
         """Set the verdict on a premise; None: undecided."""
         self.findings[code] = finding(holds, detail, rows)
 

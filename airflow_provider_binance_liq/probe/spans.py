@@ -27,6 +27,8 @@ SpanAnswer = Literal["refused", "empty", "clamped", "whole"]
 SPANS_MS: Final = (7 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS)
 #: rows that may turn out to be forgotten before a span's question is given up
 _MOST_FORGOTTEN: Final = 2
+#: rows that show a span to be answered whole: one at each end
+_BOTH_ENDS: Final = 2
 #: readings at the most: two a span; for each row that is forgotten, two in vain and one that shows it; four
 #: for hidden rows, and one that decides between length and age
 REQUESTS: Final = 2 * len(SPANS_MS) + 3 * _MOST_FORGOTTEN + 5
@@ -144,7 +146,7 @@ def _ask_span(asker: Asker, cases: list[_Case], survey: Survey, found: Spans) ->
             return None
         if not shown:
             return "clamped" if some else "empty"
-    if len(cases) < 2:  # noqa: PLR2004  # one for each end
+    if len(cases) < _BOTH_ENDS:
         return None
     found.whole_ms = max(found.whole_ms or 0, min(case.proves_ms for case in cases))
     return "whole"

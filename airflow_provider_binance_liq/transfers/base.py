@@ -44,7 +44,7 @@ class LoadOperator(BaseOperator):
         """Return the warehouse to load into."""
         raise NotImplementedError
 
-    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - nothing of it is needed
+    def execute(self, context: Context) -> dict[str, int]:
         """Load, and return what was done."""
         from airflow_provider_binance_liq.warehouse.load import load
 
@@ -55,7 +55,7 @@ class LoadOperator(BaseOperator):
             raise AirflowFailException(message) from error
         if not summary.windows:
             raise AirflowSkipException("there is no manifest to load")
-        self.log.info("Loaded: %s", summary)
+        self.log.info("Loaded by run %s: %s", context.get("run_id"), summary)
         return summary.to_dict()
 
 

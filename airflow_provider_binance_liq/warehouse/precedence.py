@@ -117,11 +117,14 @@ def window_replaces() -> str:
 
 def outdated_claim(prefix: str = "") -> str:
     """Say when a stored window has no premises and is one that the rules of today do not call complete."""
-    cases = [_case(prefix, by_symbol, empty) for by_symbol, empty in product((False, True), repeat=2)]
+    cases = [
+        _case(prefix, by_symbol=by_symbol, empty=empty)
+        for by_symbol, empty in product((False, True), repeat=2)
+    ]
     return f"({prefix}premises IS NULL AND ({' OR '.join(case for case in cases if case)}))"
 
 
-def _case(prefix: str, by_symbol: bool, empty: bool) -> str:  # noqa: FBT001 - two sides of a product
+def _case(prefix: str, *, by_symbol: bool, empty: bool) -> str:
     endpoints = [
         name
         for name in ENDPOINTS

@@ -28,6 +28,7 @@ class RetryPolicy:
     longest_s: float = 2.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    uniform: Callable[[float, float], float] = random.uniform
 
     def run(self, attempt: Callable[[], T], warehouse: str) -> T:
         """Make the attempt, and again while it ends in a conflict.
@@ -44,5 +45,5 @@ class RetryPolicy:
                     raise
                 log.info("%s is in use; trying again: %s", warehouse, conflict)
                 # Jitter keeps those who wait from coming back together.
-                self.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
+                self.sleep(min(left, pause * self.uniform(0.5, 1.0)))
                 pause = min(2 * pause, self.longest_s)

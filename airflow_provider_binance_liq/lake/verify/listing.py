@@ -92,7 +92,8 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
             else:
                 try:
                     waiting.append((name, store.ls(key, detail=True)))
-                except Exception as error:  # noqa: BLE001 - every store has errors of its own
+                # Every store has errors of its own.
+                except Exception as error:  # noqa: BLE001
                     findings.append(Finding.of("unreadable", name, explain(error)))
     return Listing(tuple(sorted(files)), tuple(findings))
 
@@ -129,7 +130,8 @@ def _is_empty_prefix(store: Any, root: str) -> bool:
         return False
     try:
         store.ls(bucket, detail=True)
-    except Exception:  # noqa: BLE001 - then the first error stands
+    # Whatever it is, the error that led here is the one to report.
+    except Exception:  # noqa: BLE001
         return False
     return True
 

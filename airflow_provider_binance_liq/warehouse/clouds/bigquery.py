@@ -35,7 +35,7 @@ class BigQuery(Warehouse):
     key_suffix = " NOT ENFORCED"
     commit = ("COMMIT TRANSACTION",)
 
-    def begin(self, load: Load) -> list[str]:  # noqa: ARG002 - of those that lock tables
+    def begin(self, _load: Load) -> list[str]:
         """Begin a transaction."""
         return ["BEGIN TRANSACTION"]
 

@@ -47,7 +47,7 @@ class ClickHouse(Warehouse):
     # Without them, what is not there would be an empty text, 0 or 1970.
     query_suffix = "\nSETTINGS join_use_nulls = 1, insert_null_as_default = 0"
 
-    def begin(self, load: Load) -> list[str]:  # noqa: ARG002 - of those that have transactions
+    def begin(self, _load: Load) -> list[str]:
         """Begin nothing: there are no transactions."""
         return []
 

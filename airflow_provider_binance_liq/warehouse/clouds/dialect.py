@@ -32,7 +32,7 @@ class CloudDialect:
     #: what follows a query
     query_suffix: ClassVar[str] = ""
 
-    def begin(self, load: Load) -> list[str]:  # noqa: ARG002 - of those that lock tables
+    def begin(self, _load: Load) -> list[str]:
         """Begin a transaction."""
         return ["BEGIN"]
 
@@ -99,7 +99,7 @@ class CloudDialect:
         """Return a column's type, as it is declared."""
         return f"{self.types[column.kind]}{' NOT NULL' if column.required else ''}"
 
-    def refusals(self, table: Table, line: str) -> list[str]:  # noqa: ARG002 - of those that have any
+    def refusals(self, _table: Table, _line: str) -> list[str]:
         """Return more conditions on a line, each `WHEN … THEN <what is wrong>`."""
         return []
 

@@ -83,7 +83,7 @@ class Redshift(Warehouse):
         """Create the table of lines."""
         return f"CREATE TABLE {load.lines} (object {self.types['text']}, line {_LONGEST})"
 
-    def quoted(self, table: Table, line: str) -> str:  # noqa: ARG002 - of those that quote
+    def quoted(self, _table: Table, line: str) -> str:
         """Leave the numbers: members are taken from the text, and `refusals` looks at their digits."""
         return line
 
@@ -112,7 +112,7 @@ class Redshift(Warehouse):
             f"IAM_ROLE {quote(load.via)} DELIMITER '\\001'{packed} COMPUPDATE OFF STATUPDATE OFF"
         )
 
-    def merge_into(self, load: Load, table: Table, query: str) -> list[str]:  # noqa: ARG002 - as its base
+    def merge_into(self, _load: Load, table: Table, query: str) -> list[str]:
         """Merge by way of a temporary table."""
         newer = f"newer_{table.name}"
         return [

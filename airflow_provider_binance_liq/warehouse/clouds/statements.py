@@ -50,7 +50,7 @@ class Warehouse(CloudDialect):
             for statement in (self.create_table(table), *self.add_columns(load, table))
         ]
 
-    def add_columns(self, load: Load, table: Table) -> list[str]:  # noqa: ARG002 - for its name
+    def add_columns(self, _load: Load, table: Table) -> list[str]:
         """Add to a table of 0.1.0 what it lacks; one that has it is left as it is."""
         name = self.stored_in(table)
         return [
@@ -133,6 +133,6 @@ class Warehouse(CloudDialect):
             *self.commit,
         ]
 
-    def merge_into(self, load: Load, table: Table, query: str) -> list[str]:  # noqa: ARG002 - as above
+    def merge_into(self, _load: Load, table: Table, query: str) -> list[str]:
         """Merge what a query gives, all of which is new or newer."""
         return [merge_statement(table, f"(\n{query}\n)")]
