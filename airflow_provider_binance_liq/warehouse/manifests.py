@@ -103,12 +103,32 @@ class Loadable:
         )
 
 
-def stored_window(
-    key: WindowKey, sha256: str, *, complete: bool, extracted_at: datetime, rows: int, has_premises: bool
-) -> WindowVersion:
-    """Return what the warehouse has of a window, from values of the windows table."""
-    _, endpoint, _, _, symbols, _ = key
-    return WindowVersion(endpoint, bool(symbols), rows, sha256, complete, extracted_at, has_premises)
+def stored_windows(
+    rows: Iterable[tuple[Any, ...]], instant: Callable[[Any], datetime]
+) -> dict[WindowKey, WindowVersion]:
+    """Return what the warehouse has of windows.
+
+    :param rows: of the windows table: its key, sha256, completeness, extraction, rows, and whether it has
+        premises.
+    :param instant: reads an instant as the warehouse returns it.
+    """
+    found: dict[WindowKey, WindowVersion] = {}
+    for (
+        account,
+        endpoint,
+        start,
+        end,
+        symbols,
+        close_type,
+        sha256,
+        complete,
+        extracted,
+        n,
+        stated,
+    ) in rows:
+        key = (account, endpoint, instant(start), instant(end), symbols, close_type)
+        found[key] = WindowVersion(endpoint, bool(symbols), n, sha256, complete, instant(extracted), stated)
+    return found
 
 
 def latest_of_each(loadables: Iterable[Loadable], by: Callable[[Loadable], object]) -> list[Loadable]:

@@ -12,7 +12,7 @@ from airflow_provider_binance_liq.exceptions import InconsistentManifest, Wareho
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.duckdb.exactness import DIALECT, MACROS
 from airflow_provider_binance_liq.warehouse.load import Merged
-from airflow_provider_binance_liq.warehouse.manifests import stored_window
+from airflow_provider_binance_liq.warehouse.manifests import stored_windows
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
@@ -66,30 +66,8 @@ class DuckDBSession:
             f"premises IS NOT NULL FROM {WINDOWS.name} "
             "WHERE window_start BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)"
         )
-        found: dict[WindowKey, WindowVersion] = {}
-        for (
-            account,
-            endpoint,
-            start,
-            end,
-            symbols,
-            close_type,
-            sha256,
-            complete,
-            extracted,
-            rows,
-            stated,
-        ) in self.connection.execute(query, [min(starts), max(starts)]).fetchall():
-            key = (account, endpoint, _instant(start), _instant(end), symbols, close_type)
-            found[key] = stored_window(
-                key,
-                sha256,
-                complete=complete,
-                extracted_at=_instant(extracted),
-                rows=rows,
-                has_premises=stated,
-            )
-        return found
+        found = self.connection.execute(query, [min(starts), max(starts)]).fetchall()
+        return stored_windows(found, _instant)
 
     def stage_rows(self, table: Table, fetched: Sequence[Fetched], loaded_at: datetime) -> int:
         """Type the rows into the staging table, one per key; return how many there were."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.load import Merged
-from airflow_provider_binance_liq.warehouse.manifests import stored_window
+from airflow_provider_binance_liq.warehouse.manifests import stored_windows
 from airflow_provider_binance_liq.warehouse.postgres.exactness import DIALECT
 from airflow_provider_binance_liq.warehouse.postgres.indexes import missing_indexes
 from airflow_provider_binance_liq.warehouse.postgres.rows import RowStaging
@@ -107,30 +107,8 @@ class PostgresSession(RowStaging):
             "complete, extracted_at, object_rows, premises IS NOT NULL "
             f"FROM {WINDOWS.name} WHERE window_start BETWEEN %s AND %s"
         )
-        found: dict[WindowKey, WindowVersion] = {}
-        for (
-            account,
-            endpoint,
-            start,
-            end,
-            symbols,
-            close_type,
-            sha256,
-            complete,
-            extracted,
-            rows,
-            stated,
-        ) in self._rows(query, [min(starts), max(starts)]):
-            key = (account, endpoint, start.astimezone(UTC), end.astimezone(UTC), symbols, close_type)
-            found[key] = stored_window(
-                key,
-                sha256,
-                complete=complete,
-                extracted_at=extracted.astimezone(UTC),
-                rows=rows,
-                has_premises=stated,
-            )
-        return found
+        found = self._rows(query, [min(starts), max(starts)])
+        return stored_windows(found, lambda at: at.astimezone(UTC))
 
     def stage_windows(self, loadables: Sequence[Loadable], loaded_at: datetime) -> None:
         """Put the windows into their staging table."""
