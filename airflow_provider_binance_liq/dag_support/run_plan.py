@@ -44,7 +44,7 @@ def log_plan(
 
     It never fails: what is wrong fails where it is used.
 
-    :param extractions: what `Settings.extractions` returned.
+    :param extractions: what `DagSettings.extractions` returned.
     :param of_backfill: log the command that estimates the whole backfill, too.
     :param now_ms: epoch milliseconds that retention is judged at; by default now.
     """
