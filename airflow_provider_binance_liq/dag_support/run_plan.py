@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.estimates import WindowSeries
-from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_UNITS_MS: Final = {"d": DAY_MS, "h": 60 * MINUTE_MS, "m": MINUTE_MS}
+_UNITS_MS: Final = {"d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS}
 
 
 def log_plan(

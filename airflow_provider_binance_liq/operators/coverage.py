@@ -194,8 +194,8 @@ def _is_template(value: object) -> bool:
 
 def _warn_days(given: object) -> float:
     try:
-        days = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+        days = float(str(given))
+    except ValueError:
         days = math.nan
     if not 0 <= days <= _MOST_DAYS:
         message = f"warn_days is {given!r}; it takes a number of days from 0 to {_MOST_DAYS}"
