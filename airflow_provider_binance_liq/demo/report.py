@@ -93,7 +93,7 @@ class Liquidation:
 
 
 @dataclass(frozen=True, slots=True)
-class Warehouse:
+class WarehouseContents:
     """What the warehouse holds."""
 
     windows: Sequence[Window]
@@ -102,7 +102,7 @@ class Warehouse:
     largest: Sequence[Liquidation]
 
 
-def read_warehouse(path: Path) -> Warehouse:
+def read_warehouse(path: Path) -> WarehouseContents:
     """Read the warehouse.
 
     :raises DemoFailed: it is not a warehouse, or lacks its tables.
@@ -120,7 +120,7 @@ def read_warehouse(path: Path) -> Warehouse:
     except duckdb.Error as error:
         message = f"the warehouse {path} cannot be read: {error}"
         raise DemoFailed(message) from error
-    return Warehouse(windows, rows, largest)
+    return WarehouseContents(windows, rows, largest)
 
 
 class Report:
@@ -131,7 +131,7 @@ class Report:
         days: Days,
         cascades: Collection[date],
         exchange: Mapping[str, Sequence[str]],
-        warehouse: Warehouse,
+        warehouse: WarehouseContents,
     ) -> None:
         self._days = days
         self._cascades = cascades

@@ -17,7 +17,7 @@ from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environm
 from airflow_provider_binance_liq.core.signing import load_private_key, load_signer
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, MAX_WEIGHT
 from airflow_provider_binance_liq.exceptions import InvalidConnection
-from airflow_provider_binance_liq.exchange.settings import Settings, is_loopback
+from airflow_provider_binance_liq.exchange.settings import ClientSettings, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Account:
     """One Binance account: its label in object keys and tables, and how to reach it."""
 
     label: str
-    settings: Settings
+    settings: ClientSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def read_account(fields: Fields) -> Account:
     """
     reader = _Reader(fields)
     reader.check_type()
-    settings = Settings(
+    settings = ClientSettings(
         api_key=reader.api_key(),
         signer=reader.signer(),
         origins=reader.origins(),
