@@ -53,7 +53,7 @@ _LARGEST_SQL: Final = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LoadedWindow:
     """One row of the warehouse's table of windows."""
 
     endpoint: str
@@ -96,7 +96,7 @@ class Liquidation:
 class WarehouseContents:
     """What the warehouse holds."""
 
-    windows: Sequence[Window]
+    windows: Sequence[LoadedWindow]
     #: endpoint → texts of its rows, as the exchange sent them
     rows: Mapping[str, Sequence[str]]
     largest: Sequence[Liquidation]
@@ -112,7 +112,7 @@ def read_warehouse(path: Path) -> WarehouseContents:
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            windows = [Window(*row) for row in connection.sql(_WINDOWS_SQL).fetchall()]
+            windows = [LoadedWindow(*row) for row in connection.sql(_WINDOWS_SQL).fetchall()]
             largest = [Liquidation(*row) for row in connection.sql(_LARGEST_SQL).fetchall()]
             rows: dict[str, list[str]] = {}
             for endpoint, raw in connection.sql(_RAW_SQL).fetchall():
@@ -219,7 +219,7 @@ def request_line(stats: Stats) -> str:
     )
 
 
-def _cell(window: Window | None) -> str:
+def _cell(window: LoadedWindow | None) -> str:
     return "-" if window is None else f"{window.rows:,}"
 
 

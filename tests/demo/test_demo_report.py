@@ -21,9 +21,9 @@ from airflow_provider_binance_liq.demo.days import Days, epoch_ms
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 from airflow_provider_binance_liq.demo.report import (
     Liquidation,
+    LoadedWindow,
     Report,
     WarehouseContents,
-    Window,
     read_warehouse,
 )
 from airflow_provider_binance_liq.simulator import Settings, Simulator
@@ -41,7 +41,7 @@ def row(order_id, price="1.5"):
 
 def window(endpoint="margin", day=OCTOBER_10, rows=0, **known):
     start_ms = epoch_ms(day)
-    return Window(
+    return LoadedWindow(
         **{
             "endpoint": endpoint,
             "start_ms": start_ms,
