@@ -52,11 +52,10 @@ def log_plan(
         log.info("The run has no data interval, so there is nothing to estimate")
         return
     share = greatest_share([one["operator"]["binance_conn_id"] for one in extractions])
-    window = Window.between(start, end).earlier(extractions[0]["operator"]["look_back_days"] * DAY_MS)
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
     try:
-        estimate = estimate_run(
-            extractions, window, share, int(time.time() * 1000) if now_ms is None else now_ms
-        )
+        window = Window.between(start, end).earlier(extractions[0]["operator"]["look_back_days"] * DAY_MS)
+        estimate = estimate_run(extractions, window, share, now_ms)
     except LiquidationsError as error:
         log.warning("What this run costs cannot be estimated: %s", error)
         return

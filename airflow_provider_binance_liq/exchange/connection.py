@@ -7,6 +7,7 @@ fields. Every value is checked here, because no other part of Airflow does.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,10 +130,10 @@ class _Reader:
         if value is None or value == "":
             return default
         try:
-            number = float(value) if isinstance(value, int | float | str) and value is not True else None
+            number = float(str(value))
         except ValueError:
-            number = None
-        if number is None or isinstance(value, bool) or not least <= number <= most:
+            number = math.nan
+        if not least <= number <= most:
             raise self.fields.invalid(f"{name} is {value!r}; it has to be a number from {least} to {most}")
         return number
 
