@@ -121,6 +121,14 @@ def test_the_guard_ends_too_and_lets_the_directory_go(unentered, directory):
     assert not runs(guard_pid)
 
 
+def test_the_demo_stops_everything_itself_where_its_guard_was_killed(unentered, directory):
+    with unentered as processes:
+        processes._guard.kill()
+        processes._guard.wait(10)
+        start_tree(processes, directory, TREE, 3)
+    assert not any(map(runs, noted(directory)))
+
+
 def test_children_end_in_an_order_that_keeps_the_first_one_for_last(unentered, directory):
     with unentered as processes:
         for name in ("database", "other"):
