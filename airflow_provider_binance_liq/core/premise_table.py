@@ -135,8 +135,8 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 BY_NUMBER,
                 "Rows of later pages.",
                 "After a full page one more is requested, so a `total` that is capped or counts one page "
-                "only does no harm. If a page repeats the previous one, this premise is suspected to be "
-                "false.",
+                "only does no harm, unless that page is refused. If a page repeats the previous one, this "
+                "premise is suspected to be false.",
             ),
             Premise(
                 "two_types",
