@@ -1,10 +1,11 @@
-"""Events of OpenLineage, read as strictly as its own classes and this provider's schema allow."""
+"""What OpenLineage is told, read as strictly as its own classes and this provider's schema allow."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import pkgutil
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
@@ -15,6 +16,9 @@ from openlineage.client.serde import Serde
 from referencing import Registry, Resource
 
 SCHEMA = json.loads((files("airflow_provider_binance_liq.lineage") / "facets.json").read_text("utf-8"))
+NOW = datetime(2026, 10, 12, 9, 30, tzinfo=UTC)
+DAY = datetime(2026, 10, 10, tzinfo=UTC)
+INTERVAL = {"data_interval_start": DAY, "data_interval_end": DAY + timedelta(days=1)}
 #: what OpenLineage's specification asks of every facet
 _BASE = {
     "$schema": SCHEMA["$schema"],
@@ -76,3 +80,22 @@ def check_event(event: dict[str, Any]) -> None:
         eventType=event_v2.RunState(event["eventType"]),
         **kept,
     )
+
+
+def told(task: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
+    """Ask a task as Airflow does once it has ended; whatever it tells is valid."""
+    lineage = plain(task.get_openlineage_facets_on_complete(object()))
+    check_datasets(lineage["inputs"], event_v2.InputDataset)
+    check_datasets(lineage["outputs"], event_v2.OutputDataset)
+    for facet in lineage["run_facets"].values():
+        check_facet(facet)
+    return lineage["inputs"], lineage["outputs"], lineage["run_facets"]
+
+
+def names(datasets: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(one["namespace"], one["name"]) for one in datasets]
+
+
+def members(facet: dict[str, Any]) -> dict[str, Any]:
+    """What a facet says, without who says it."""
+    return {name: value for name, value in facet.items() if not name.startswith("_")}

@@ -25,7 +25,8 @@ PRE_RELEASES = {"3.4.0b2": ["apache-airflow-core==3.4.0b2", "apache-airflow-task
 TOOLS = ["hypothesis", "jsonschema", "moto[s3,server]", "pytest", "pytest-timeout", "statsd", "time-machine"]
 SELECTION = [
     "tests/hooks",
-    "tests/lineage",
+    "tests/lineage/test_extraction_reports.py",
+    "tests/lineage/test_load_reports.py",
     "tests/operators",
     "tests/test_compat.py",
     "tests/exchange/test_connection.py",
