@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.lakehouse import row
 from support.lineage import INTERVAL, SCHEMA, plain
 
@@ -60,6 +61,7 @@ print(task.execute({})["inserted"], [name for name in sys.modules if name.endswi
 """
 
 
+@pytest.mark.slow
 def test_without_openlineage_a_task_runs_and_imports_nothing_for_it(lake, tmp_path):
     given = [lake.lay([row(1)]).to_json(), str(tmp_path / "x.duckdb")]
     command = [sys.executable, "-c", WITHOUT, *given]
