@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.openlineage.extractors import OperatorLineage
 from openlineage.client import facet_v2 as standard
 from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client.generated.schema_dataset import SchemaDatasetFacetFields as Field
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.urls import has_credentials
@@ -22,7 +23,7 @@ from airflow_provider_binance_liq.warehouse.schema import DECIMAL_PRECISION, DEC
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS, row_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_binance_liq.core.manifest import Manifest
     from airflow_provider_binance_liq.lineage.names import Name
@@ -109,16 +110,16 @@ def _about(manifest: Manifest) -> dict[str, Any]:
 
 def _sent_fields(endpoint: str) -> dict[str, Any]:
     """Name the fields of the exchange's rows; no document has their types."""
-    field = standard.schema_dataset.SchemaDatasetFacetFields
-    names = get_endpoint(endpoint).fields
-    return {"schema": standard.schema_dataset.SchemaDatasetFacet([field(name) for name in names])}
+    return _schema(Field(name) for name in get_endpoint(endpoint).fields)
+
+
+def _schema(fields: Iterable[Field]) -> dict[str, Any]:
+    return {"schema": standard.schema_dataset.SchemaDatasetFacet(list(fields))}
 
 
 def _table(table: Table, name: Name) -> OutputDataset:
-    field = standard.schema_dataset.SchemaDatasetFacetFields
-    columns = [field(column.name, _TYPES[column.kind], column.doc) for column in table]
-    about: dict[str, Any] = {"schema": standard.schema_dataset.SchemaDatasetFacet(columns)}
+    about = _schema(Field(column.name, _TYPES[column.kind], column.doc) for column in table)
     if name.symlink:
-        alias = standard.symlinks_dataset.Identifier(name.symlink.namespace, name.symlink.name, "TABLE")
+        alias = standard.symlinks_dataset.Identifier(*name.symlink[:2], type="TABLE")
         about["symlinks"] = standard.symlinks_dataset.SymlinksDatasetFacet([alias])
     return OutputDataset(name.namespace, name.name, facets=about)
