@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
+from airflow_provider_binance_liq.warehouse.comments import missing_comments
 from airflow_provider_binance_liq.warehouse.duckdb.exactness import DIALECT, MACROS
 from airflow_provider_binance_liq.warehouse.load import Merged
 from airflow_provider_binance_liq.warehouse.manifests import stored_windows
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _STAGED_OBJECTS: Final = "staged_objects"
+#: the table that a load sees by this name
+_HERE: Final = (
+    "WHERE table_name = ? AND database_name = current_database() AND schema_name = current_schema()"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,20 @@ class DuckDBSession:
             made = sql.add_columns(table, DIALECT, found) if found else [sql.create_table(table, DIALECT)]
             for statement in made:
                 self.connection.execute(statement)
+            for statement in missing_comments(table, self._commented(table)):
+                self.connection.execute(statement)
 
     def _columns(self, table: Table) -> dict[str, str]:
-        query = (
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE table_name = ? AND database_name = current_database() AND schema_name = current_schema()"
-        )
+        query = f"SELECT column_name, data_type FROM duckdb_columns() {_HERE}"
         return dict(self.connection.execute(query, [table.name]).fetchall())
+
+    def _commented(self, table: Table) -> set[str]:
+        """Name the columns that have a comment, and "" if the table has one."""
+        query = (
+            f"SELECT '' FROM duckdb_tables() {_HERE} AND comment IS NOT NULL UNION ALL "
+            f"SELECT column_name FROM duckdb_columns() {_HERE} AND comment IS NOT NULL"
+        )
+        return {name for (name,) in self.connection.execute(query, [table.name] * 2).fetchall()}
 
     def lock_tables(self, tables: Sequence[Table]) -> None:
         """Do nothing: the file has one writer, and a transaction that another one overtook fails."""
