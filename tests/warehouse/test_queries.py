@@ -235,6 +235,33 @@ ANSWERS["coverage"] = sorted(
 )
 
 
+def days(account, endpoint, counts):
+    """Tell each whole day until the one before the windows need not be there yet."""
+    start = None
+    for number in range(10, 49):
+        state, *found = counts.get(number, ("missing", 0, 0, 0))
+        before = counts.get(number - 1, ("missing",))[0] if number > 10 else None
+        start = at(1) + timedelta(days=number - 1) if state != before else start
+        kept = None if state == "proven" else start + timedelta(days=90)
+        yield (D10 + timedelta(days=number - 10), account, endpoint, state, False, kept, *found)
+
+
+ANSWERS["days"] = sorted(
+    [
+        *days("desk", "coinm_futures", {10: ("proven", 1, 0, 0)}),
+        *days("desk", "margin", {10: ("proven", 3, 0, 0)}),
+        *days(
+            "desk",
+            "usdm_futures",
+            {10: ("proven", 4, 1, 1), 11: ("proven", 2, 0, 0), 15: ("proven", 0, 0, 0)},
+        ),
+        *days("fund", "portfolio_cm", {10: ("unproven", 1, 0, 0)}),
+        *days("fund", "portfolio_margin", {10: ("proven", 1, 0, 0)}),
+        *days("fund", "portfolio_um", {10: ("proven", 1, 0, 0)}),
+    ]
+)
+
+
 def ask(warehouse, sql, zone=ZONE):
     import duckdb
 
@@ -458,6 +485,30 @@ def test_coverage_tells_of_a_proven_window_that_ended_today_and_not_until_when_i
     warehouse.load(lake.lay([], day=1), lake.lay([], day=2))
     sql = QUERIES["coverage"].sql.replace(NOW, "TIMESTAMP WITH TIME ZONE '2026-10-03 06:00:00+00'")
     assert ask(warehouse, sql) == [proven("desk", "usdm_futures", 1, 3)]
+
+
+def test_only_whole_days_are_told_and_the_worst_part_of_a_day_counts(warehouse, lake):
+    def between(day, first, last, **known):
+        laid = lake.lay([], day=day, **known)
+        window = replace(laid.window, start=f"2026-10-{first}:00:00Z", end=f"2026-10-{last}:00:00Z")
+        return replace(laid, window=window)
+
+    warehouse.load(
+        between(1, "01T12", "03T06"),
+        unproven(between(3, "03T06", "04T00"), "two_types"),
+        between(5, "04T00", "05T03"),
+        between(6, "05T04", "07T01"),
+        between(1, "01T00", "03T00", filters=ManifestFilters(("BTCUSDT",))),
+        lake.lay([], endpoint=LOANS),
+    )
+    found = ask(warehouse, QUERIES["days"].sql.replace(NOW, "TIMESTAMP WITH TIME ZONE '2026-10-08 12:00+00'"))
+    assert [(one[0].day, *one[3:6]) for one in found] == [
+        (2, "proven", False, None),
+        (3, "unproven", False, at(3, 6) + timedelta(days=90)),
+        (4, "proven", False, None),
+        (5, "missing", False, at(5, 3) + timedelta(days=90)),
+        (6, "proven", False, None),
+    ]
 
 
 def test_nothing_is_told_of_what_ended_less_than_two_days_ago(warehouse, lake):

@@ -9,6 +9,7 @@ from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.warehouse.comments import comment_on
 from airflow_provider_binance_liq.warehouse.queries.amounts import AMOUNTS, NOTIONALS, notional_of
 from airflow_provider_binance_liq.warehouse.queries.coverage import COVERAGE
+from airflow_provider_binance_liq.warehouse.queries.days import DAYS
 from airflow_provider_binance_liq.warehouse.queries.fees import FEES
 from airflow_provider_binance_liq.warehouse.queries.missing import MISSING
 from airflow_provider_binance_liq.warehouse.queries.query import NOW, PREFIX, Query
@@ -31,7 +32,7 @@ __all__ = [
 
 #: name → query, in the order in which the page of the warehouse has them
 QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
-    {query.name: query for query in (*AMOUNTS, *FEES, *COVERAGE, *MISSING)}
+    {query.name: query for query in (*AMOUNTS, *FEES, *COVERAGE, *DAYS, *MISSING)}
 )
 
 

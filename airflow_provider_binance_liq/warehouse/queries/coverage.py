@@ -88,7 +88,8 @@ _RETENTIONS: Final = ",\n        ".join(
 )
 # Days of 24 hours, and a difference of seconds: days would follow the session's time zone.
 _SETTLED: Final = f"{NOW} - {SETTLE_DAYS} * INTERVAL '24 hours'"
-_COVERAGE: Final = f"""\
+#: every stretch of every history, in no order
+STRETCHES: Final = f"""\
 {_stretches(_COUNTS)}, retentions (endpoint, retention_days, retention_source) AS (
     VALUES
         {_RETENTIONS}
@@ -159,12 +160,12 @@ COVERAGE: Final = (
         f"{' or '.join(f'`{code}`' for code in NOT_MENDED_BY_FETCHING)} keeps from being complete "
         "count as proven. A filtered history is reported until the unfiltered one of its account and "
         f"endpoint begins; not on {', '.join(f'`{name}`' for name in APART)}, where both go on.",
-        f"{_COVERAGE} AND state <> 'proven'\n{_BY_START}",
+        f"{STRETCHES} AND state <> 'proven'\n{_BY_START}",
     ),
     Query(
         "coverage",
         "The same with what is proven: each instant of a history is in one stretch, `proven`, `unproven` or "
         "`missing`. A proven stretch goes on to the end of its last window, and has no `recoverable_until`.",
-        f"{_COVERAGE}\n{_BY_START}",
+        f"{STRETCHES}\n{_BY_START}",
     ),
 )
