@@ -42,18 +42,43 @@ def test_a_load_comments_on_the_tables_that_it_creates(lake, warehouse):
         assert dict(warehouse.query(COLUMNS, table.name)) == said(table)
 
 
+def without_comments(warehouse):
+    """Leave the table as earlier releases made it."""
+    warehouse.query("COMMENT ON TABLE binance_liquidations IS NULL")
+    for column in LIQUIDATIONS:
+        warehouse.query(f"COMMENT ON COLUMN binance_liquidations.{column.name} IS NULL")
+
+
 def test_the_next_load_comments_on_tables_of_an_earlier_release_and_leaves_the_owners_comments(
     lake, warehouse
 ):
     warehouse.load(lake.lay([row(1)]))
-    for column in LIQUIDATIONS:
-        warehouse.query(f"COMMENT ON COLUMN binance_liquidations.{column.name} IS NULL")
+    without_comments(warehouse)
     warehouse.query("COMMENT ON COLUMN binance_liquidations.side IS 'mine'")
-    warehouse.query("COMMENT ON TABLE binance_liquidations IS 'ours'")
     warehouse.query("CREATE INDEX by_time ON binance_liquidations (updated_at)")
     warehouse.load(lake.lay([row(2)], day=11))
     assert dict(warehouse.query(COLUMNS, "binance_liquidations")) == said(LIQUIDATIONS) | {"side": "mine"}
+    assert dict(warehouse.query(TABLES))["binance_liquidations"] == LIQUIDATIONS.doc
+
+
+def test_a_table_with_a_comment_of_its_owner_is_left_alone(lake, warehouse):
+    warehouse.load(lake.lay([row(1)]))
+    without_comments(warehouse)
+    warehouse.query("COMMENT ON TABLE binance_liquidations IS 'ours'")
+    warehouse.load(lake.lay([row(2)], day=11))
+    assert set(dict(warehouse.query(COLUMNS, "binance_liquidations")).values()) == {None}
     assert dict(warehouse.query(TABLES))["binance_liquidations"] == "ours"
+
+
+def test_a_column_that_a_table_gains_gets_its_comment(lake, warehouse):
+    warehouse.load(lake.lay([row(1)]))
+    warehouse.query(f"CREATE TABLE old AS SELECT * EXCLUDE (premises) FROM {WINDOWS.name}")
+    warehouse.query(f"DROP TABLE {WINDOWS.name}")
+    warehouse.query(f"ALTER TABLE old RENAME TO {WINDOWS.name}")
+    warehouse.query(f"COMMENT ON TABLE {WINDOWS.name} IS 'ours'")
+    warehouse.load(lake.lay([row(1)]))
+    assert dict(warehouse.query(COLUMNS, WINDOWS.name))["premises"] == said(WINDOWS)["premises"]
+    assert dict(warehouse.query(TABLES))[WINDOWS.name] == "ours"
 
 
 def test_a_load_that_finds_comments_on_everything_writes_none(lake, warehouse):
