@@ -132,7 +132,7 @@ def _copy(connection: DuckDBPyConnection, table: Table, directory: Path) -> int:
     target = str(directory / _file(table)).replace("'", "''")
     order = ", ".join(table.sorted_by)
     ((rows,),) = connection.execute(
-        f"COPY (FROM {table.name} ORDER BY {order}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY (FROM {table.name} ORDER BY {order}) TO '{target}' (FORMAT parquet, COMPRESSION snappy)"
     ).fetchall()
     return int(rows)
 
