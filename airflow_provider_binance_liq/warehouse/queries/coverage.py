@@ -164,8 +164,9 @@ COVERAGE: Final = (
     ),
     Query(
         "coverage",
-        "The same with what is proven: each instant of a history is in one stretch, `proven`, `unproven` or "
-        "`missing`. A proven stretch goes on to the end of its last window, and has no `recoverable_until`.",
+        "Every stretch of every history: each instant is in one, `proven`, `unproven` or `missing`, with "
+        "what `recoverable` says of those that are not proven. A proven stretch goes on to the end of its "
+        "last window, and has no `recoverable_until`.",
         f"{STRETCHES}\n{_BY_START}",
     ),
 )
