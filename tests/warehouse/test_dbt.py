@@ -131,7 +131,7 @@ def test_the_package_builds_as_the_page_shows_and_its_models_answer_as_the_queri
 
 @pytest.mark.slow  # it installs dbt, which takes seconds to start
 @pytest.mark.clock
-def test_its_tests_tell_of_two_labels_of_losses_that_are_near_and_of_rows_that_are_gone(
+def test_its_tests_tell_of_two_labels_of_losses_that_are_near_of_rows_that_are_gone_and_of_old_loads(
     duckdb, lake, programs, tmp_path
 ):
     duckdb.load(
@@ -143,8 +143,10 @@ def test_its_tests_tell_of_two_labels_of_losses_that_are_near_and_of_rows_that_a
     )
     duckdb.load(recent(lake, [], 5, day=11, extracted_at="2026-11-12T00:00:00Z"))
     project = Project(tmp_path / "project", programs, output_of(duckdb))
-    enabled = json.dumps(dict.fromkeys(OPTIONAL.values(), True))
-    status, nodes = project.run(f"dbt deps; dbt build --vars '{enabled}'")
+    enabled = json.dumps(dict.fromkeys(OPTIONAL.values(), True) | {"binance_schema": "main"})
+    with (project.directory / "dbt_project.yml").open("a") as settings:
+        settings.write("models: {binance_liquidations: {+materialized: table}}\n")
+    status, nodes = project.run(f"dbt deps; dbt source freshness; dbt build --vars '{enabled}'")
     told = {name: state for name, state in nodes.items() if state not in ("success", "pass")}
     assert status == 1
     assert told == {
@@ -156,3 +158,8 @@ def test_its_tests_tell_of_two_labels_of_losses_that_are_near_and_of_rows_that_a
     }
     keys = [name for name in nodes if "unique_key" in name]
     assert len(keys) == len(TABLES)
+    made = duckdb.query("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'liquidation%'")
+    assert made == [("liquidation_coverage",)]
+    # It was loaded at the instant of all tests, more than two days ago.
+    ages = json.loads((project.directory / "target/sources.json").read_text(encoding="utf-8"))["results"]
+    assert [one["status"] for one in ages] == ["warn"]
