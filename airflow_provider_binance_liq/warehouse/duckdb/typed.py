@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.schema import Table
 
 #: what DuckDB in memory may take before it writes to its directory
-MEMORY: Final = "1GB"
+MEMORY: Final = "512MB"
 _OBJECTS: Final = "staged_objects"
 
 
