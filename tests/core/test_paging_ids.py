@@ -119,3 +119,76 @@ def test_known_ids_that_no_positive_one_lies_below_are_not_followed(ids):
     ledger = Ledger(ids, "any", seed=3)
     if min(ledger.plain()) <= 0:
         assert follow(ledger)[0] is False
+
+
+# --- one answer at a time -----------------------------------------------------------------------------------
+
+
+def answered(known, *pages, is_full=lambda page: len(page.rows) >= LIMIT):
+    """Follow ids through these answers; returns whether it is a proof, and the ids asked after."""
+    asked, left = [], list(pages)
+
+    def send(ask):
+        asked.append(ask.after_id)
+        yield from ()
+        return Page(tuple(map(row, left.pop(0))))
+
+    try:
+        next(IdWalk(send, is_full, map(row, known)).run(HERE))
+    except StopIteration as stop:
+        assert not left
+        return stop.value, asked
+    raise AssertionError
+
+
+def but(left_out, first=1, last=101):
+    return [one for one in range(first, last + 1) if one != left_out]
+
+
+def test_the_next_page_begins_twenty_five_ids_inside_of_the_one_before():
+    assert answered([1, 150], range(1, 101), range(76, 151)) == (True, [0, 75])
+
+
+def test_a_first_page_that_is_short_is_all_there_is():
+    assert answered([5], range(1, 6)) == (True, [0])
+
+
+@pytest.mark.parametrize("size", [3, 25])
+def test_the_next_page_after_one_of_no_more_ids_than_overlap_begins_after_its_first(size):
+    pages = [range(first, min(first + size, size + 3)) for first in range(1, 5)]
+    found = answered([size + 2], *pages[:4], is_full=lambda page: len(page.rows) >= size)
+    assert found == (True, [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("known", [[], [0, 150], [-1]])
+def test_without_known_ids_that_are_all_positive_nothing_is_asked(known):
+    assert answered(known) == (False, [])
+
+
+@pytest.mark.parametrize("left_out", [60, 100])
+def test_a_page_that_lacks_a_known_id_as_far_as_it_reaches_proves_nothing(left_out):
+    assert answered([left_out, 150], but(left_out)) == (False, [0])
+
+
+def test_a_short_page_that_lacks_a_known_id_above_its_own_proves_nothing():
+    assert answered([150], range(1, 51)) == (False, [0])
+
+
+@pytest.mark.parametrize("left_out", [90, 100])
+def test_a_page_that_adds_an_id_inside_of_the_one_before_proves_nothing(left_out):
+    assert answered([150], but(left_out), range(76, 151)) == (False, [0, 75])
+
+
+def test_a_page_with_the_id_that_was_asked_after_proves_nothing():
+    assert answered([150], range(1, 101), range(75, 151)) == (False, [0, 75])
+
+
+def test_a_full_page_that_reaches_no_further_than_the_one_before_proves_nothing():
+    assert answered([9], range(1, 5), range(2, 5), is_full=lambda _: True) == (False, [0, 1])
+
+
+@pytest.mark.parametrize(("again", "proven"), [(range(1, 101), True), (range(2, 102), False)])
+def test_where_no_higher_id_was_known_the_first_page_has_to_leave_those_out_that_are_known_by_then(
+    again, proven
+):
+    assert answered(range(1, 101), range(1, 101), range(76, 131), again) == (proven, [0, 75, 0])
