@@ -7,11 +7,15 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.model_exchange import ModelExchange, Order, drive
 
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.paging import Answer, Experience, plan
 from airflow_provider_binance_liq.core.paging.asks import Ask
 from airflow_provider_binance_liq.core.paging.ids import IdWalk
 from airflow_provider_binance_liq.core.rows import Page, Row
-from airflow_provider_binance_liq.exceptions import RequestRejected
+from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.exceptions import RequestRejected, SaturatedInstant
 
 AT, LIMIT = 1_790_812_800_000, 100
 HERE = Ask(AT, AT)
@@ -192,3 +196,50 @@ def test_where_no_higher_id_was_known_the_first_page_has_to_leave_those_out_that
     again, proven
 ):
     assert answered(range(1, 101), range(1, 101), range(76, 131), again) == (proven, [0, 75, 0])
+
+
+# --- a window with such a millisecond -----------------------------------------------------------------------
+
+FLOWS = get_endpoint("margin_capital_flow")
+LEDGER_LIMIT = FLOWS.pager.page_size
+
+
+class LedgerExchange(ModelExchange):
+    """Has a ledger whose entries can be asked for by id."""
+
+    after = "lowest"
+
+    def answer(self, ask):
+        if getattr(ask, "after_id", None) is None:
+            return super().answer(ask)
+        self.asked.append(ask)
+        rows = [
+            one.row for one in self.orders if self.is_in_time(one.row, ask) and one.row.key > (ask.after_id,)
+        ]
+        rows.sort(key=lambda one: one.key, reverse=self.after != "lowest")
+        return Answer(Page(tuple(rows[: self.limit])))
+
+
+def ledger(*counts, equal_bounds):
+    """Entries with ascending ids, so many of each millisecond from `AT` on."""
+    instants = [AT + offset for offset, count in enumerate(counts) for _ in range(count)]
+    orders = [Order(Row((number,), at, at, b"")) for number, at in enumerate(instants, 1)]
+    return LedgerExchange(orders, limit=LEDGER_LIMIT, equal_bounds=equal_bounds)
+
+
+@pytest.mark.parametrize("equal_bounds", ["works", "refused", "empty"])
+def test_a_full_millisecond_of_a_ledger_is_followed_by_id_and_the_claim_says_so(equal_bounds):
+    exchange, experience = ledger(3, LEDGER_LIMIT + 500, 4, equal_bounds=equal_bounds), Experience()
+    found, proof = drive(plan(FLOWS, Window(AT - 5, AT + 9), experience=experience), exchange)
+    assert found.keys() == {one.row.key for one in exchange.orders}
+    assert "ids_ascend" in experience.evidence.needed
+    assert proof == "each page proves the one before it; full instants followed by id"
+    assert {0, LEDGER_LIMIT + 3 - 25} <= {ask.after_id for ask in exchange.asked}
+
+
+def test_where_ids_prove_nothing_the_millisecond_fails_and_the_claim_does_not_rest_on_them():
+    exchange, experience = ledger(LEDGER_LIMIT + 500, equal_bounds="works"), Experience()
+    exchange.after = "highest"
+    with pytest.raises(SaturatedInstant):
+        drive(plan(FLOWS, Window(AT - 5, AT + 9), experience=experience), exchange)
+    assert "ids_ascend" not in experience.evidence.needed
