@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
-from airflow_provider_binance_liq.core.rows import UnreadableBody, one_line, read_page, read_row, sort_key
+from airflow_provider_binance_liq.core.rows import (
+    Row,
+    UnreadableBody,
+    one_line,
+    read_page,
+    read_row,
+    sort_key,
+)
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 BY_TIME = get_endpoint("usdm_futures")
@@ -373,7 +380,18 @@ def test_a_row_without_a_symbol_has_an_empty_one():
 letters = st.text("\x00\x01\x7fABYZ币")
 
 
+@example([("A", "", 1), ("AA", "", 0)])
+@example([("A\x00", "", 0), ("A", "\x00", 0)])
 @given(st.lists(st.tuples(letters, letters, st.integers(0, 2**70)), max_size=8))
 def test_keys_sort_as_bytes_as_they_sort_by_code_point_and_by_number(keys):
     assert sorted(keys, key=sort_key) == sorted(keys)
     assert len({sort_key(key) for key in keys}) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("created", "updated", "after"),
+    [(1, 1, True), (1, 0, False), (0, 1, False), (1, -1, False), (-1, 1, False)],
+)
+def test_a_row_is_after_another_one_only_if_it_was_both_created_and_updated_later(created, updated, after):
+    one, other = Row((1,), 5, 7, b""), Row((2,), 5 + created, 7 + updated, b"")
+    assert other.is_after(one) == after

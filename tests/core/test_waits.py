@@ -33,6 +33,11 @@ def test_an_instant_within_it_is_believed_to_the_millisecond(until, banned):
         assert credible(until, NOON, banned=banned) == until
 
 
+def test_an_instant_more_than_twice_the_longest_wait_away_is_thrown_away():
+    assert credible(NOON + 2 * LONGEST_BAN_MS, NOON, banned=True) == NOON + LONGEST_BAN_MS
+    assert credible(NOON + 2 * LONGEST_BAN_MS + 1, NOON, banned=True) == 0
+
+
 def test_a_ban_that_is_told_by_a_clock_ahead_of_ours_is_cut_and_not_thrown_away():
     assert credible(NOON + LONGEST_BAN_MS + 1, NOON, banned=True) == NOON + LONGEST_BAN_MS
 
