@@ -53,6 +53,14 @@ def test_rows_with_one_instant_are_never_updated_before_their_creation():
     assert needed & BLOCKS == {"cut_by_filtered_instant"}
 
 
+def test_an_isolated_account_is_asked_for_by_its_symbol_which_is_no_filter():
+    entries = [Order(Row((number,), 1000 + number, 1000 + number, b"", "BTCUSDT")) for number in range(10)]
+    exchange, experience = ModelExchange(entries, limit=1000), Experience()
+    evidence = read(exchange, FLOWS, symbols=["BTCUSDT"], experience=experience)
+    assert [ask.symbol for ask in exchange.asked] == ["BTCUSDT"]
+    assert (evidence.needed, evidence.suspected) == (ALWAYS, set())
+
+
 def test_short_pages_alone_do_not_rest_on_how_rows_are_cut():
     evidence = read(ModelExchange(steady(250)), experience=Experience(careful=True))
     assert evidence.needed == ALWAYS | BOUNDS
