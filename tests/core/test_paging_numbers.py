@@ -10,7 +10,7 @@ from airflow_provider_binance_liq.core.paging import READINGS, Answer, Experienc
 from airflow_provider_binance_liq.core.paging.by_number import AGREED, ENDED_ALIKE
 from airflow_provider_binance_liq.core.rows import Page, Row
 from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.exceptions import UnstablePaging
+from airflow_provider_binance_liq.exceptions import RequestRejected, UnstablePaging
 
 MARGIN, LOANS = get_endpoint("margin"), get_endpoint("flexible_loan")
 FIRST, LAST = 10_000, 19_999
@@ -87,6 +87,32 @@ def test_where_the_total_is_too_low_two_readings_that_end_alike_have_to_do(total
     found, proof, _ = read(exchange)
     assert (len(found), proof) == (count, ENDED_ALIKE)
     assert len(exchange.asked) == 2 * pages
+
+
+class Ending(ModelExchange):
+    """Refuses every page from a certain one on."""
+
+    last = 2
+    refusal = RequestRejected("no such page", -1130)
+
+    def answer(self, ask):
+        if ask.number > self.last:
+            self.asked.append(ask)
+            raise self.refusal
+        return super().answer(ask)
+
+
+def test_a_refused_page_behind_full_ones_ends_them_where_the_total_is_reached():
+    exchange = Ending(orders(200))
+    found, proof, _ = read(exchange)
+    assert (len(found), proof, len(exchange.asked)) == (200, AGREED, 3)
+
+
+@pytest.mark.parametrize("count", [250, 199])
+def test_a_refused_page_where_the_total_says_otherwise_fails_the_window(count):
+    exchange = Ending(orders(count), limit=100 if count == 250 else 99)
+    with pytest.raises(RequestRejected):
+        read(exchange)
 
 
 SHIFTED = (range(100), 150), (range(99, 150), 150), ((), 150)

@@ -72,6 +72,30 @@ def test_whatever_the_secret_of_an_access_key_holds_it_is_seen(secret):
     assert has_credentials(f"s3://AKIAIOSFODNN7EXAMPLE:{secret}@bucket/prefix")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AWS_SECRET_ACCESS_KEY:SEKRIT",
+        '{"password": "SEKRIT"}',
+        "{'api_key': 'SEKRIT'}",
+        "Authorization: Bearer SEKRIT",
+        "s3://b/l?token=SEKRIT",
+        "a token = SEKRIT, and more",
+        "x" * 50 + "token=SEKRIT",
+    ],
+)
+def test_a_secret_is_masked_however_it_is_named(text):
+    assert "SEKRIT" not in hide_parameters(text)
+
+
+@pytest.mark.parametrize("word", ["token", "x", "token=", "secret:", "access_key ", "a=", "://@:"])
+def test_a_long_text_is_read_in_no_longer_than_its_length_takes(word):
+    # With a pattern that goes back and forth, a hundred thousand characters take hours.
+    text = word * (100_000 // len(word))
+    hide_parameters(text)
+    has_credentials(text)
+
+
 # --- what is hidden of a text that repeats a URL ----------------------------------------------------------
 
 
