@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_binance_liq.core.paging.asks import Ask, pieces, shorter, starts
+from airflow_provider_binance_liq.core.paging.asks import Ask, Experience, pieces, shorter, starts
+from airflow_provider_binance_liq.core.rows import Row
 from airflow_provider_binance_liq.exceptions import SpanRefused
 
 
@@ -38,3 +39,11 @@ def test_after_a_refusal_the_stated_span_is_asked_for_or_half_of_it_and_always_l
 def test_where_nothing_shorter_can_be_asked_for_the_refusal_stands(span_ms):
     with pytest.raises(SpanRefused):
         shorter(Ask(5, 5 + span_ms), SpanRefused("too long", -4165))
+
+
+def test_answers_by_both_instants_show_that_neither_is_filtered_by():
+    experience, sent = Experience(), Ask(10, 20)
+    experience.sees([Row((1,), 15, 25, b"")], sent)
+    assert experience.filtered_by == "created"
+    experience.sees([Row((2,), 5, 15, b"")], sent)
+    assert experience.filtered_by is None

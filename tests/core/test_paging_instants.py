@@ -61,6 +61,35 @@ def test_rows_of_one_type_in_a_millisecond_between_two_others_are_asked_for_alon
     assert read(exchange, "ADL")[0] == wanted(exchange, "ADL")
 
 
+def test_rows_of_one_type_on_bounds_that_may_be_exclusive_are_found():
+    rows = [make_order("BTCUSDT", at, at, None, "ADL") for at in (AT, AT + 9)]
+    exchange = ModelExchange(rows, start_inclusive=False, end_inclusive=False)
+    found, _ = drive(plan(USDM, Window(AT, AT + 10), auto_close_type="ADL"), exchange, auto_close_type="ADL")
+    assert found.keys() == wanted(exchange, "ADL")
+
+
+class Turning(ModelExchange):
+    """Leaves rows out at the other end from the second request on."""
+
+    def answer(self, ask):
+        if self.asked:
+            self.keep = "newest"
+        return super().answer(ask)
+
+
+def test_an_exchange_that_changes_the_end_at_which_it_cuts_hides_no_row_beside_the_first_block():
+    exchange = Turning([make_order("BTCUSDT", n, 1000 + n * 1000) for n in range(350)])
+    assert read(exchange)[0] == {order.row.key for order in exchange.orders}
+
+
+def test_where_rows_could_hide_before_a_block_the_filter_is_asked_for_first():
+    rows = [make_order("BTCUSDT", n, 1000 + n * 1000) for n in range(150)]
+    rows[120] = make_order("BTCUSDT", 120, 121_000, 161_000)
+    exchange = ModelExchange(rows, keep="newest", filter_by="updated", cut_by="created")
+    assert read(exchange)[0] == {order.row.key for order in exchange.orders}
+    assert (exchange.asked[1].first_ms, exchange.asked[1].last_ms) == (120_999, 121_001)
+
+
 # --- parts of a block -----------------------------------------------------------------------------------
 
 
