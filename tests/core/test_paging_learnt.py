@@ -171,6 +171,14 @@ def test_once_rows_have_shown_that_the_filter_comes_first_the_symbol_is_asked_fo
     assert alone == [*[False] * pages, True, True]
 
 
+def test_three_symbols_are_asked_for_apart_once_more_was_spent_on_all():
+    symbols = [f"C{number:02}USDT" for number in range(20)]
+    exchange = ModelExchange(cascade(1200, symbols))
+    found, _ = read(exchange, symbols[:3], [])
+    assert found == wanted(exchange, symbols[:3])
+    assert [symbol for symbol, _ in asked(exchange)][-3:] == symbols[:3]
+
+
 def test_a_filter_that_comes_after_the_limit_is_not_relied_on():
     symbols = [f"C{number:02}USDT" for number in range(20)]
     exchange = ModelExchange(cascade(500, symbols), filters_late=True)
