@@ -91,13 +91,13 @@ def bigquery(tmp_path: Path) -> Iterator[tuple[DuckDBAsBigQuery, DiskLake]]:
 @pytest.fixture(
     params=[
         pytest.param("bigquery"),
-        pytest.param("redshift"),
+        pytest.param("redshift", marks=pytest.mark.slow),
         pytest.param("clickhouse", marks=pytest.mark.slow),
         pytest.param("snowflake", marks=pytest.mark.slow),
     ]
 )
 def engine_and_lake(request: pytest.FixtureRequest) -> Any:
-    """Give each warehouse's engine in turn; those of large packages are slow."""
+    """Give each warehouse's engine in turn; those that need a server or large packages are slow."""
     return request.getfixturevalue(request.param)
 
 

@@ -99,6 +99,7 @@ def test_the_dag_has_data_intervals_and_does_not_catch_up_unasked(dag):
     assert dag.max_active_runs > 1
 
 
+@pytest.mark.slow
 def test_a_day_comes_into_the_warehouse_and_coming_again_changes_nothing(dag, exchange, configured):
     database = configured(endpoints=list(ENDPOINTS))
     day = recent_day()
@@ -269,6 +270,7 @@ def test_each_extraction_announces_its_manifest_for_its_endpoint_alone_and_one_t
     assert not two_accounts.exists()
 
 
+@pytest.mark.slow
 def test_what_was_announced_since_an_instant_can_be_loaded_by_hand(airflow_database, configured):
     since = datetime.now(UTC).isoformat()
     database = configured(endpoints=["margin"])

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 from asking import FUTURES, KEY, MARGIN, SECRET, ask_of, empty_of, listing, refusal
+from support.covering import covering
 from support.scripted import HANG_UP, reply
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
@@ -227,8 +228,11 @@ def spending(limit, clock, **knobs):
     return Simulator(Knobs(seed=1, weight_limits=(("futures", limit),), **knobs), clock=clock)
 
 
-@pytest.mark.parametrize("endpoint", [FUTURES, get_endpoint("coinm_futures")], ids=lambda one: one.name)
-@pytest.mark.parametrize("limit", [300, 1000, 2400, 10_000])
+@covering(
+    "endpoint, limit",
+    {one.name: one for one in (FUTURES, get_endpoint("coinm_futures"))},
+    [300, 1000, 2400, 10_000],
+)
 def test_the_limit_that_the_exchange_tells_outranks_the_documented_one(connect, world, endpoint, limit):
     with spending(limit, world.clock) as exchange:
         credentials = exchange.credentials()

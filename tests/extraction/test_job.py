@@ -130,6 +130,7 @@ def test_on_the_worst_day_no_row_is_lost_however_strange_the_exchange(start, mea
     check_cascade(start(**knobs), endpoint, measure, str(knobs))
 
 
+@pytest.mark.slow
 def test_a_whole_week_holds_each_day_of_it_once(start):
     run = start()
     for endpoint in ENDPOINTS:

@@ -9,6 +9,7 @@ import pickle
 from dataclasses import replace
 
 import pytest
+from support.covering import covering
 from support.running import WEEK
 
 from airflow_provider_binance_liq.cli import main
@@ -45,8 +46,7 @@ def asked(run, endpoint):
     return sum(request.endpoint == endpoint for request in run.exchange.requests)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@covering("endpoint, compression", ENDPOINTS, [None, "gzip"])
 def test_an_extraction_that_was_banned_in_the_middle_asks_nothing_twice(start, endpoint, compression):
     rows = 700 if ENDPOINTS[endpoint].pager.page_size == 100 else 5000
     calm, run = start(cascade_rows=rows, order="shuffled"), start(cascade_rows=rows, order="shuffled")

@@ -202,6 +202,7 @@ def test_filtered_and_whole_extractions_lie_side_by_side(lake, scratch):
     assert len(names(lake)) == 4
 
 
+@pytest.mark.slow
 def test_a_large_object_is_uploaded_in_parts_and_still_whole(bucket, scratch):
     lake = open_destination(f"s3://aws_default@{bucket}/large")
     rows = [json.dumps({"orderId": n, "x": "y" * 1000}).encode() for n in range(60_000)]

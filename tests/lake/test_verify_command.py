@@ -267,6 +267,7 @@ def alone(lake, tmp_path, *options):
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.slow
 def test_the_command_alone_prints_one_document_and_keeps_airflow_out_of_it(begin, bucket, tmp_path):
     lake = begin(f"s3://aws_default@{bucket}/p")
     lake.extract()

@@ -81,6 +81,7 @@ def test_a_table_is_printed_and_a_report_written(connection, exchange, capsys, t
     assert exchange.stats.weight <= stated
 
 
+@pytest.mark.slow
 def test_what_airflow_says_is_kept_out_of_the_table(connection):
     words = ["-m", "airflow_provider_binance_liq.cli", "probe", "--conn-id", connection, "--yes"]
     done = subprocess.run(
@@ -93,6 +94,7 @@ def test_what_airflow_says_is_kept_out_of_the_table(connection):
     assert done.stdout.startswith("account desk-7, ")
 
 
+@pytest.mark.slow
 def test_nothing_that_is_printed_or_written_is_a_secret(connection, exchange, capsys, caplog, tmp_path):
     caplog.set_level("DEBUG")
     file = tmp_path / "probe.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from airflow_provider_binance_liq.warehouse.load import Summary, load
 from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LOADED_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -104,11 +106,16 @@ class Warehouse:
         return load(self.engine(**retry), list(given), now=lambda: at)
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self._connected() as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
         import duckdb
 
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(sql, list(parameters)).fetchall()
+            yield connection
 
     def values(self, columns: str = "COLUMNS(*)", where: str = "true") -> list[tuple[str, ...]]:
         """Read columns as text, in the order of the key."""
@@ -129,11 +136,11 @@ class Warehouse:
 
     def dump(self) -> list[tuple[str, ...]]:
         """Read every table whole, as sorted text."""
-        return [
-            row
-            for table in sorted(name for (name,) in self.query("SHOW TABLES"))
-            for row in self.query(f"SELECT '{table}', COLUMNS(*)::VARCHAR FROM {table} ORDER BY ALL")
-        ]
+        # One connection, since to open a file takes longer than to read it.
+        with self._connected() as connection:
+            tables = sorted(name for (name,) in connection.execute("SHOW TABLES").fetchall())
+            dumps = (f"SELECT '{name}', COLUMNS(*)::VARCHAR FROM {name} ORDER BY ALL" for name in tables)
+            return [row for dump in dumps for row in connection.execute(dump).fetchall()]
 
     def engine(self, **retry: Any) -> Any:
         return DuckDB(str(self.path), RetryPolicy(**retry))

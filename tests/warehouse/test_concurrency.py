@@ -63,6 +63,7 @@ def result(process):
 # --- writers ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_processes_that_load_different_windows_at_once_lose_nothing(lake, warehouse, start):
     shares = [
         [lake.lay([row(100 * day + n) for n in range(20)] + [row(7)], day=day) for day in range(share, 28, 4)]
@@ -77,6 +78,7 @@ def test_processes_that_load_different_windows_at_once_lose_nothing(lake, wareho
     assert len(warehouse.windows()) == 18
 
 
+@pytest.mark.slow
 def test_processes_that_load_the_same_windows_at_once_leave_them_once(lake, warehouse, start):
     manifests = [lake.lay([row(100 * day + n) for n in range(20)], day=day) for day in range(10, 15)]
     loads = [start(manifests) for _ in range(3)]
@@ -209,6 +211,7 @@ def rows_in(warehouse):
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", loading.STEPS)
 def test_a_load_killed_in_its_transaction_leaves_nothing_and_is_repaired(lake, warehouse, start, step):
     warehouse.load(lake.lay([row(1)]))
@@ -229,6 +232,7 @@ def test_a_load_killed_in_its_transaction_leaves_nothing_and_is_repaired(lake, w
     assert warehouse.dump() == once
 
 
+@pytest.mark.slow
 def test_a_large_load_killed_while_it_writes_leaves_all_or_none_and_is_repaired(
     warehouse, start, large, lake
 ):

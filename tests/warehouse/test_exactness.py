@@ -223,6 +223,7 @@ too_fine = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(values, min_size=1, max_size=200))
 def test_any_decimal_that_fits_comes_out_as_it_went_in(given_values):
@@ -233,6 +234,7 @@ def test_any_decimal_that_fits_comes_out_as_it_went_in(given_values):
     assert found == [Decimal(text) for text, _ in given_values]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.builds(lambda number, form: form(*number), too_fine, st.sampled_from([plain, scientific])))
 def test_no_decimal_that_is_finer_is_rounded(text):

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from support.lakehouse import row
 
+pytestmark = pytest.mark.slow
+
 SUPPORT = Path(__file__).parents[1] / "support"
 ROWS = 2000
 

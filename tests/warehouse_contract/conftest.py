@@ -1,4 +1,4 @@
-"""Every test here holds for every engine: DuckDB, PostgreSQL and, as a slow one, Iceberg."""
+"""Every test here holds for every engine: DuckDB and, as slow tests, PostgreSQL and Iceberg."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def spot(lake: Lake) -> Spot:
     return Spot(lake)
 
 
-@pytest.fixture(params=["duckdb", "postgres", pytest.param("iceberg", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=["duckdb", *(pytest.param(name, marks=pytest.mark.slow) for name in ("postgres", "iceberg"))]
+)
 def warehouse(request: pytest.FixtureRequest) -> Any:
     """Give each engine in turn."""
     return request.getfixturevalue(request.param)

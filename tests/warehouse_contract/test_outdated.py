@@ -118,6 +118,7 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.sets(st.integers(1, 4), min_size=1), st.lists(STEPS, max_size=5))
 def test_no_row_is_loaded_that_no_manifest_vouches_for(first, steps):

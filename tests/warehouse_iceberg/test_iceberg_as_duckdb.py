@@ -54,6 +54,7 @@ def test_every_value_of_every_endpoint_is_the_same(lake, iceberg, duckdb):
     assert iceberg.dump() == duckdb.dump()
 
 
+@pytest.mark.slow
 def test_what_is_hard_to_keep_is_found_again_and_replaced(lake, iceberg, duckdb):
     cases = [{"orderId": str(n), **fields} for n, fields in enumerate(HARD.values())]
     for day, price in enumerate("123", 10):
@@ -64,6 +65,7 @@ def test_what_is_hard_to_keep_is_found_again_and_replaced(lake, iceberg, duckdb)
     assert iceberg.query("SELECT count(*) FROM binance_liquidations") == [(len(HARD) + 1,)]
 
 
+@pytest.mark.slow
 def test_labels_that_no_path_can_have_are_kept_apart(lake, iceberg, duckdb):
     manifests = [
         lake.lay([row(1, price=str(n))], account=account, day=n) for n, account in enumerate(ACCOUNTS, 1)
@@ -142,6 +144,7 @@ LATER = datetime(2026, 12, 1, tzinfo=UTC)
 histories = st.lists(st.lists(extractions(), min_size=1, max_size=3), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(loads=histories, data=st.data())
 @settings(max_examples=3, deadline=None)
 def test_any_order_of_loads_leaves_what_duckdb_has_and_loading_again_changes_nothing(loads, data):

@@ -14,6 +14,8 @@ from support.loading import copy
 from airflow_provider_binance_liq.exceptions import WarehouseBusy
 from airflow_provider_binance_liq.warehouse.load import load
 
+pytestmark = pytest.mark.slow
+
 BOUND_S = 60
 
 

@@ -11,6 +11,8 @@ from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 
+pytestmark = pytest.mark.slow
+
 FILE_SYSTEMS = {"arrow's": {}, "s3fs": {"py-io-impl": "pyiceberg.io.fsspec.FsspecFileIO"}}
 
 

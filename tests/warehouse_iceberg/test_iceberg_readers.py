@@ -12,6 +12,8 @@ from support.lakehouse import row
 from airflow_provider_binance_liq.warehouse.queries import NOW, QUERIES
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, endpoints_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def manifests(lake):

@@ -10,6 +10,8 @@ from support.icehouse import NAMESPACE, TABLES, Icehouse
 from support.lakehouse import row
 from support.loading import copy
 
+pytestmark = pytest.mark.slow
+
 BOUND_S = 60
 
 

@@ -49,6 +49,7 @@ def test_rows_lie_by_account_and_endpoint_in_the_order_of_time(lake, iceberg):
     assert order == ["account", "endpoint", "updated_at", "symbol", "order_id"]
 
 
+@pytest.mark.slow
 def test_every_snapshot_says_which_version_wrote_it(lake, iceberg):
     iceberg.load(lake.lay([row(1)]))
     iceberg.load(lake.lay([row(1, price='"2"')], extracted_at=LATER))
@@ -73,6 +74,7 @@ def test_where_nothing_changed_no_snapshot_and_no_file_is_written(lake, iceberg)
     assert sorted(iceberg.path.rglob("*")) == written
 
 
+@pytest.mark.slow
 def test_the_same_bytes_seen_later_write_only_their_window(lake, iceberg):
     iceberg.load(lake.lay([row(1)]))
     rows, windows = (iceberg.snapshots()[name] for name in TABLES)
@@ -88,6 +90,7 @@ def test_a_new_window_leaves_every_file_as_it_is(lake, iceberg):
     assert before < iceberg.files()
 
 
+@pytest.mark.slow
 def test_replacing_a_row_rewrites_the_file_that_holds_it_and_no_other(lake, iceberg):
     for day in (10, 11, 12):
         at = 1791590400000 + (day - 10) * 86_400_000
@@ -104,6 +107,7 @@ def test_replacing_a_row_rewrites_the_file_that_holds_it_and_no_other(lake, iceb
     ]
 
 
+@pytest.mark.slow
 def test_rows_that_share_an_id_with_a_replaced_one_stay_as_they_are(lake, iceberg, duckdb):
     sharing = [row(1, symbol=f'"{symbol}"') for symbol in ("BTCUSDT", "ETHUSDT", "币安人生USDT")]
     newer = row(1, price='"2"')
@@ -115,6 +119,7 @@ def test_rows_that_share_an_id_with_a_replaced_one_stay_as_they_are(lake, iceber
     assert iceberg.dump() == duckdb.dump()
 
 
+@pytest.mark.slow
 def test_many_rows_lie_in_several_files_that_time_tells_apart(lake, iceberg):
     def hour(number):
         return 1791590400000 + number * 3_600_000
@@ -139,6 +144,7 @@ def test_a_table_with_another_column_is_refused_and_the_message_names_it(lake, i
         iceberg.load(lake.lay([row(2)], day=11))
 
 
+@pytest.mark.slow
 def test_what_its_owner_set_about_a_table_is_left_as_it_is(lake, iceberg):
     iceberg.load(lake.lay([row(1)]))
     mine = {"commit.retry.num-retries": "7", "write.target-file-size-bytes": "1000"}
@@ -148,6 +154,7 @@ def test_what_its_owner_set_about_a_table_is_left_as_it_is(lake, iceberg):
     assert mine.items() <= iceberg.table().properties.items()
 
 
+@pytest.mark.slow
 def test_a_table_that_its_owner_partitioned_otherwise_is_loaded_all_the_same(lake, iceberg, duckdb):
     first = lake.lay([row(1), row(2, symbol='"币安人生USDT"')])
     iceberg.load(first)
@@ -160,6 +167,7 @@ def test_a_table_that_its_owner_partitioned_otherwise_is_loaded_all_the_same(lak
     assert any("symbol=BTCUSDT" in file for file in iceberg.files())
 
 
+@pytest.mark.slow
 def test_a_row_that_somebody_else_doubled_is_refused_by_name(lake, iceberg):
     iceberg.load(lake.lay([row(1), row(2)]))
     table = iceberg.table()
@@ -230,6 +238,7 @@ def test_an_error_that_repeats_a_secret_is_told_without_it(tmp_path):
     assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.slow
 def test_rows_that_came_in_without_their_windows_are_told_of(lake, iceberg, monkeypatch):
     from pyiceberg.catalog.sql import SqlCatalog
 

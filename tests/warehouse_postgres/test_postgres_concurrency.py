@@ -21,6 +21,8 @@ from airflow_provider_binance_liq.exceptions import (
     WarehouseError,
 )
 
+pytestmark = pytest.mark.slow
+
 CHILD = """
 import sys
 from airflow_provider_binance_liq.warehouse.load import load

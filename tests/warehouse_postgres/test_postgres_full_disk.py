@@ -13,6 +13,8 @@ import pytest
 
 from airflow_provider_binance_liq.exceptions import StorageError
 
+pytestmark = pytest.mark.slow
+
 FETCHING = Path(__file__).parents[1] / "support/fetching.py"
 
 

@@ -25,6 +25,7 @@ def test_loading_again_changes_nothing(postgres, lake, row):
     assert postgres.dump() == before
 
 
+@pytest.mark.slow
 def test_every_order_of_loads_ends_the_same_as_in_duckdb(postgres, duckdb, lake, row):
     manifests = [
         lake.lay([row(1, AT, price='"1"'), row(2, AT, price='"1"'), row(3, AT + 1, price='"1"')]),

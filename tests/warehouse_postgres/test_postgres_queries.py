@@ -83,6 +83,7 @@ def amounts(greatest):
     return st.one_of(st.none(), wide.map(str), deep.map(str))
 
 
+@pytest.mark.slow
 @given(
     orders=st.lists(
         st.tuples(

@@ -9,7 +9,7 @@ from support.sample_dags import configure, connect, in_state, read_dag, states
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
 
-pytestmark = [pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
+pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 
 
 @pytest.fixture

@@ -174,6 +174,7 @@ def _decimals(value):
 
 
 # Longer than the 28 digits that Python's arithmetic rounds to: one decimal too many, and just not too great.
+@pytest.mark.slow
 @example(texts=["12345678901234567890.1234567890123456789"])
 @example(texts=["99999999999999999999.999999999999999999", "-99999999999999999999.9999999999999999990"])
 @example(
