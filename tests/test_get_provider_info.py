@@ -152,6 +152,7 @@ HEAVY = (
     "duckdb",
     "urllib3",
     "sqlite3",
+    "openlineage",
 )
 
 

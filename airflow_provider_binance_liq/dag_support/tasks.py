@@ -12,11 +12,11 @@ from airflow_provider_binance_liq.compat import AirflowFailException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
+from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint, show
 from airflow_provider_binance_liq.dag_support.settings import (
     CHOICES,
-    Settings,
+    DagSettings,
     listed_destinations,
-    per_endpoint,
     read_settings,
 )
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
@@ -69,7 +69,7 @@ def read_variable(name: str, read: Callable[[Any], T]) -> T:
         raise AirflowFailException(message) from error
 
 
-def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> Settings:
+def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> DagSettings:
     _check_names(dag_run)
     found = read_variable(variable, lambda given: read_settings(given, params, loads=loads))
     ti.xcom_push(key="destination", value=found.destination)
@@ -80,11 +80,9 @@ def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> 
 def _check_names(dag_run: Any) -> None:
     """Refuse a run that was given a parameter which no DAG here has: it would do more than was meant."""
     known = {*EXTRACT_PARAMS, *LOAD_PARAMS, "since", "second_look_days"}
-    unknown = [name for name in getattr(dag_run, "conf", None) or {} if name not in known]
+    unknown = [show(str(name)) for name in getattr(dag_run, "conf", None) or {} if name not in known]
     if unknown:
-        message = (
-            f"there is no parameter {', '.join(map(str, unknown))}; there are {', '.join(sorted(known))}"
-        )
+        message = f"there is no parameter {', '.join(unknown)}; there are {', '.join(sorted(known))}"
         raise AirflowFailException(message)
 
 

@@ -57,10 +57,7 @@ class Filters:
             message = f"symbols {wanted!r} are not for {endpoint.name}: its rows name no symbol"
             raise InvalidRequest(message)
         # Filtered here, a symbol in lower case would match nothing, and nothing would look like an empty day.
-        wrong = [
-            symbol for symbol in wanted if not isinstance(symbol, str) or symbol.strip().upper() != symbol
-        ]
-        wrong += [symbol for symbol in wanted if not symbol]
+        wrong = [one for one in wanted if not isinstance(one, str) or not one or one.strip().upper() != one]
         if wrong:
             message = f"symbols holds {wrong[0]!r}, which is no symbol"
             raise InvalidRequest(message)

@@ -13,9 +13,11 @@ from airflow_provider_binance_liq.exceptions import InvalidRequest, PermanentErr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-    from airflow_provider_binance_liq.warehouse.load import Engine
+    from airflow_provider_binance_liq.core.manifest import Manifest
+    from airflow_provider_binance_liq.warehouse.load import Engine, Summary
 
 
 class LoadOperator(BaseOperator):
@@ -39,6 +41,8 @@ class LoadOperator(BaseOperator):
         super().__init__(**kwargs)
         self.manifests = manifests
         self.destination = destination
+        self._given: list[Manifest] = []
+        self._summary: Summary | None = None
 
     def engine(self) -> Engine:
         """Return the warehouse to load into."""
@@ -47,16 +51,25 @@ class LoadOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load, and return what was done."""
         from airflow_provider_binance_liq.warehouse.load import load
+        from airflow_provider_binance_liq.warehouse.manifests import collect
 
         try:
-            summary = load(self.engine(), self.manifests, destination=self.destination)
+            self._given = [one.manifest for one in collect(self.manifests)]
+            summary = load(self.engine(), self._given, destination=self.destination)
         except PermanentError as error:
             message = f"{type(error).__name__}: {error}"
             raise AirflowFailException(message) from error
         if not summary.windows:
             raise AirflowSkipException("there is no manifest to load")
+        self._summary = summary
         self.log.info("Loaded by run %s: %s", context.get("run_id"), summary)
         return summary.to_dict()
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Tell Airflow's OpenLineage provider what was read and written; also after a failure."""
+        from airflow_provider_binance_liq.lineage.reports import report_load
+
+        return report_load(self._given, self.engine() if self._summary else None, self._summary)
 
 
 def check_text(name: str, value: object, takes: str) -> str:

@@ -167,7 +167,7 @@ def test_a_parameter_that_there_is_not_fails_the_run_instead_of_being_ignored(da
     configured(endpoints=["margin"])
     run = dag.test(logical_date=recent_day(17), run_conf={"endpoint": ["margin"]})
     assert in_state(run, "failed") == {"settings", "watcher"}
-    assert "there is no parameter endpoint" in capsys.readouterr().out
+    assert "there is no parameter 'endpoint'" in capsys.readouterr().out
 
 
 def test_a_run_may_choose_another_destination_and_database_that_the_settings_list(dag, configured, tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
+from airflow_provider_binance_liq.warehouse.comments import missing_comments
 from airflow_provider_binance_liq.warehouse.duckdb import typed
 from airflow_provider_binance_liq.warehouse.duckdb.exactness import DIALECT
 from airflow_provider_binance_liq.warehouse.duckdb.values import create_from_lists, instant_of, micros
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
     from airflow_provider_binance_liq.warehouse.schema import Table
 
-_EXISTS: Final = (
-    "SELECT 1 FROM duckdb_tables() "
+#: the table that a load sees by this name
+_HERE: Final = (
     "WHERE table_name = ? AND database_name = current_database() AND schema_name = current_schema()"
 )
 
@@ -45,16 +46,32 @@ class DuckDBSession:
             if differing := found and sql.difference(table, DIALECT, found):
                 raise WarehouseError(differing)
             made = sql.add_columns(table, DIALECT, found) if found else [sql.create_table(table, DIALECT)]
-            for statement in made:
+            for statement in (*made, *self._comments(table, found, made)):
                 self.connection.execute(statement)
+
+    def _comments(self, table: Table, found: Mapping[str, str], made: Sequence[str]) -> list[str]:
+        """Return the statements for comments that a table lacks; one that has a comment lacks none."""
+        if not found:
+            return missing_comments(table, ())
+        (comment,) = self._comment(table)
+        if comment is not None and not made:
+            return []
+        query = f"SELECT column_name FROM duckdb_columns() {_HERE} AND comment IS NOT NULL"
+        commented = {name for (name,) in self.connection.execute(query, [table.name]).fetchall()}
+        return missing_comments(table, commented if comment is None else {*commented, ""})
 
     def _columns(self, table: Table) -> dict[str, str]:
         # `duckdb_columns()` says the same, but first makes all of DuckDB's own views: that takes longer
         # than the rest of a small load.
-        if not self.connection.execute(_EXISTS, [table.name]).fetchall():
+        if not self._comment(table):
             return {}
         found = self.connection.execute(f"DESCRIBE {table.name}").fetchall()
         return {name: kind for name, kind, *_ in found}
+
+    def _comment(self, table: Table) -> list[str | None]:
+        """Return the comment on a table, None without one; nothing where there is no table."""
+        query = f"SELECT comment FROM duckdb_tables() {_HERE}"
+        return [comment for (comment,) in self.connection.execute(query, [table.name]).fetchall()]
 
     def lock_tables(self, tables: Sequence[Table]) -> None:
         """Do nothing: the file has one writer, and a transaction that another one overtook fails."""
