@@ -162,6 +162,13 @@ class PostgresAsRedshift(Engine):
         cursor = self.connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
+    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+        # East of it, the last instants would be of a year that Python does not have.
+        self.connection.execute("SET TimeZone = 'UTC'")
+        found = super().rows(table)
+        self.define()
+        return found
+
     def copy(self, into: str, bucket: str, key: str) -> None:
         body = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
         rows = pyarrow.parquet.read_table(io.BytesIO(body))
