@@ -138,6 +138,21 @@ def test_a_row_is_kept_as_it_was_sent_and_so_are_fields_that_nobody_knows(engine
     )
 
 
+def test_a_nul_is_the_same_or_refused_by_name_and_in_a_field_that_nobody_knows_it_stops_nothing(
+    engine, lake, duckdb
+):
+    load_both(engine, duckdb, lake.lay([row(1, remark='"\\u0000"')]))
+    within = lake.lay([row(2, status='"a\\u0000b"')], day=11)
+    if engine.warehouse.name == "redshift":
+        with pytest.raises(
+            WarehouseError, match="status has a NUL, which is no character that redshift holds"
+        ):
+            engine.load(within, at=LOADED_AT)
+    else:
+        load_both(engine, duckdb, within)
+    assert engine.dump() == dump(duckdb)
+
+
 def test_loading_again_changes_nothing(engine, lake, duckdb):
     manifests = [
         lake.lay([row(number, AT + number) for number in range(20)], compression="gzip"),

@@ -86,7 +86,7 @@ class Warehouse:
         return self.type_of(column)
 
     def longest(self, _column: Column) -> int | None:
-        """Return how many bytes a column's text may have, where its type does not hold any."""
+        """Return how many bytes a column's text may have, none of them NUL; None for any text."""
         return None
 
     def stage(self, load: Load) -> list[str]:

@@ -42,7 +42,7 @@ class Reader(Protocol):
         """An instant as the files are to have it: an expression of DuckDB's, with `{}` for the column."""
 
     def longest(self, column: Column) -> int | None:
-        """Return how many bytes a column's text may have; None for any number."""
+        """Return how many bytes a column's text may have, none of them NUL; None for any text."""
 
 
 def write_files(
@@ -113,7 +113,10 @@ def _check_limits(connection: DuckDBPyConnection, warehouse: Reader, table: Tabl
 def _whens(warehouse: Reader, column: Column) -> list[str]:
     name, longest = column.name, warehouse.longest(column)
     if longest:
-        return [f"WHEN strlen({name}) > {longest} THEN '{name} has more than the {longest} bytes'"]
+        return [
+            f"WHEN strlen({name}) > {longest} THEN '{name} has more than the {longest} bytes'",
+            f"WHEN contains({name}, chr(0)) THEN '{name} has a NUL, which is no character'",
+        ]
     if warehouse.instants and column.kind in ("instant", "instant_or_none"):
         first, last = (epoch_ms(instant) for instant in warehouse.instants)
         unfit = f"epoch_ms({name}) NOT BETWEEN {first} AND {last}"
