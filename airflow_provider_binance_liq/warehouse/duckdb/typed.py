@@ -132,28 +132,30 @@ def _naming_objects(fetched: Sequence[Fetched]) -> Iterator[None]:
     except duckdb.Error as error:
         text = str(error)
         for one in fetched:
-            text = text.replace(str(one.path), one.loadable.manifest.object.uri)
+            # In quotes: the URI of an object on this disk has its path in it.
+            text = text.replace(f'"{one.path}"', f'"{one.loadable.manifest.object.uri}"')
         raise type(error)(text) from error
 
 
 def _check_duplicate_fields(connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched]) -> None:
     """Refuse a row that has a field twice, of which DuckDB takes the first and others the last."""
-    if not connection.execute(_duplicate_field_anywhere(table)).fetchall():
+    # Compared here: in the query it would be done for each row, which takes as long as all the rest.
+    if all(
+        len(set(fields)) == len(fields) for (fields,) in connection.execute(_field_lists(table)).fetchall()
+    ):
         return
     object_, raw, name = next(iter(connection.execute(_duplicate_field(table)).fetchall()))
     raise WarehouseError(sql.repeated_field(fetched[object_].loadable.manifest.object.uri, name, raw))
 
 
-def _duplicate_field_anywhere(table: Table) -> str:
-    """Find a list of fields with one of them twice; rows have few different lists, and most have one."""
+def _field_lists(table: Table) -> str:
+    """Select the lists of fields that rows have, each once; most rows have that of the first."""
     return (
         "WITH first AS MATERIALIZED (\n"
         f"    SELECT json_keys(raw) AS fields FROM {sql.staged(table)} LIMIT 1\n"
-        "), others AS (\n"
-        f"    SELECT DISTINCT json_keys(raw) AS fields FROM {sql.staged(table)}\n"
-        "    WHERE json_keys(raw) <> (SELECT fields FROM first)\n"
-        ")\nSELECT fields FROM (FROM first UNION ALL FROM others)\n"
-        "WHERE list_unique(fields) < len(fields) LIMIT 1"
+        f"), all_rows AS (\n    SELECT json_keys(raw) AS fields FROM {sql.staged(table)}\n)\n"
+        "SELECT DISTINCT fields FROM all_rows WHERE fields <> (SELECT fields FROM first)\n"
+        "UNION ALL FROM first"
     )
 
 
