@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.duckdb.errors import translate
 from airflow_provider_binance_liq.warehouse.duckdb.exactness import MACROS, is_plain, typed_values
 from airflow_provider_binance_liq.warehouse.duckdb.values import create_from_lists, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
@@ -83,41 +81,6 @@ def stage_all_rows(
         ).fetchall()
     _check_duplicate_fields(connection, table, fetched)
     return _check_counts(connection, table, fetched)
-
-
-def export_rows(connection: DuckDBPyConnection, table: Table, path: Path) -> None:
-    """Write the staged rows to one Parquet file: the table's columns, `object_uri` and `is_newer`.
-
-    Decimals are DECIMAL(38, 18), instants are microseconds in UTC; compressed by Snappy, which all read.
-    """
-    names = ", ".join(f"rows.{name}" for name in table.names)
-    connection.execute(
-        f"COPY (SELECT {names}, object_uri, rows.is_newer FROM {sql.staged(table)} AS rows "
-        f"JOIN {_OBJECTS} USING (object)) "
-        f"TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION snappy)"
-    ).fetchall()
-
-
-def write_parquet(table: Table, fetched: Sequence[Fetched], loaded_at: datetime, path: Path) -> int:
-    """Type the rows of objects and write them to one Parquet file; return how many they are.
-
-    Each row of each object is written, also where two objects have the same row: which of them counts depends
-    on what the warehouse has. The file is as `export_rows` says.
-
-    :raises WarehouseError: a value does not fit or is missing, a row has a field twice, or a line is no JSON
-        object; the message names the row and its object.
-    :raises InconsistentManifest: an object has another number of rows than its manifest says.
-    :raises StorageError: there is no room on the disk.
-    """
-    import duckdb
-
-    try:
-        with in_memory() as connection:
-            rows = stage_all_rows(connection, table, fetched, loaded_at)
-            export_rows(connection, table, path)
-            return rows
-    except duckdb.Error as error:
-        raise translate(error, f"rows of {table.name}") from error
 
 
 def _stage_objects(connection: DuckDBPyConnection, fetched: Sequence[Fetched]) -> None:
@@ -213,7 +176,3 @@ def _check_counts(connection: DuckDBPyConnection, table: Table, fetched: Sequenc
     if any(stored.rows != rows for stored, rows in counts):
         raise InconsistentManifest(sql.miscounted(counts))
     return sum(read.values())
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
