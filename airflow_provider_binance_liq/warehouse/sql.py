@@ -19,7 +19,7 @@ from airflow_provider_binance_liq.warehouse.precedence import (
     same_content,
     same_key,
 )
-from airflow_provider_binance_liq.warehouse.tables import IN_CONTRACTS, RECORDS, WINDOWS
+from airflow_provider_binance_liq.warehouse.tables import IN_CONTRACTS, RECORDS, WINDOWS, unchanging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,6 +78,24 @@ def newest_of_each(table: Table) -> str:
 def count_repeated(table: Table) -> str:
     """Count the staged rows that share their key with another one."""
     return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {staged(table)}"
+
+
+def contradiction(table: Table, other: str) -> str:
+    """Select the texts of a staged row and of one in `other` that has its key, and cannot be the same row."""
+    differ = [f"source.{name} IS DISTINCT FROM target.{name}" for name in unchanging(table)]
+    return (
+        f"SELECT source.raw, target.raw FROM {staged(table)} AS source\n"
+        f"JOIN {other} AS target ON {same_key(table)}\nWHERE {' OR '.join(differ) or 'false'} LIMIT 1"
+    )
+
+
+def contradicting(table: Table, rows: Iterable[tuple[str, str]]) -> str:
+    """Say which two rows cannot both be kept; empty where there are none."""
+    return "".join(
+        f"two rows have one {', '.join(table.key)}, and differ in what never changes, so one would be lost: "
+        f"{one[:300]} and {other[:300]}"
+        for one, other in rows
+    )
 
 
 def insert_rows(table: Table) -> str:

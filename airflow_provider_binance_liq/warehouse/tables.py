@@ -290,6 +290,12 @@ def endpoints_of(table: Table) -> tuple[str, ...]:
     return tuple(name for name in ENDPOINTS if row_table(name) is table)
 
 
+def unchanging(table: Table) -> tuple[str, ...]:
+    """Name the columns in which two rows with one key cannot differ; none where rows may be updated."""
+    fields = {name for endpoint in endpoints_of(table) for name in ENDPOINTS[endpoint].kind.unchanging}
+    return tuple(column.name for column in table.of("row") if not fields.isdisjoint(column.fields))
+
+
 def filled_by(table: Table, column: Column) -> tuple[str, ...]:
     """Name the endpoints that fill a column of a table of rows: those that document one of its fields."""
     names = endpoints_of(table)

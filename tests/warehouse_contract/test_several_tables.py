@@ -8,6 +8,7 @@ from support.other_kinds import FLOWS as FLOW
 from support.other_kinds import LOANS as LOAN
 from support.other_kinds import flow, loan
 
+from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse.tables import CAPITAL_FLOWS, LOAN_LIQUIDATIONS
 
@@ -104,3 +105,23 @@ def test_a_row_that_two_objects_have_is_one_row_in_every_table(lake, warehouse):
         laid(lake, [flow(1), flow(1)], [loan(0)]), laid(lake, [flow(1)], [loan(0), loan(7)], day=11)
     )
     assert (summary.rows, summary.inserted) == (3, 3)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_rows_of_two_isolated_accounts_that_share_an_id_are_refused_before_one_is_lost(
+    lake, warehouse, at_once
+):
+    first, second = (
+        lake.lay([flow(7, symbol=symbol)], endpoint=FLOW, filters=ManifestFilters((symbol,)))
+        for symbol in ("BTCUSDT", "ETHUSDT")
+    )
+    if not at_once:
+        warehouse.load(first)
+    with pytest.raises(WarehouseError, match="two rows have one account, endpoint, flow_id"):
+        warehouse.load(*([first, second] if at_once else [second]))
+
+
+def test_the_same_entry_read_again_is_no_other_row_whatever_its_type_is_now(lake, warehouse):
+    warehouse.load(lake.lay([flow(7)], endpoint=FLOW))
+    later = lake.lay([flow(7, type="LIQUIDATION_FEE")], endpoint=FLOW, extracted_at="2026-11-12T00:00:00Z")
+    assert warehouse.load(later).updated == 1

@@ -111,6 +111,7 @@ class DuckDBSession:
         (staged,) = self.counts(f"SELECT count(*) FROM {sql.staged(table)}")
         if inserted == staged:
             return Merged(inserted, 0)
+        typed.check_contradictions(self.connection, table, table.name)
         # They find the inserted ones as they are staged, and do not touch them.
         self.connection.execute(sql.confirm_rows(table)).fetchall()
         (updated,) = self.counts(sql.replace_rows(table))

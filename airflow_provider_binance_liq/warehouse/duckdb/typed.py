@@ -55,7 +55,7 @@ def stage_rows(
     The table is `sql.staged(table)`: the columns of `table`, `object`, which is the place in `fetched`, and
     `is_newer`.
 
-    :raises WarehouseError: a row has a field twice.
+    :raises WarehouseError: a row has a field twice, or the key of another row that it cannot be.
     :raises InconsistentManifest: an object has another number of rows than its manifest says.
     :raises duckdb.Error: a value does not fit, or is missing, or a line is no JSON object; the message names
         the row and its object.
@@ -63,9 +63,20 @@ def stage_rows(
     rows = stage_all_rows(connection, table, fetched, loaded_at)
     ((repeated,),) = connection.execute(sql.count_repeated(table)).fetchall()
     if repeated:
+        check_contradictions(connection, table, sql.staged(table))
         newest = sql.newest_of_each(table)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {sql.staged(table)} AS {newest}")
     return rows - int(repeated)
+
+
+def check_contradictions(connection: DuckDBPyConnection, table: Table, other: str) -> None:
+    """Refuse rows that share a key and cannot be the same, such as those of two isolated accounts.
+
+    :raises WarehouseError: the message has both.
+    """
+    found = connection.execute(sql.contradiction(table, other)).fetchall()
+    if message := sql.contradicting(table, found):
+        raise WarehouseError(message)
 
 
 def stage_all_rows(

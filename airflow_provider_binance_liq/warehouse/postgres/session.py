@@ -144,6 +144,8 @@ class PostgresSession(RowStaging):
         inserted = self._write(sql.insert_rows(table))
         if inserted == self._rows(f"SELECT count(*) FROM {sql.staged(table)}")[0][0]:
             return Merged(inserted, 0)
+        if message := sql.contradicting(table, self._rows(sql.contradiction(table, table.name))):
+            raise self._refusal(message)
         # They find the inserted ones as they are staged, and do not touch them.
         self._write(sql.confirm_rows(table))
         return Merged(inserted, self._write(sql.replace_rows(table)))
