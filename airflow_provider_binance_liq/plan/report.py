@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

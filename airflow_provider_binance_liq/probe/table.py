@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.cli_common import count
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.probe.explanations import explain_key_refusal
 from airflow_provider_binance_liq.probe.findings import UNDECIDED, length
 

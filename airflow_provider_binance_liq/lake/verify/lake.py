@@ -10,9 +10,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import overlaps
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake import Place, fetch_object, place, read_manifest
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX

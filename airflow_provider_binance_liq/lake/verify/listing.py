@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.manifest import LOADS
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
 from airflow_provider_binance_liq.lake.verify.findings import Finding
