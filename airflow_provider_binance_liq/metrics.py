@@ -124,14 +124,15 @@ def _send(name: str, value: float, **tags: str) -> None:
         # As Airflow does: a StatsD without tags would mix the values of all of them.
         send(".".join((PREFIX, name, *fit.values())), value)
     # No error of a metrics client may fail the task.
-    except Exception as error:  # noqa: BLE001
-        log.debug("%s could not be sent: %s", name, error)
+    except Exception:
+        log.debug("%s could not be sent", name, exc_info=True)
 
 
 def _stats() -> Any:
     """Return Airflow's interface; None without Airflow, which takes seconds to import."""
     if "airflow" not in sys.modules:
         return None
-    from airflow_provider_binance_liq.compat import task_stats  # noqa: PLC0415 - see above
+    # At the top of the module, this would import Airflow.
+    from airflow_provider_binance_liq.compat import task_stats  # noqa: PLC0415
 
     return task_stats()

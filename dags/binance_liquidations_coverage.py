@@ -41,7 +41,8 @@ from airflow.sdk import DAG, task
 
 # Also for Airflow 3.1; from 3.2 on it is in airflow.sdk.
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
-from airflow_provider_binance_liq.dag_support.settings import read_members, read_settings
+from airflow_provider_binance_liq.dag_support.extraction_settings import read_members
+from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.dag_support.tasks import read_variable
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
 

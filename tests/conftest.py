@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -43,6 +44,8 @@ for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "
     os.environ.pop(_name, None)
 
 register_profiles()
+# Airflow takes its level from whoever imports it first, and a command imports it to log errors alone.
+logging.getLogger("airflow_provider_binance_liq").setLevel(logging.INFO)
 
 
 @pytest.fixture

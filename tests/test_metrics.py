@@ -161,7 +161,7 @@ def test_where_what_airflow_has_for_it_is_not_available_nothing_is_told_and_noth
     for name in ("airflow.sdk.observability.stats", "airflow.stats"):
         monkeypatch.setitem(sys.modules, name, None)
     logged = []
-    monkeypatch.setattr(metrics.log, "debug", lambda text, *values: logged.append(text % values))
+    monkeypatch.setattr(metrics.log, "debug", lambda text, *values, **_: logged.append(text % values))
     metrics.weighed("futures", 1, 2)
     assert logged
     assert all("could not be sent" in line for line in logged)

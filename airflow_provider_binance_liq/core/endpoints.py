@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 AutoCloseType = Literal["LIQUIDATION", "ADL"]
 #: where nothing is documented, what is older is taken as not provable: the only documented figure is 90
 ASSUMED_RETENTION_DAYS: Final = 90
-AUTO_CLOSE_TYPES: Final[tuple[AutoCloseType, ...]] = ("LIQUIDATION", "ADL")
+#: how the `clientOrderId` of an order of each type begins; JKorf and NautilusTrader show that ADL's has no
+#: fixed end
+CLIENT_ORDER_ID_PREFIXES: Final[Mapping[AutoCloseType, str]] = MappingProxyType(
+    {"LIQUIDATION": "autoclose-", "ADL": "adl_autoclose"}
+)
+AUTO_CLOSE_TYPES: Final = tuple(CLIENT_ORDER_ID_PREFIXES)
 _DOCS: Final = "https://developers.binance.com/docs"
 
 

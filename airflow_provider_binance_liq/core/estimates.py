@@ -14,7 +14,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core import horizon
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, PoolLimit
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest
@@ -107,18 +106,6 @@ class PoolCost:
     minutes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """What of a series is older than what the exchange keeps."""
-
-    days: int
-    documented: bool
-    #: a window that starts before this instant cannot be proven
-    oldest_ms: int
-    #: how many windows do
-    windows: int
-
-
 def estimate(
     endpoint: Endpoint,
     series: WindowSeries,
@@ -178,13 +165,6 @@ def pool_costs(costs: Iterable[EndpointCost]) -> tuple[PoolCost, ...]:
 def least_minutes(pools: Iterable[PoolCost]) -> int:
     """Minutes that all pools take beside each other: those of the slowest."""
     return max((pool.minutes for pool in pools), default=0)
-
-
-def retention(endpoint: Endpoint, series: WindowSeries, now_ms: int) -> Retention:
-    """Count the windows that begin before what the exchange keeps, as documented or else as assumed."""
-    kept = horizon.Retention.of(endpoint)
-    oldest_ms = kept.oldest_ms(now_ms)
-    return Retention(kept.days, kept.source == "documented", oldest_ms, series.starting_before(oldest_ms))
 
 
 def _check(accounts: int, share: float, expected_rows: int) -> None:

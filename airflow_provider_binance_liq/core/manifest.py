@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from airflow_provider_binance_liq.core.endpoints import AutoCloseType
 from airflow_provider_binance_liq.core.premises import StatedPremise, of_version_1
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 
@@ -20,7 +21,7 @@ _READABLE: Final = (1, 2)
 #: below a destination, beside the endpoints' directories: what loads hand on, which is no part of the lake
 LOADS: Final = "_loads"
 Compression = Literal["gzip"] | None
-AutoCloseTypeFilter = Literal["LIQUIDATION", "ADL"] | None
+AutoCloseTypeFilter = AutoCloseType | None
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]

@@ -31,6 +31,10 @@ _CLOCKS_APART: Final = timedelta(days=1)
 Verdict = Literal["observed", "refuted", "cannot_be_told"]
 Stage = Literal["before_limit", "after_limit"]
 Bound = Literal["inclusive", "exclusive"]
+EqualBounds = Literal["works", "refused", "empty"]
+CutBy = Literal["created", "updated", "order_id"]
+CutSide = Literal["oldest", "newest"]
+SpanAnswer = Literal["refused", "empty", "clamped", "whole"]
 #: whether an endpoint answers this key: `key_refused` is -2015 and its like, `account_refused` -21001
 Access = Literal["answered", "key_refused", "account_refused", "request_refused", "unavailable", "no_host"]
 
@@ -51,18 +55,18 @@ class Learnt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     #: the instant that startTime and endTime are compared with
     filtered_by: Literal["created", "updated"] | None = None
     #: what decides which rows a limit leaves out
-    cut_by: Literal["created", "updated", "order_id"] | None = None
+    cut_by: CutBy | None = None
     #: the end of an interval whose rows are kept where a limit cuts
-    cut_side: Literal["oldest", "newest"] | None = None
+    cut_side: CutSide | None = None
     start_bound: Bound | None = None
     end_bound: Bound | None = None
-    equal_bounds: Literal["works", "refused", "empty"] | None = None
+    equal_bounds: EqualBounds | None = None
     #: whether startTime and endTime choose before the limit cuts
     time_filter: Stage | None = None
     symbol_filter: Stage | None = None
     type_filter: Stage | None = None
     #: what the longest span that was tried came to
-    span_answer: Literal["refused", "empty", "clamped", "whole"] | None = None
+    span_answer: SpanAnswer | None = None
     #: the longest span between startTime and endTime that was seen to be answered whole
     longest_span_ms: int | None = None
     #: the shortest span that was refused, answered empty or clamped

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from airflow_provider_binance_liq.core.rows import UnreadableBody
-from airflow_provider_binance_liq.core.units import MINUTE_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import MAX_WEIGHT, Limit
 
 T = TypeVar("T")
@@ -19,8 +19,8 @@ T = TypeVar("T")
 #: a clock is read correctly if it lies between these: 2015 and 2100
 _CLOCK_MS: Final = range(1_420_070_400_000, 4_102_444_800_000)
 #: a minute that is longer, or a limit that is larger, is a mistake that would stop or unleash everything
-_LONGEST_MS: Final = 60 * MINUTE_MS
-_INTERVALS_MS: Final = {"SECOND": 1000, "MINUTE": MINUTE_MS, "HOUR": 60 * MINUTE_MS, "DAY": 1440 * MINUTE_MS}
+_LONGEST_MS: Final = HOUR_MS
+_INTERVALS_MS: Final = {"SECOND": 1000, "MINUTE": MINUTE_MS, "HOUR": HOUR_MS, "DAY": DAY_MS}
 
 
 class _Time(msgspec.Struct):

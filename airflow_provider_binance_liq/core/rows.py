@@ -170,13 +170,12 @@ def _key_value(field: KeyField, value: object) -> str | int:
 
 def _whole(value: object) -> int:
     """Read a whole number that is sent as a number or as a string."""
-    if isinstance(value, bool) or not isinstance(value, int | str | float):
-        message = f"{value!r} where a whole number belongs"
-        raise TypeError(message)
-    if isinstance(value, str) and not _WHOLE.fullmatch(value):
-        message = f"{value!r} where a whole number belongs"
-        raise ValueError(message)
-    if isinstance(value, float) and not (value.is_integer() and abs(value) < _INEXACT):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | str | float)
+        or (isinstance(value, str) and not _WHOLE.fullmatch(value))
+        or (isinstance(value, float) and not (value.is_integer() and abs(value) < _INEXACT))
+    ):
         message = f"{value!r} where a whole number belongs"
         raise ValueError(message)
     return int(value)

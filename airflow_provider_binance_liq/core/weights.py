@@ -17,7 +17,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from airflow_provider_binance_liq.core.units import MINUTE_MS
+from airflow_provider_binance_liq.core.units import HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.waits import credible
 
 #: the share of a limit that may be used, where the connection does not say
@@ -27,7 +27,7 @@ MAX_WEIGHT: Final = 1_000_000
 #: a request of an earlier minute that has no answer for so long was lost, or its sender has died
 _LOST_AFTER_MS: Final = MINUTE_MS
 #: a limit that was read is trusted for so long
-_LIMIT_MS: Final = 60 * MINUTE_MS
+_LIMIT_MS: Final = HOUR_MS
 #: clocks drift by a few ms in that time; one that was set is noticed by a refusal (-1021)
 _CLOCK_MS: Final = 10 * MINUTE_MS
 #: use below this part of our share is within any limit, so that quiet windows need not read it
@@ -39,7 +39,7 @@ class Limit(msgspec.Struct, frozen=True):
 
     weight: Annotated[int, msgspec.Meta(ge=1)]
     #: length of that minute
-    minute_ms: Annotated[int, msgspec.Meta(ge=1, le=60 * MINUTE_MS)] = MINUTE_MS
+    minute_ms: Annotated[int, msgspec.Meta(ge=1, le=HOUR_MS)] = MINUTE_MS
 
 
 class ReportedLimit(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from airflow.sdk import DAG, BaseOperator, XComArg
 
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
 from airflow_provider_binance_liq.dag_support.cloud_settings import read_cloud_settings
-from airflow_provider_binance_liq.dag_support.settings import per_endpoint
+from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint
 from airflow_provider_binance_liq.dag_support.tasks import read_variable, watcher
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.transfers.object_storage_to_cloud_warehouse import PrepareLoadOperator

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from airflow_provider_binance_liq.dag_support.settings import Extraction, Text, Url, read_members, show
+from airflow_provider_binance_liq.dag_support.extraction_settings import (
+    Extraction,
+    Text,
+    Url,
+    read_members,
+    show,
+)
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:

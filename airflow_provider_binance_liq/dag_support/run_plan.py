@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.estimates import WindowSeries
-from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_UNITS_MS: Final = {"d": DAY_MS, "h": 60 * MINUTE_MS, "m": MINUTE_MS}
+_UNITS_MS: Final = {"d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS}
 
 
 def log_plan(
@@ -44,7 +44,7 @@ def log_plan(
 
     It never fails: what is wrong fails where it is used.
 
-    :param extractions: what `Settings.extractions` returned.
+    :param extractions: what `DagSettings.extractions` returned.
     :param of_backfill: log the command that estimates the whole backfill, too.
     :param now_ms: epoch milliseconds that retention is judged at; by default now.
     """
@@ -52,11 +52,10 @@ def log_plan(
         log.info("The run has no data interval, so there is nothing to estimate")
         return
     share = greatest_share([one["operator"]["binance_conn_id"] for one in extractions])
-    window = Window.between(start, end).earlier(extractions[0]["operator"]["look_back_days"] * DAY_MS)
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
     try:
-        estimate = estimate_run(
-            extractions, window, share, int(time.time() * 1000) if now_ms is None else now_ms
-        )
+        window = Window.between(start, end).earlier(extractions[0]["operator"]["look_back_days"] * DAY_MS)
+        estimate = estimate_run(extractions, window, share, now_ms)
     except LiquidationsError as error:
         log.warning("What this run costs cannot be estimated: %s", error)
         return

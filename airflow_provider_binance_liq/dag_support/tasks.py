@@ -12,11 +12,11 @@ from airflow_provider_binance_liq.compat import AirflowFailException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
+from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint
 from airflow_provider_binance_liq.dag_support.settings import (
     CHOICES,
-    Settings,
+    DagSettings,
     listed_destinations,
-    per_endpoint,
     read_settings,
 )
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
@@ -69,7 +69,7 @@ def read_variable(name: str, read: Callable[[Any], T]) -> T:
         raise AirflowFailException(message) from error
 
 
-def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> Settings:
+def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> DagSettings:
     _check_names(dag_run)
     found = read_variable(variable, lambda given: read_settings(given, params, loads=loads))
     ti.xcom_push(key="destination", value=found.destination)

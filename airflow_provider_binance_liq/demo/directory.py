@@ -14,12 +14,9 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Self
+from typing import IO, Final, Self
 
 from airflow_provider_binance_liq.demo.failure import DemoFailed
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 #: says that a directory is a demo's; locked while the demo runs
 MARKER: Final = "binance-liq-demo.json"
@@ -62,9 +59,7 @@ class Directory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.close()
 
     @property

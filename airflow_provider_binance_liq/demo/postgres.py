@@ -44,7 +44,7 @@ _SETTINGS: Final = {
 }
 
 
-class Postgres:
+class PostgresServer:
     """One PostgreSQL server, reached by a Unix socket that only the demo's user can open."""
 
     def __init__(self, processes: Processes) -> None:

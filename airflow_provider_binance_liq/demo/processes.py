@@ -57,17 +57,16 @@ class Processes:
 
     def __enter__(self) -> Self:
         # Nothing of it comes from outside: this interpreter, and a module of our own.
-        read_end, self._to_guard = os.pipe()
         self._guard = subprocess.Popen(
             [sys.executable, "-P", "-m", guard.__name__],
-            stdin=read_end,
+            text=True,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=self._directory,
             start_new_session=True,
             pass_fds=(self._lock,),
         )
-        os.close(read_end)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,8 +74,7 @@ class Processes:
         for child in self._children:
             child.process.poll()
         # The end of its input sends the guard to work: it removes the directories.
-        os.close(self._to_guard)
-        self._guard.wait()
+        self._guard.communicate()
         if left:
             message = f"these processes could not be stopped: {', '.join(map(str, left))}"
             raise DemoFailed(message)
@@ -156,4 +154,4 @@ class Processes:
         """Write down what the guard has to stop and to remove; only the last such line counts."""
         state = [child.process.pid for child in self._children], self._removed
         with suppress(BrokenPipeError):
-            os.write(self._to_guard, json.dumps(state).encode() + b"\n")
+            print(json.dumps(state), file=self._guard.stdin, flush=True)

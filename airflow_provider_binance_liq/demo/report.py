@@ -53,7 +53,7 @@ _LARGEST_SQL: Final = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LoadedWindow:
     """One row of the warehouse's table of windows."""
 
     endpoint: str
@@ -93,16 +93,16 @@ class Liquidation:
 
 
 @dataclass(frozen=True, slots=True)
-class Warehouse:
+class WarehouseContents:
     """What the warehouse holds."""
 
-    windows: Sequence[Window]
+    windows: Sequence[LoadedWindow]
     #: endpoint → texts of its rows, as the exchange sent them
     rows: Mapping[str, Sequence[str]]
     largest: Sequence[Liquidation]
 
 
-def read_warehouse(path: Path) -> Warehouse:
+def read_warehouse(path: Path) -> WarehouseContents:
     """Read the warehouse.
 
     :raises DemoFailed: it is not a warehouse, or lacks its tables.
@@ -112,7 +112,7 @@ def read_warehouse(path: Path) -> Warehouse:
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            windows = [Window(*row) for row in connection.sql(_WINDOWS_SQL).fetchall()]
+            windows = [LoadedWindow(*row) for row in connection.sql(_WINDOWS_SQL).fetchall()]
             largest = [Liquidation(*row) for row in connection.sql(_LARGEST_SQL).fetchall()]
             rows: dict[str, list[str]] = {}
             for endpoint, raw in connection.sql(_RAW_SQL).fetchall():
@@ -120,7 +120,7 @@ def read_warehouse(path: Path) -> Warehouse:
     except duckdb.Error as error:
         message = f"the warehouse {path} cannot be read: {error}"
         raise DemoFailed(message) from error
-    return Warehouse(windows, rows, largest)
+    return WarehouseContents(windows, rows, largest)
 
 
 class Report:
@@ -131,7 +131,7 @@ class Report:
         days: Days,
         cascades: Collection[date],
         exchange: Mapping[str, Sequence[str]],
-        warehouse: Warehouse,
+        warehouse: WarehouseContents,
     ) -> None:
         self._days = days
         self._cascades = cascades
@@ -219,7 +219,7 @@ def request_line(stats: Stats) -> str:
     )
 
 
-def _cell(window: Window | None) -> str:
+def _cell(window: LoadedWindow | None) -> str:
     return "-" if window is None else f"{window.rows:,}"
 
 

@@ -17,7 +17,7 @@ from airflow_provider_binance_liq.demo.directory import Directory
 from airflow_provider_binance_liq.demo.environment import HOST, PARALLELISM, Port, airflow_environment
 from airflow_provider_binance_liq.demo.failure import DemoFailed, Interrupted
 from airflow_provider_binance_liq.demo.login import Login
-from airflow_provider_binance_liq.demo.postgres import Postgres
+from airflow_provider_binance_liq.demo.postgres import PostgresServer
 from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.progress import failures, follow
 from airflow_provider_binance_liq.demo.report import Report, read_warehouse, request_line
@@ -156,7 +156,7 @@ class Demo:
             processes = Processes(directory.path, directory.logs, directory.lock, held)
             with held():
                 stack.enter_context(processes)
-                postgres = Postgres(processes)
+                postgres = PostgresServer(processes)
             postgres.start()
             outcome.append("ready to hold Airflow's metadata")
         return processes, postgres.url

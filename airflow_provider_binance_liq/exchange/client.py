@@ -41,7 +41,7 @@ from airflow_provider_binance_liq.exchange.request import (
     of_permissions,
     of_public,
 )
-from airflow_provider_binance_liq.exchange.settings import ATTEMPTS, Settings, is_loopback
+from airflow_provider_binance_liq.exchange.settings import ATTEMPTS, ClientSettings, is_loopback
 from airflow_provider_binance_liq.exchange.throttle import NO_WAITS, Throttle, WaitContext
 from airflow_provider_binance_liq.exchange.transport import NoAnswer, Transport
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.paging import Ask
     from airflow_provider_binance_liq.core.rows import Page
 
-__all__ = ["ATTEMPTS", "BinanceClient", "Settings", "Spent", "is_loopback"]
+__all__ = ["ATTEMPTS", "BinanceClient", "ClientSettings", "Spent", "is_loopback"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class BinanceClient:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ClientSettings,
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,

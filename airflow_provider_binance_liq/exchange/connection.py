@@ -7,6 +7,7 @@ fields. Every value is checked here, because no other part of Airflow does.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environm
 from airflow_provider_binance_liq.core.signing import load_private_key, load_signer
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, MAX_WEIGHT
 from airflow_provider_binance_liq.exceptions import InvalidConnection
-from airflow_provider_binance_liq.exchange.settings import Settings, is_loopback
+from airflow_provider_binance_liq.exchange.settings import ClientSettings, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ class Account:
     """One Binance account: its label in object keys and tables, and how to reach it."""
 
     label: str
-    settings: Settings
+    settings: ClientSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def read_account(fields: Fields) -> Account:
     """
     reader = _Reader(fields)
     reader.check_type()
-    settings = Settings(
+    settings = ClientSettings(
         api_key=reader.api_key(),
         signer=reader.signer(),
         origins=reader.origins(),
@@ -129,10 +130,10 @@ class _Reader:
         if value is None or value == "":
             return default
         try:
-            number = float(value) if isinstance(value, int | float | str) and value is not True else None
+            number = float(str(value))
         except ValueError:
-            number = None
-        if number is None or isinstance(value, bool) or not least <= number <= most:
+            number = math.nan
+        if not least <= number <= most:
             raise self.fields.invalid(f"{name} is {value!r}; it has to be a number from {least} to {most}")
         return number
 
@@ -232,11 +233,11 @@ class _Reader:
 
     def environment(self) -> Environment:
         given = self.text("environment") or "production"
-        for known in get_args(Environment):
+        environments: tuple[Environment, ...] = get_args(Environment)
+        for known in environments:
             if given == known:
-                return known  # type: ignore[no-any-return]  # get_args is not typed
-        known_ones = ", ".join(get_args(Environment))
-        raise self.fields.invalid(f"environment is {given!r}; it has to be one of {known_ones}")
+                return known
+        raise self.fields.invalid(f"environment is {given!r}; it has to be one of {', '.join(environments)}")
 
     def origin(self, url: str) -> str:
         try:

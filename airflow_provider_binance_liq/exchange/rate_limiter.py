@@ -78,8 +78,8 @@ class RateLimiter:
         return cost.weight >= _HEAVY and not self.pool(cost, now_ms).is_known(now_ms)
 
     def needs_limit(self, cost: RequestCost, now_ms: int) -> bool:
-        """Whether the limit should be read before the request is sent."""
-        if FAMILIES[cost.family].limits_path is None or FAMILIES[cost.family].weight_pool in self._limits:
+        """Whether the limit, which is not configured, should be read before the request is sent."""
+        if FAMILIES[cost.family].weight_pool in self._limits:
             return False
         with self._store.open() as state:
             return state.needs_limit(cost.pool, self._pool(state, cost, now_ms), cost.weight, now_ms)

@@ -19,7 +19,7 @@ ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ClientSettings:
     """How to reach one account; `origins` maps the name of a family to the origin that serves it."""
 
     api_key: str = field(repr=False)

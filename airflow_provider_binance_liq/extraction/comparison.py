@@ -12,7 +12,7 @@ import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_binance_liq.core.differences import Differences, compare
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestDifferences
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.lake import Draft, Place
 
 log = logging.getLogger(__name__)
-
-_BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +188,7 @@ def _compare(
     missing_rows: MissingRows,
 ) -> Comparison:
     with Spool() as before:
-        for rows in _batches(path, endpoint):
-            before.keep(rows)
+        before.keep(_rows(path, endpoint))
         found = compare(before.by_key(), spool.by_key(symbols), lambda body: read_row(body, endpoint).key)
     if not found:
         return Comparison(earlier)
@@ -200,8 +197,7 @@ def _compare(
         raise RowsMissing(_describe_missing(found, earlier))
     if found.missing.count or found.changed.count:
         # Also where a row only changed: of its two states, the spool keeps the later update.
-        for rows in _batches(path, endpoint):
-            spool.keep(rows)
+        spool.keep(_rows(path, endpoint))
     columns = [field.column for field in endpoint.kind.key]
     differences = ManifestDifferences(since=earlier.extracted_at, **found.to_dict(columns))
     return Comparison(earlier, differences)
@@ -223,14 +219,8 @@ def _describe_missing(found: Differences, earlier: Manifest) -> str:
     )
 
 
-def _batches(path: Path, endpoint: Endpoint) -> Iterator[list[Row]]:
-    """Read an object's rows, some at a time."""
-    batch: list[Row] = []
+def _rows(path: Path, endpoint: Endpoint) -> Iterator[Row]:
+    """Read an object's rows, one at a time."""
     with path.open("rb") as lines:
         for line in lines:
-            batch.append(read_row(line.rstrip(b"\n"), endpoint))
-            if len(batch) == _BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
+            yield read_row(line.rstrip(b"\n"), endpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,11 +79,9 @@ class BinanceHook(BaseHook):
         except LiquidationsError as error:
             return False, str(error)
         timeout_s = min(settings.timeout_s, _TEST_TIMEOUT_S)
-        client = BinanceClient(
-            replace(settings, timeout_s=timeout_s, max_sleep_s=_TEST_TIMEOUT_S, attempts=1)
-        )
-        results = [_test_family(client, endpoint) for endpoint in _one_endpoint_a_family(client)]
-        client.close()
+        settings = replace(settings, timeout_s=timeout_s, max_sleep_s=_TEST_TIMEOUT_S, attempts=1)
+        with closing(BinanceClient(settings)) as client:
+            results = [_test_family(client, endpoint) for endpoint in _one_endpoint_a_family(client)]
         return any(readable for readable, _ in results), "; ".join(message for _, message in results)
 
     def _fields(self) -> Fields:

@@ -22,7 +22,7 @@ import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq.core.manifest import Manifest, ManifestObject, from_dict, from_json
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
@@ -47,14 +47,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.lake.layout import Place
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Unchecked:
-    """Stands for: do not check the earlier manifest."""
-
-
-_UNCHECKED: Final = Unchecked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +100,10 @@ def publish(draft: Draft, place: Place) -> ManifestObject:
     return ManifestObject(str(target), draft.rows, draft.bytes, draft.sha256, place.compression)
 
 
-def commit(
-    manifest: Manifest, place: Place, directory: Path, *, seen: Manifest | Unchecked | None = _UNCHECKED
-) -> None:
+def commit(manifest: Manifest, place: Place, directory: Path, *, seen: Manifest | None) -> None:
     """Write the manifest, last of all.
 
-    :param seen: the manifest at the place when this one was made, if it has to be there still.
+    :param seen: the manifest at the place when this one was made; it has to be there still.
     :raises StorageError: the destination cannot be written, or another run of the same window has published
         meanwhile. Either the earlier extraction is unchanged, or a retry completes this publication.
     """
@@ -129,7 +119,7 @@ def commit(
                 staged.unlink(missing_ok=True)
                 raise
             _replace_object(place, manifest)
-        elif not isinstance(seen, Unchecked):
+        else:
             _check_unchanged(standing(place).manifest, place, seen)
         _write_manifest(manifest, place, directory, note)
     _clean_up(place, manifest, note)
@@ -255,9 +245,7 @@ def _remove_own(path: ObjectStoragePath, text: bytes) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check_unchanged(there: Manifest | None, place: Place, seen: Manifest | Unchecked | None) -> None:
-    if isinstance(seen, Unchecked):
-        return
+def _check_unchanged(there: Manifest | None, place: Place, seen: Manifest | None) -> None:
     if (there and (there.object.sha256, there.extracted_at)) != (
         seen and (seen.object.sha256, seen.extracted_at)
     ):

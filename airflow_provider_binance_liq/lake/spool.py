@@ -24,7 +24,6 @@ from airflow_provider_binance_liq.exceptions import StorageError, UnexpectedRow
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
-    from types import TracebackType
 
     from airflow_provider_binance_liq.core.rows import Row
     from airflow_provider_binance_liq.core.windows import Window
@@ -81,9 +80,7 @@ class Spool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __len__(self) -> int:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.urls import has_credentials
-from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
+from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def open_destination(destination: str) -> ObjectStoragePath:
         path = ObjectStoragePath(text if "://" in text else f"file://{text}")
         if conn_id := connection_of(path):
             _check_connection(conn_id, text)
-        _resolve(path)
+        _ = path.fs  # fails where there is no such store
     except InvalidRequest:
         raise
     except Exception as error:
@@ -79,11 +79,6 @@ def check_no_password(url: str) -> None:
             "destination holds a password or a token; name an Airflow connection instead, as in "
             "s3://aws_default@bucket"
         )
-
-
-def _resolve(path: ObjectStoragePath) -> object:
-    """Return the store of a path; this fails where there is none of that kind."""
-    return path.fs
 
 
 def _check_connection(conn_id: str, destination: str) -> None:
@@ -170,14 +165,11 @@ def check_stored(target: ObjectStoragePath, sha256: str) -> None:
 
 def stored_sha256(target: ObjectStoragePath) -> str | None:
     """Take the checksum of a stored object; None where there is none."""
-    checksum = hashlib.sha256()
     try:
         with target.fs.open(key_of(target), "rb") as file:
-            for chunk in iter(lambda: file.read(CHUNK), b""):
-                checksum.update(chunk)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
-    return checksum.hexdigest()
 
 
 def sha256_of(path: Path) -> str:
@@ -191,12 +183,9 @@ def storing(verb: str, what: Any) -> Iterator[None]:
     """Turn every error of a store into a `StorageError` that names the operation."""
     try:
         yield
-    except OSError as error:
-        raise StorageError(_describe(verb, what, error)) from error
-    except Exception as error:
-        # Every store has errors of its own.
-        if type(error).__module__.startswith("airflow_provider_binance_liq"):
-            raise
+    except LiquidationsError:
+        raise
+    except Exception as error:  # every store has errors of its own
         raise StorageError(_describe(verb, what, error)) from error
 
 

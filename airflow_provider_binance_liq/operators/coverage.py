@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_binance_liq.lake.verify.coverage import Expectation, Report
+    from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport, Expectation
 
 #: a century: a larger number is a mistake
 _MOST_DAYS: Final = 36_525
@@ -120,14 +120,14 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
             message = f"{type(error).__name__}: {error}"
             raise AirflowFailException(message) from error
 
-    def _read(self) -> Report:
+    def _read(self) -> CoverageReport:
         from airflow_provider_binance_liq.lake import open_destination
-        from airflow_provider_binance_liq.lake.verify.coverage import Report
+        from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport
         from airflow_provider_binance_liq.lake.verify.holdings import read_holdings
 
         expected, warn_days = self._expectation(_now_ms()), _warn_days(self.warn_days)
         holdings = read_holdings(open_destination(self.destination))
-        return Report.of(holdings, expected, warn_days)
+        return CoverageReport.of(holdings, expected, warn_days)
 
     def _expectation(self, now_ms: int) -> Expectation:
         from airflow_provider_binance_liq.lake.verify.coverage import Expectation
@@ -146,13 +146,13 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
             endpoints=_endpoints(self.endpoints),
         )
 
-    def _measure(self, report: Report) -> None:
+    def _measure(self, report: CoverageReport) -> None:
         """Send the days left; of several filters of an endpoint and account, the fewest, which come last."""
         for one in reversed(report.histories):
             days = one.coverage.retention.days if one.days_left is None else one.days_left
             metrics.until_loss(endpoint=one.series.endpoint, account=one.series.account, days=days)
 
-    def _check(self, report: Report, context: Context) -> dict[str, Any]:
+    def _check(self, report: CoverageReport, context: Context) -> dict[str, Any]:
         summary = report.to_dict()
         if "ti" in context:
             # The return value of a failed task is lost; a notifier's template can read this.
@@ -163,7 +163,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
             raise type(errors[0])(". ".join(map(str, errors)))
         return summary
 
-    def _errors(self, report: Report) -> Iterator[PermanentError]:
+    def _errors(self, report: CoverageReport) -> Iterator[PermanentError]:
         # A history without any window may be a wrong name: see below.
         if any(one.windows for one in report.endangered):
             verdict, _, first = report.lines()
@@ -194,8 +194,8 @@ def _is_template(value: object) -> bool:
 
 def _warn_days(given: object) -> float:
     try:
-        days = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+        days = float(str(given))
+    except ValueError:
         days = math.nan
     if not 0 <= days <= _MOST_DAYS:
         message = f"warn_days is {given!r}; it takes a number of days from 0 to {_MOST_DAYS}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_binance_liq.cli_common import instant_ms
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.estimates import LEAST_SHARE, MOST_SHARE, WindowSeries
-from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequest, LiquidationsError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _WRONG: Final = 2
 _EVERY: Final = re.compile(r"([0-9]{1,9})([mhdw])")
-_UNITS_MS: Final = {"m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+_UNITS_MS: Final = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
-from airflow_provider_binance_liq.core.estimates import estimate, least_minutes, pool_costs, retention
+from airflow_provider_binance_liq.core.estimates import estimate, least_minutes, pool_costs
+from airflow_provider_binance_liq.core.horizon import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
-    from airflow_provider_binance_liq.core.estimates import EndpointCost, PoolCost, Retention, WindowSeries
+    from airflow_provider_binance_liq.core.estimates import EndpointCost, PoolCost, WindowSeries
     from airflow_provider_binance_liq.extraction.reader import Filters
 
 
@@ -22,6 +23,8 @@ class EndpointEstimate:
     cost: EndpointCost
     filters: Filters
     retention: Retention
+    #: a window that begins before this instant cannot be proven
+    oldest_ms: int
     #: windows of all accounts that begin before what the exchange keeps
     beyond_retention: int
 
@@ -78,8 +81,10 @@ class CostEstimate:
                 share=share,
                 expected_rows=rows_per_window,
             )
-            kept = retention(endpoint, series, now_ms)
-            estimates.append(EndpointEstimate(cost, filters, kept, kept.windows * with_it))
+            kept = Retention.of(endpoint)
+            oldest_ms = kept.oldest_ms(now_ms)
+            beyond = series.starting_before(oldest_ms) * with_it
+            estimates.append(EndpointEstimate(cost, filters, kept, oldest_ms, beyond))
         pools = pool_costs(one.cost for one in estimates)
         return cls(series, every, now_ms, accounts, share, rows_per_window, tuple(estimates), pools)
 

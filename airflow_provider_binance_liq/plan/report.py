@@ -87,8 +87,8 @@ def _endpoint_document(one: EndpointEstimate) -> dict[str, Any]:
         "minutes": one.cost.minutes,
         "retention": {
             "days": one.retention.days,
-            "documented": one.retention.documented,
-            "before": iso(one.retention.oldest_ms),
+            "documented": one.retention.source == "documented",
+            "before": iso(one.oldest_ms),
             "windows": one.beyond_retention,
         },
     }
@@ -150,8 +150,8 @@ def _cell(value: str | int) -> str:
 
 
 def _retention_row(one: EndpointEstimate) -> tuple[str | int, ...]:
-    kept = f"{one.retention.days} days, {'documented' if one.retention.documented else 'assumed'}"
-    return one.endpoint.name, one.beyond_retention, iso(one.retention.oldest_ms), kept
+    kept = f"{one.retention.days} days, {one.retention.source}"
+    return one.endpoint.name, one.beyond_retention, iso(one.oldest_ms), kept
 
 
 def _minutes(minutes: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -70,8 +71,9 @@ def probe_account(
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+    uniform: Callable[[float, float], float] = random.uniform,
     notify: Callable[[str], None] = lambda _: None,
-    **client_arguments: Callable[..., float],
 ) -> tuple[ProbeReport, str | None]:
     """Probe every endpoint of `scope`; beside the report, return why it ended early, if it did.
 
@@ -80,7 +82,7 @@ def probe_account(
     was read again.
     """
     settings = replace(account.settings, attempts=1, max_sleep_s=0.0)
-    client = BinanceClient(settings, clock=clock, sleep=sleep, **client_arguments)  # type: ignore[arg-type]  # as given
+    client = BinanceClient(settings, clock=clock, monotonic=monotonic, sleep=sleep, uniform=uniform)
     most = scope.weight - scope.public_weight
 
     def asker_of(endpoint: Endpoint) -> Asker:

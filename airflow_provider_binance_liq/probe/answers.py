@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from airflow_provider_binance_liq.core.endpoints import CLIENT_ORDER_ID_PREFIXES
+
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.rows import Key, Row
@@ -109,19 +111,12 @@ class _Marks(msgspec.Struct):
 def read_row(row: Row) -> SeenRow:
     """Read of a row what the questions are about."""
     marks = msgspec.json.decode(row.body, type=_Marks, strict=False)
+    marker = marks.client_order_id or ""
     return SeenRow(
         row.symbol,
         int(row.key[-1]),
         row.created_ms,
         row.updated_ms,
-        _close_type(marks.client_order_id),
+        next((name for name, prefix in CLIENT_ORDER_ID_PREFIXES.items() if marker.startswith(prefix)), None),
         bool(marks.isolated),
     )
-
-
-def _close_type(client_order_id: str | None) -> AutoCloseType | None:
-    """Read the type off the marker; JKorf and NautilusTrader show that ADL's has no fixed end."""
-    marker = client_order_id or ""
-    if marker.startswith("autoclose-"):
-        return "LIQUIDATION"
-    return "ADL" if marker.startswith("adl_autoclose") else None

@@ -6,17 +6,16 @@ One row is asked for with intervals of a few milliseconds around its instants: f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_binance_liq.core.probe_report import Bound
+    from airflow_provider_binance_liq.core.probe_report import Bound, EqualBounds
     from airflow_provider_binance_liq.probe.answers import Instant, SeenRow, SeenRows
     from airflow_provider_binance_liq.probe.asking import Asker
     from airflow_provider_binance_liq.probe.findings import Holds
 
 #: requests at the most: two for the instant, one for the row itself, three for the bounds
 REQUESTS = 6
-EqualBounds = Literal["works", "refused", "empty"]
 
 
 @dataclass(slots=True)

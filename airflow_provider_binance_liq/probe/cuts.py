@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.probe_report import CutBy, CutSide
 from airflow_provider_binance_liq.probe.asking import Unanswered
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.answers import SeenRow, SeenRows
     from airflow_provider_binance_liq.probe.asking import Asker
 
-CutBy = Literal["created", "updated", "order_id"]
-Side = Literal["oldest", "newest"]
-Hypothesis = tuple[CutBy, Side]
+Hypothesis = tuple[CutBy, CutSide]
 HYPOTHESES: Final[tuple[Hypothesis, ...]] = tuple(
     product(("created", "updated", "order_id"), ("oldest", "newest"))
 )
@@ -69,7 +68,7 @@ class Cuts:
         return {key for key, _ in self.alive}
 
     @property
-    def side(self) -> Side | None:
+    def side(self) -> CutSide | None:
         """The end that is kept, where every hypothesis left says the same."""
         sides = {side for _, side in self.alive}
         return sides.pop() if len(sides) == 1 else None

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.probe_report import Stage
+    from airflow_provider_binance_liq.core.probe_report import CutBy, Stage
     from airflow_provider_binance_liq.probe.answers import Answer, Instant, SeenRow
     from airflow_provider_binance_liq.probe.asking import Asker
-    from airflow_provider_binance_liq.probe.cuts import CutBy, Cuts, Interval
+    from airflow_provider_binance_liq.probe.cuts import Cuts, Interval
 
 #: requests at the most, per filter: without it, with it, and whether it works at all
 REQUESTS: Final = 3

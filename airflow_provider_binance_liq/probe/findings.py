@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_provider_binance_liq.core.probe_report import Finding
-from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS
 from airflow_provider_binance_liq.core.wording import count
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ Holds: TypeAlias = bool | None
 NO_ROWS: Final = "the account has no rows"
 NO_WEIGHT: Final = "the stated weight does not suffice for it"
 UNDECIDED: Final = "undecided"
-_HOUR_MS: Final = 3_600_000
 
 
 def finding(holds: Holds, detail: str, rows: int = 0) -> Finding:
@@ -43,4 +42,4 @@ def length(length_ms: int) -> str:
     if length_ms % DAY_MS in (0, DAY_MS - 1) and length_ms >= DAY_MS - 1:
         less = " less a millisecond" if length_ms % DAY_MS else ""
         return f"{(length_ms + 1) // DAY_MS} d{less}"
-    return f"{length_ms / _HOUR_MS:.4g} h"
+    return f"{length_ms / HOUR_MS:.4g} h"

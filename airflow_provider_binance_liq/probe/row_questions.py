@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, AUTO_CLOSE_TYPES
-from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.probe.cuts import intervals
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.session import Session
 
 #: the operator's default for how long after an interval's end its rows are waited for
-SETTLE_MS: Final = 60_000
+SETTLE_MS: Final = MINUTE_MS
 #: isolated symbols that are asked for
 _MOST_ISOLATED: Final = 5
 #: rows among what came for one isolated symbol that are asked for without it

@@ -12,18 +12,18 @@ answered.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_binance_liq.core.units import DAY_MS
 
 if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.probe_report import SpanAnswer
     from airflow_provider_binance_liq.core.rows import Key
     from airflow_provider_binance_liq.probe.answers import Answer, Instant, SeenRow
     from airflow_provider_binance_liq.probe.asking import Asker
     from airflow_provider_binance_liq.probe.bounds import Bounds
     from airflow_provider_binance_liq.probe.survey import Survey
 
-SpanAnswer = Literal["refused", "empty", "clamped", "whole"]
 SPANS_MS: Final = (7 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS)
 #: rows that may turn out to be forgotten before a span's question is given up
 _MOST_FORGOTTEN: Final = 2

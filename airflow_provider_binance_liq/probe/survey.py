@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.answers import Answer
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WEEK_MS: Final = 7 * DAY_MS
 #: around an instant that the user names
-_AROUND_MS: Final = 30 * 60_000
+_AROUND_MS: Final = 30 * MINUTE_MS
 
 
 @dataclass(slots=True)

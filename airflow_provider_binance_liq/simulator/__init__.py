@@ -32,7 +32,8 @@ from __future__ import annotations
 
 from airflow_provider_binance_liq.simulator.accounts import Credentials
 from airflow_provider_binance_liq.simulator.exchange import LoggedRequest
-from airflow_provider_binance_liq.simulator.faults import FAULTS, Fault
+from airflow_provider_binance_liq.simulator.fault_kinds import FAULTS
+from airflow_provider_binance_liq.simulator.faults import Fault
 from airflow_provider_binance_liq.simulator.history import ExplicitHistory, SeededHistory
 from airflow_provider_binance_liq.simulator.records import Amount, make_row
 from airflow_provider_binance_liq.simulator.settings import Settings

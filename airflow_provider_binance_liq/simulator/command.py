@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator import settings as settings_module
-from airflow_provider_binance_liq.simulator.faults import FAULTS, PUBLIC_NAMES, Fault
+from airflow_provider_binance_liq.simulator.fault_kinds import FAULTS
+from airflow_provider_binance_liq.simulator.faults import PUBLIC_NAMES, Fault
 from airflow_provider_binance_liq.simulator.settings import CHOICES, Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
 

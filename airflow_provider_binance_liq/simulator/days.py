@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.simulator import symbols
 from airflow_provider_binance_liq.simulator.records import (
     Amount,
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 #: an order is updated at most so long after it is created
 LONGEST_UPDATE_MS: Final = 60
 #: a cascade is over after this time
-_CASCADE_MS: Final = 6 * 60 * 1000
-_MINUTE_MS: Final = 60_000
+_CASCADE_MS: Final = 6 * MINUTE_MS
 _EMPTY_SHARE: Final = 0.55
 _EDGE_SHARE: Final = 0.15
 _ADL_SHARE: Final = 0.12
@@ -84,7 +83,7 @@ class Day:
     def add_cascade(self) -> None:
         """Add a cascade, both ends of the day, and what surrounds it."""
         wanted = self._settings.cascade_rows
-        begin_ms = self._start_ms + self._rng.randint(3 * 60, 21 * 60) * _MINUTE_MS
+        begin_ms = self._start_ms + self._rng.randint(3 * 60, 21 * 60) * MINUTE_MS
         for edge_ms in (self._start_ms, self._last_ms):
             self._add(edge_ms, self._delay_ms(), self._rng.choice(self._markets))
         self._add_others()

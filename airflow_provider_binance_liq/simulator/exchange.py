@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.simulator import listings, pages
 from airflow_provider_binance_liq.simulator.accounts import Accounts, is_well_formed
-from airflow_provider_binance_liq.simulator.faults import BANNED, Fault, FaultPlan, Incident, ban_text
+from airflow_provider_binance_liq.simulator.fault_kinds import BANNED, Incident, ban_text
+from airflow_provider_binance_liq.simulator.faults import Fault, FaultPlan
 from airflow_provider_binance_liq.simulator.limits import Limits, Verdict
 from airflow_provider_binance_liq.simulator.permissions import check_permission, has_records
 from airflow_provider_binance_liq.simulator.queries import (

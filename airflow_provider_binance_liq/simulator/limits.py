@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.units import DAY_MS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.simulator.settings import Settings
 
-LONGEST_BAN_MS: Final = 3 * 24 * 60 * 60 * 1000
+LONGEST_BAN_MS: Final = 3 * DAY_MS
 #: the public spot API's own pool, which the table of endpoints does not need
 API_POOL: Final = "api"
 API_LIMIT: Final = 6000

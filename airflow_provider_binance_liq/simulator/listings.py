@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.simulator.symbols import LASTING, listed
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def restrictions(now_ms: int, settings: Settings) -> dict[str, object]:
     trades = settings.key == "trading"
     return {
         "ipRestrict": False,
-        "createTime": now_ms - now_ms % 86_400_000,
+        "createTime": now_ms - now_ms % DAY_MS,
         "enableReading": settings.key != "none",
         "enableSpotAndMarginTrading": False,
         "enableWithdrawals": False,

@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 import time
+from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
@@ -92,10 +93,8 @@ class Server(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
         for connection in tuple(self._open):
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
 
 
 def _client_went_away() -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, fields
-from typing import Final, Literal, get_args
+from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 Keep = Literal["oldest", "newest"]
 Order = Literal["ascending", "descending", "shuffled", "order_id"]
@@ -200,28 +200,10 @@ class Settings:
 
 #: field → the values it may have
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "keep": get_args(Keep),
-    "order": get_args(Order),
-    "filter_by": get_args(InstantField),
-    "sort_by": get_args(SortField),
-    "start_bound": get_args(Bound),
-    "end_bound": get_args(Bound),
-    "filter_stage": get_args(Stage),
-    "start_stage": get_args(Stage),
-    "limit_over_max": get_args(OverMaximum),
-    "equal_bounds": get_args(EqualBounds),
-    "ids_after": get_args(IdsAfter),
-    "beyond_retention": get_args(BeyondRetention),
-    "over_span": get_args(OverSpan),
-    "total": get_args(Total),
-    "drift": get_args(Drift),
-    "isolated_rows": get_args(Answered),
-    "other_type": get_args(Answered),
-    "delisted_filter": get_args(SymbolFilter),
-    "exchange_info": get_args(ExchangeInfo),
-    "key": get_args(KeyKind),
-    "read_only": get_args(ReadOnly),
-    "portfolio_margin": get_args(PortfolioMargin),
+    name: get_args(kind)
+    for name, hint in get_type_hints(Settings).items()
+    for kind in (hint, *get_args(hint))
+    if get_origin(kind) is Literal
 }
 
 

@@ -17,7 +17,6 @@ from airflow_provider_binance_liq.simulator.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
-    from types import TracebackType
 
     from airflow_provider_binance_liq.simulator.accounts import Credentials
     from airflow_provider_binance_liq.simulator.exchange import LoggedRequest
@@ -87,12 +86,7 @@ class Simulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

@@ -74,7 +74,7 @@ def main(rows):
             extracted_at=iso(WINDOW.end_ms),
             provider_version="0",
         )
-        commit(manifest, at, spool.path)
+        commit(manifest, at, spool.path, seen=None)
         fetch_object(manifest, Path(directory))
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -20,8 +20,8 @@ from airflow_provider_binance_liq.core.estimates import (
     estimate,
     least_minutes,
     pool_costs,
-    retention,
 )
+from airflow_provider_binance_liq.core.horizon import Retention
 from airflow_provider_binance_liq.core.paging import plan
 from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import PoolLimit
@@ -289,22 +289,27 @@ def test_ninety_days_of_every_endpoint_and_two_accounts():
 
 @given(endpoints, serieses(), st.integers(0, 500 * DAY_MS))
 def test_beyond_retention_is_what_starts_before_the_oldest_instant_kept(endpoint, series, later):
-    now = START + later
-    kept = retention(endpoint, series, now)
-    assert (kept.days, kept.documented) == (90, endpoint.retention_days is not None)
-    assert kept.oldest_ms == now - 90 * DAY_MS
-    assert kept.windows == sum(window.start_ms < kept.oldest_ms for window in laid_out(series))
+    kept = Retention.of(endpoint)
+    assert kept.days == 90
+    assert (kept.source == "documented") == (endpoint.retention_days is not None)
+    oldest_ms = kept.oldest_ms(START + later)
+    assert oldest_ms == START + later - 90 * DAY_MS
+    assert series.starting_before(oldest_ms) == sum(
+        window.start_ms < oldest_ms for window in laid_out(series)
+    )
 
 
 @pytest.mark.parametrize(("past_ms", "beyond"), [(0, 0), (1, 1), (DAY_MS, 1), (DAY_MS + 1, 2)])
 def test_a_window_that_starts_with_what_is_kept_is_not_beyond(past_ms, beyond):
-    assert retention(USDM, days(90), START + 90 * DAY_MS + past_ms).windows == beyond
+    oldest_ms = Retention.of(USDM).oldest_ms(START + 90 * DAY_MS + past_ms)
+    assert days(90).starting_before(oldest_ms) == beyond
 
 
 def test_what_is_documented_outranks_what_is_assumed():
     month = replace(COINM, retention_days=30)
-    kept = retention(month, days(90), START + 90 * DAY_MS)
-    assert (kept.days, kept.documented, kept.windows) == (30, True, 60)
+    kept = Retention.of(month)
+    assert (kept.days, kept.source) == (30, "documented")
+    assert days(90).starting_before(kept.oldest_ms(START + 90 * DAY_MS)) == 60
 
 
 # --- what is refused ------------------------------------------------------------------------------------

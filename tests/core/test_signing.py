@@ -95,7 +95,8 @@ def test_a_symbol_outside_of_ascii_is_encoded_once_before_it_is_signed_as_the_pu
     secret, payload, signature = VECTORS["spot, not ASCII"]
     query = encode_query(
         [
-            ("symbol", "１２３４５６"),  # noqa: RUF001 - full-width digits are the vector
+            # Full-width digits.
+            ("symbol", "\uff11\uff12\uff13\uff14\uff15\uff16"),
             ("side", "BUY"),
             ("type", "LIMIT"),
             ("timeInForce", "GTC"),

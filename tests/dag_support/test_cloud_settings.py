@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_binance_liq.dag_support.cloud_settings import read_cloud_settings
-from airflow_provider_binance_liq.dag_support.settings import per_endpoint
+from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse
 

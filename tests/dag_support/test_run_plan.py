@@ -126,6 +126,13 @@ def test_a_connection_that_is_wrong_fails_nothing_here(field, logged, set_connec
     assert "a share of 0.5" in told[3]
 
 
+def test_a_second_look_at_a_time_before_1970_is_said_and_fails_nothing_here(logged, connection):
+    connection("desk")
+    start = datetime(1970, 1, 2, tzinfo=UTC)
+    (told,) = logged(extractions("desk", again=True), start, start + timedelta(days=1))
+    assert told.startswith("What this run costs cannot be estimated: a window has a start before its end")
+
+
 def test_a_share_that_no_request_fits_into_is_said_and_fails_nothing_here(logged, connection):
     connection("desk", weight_share=0.01)
     (told,) = logged(extractions("desk", endpoints=["usdm_futures"]))

@@ -6,16 +6,18 @@ import pytest
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.cloud_settings import BigQuerySettings
+from airflow_provider_binance_liq.dag_support.extraction_settings import (
+    TAKES,
+    Connection,
+    default_endpoints,
+    per_endpoint,
+)
 from airflow_provider_binance_liq.dag_support.settings import (
     CHOICES,
     MEMBERS,
-    TAKES,
-    Connection,
-    Warehouse,
+    LoadTarget,
     check_chosen,
-    default_endpoints,
     listed_destinations,
-    per_endpoint,
     read_settings,
 )
 from airflow_provider_binance_liq.exceptions import InvalidRequest
@@ -114,7 +116,7 @@ def test_everything_is_optional(variable):
     found = read(variable)
     assert found.connections == (account("binance_default", *CLASSIC),)
     assert found.destination == "file:///opt/airflow/binance_liquidations/lake"
-    assert found.warehouse == Warehouse(database="/opt/airflow/binance_liquidations/warehouse.duckdb")
+    assert found.warehouse == LoadTarget(database="/opt/airflow/binance_liquidations/warehouse.duckdb")
     assert (found.compression, found.beyond_retention) == (None, "fail")
     assert found.second_look_days == 80
 
@@ -123,7 +125,7 @@ def test_every_member_is_taken():
     assert set(EVERYTHING | POSTGRES) == set(MEMBERS)
     found = read(EVERYTHING)
     assert found.connections == (account("desk", "usdm_futures", "margin"), account("fund", "portfolio_um"))
-    assert found.warehouse == Warehouse(database="md:liquidations")
+    assert found.warehouse == LoadTarget(database="md:liquidations")
     for name in set(EVERYTHING) - {"connections", "endpoints"}:
         assert getattr(found, name) == EVERYTHING[name]
 
@@ -134,8 +136,8 @@ def test_without_a_word_the_endpoints_are_those_of_a_classic_account():
 
 
 def test_postgresql_is_a_connection_and_may_be_a_schema():
-    assert read(POSTGRES).warehouse == Warehouse(postgres_conn_id="desk_db", schema="binance")
-    assert read({"postgres_conn_id": "desk_db"}).warehouse == Warehouse(postgres_conn_id="desk_db")
+    assert read(POSTGRES).warehouse == LoadTarget(postgres_conn_id="desk_db", schema="binance")
+    assert read({"postgres_conn_id": "desk_db"}).warehouse == LoadTarget(postgres_conn_id="desk_db")
 
 
 @pytest.mark.parametrize(("again", "days"), [(False, 0), (True, 30)])

@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.demo.days import Days
 from airflow_provider_binance_liq.demo.directory import Directory
 from airflow_provider_binance_liq.demo.environment import Port, airflow_environment
 from airflow_provider_binance_liq.demo.login import Login
-from airflow_provider_binance_liq.demo.postgres import Postgres
+from airflow_provider_binance_liq.demo.postgres import PostgresServer
 from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.simulator import Settings, Simulator
@@ -42,7 +42,7 @@ class RealAirflow:
         stack.callback(self.port.release)
         self.processes = Processes(self.directory.path, self.directory.logs, self.directory.lock)
         stack.enter_context(self.processes)
-        postgres = Postgres(self.processes)
+        postgres = PostgresServer(self.processes)
         postgres.start()
         simulator = stack.enter_context(Simulator(Settings(seed=7, accounts=ACCOUNTS), port=0))
         url = f"http://127.0.0.1:{self.port.number}"

@@ -22,7 +22,7 @@ class Closed(io.StringIO):
 
     writes = 0
 
-    def write(self, text):  # noqa: ARG002 - as inherited
+    def write(self, _text):
         self.writes += 1
         raise BrokenPipeError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -118,6 +119,14 @@ def test_the_guard_ends_too_and_lets_the_directory_go(unentered, directory):
         guard_pid = processes._guard.pid
         assert runs(guard_pid)
     assert not runs(guard_pid)
+
+
+def test_the_demo_stops_everything_itself_where_its_guard_was_killed(unentered, directory):
+    with unentered as processes:
+        processes._guard.kill()
+        processes._guard.wait(10)
+        start_tree(processes, directory, TREE, 3)
+    assert not any(map(runs, noted(directory)))
 
 
 def test_children_end_in_an_order_that_keeps_the_first_one_for_last(unentered, directory):
@@ -326,10 +335,8 @@ def test_a_signal_interrupts_with_the_status_that_a_shell_expects(number, name, 
 
 def test_no_librarys_handling_of_errors_swallows_an_interruption():
     def survive():
-        try:
+        with contextlib.suppress(Exception):
             os.kill(os.getpid(), signal.SIGTERM)
-        except Exception:  # noqa: BLE001 - this is what is tested
-            return
 
     with Interrupts(), pytest.raises(Interrupted):
         survive()

@@ -19,7 +19,13 @@ from airflow_provider_binance_liq.core.manifest import (
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.demo.days import Days, epoch_ms
 from airflow_provider_binance_liq.demo.failure import DemoFailed
-from airflow_provider_binance_liq.demo.report import Liquidation, Report, Warehouse, Window, read_warehouse
+from airflow_provider_binance_liq.demo.report import (
+    Liquidation,
+    LoadedWindow,
+    Report,
+    WarehouseContents,
+    read_warehouse,
+)
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
 from airflow_provider_binance_liq.warehouse.load import load
@@ -35,7 +41,7 @@ def row(order_id, price="1.5"):
 
 def window(endpoint="margin", day=OCTOBER_10, rows=0, **known):
     start_ms = epoch_ms(day)
-    return Window(
+    return LoadedWindow(
         **{
             "endpoint": endpoint,
             "start_ms": start_ms,
@@ -53,7 +59,7 @@ def report(windows, exchange=(), warehouse=(), largest=(), cascades=()):
         DAYS,
         cascades,
         {"margin": list(exchange)},
-        Warehouse(windows, {"margin": list(warehouse)}, list(largest)),
+        WarehouseContents(windows, {"margin": list(warehouse)}, list(largest)),
     )
 
 
@@ -73,7 +79,7 @@ def test_the_whole_text_is_a_table_the_largest_and_the_proof():
     when, what = "2026-10-11 00:00:00.001", "coinm_futures    BTCUSD_PERP          SELL ADL "
     shown = f"  {when}  {what}                   90,000.00"
     cascade = window(day=OCTOBER_11, rows=1000)
-    warehouse = Warehouse([window(rows=2), cascade], {"margin": [row(1), row(2)]}, [largest])
+    warehouse = WarehouseContents([window(rows=2), cascade], {"margin": [row(1), row(2)]}, [largest])
     exchange = {"margin": [row(1), row(2)], "portfolio_margin": []}
     assert Report(DAYS, [OCTOBER_11], exchange, warehouse).lines() == [
         "",

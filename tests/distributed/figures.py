@@ -273,7 +273,7 @@ def _rows(f: Figures) -> Iterable[tuple[str, str]]:
     yield "longest that one held a slot during the ban", f"{f.held_in_ban_seconds:.0f} s"
     yield "killed; its extractions, taken over", f"{f.killed}; {f.tasks_lost}, {f.tasks_taken_over}"
     tries = f"{f.tasks_at_once:,}, {f.tasks_retried}, {f.tasks_failed}"
-    yield "tasks well at the first try, later, failed", tries
+    yield "tasks that succeeded at the first try, succeeded later, failed", tries
 
 
 def _least(f: Figures) -> str:

@@ -26,7 +26,7 @@ from airflow_provider_binance_liq.demo import airflow, guard
 from airflow_provider_binance_liq.demo.environment import HOST, Port, airflow_environment, inherited
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 from airflow_provider_binance_liq.demo.login import Login
-from airflow_provider_binance_liq.demo.postgres import Postgres
+from airflow_provider_binance_liq.demo.postgres import PostgresServer
 from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.simulator import Simulator
@@ -87,7 +87,7 @@ class Fleet:
     simulator: Simulator
     desk: Desk
     children: Children
-    postgres: Postgres
+    postgres: PostgresServer
     api: AirflowApi
     environment: Mapping[str, str]
     #: the workers that run
@@ -183,12 +183,12 @@ class Starting:
         configure(fleet, s3_url)
         return fleet
 
-    def _databases(self) -> tuple[Children, Postgres]:
+    def _databases(self) -> tuple[Children, PostgresServer]:
         here = self._directory
         children = Children(here.path, here.logs, here.lock, self._held)
         with self._held():
             self._stack.enter_context(children)
-            postgres = Postgres(children)
+            postgres = PostgresServer(children)
         postgres.start()
         with closing(_connect(postgres, "postgres")) as connection:
             connection.autocommit = True
@@ -237,7 +237,9 @@ class Starting:
         self._stack.callback(port.release)
         return port.number
 
-    def _environment(self, postgres: Postgres, broker_url: str, port: int, login: Login) -> dict[str, str]:
+    def _environment(
+        self, postgres: PostgresServer, broker_url: str, port: int, login: Login
+    ) -> dict[str, str]:
         environment = airflow_environment(
             os.environ,
             home=self._directory.airflow_home,
@@ -372,12 +374,12 @@ def find_redis() -> str:
     return program
 
 
-def _socket(postgres: Postgres) -> str:
+def _socket(postgres: PostgresServer) -> str:
     """Return the directory of the server's Unix socket, which is a host's name to libpq."""
     return postgres.url.partition("host=")[2]
 
 
-def _connect(postgres: Postgres, database: str) -> Any:
+def _connect(postgres: PostgresServer, database: str) -> Any:
     import psycopg2
 
     return psycopg2.connect(host=_socket(postgres), user="airflow", dbname=database)

@@ -223,7 +223,7 @@ def shown(name, settings):
 
 
 def fault_table():
-    from airflow_provider_binance_liq.simulator.faults import FAULTS
+    from airflow_provider_binance_liq.simulator.fault_kinds import FAULTS
 
     rows = [f"| `{kind.name}` | {kind.description} |" for kind in FAULTS.values()]
     return "\n".join(["| fault | what happens |", "|---|---|", *rows])

@@ -11,7 +11,7 @@ from support.scripted import ScriptedServer, Time
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
-from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings
+from airflow_provider_binance_liq.exchange.client import BinanceClient, ClientSettings
 from airflow_provider_binance_liq.exchange.throttle import WaitContext
 
 
@@ -33,7 +33,7 @@ def connect(world):
 
         def make(url, store=None, known_ban=None, **known):
             arguments = {"api_key": KEY, "signer": HmacSigner(SECRET), **known}
-            settings = Settings(origins=dict.fromkeys(FAMILIES, url), **arguments)
+            settings = ClientSettings(origins=dict.fromkeys(FAMILIES, url), **arguments)
             waits = WaitContext(known_ban=known_ban)
             client = BinanceClient(settings, store=store, wait_context=waits, **world.arguments)
             closing.callback(client.close)

@@ -21,7 +21,7 @@ from airflow_provider_binance_liq.exceptions import (
     SpanRefused,
     UnexpectedRow,
 )
-from airflow_provider_binance_liq.exchange.client import ATTEMPTS, BinanceClient, Settings, is_loopback
+from airflow_provider_binance_liq.exchange.client import ATTEMPTS, BinanceClient, ClientSettings, is_loopback
 
 # --- answers that are asked for again -------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ def test_the_wait_between_attempts_is_spread_at_random(server, world):
         asked_for.append((low, high))
         return high
 
-    settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
+    settings = ClientSettings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
     client = BinanceClient(settings, **{**world.arguments, "uniform": uniform})
     server.script = [reply(503)]
     client.fetch(FUTURES, ask_of(FUTURES))
@@ -152,7 +152,7 @@ def test_an_answer_that_trickles_without_end_is_given_up_after_three_timeouts(se
     head += b"X-Drip: " if "headers" in where else b"\r\n"
     server.pause_s = 0.02
     server.script = [[head, *[b" "] * 400] for _ in range(ATTEMPTS)]
-    settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url), timeout_s=0.1)
+    settings = ClientSettings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url), timeout_s=0.1)
     client = BinanceClient(settings, sleep=lambda _: None)
     began = time.monotonic()
     with pytest.raises(ExchangeUnavailable, match="no usable answer"):

@@ -19,7 +19,7 @@ from airflow_provider_binance_liq.exceptions import (
     Throttled,
     WaitTooLong,
 )
-from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings
+from airflow_provider_binance_liq.exchange.client import BinanceClient, ClientSettings
 from airflow_provider_binance_liq.exchange.rate_limit_state import SharedRateLimitState
 from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.simulator import Fault, Simulator
@@ -149,7 +149,7 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
     server.otherwise = refusal(429, -1003, Retry_After="1")
     waits, holds = [], 0
     for _ in range(8):
-        settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
+        settings = ClientSettings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
         client = BinanceClient(settings, wait_context=WaitContext(consecutive_waits=holds), **world.arguments)
         with pytest.raises(Throttled) as caught:
             client.fetch(FUTURES, ask_of(FUTURES))
@@ -162,7 +162,7 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
 
 def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, world):
     waits = Waits(max_ms=100_000)
-    settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
+    settings = ClientSettings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
     client = BinanceClient(settings, wait_context=WaitContext(waits=waits), **world.arguments)
     server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1190")
     client.fetch(FUTURES, ask_of(FUTURES))

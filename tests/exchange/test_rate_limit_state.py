@@ -232,9 +232,13 @@ def test_a_disk_that_is_really_full_loses_nothing(path, tmp_path):
 
 def test_an_error_in_between_is_not_taken_for_one_of_the_disk(path):
     shared = SharedRateLimitState(path, clock=at_noon)
-    with pytest.raises(OSError, match="of the caller"), shared.open() as state:  # noqa: PT012 - it is what raises
+
+    def fail(state):
         state.ban(NOON, NOON)
         raise OSError("of the caller")
+
+    with pytest.raises(OSError, match="of the caller"), shared.open() as state:
+        fail(state)
     assert banned_until(shared) == NOON
 
 

@@ -23,7 +23,7 @@ from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.exchange.connection import Account
 from airflow_provider_binance_liq.extraction.job import Job
 from airflow_provider_binance_liq.extraction.reader import Filters
-from airflow_provider_binance_liq.lake import commit, draft, open_destination, place, publish
+from airflow_provider_binance_liq.lake import commit, draft, find_manifest, open_destination, place, publish
 
 START = 1_790_812_800_000  # 2026-10-01
 STEM = "20261001T000000Z_20261002T000000Z"
@@ -77,7 +77,7 @@ class Lake:
             extracted_at="2026-10-20T00:00:00Z",
             provider_version="0",
         )
-        commit(manifest, at, self.scratch)
+        commit(manifest, at, self.scratch, seen=find_manifest(at))
         return at
 
     def at(self, relative):

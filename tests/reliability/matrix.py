@@ -24,8 +24,7 @@ from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import LiquidationsError, Throttled
-from airflow_provider_binance_liq.exchange.client import BinanceClient
-from airflow_provider_binance_liq.exchange.client import Settings as Reach
+from airflow_provider_binance_liq.exchange.client import BinanceClient, ClientSettings
 from airflow_provider_binance_liq.exchange.connection import Account
 from airflow_provider_binance_liq.extraction.job import Job
 from airflow_provider_binance_liq.extraction.reader import Filters
@@ -216,6 +215,7 @@ class Exchange:
     """The simulator, begun anew for each run without being started anew."""
 
     def __init__(self):
+        self.truth = cache(self._read_truth)
         self.world = Time(NOW_S)
         self.simulator = Simulator(
             Settings(seed=5), clock=self.now_s, history=ExplicitHistory(history())
@@ -237,8 +237,7 @@ class Exchange:
         self.simulator.clear_faults()
         self.simulator.forget_requests()
 
-    @cache  # noqa: B019 - there is one exchange
-    def truth(self, endpoint):
+    def _read_truth(self, endpoint):
         rows = self.simulator.truth(endpoint, start_ms=WINDOW.start_ms, end_ms=WINDOW.end_ms)
         return b"".join(row + b"\n" for row in rows)
 
@@ -325,7 +324,7 @@ def run_against(url, endpoint, directory):
 def _run(endpoint, directory, *, slow=(), jump=None, url=None):
     here = exchange()
     url = url or here.simulator.url
-    reach = Reach(
+    reach = ClientSettings(
         api_key=here.secrets[0],
         signer=here.signer,
         origins=dict.fromkeys(FAMILIES, url),

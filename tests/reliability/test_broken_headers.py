@@ -11,7 +11,7 @@ from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.core.signing import HmacSigner
-from airflow_provider_binance_liq.exchange.client import BinanceClient, Settings
+from airflow_provider_binance_liq.exchange.client import BinanceClient, ClientSettings
 
 FUTURES = get_endpoint("usdm_futures")
 KEY, SECRET = "a-key-that-nobody-may-read", "a-secret-that-nobody-may-read"
@@ -27,7 +27,7 @@ def broken(request):
 def test_a_warning_about_broken_headers_shows_no_signature_and_no_echo_of_the_key(caplog, level):
     world = Time()
     with ScriptedServer(clock=world.clock, script=[broken]) as server:
-        settings = Settings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
+        settings = ClientSettings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
         client = BinanceClient(settings, **world.arguments)
         with caplog.at_level(level):
             assert client.fetch(FUTURES, Ask(1_791_590_400_000, 1_791_676_799_999)).rows == ()

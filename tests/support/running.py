@@ -10,8 +10,7 @@ from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learn
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.exchange.client import BinanceClient
-from airflow_provider_binance_liq.exchange.client import Settings as Reach
+from airflow_provider_binance_liq.exchange.client import BinanceClient, ClientSettings
 from airflow_provider_binance_liq.exchange.connection import Account
 from airflow_provider_binance_liq.extraction.job import Job
 from airflow_provider_binance_liq.extraction.reader import Filters
@@ -26,7 +25,7 @@ NOW_S = (WEEK.end_ms + 5 * DAY_MS) / 1000
 def reach_of(exchange):
     """Return what a client has to know of a simulated exchange's first account."""
     credentials = exchange.credentials()
-    return Reach(
+    return ClientSettings(
         api_key=credentials.api_key,
         signer=HmacSigner(credentials.secret),
         origins=dict.fromkeys(FAMILIES, exchange.url),

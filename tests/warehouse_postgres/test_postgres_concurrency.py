@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,21 +91,10 @@ def test_two_processes_that_load_at_once_lose_nothing(postgres, lake, row):
 
 def test_tables_that_many_threads_create_at_once_are_created_once(postgres, lake, row):
     manifests = [lake.lay([row(number)], day=number) for number in range(1, 9)]
-    failures = []
+    with ThreadPoolExecutor(len(manifests)) as pool:
+        loads = [pool.submit(postgres.load, manifest) for manifest in manifests]
 
-    def one_load(manifest):
-        try:
-            postgres.load(manifest)
-        except Exception as error:  # noqa: BLE001 - it is the result
-            failures.append(error)
-
-    threads = [threading.Thread(target=one_load, args=(manifest,)) for manifest in manifests]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert not failures
+    assert [load.exception() for load in loads] == [None] * len(loads)
     assert postgres.query("SELECT count(*) FROM binance_liquidations") == [(8,)]
 
 

@@ -46,7 +46,7 @@ def read_claim(manifest: Manifest) -> Claim:
     :raises InconsistentManifest: its window is not valid.
     """
     try:
-        window = Window.between(_instant(manifest.window.start), _instant(manifest.window.end))
+        window = Window.between(*map(datetime.fromisoformat, (manifest.window.start, manifest.window.end)))
     except (ValueError, OverflowError, InvalidInterval) as error:
         message = f"the manifest's window is not valid: {error}"
         raise InconsistentManifest(message) from error
@@ -69,7 +69,3 @@ def ends_alike(uri: str, relative: str) -> bool:
 def _key(uri: str) -> tuple[str, str]:
     match = _URI.fullmatch(uri)
     return (match["protocol"], match["key"]) if match else ("", uri)
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

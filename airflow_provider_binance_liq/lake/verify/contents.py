@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from airflow_provider_binance_liq.core.endpoints import CLIENT_ORDER_ID_PREFIXES
 from airflow_provider_binance_liq.core.rows import Row, describe, read_row, sort_key
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.core.wording import count
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 Defect = tuple[str, str]
 _BATCH: Final = 1000
 _SHOWN: Final = 60
-#: how the `clientOrderId` of a row of the other type begins; any other row is as the exchange filtered it
-_OTHER_TYPE: Final = {"LIQUIDATION": "adl_autoclose", "ADL": "autoclose-"}
 _PHRASES: Final = {
     "unreadable-row": "cannot be read",
     "outside-window": "outside of the window",
@@ -101,7 +100,10 @@ def faults(row: Row, claim: Claim) -> Iterator[Defect]:
         yield "filtered-out", f"{_name(row)}, only {', '.join(series.symbols)} were asked for"
     if series.auto_close_type:
         client_order_id = _named_decoder.decode(row.body).client_order_id
-        if str(client_order_id).startswith(_OTHER_TYPE[series.auto_close_type]):
+        # A row that is marked as neither is as the exchange filtered it.
+        prefixes = CLIENT_ORDER_ID_PREFIXES.items()
+        others = tuple(prefix for name, prefix in prefixes if name != series.auto_close_type)
+        if str(client_order_id).startswith(others):
             yield (
                 "filtered-out",
                 f"{_name(row)} is {client_order_id!r:.{_SHOWN}}, only {series.auto_close_type} was asked for",

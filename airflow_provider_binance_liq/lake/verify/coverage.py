@@ -197,7 +197,7 @@ def _history(
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CoverageReport:
     """The result of a check, short enough for an XCom."""
 
     now_ms: int
@@ -210,7 +210,7 @@ class Report:
     unusable: tuple[Unusable, ...]
 
     @classmethod
-    def of(cls, holdings: Holdings, expected: Expectation, warn_days: float) -> Report:
+    def of(cls, holdings: Holdings, expected: Expectation, warn_days: float) -> CoverageReport:
         """Compare a lake with what is expected of it."""
         return cls(
             expected.now_ms,

@@ -6,6 +6,7 @@ verified. A directory that cannot be listed is a finding; if it is the destinati
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
+from airflow_provider_binance_liq.lake.storage import storing
 from airflow_provider_binance_liq.lake.verify.findings import Finding
 
 if TYPE_CHECKING:
@@ -91,9 +93,9 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
                 findings.append(Finding.of("unreadable", name, "is nested too deep, and was not read"))
             else:
                 try:
-                    waiting.append((name, store.ls(key, detail=True)))
-                # Every store has errors of its own.
-                except Exception as error:  # noqa: BLE001
+                    with storing("list", name):
+                        waiting.append((name, store.ls(key, detail=True)))
+                except StorageError as error:
                     findings.append(Finding.of("unreadable", name, explain(error)))
     return Listing(tuple(sorted(files)), tuple(findings))
 
@@ -128,12 +130,11 @@ def _is_empty_prefix(store: Any, root: str) -> bool:
     bucket, slash, _ = root.lstrip("/").partition("/")
     if not slash or _is_local(store):
         return False
-    try:
+    # Whatever fails here, the error that led here is the one to report.
+    with suppress(Exception):
         store.ls(bucket, detail=True)
-    # Whatever it is, the error that led here is the one to report.
-    except Exception:  # noqa: BLE001
-        return False
-    return True
+        return True
+    return False
 
 
 def _is_file(entry: dict[str, Any], root: str) -> bool:
