@@ -66,7 +66,7 @@ def read_variable(name: str, read: Callable[[Any], T]) -> T:
         return read(None if text is None else json.loads(text))
     except (InvalidRequest, ValueError) as error:
         message = f"the Variable {name!r}, or a parameter of the run: {error}"
-        raise AirflowFailException(message) from error
+        raise AirflowFailException(message) from None
 
 
 def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> DagSettings:
@@ -140,7 +140,7 @@ def check_events(others: list[str]) -> None:
     try:
         check(others)
     except InconsistentManifest as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None
 
 
 # Airflow's watcher pattern: a run ends as its last tasks do, and a load succeeds with what there is. It has
@@ -149,6 +149,6 @@ def check_events(others: list[str]) -> None:
 def watcher() -> None:
     """Fail the run where a task of it failed."""
     raise AirflowFailException(
-        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is mended, "
+        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is fixed, "
         "clear the failed task with those downstream of it: what was loaded is not loaded twice"
     )

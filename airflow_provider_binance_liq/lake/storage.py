@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.urls import has_credentials
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, StorageError
+from airflow_provider_binance_liq.extras import how_to_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
     except InvalidRequest:
         raise
     except Exception as error:
-        message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}"
+        hint = how_to_reach(text.partition("://")[0], error)
+        message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}{hint}"
         raise InvalidRequest(message) from error
     return path
 
@@ -88,12 +90,12 @@ def _check_connection(conn_id: str, destination: str) -> None:
 
     try:
         BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException as error:
+    except AirflowNotFoundException:
         message = (
             f"destination {destination!r} names the connection {conn_id!r}, which does not exist; without it "
             "the store would be accessed anonymously"
         )
-        raise InvalidRequest(message) from error
+        raise InvalidRequest(message) from None
 
 
 def key_of(path: ObjectStoragePath) -> str:

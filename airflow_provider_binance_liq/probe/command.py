@@ -111,19 +111,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _account(conn_id: str) -> Account | None:
     with airflow_on_stderr():
-        from airflow_provider_binance_liq.compat import AirflowNotFoundException
         from airflow_provider_binance_liq.hooks.binance import BinanceHook
 
         try:
             return BinanceHook(conn_id).account()
         except LiquidationsError:
             raise
-        except AirflowNotFoundException:
-            _complain(
-                f"there is no connection {conn_id!r}; create it with `airflow connections add`, "
-                "or see --conn-id"
-            )
-            return None
         # Airflow's secrets backends raise any error, and its text may have addresses and tokens.
         except Exception as error:  # noqa: BLE001
             _complain(f"connection {conn_id!r} cannot be read ({type(error).__name__})")

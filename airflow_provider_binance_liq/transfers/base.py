@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
-from airflow_provider_binance_liq.exceptions import InvalidRequest, PermanentError
+from airflow_provider_binance_liq.compat import AirflowSkipException
+from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.operators.failing import failing_at_once
 
 # The warehouses' own libraries are imported in the worker: DAG files import the modules of this package.
 if TYPE_CHECKING:
@@ -45,17 +46,16 @@ class LoadOperator(BaseOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Load, and return what was done."""
+        """Load, and return what was done; nothing of the context is needed."""
+        del context
         from airflow_provider_binance_liq.warehouse.load import load
 
-        try:
-            summary = load(self.engine(), self.manifests, destination=self.destination)
-        except PermanentError as error:
-            message = f"{type(error).__name__}: {error}"
-            raise AirflowFailException(message) from error
+        with failing_at_once():
+            engine = self.engine()
+            summary = load(engine, self.manifests, destination=self.destination)
         if not summary.windows:
             raise AirflowSkipException("there is no manifest to load")
-        self.log.info("Loaded by run %s: %s", context.get("run_id"), summary)
+        self.log.info("%s", summary.sentence(str(engine)))
         return summary.to_dict()
 
 

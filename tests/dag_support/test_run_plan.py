@@ -122,7 +122,7 @@ def test_a_connection_that_is_wrong_fails_nothing_here(field, logged, set_connec
     set_connection("desk", **fields)
     told = logged(extractions("desk", "absent"))
     assert told[0] == "The connection 'desk' cannot be read: InvalidConnection"
-    assert told[1] == "The connection 'absent' cannot be read: AirflowNotFoundException"
+    assert told[1] == "The connection 'absent' cannot be read: InvalidConnection"
     assert "a share of 0.5" in told[3]
 
 
