@@ -9,7 +9,8 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.premise_table import PREMISES
-from airflow_provider_binance_liq.core.wording import count, period
+from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoint import Endpoint
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MIDNIGHT: Final = "T00:00:00Z"
 #: code of a premise → what a user can do about it
 _REMEDIES: Final = {
     "isolated_rows": (
@@ -28,9 +30,17 @@ _REMEDIES: Final = {
 }
 
 
+def _period(window: Window) -> str:
+    """Write a window; with its times, where one is not midnight in UTC."""
+    start, end = iso(window.start_ms), iso(window.end_ms)
+    if start.endswith(_MIDNIGHT) and end.endswith(_MIDNIGHT):
+        start, end = start.removesuffix(_MIDNIGHT), end.removesuffix(_MIDNIGHT)
+    return f"{start} to {end}"
+
+
 def subject(endpoint: Endpoint, account: str, window: Window) -> str:
     """Name an extraction: `usdm_futures of desk, 2026-10-10 to 2026-10-11`."""
-    return f"{endpoint.name} of {account}, {period(window)}"
+    return f"{endpoint.name} of {account}, {_period(window)}"
 
 
 def log_result(subject: str, manifest: Manifest) -> None:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.core.wording import count, period, unknown
-
-DAY_MS = 86_400_000
-DAY = 1_791_590_400_000  # 2026-10-10
+from airflow_provider_binance_liq.core.wording import count, unknown
 
 
 @pytest.mark.parametrize(
@@ -17,11 +13,6 @@ DAY = 1_791_590_400_000  # 2026-10-10
 )
 def test_a_number_has_its_noun_in_the_right_form_and_separators(number, words):
     assert count(number, "row") == words
-
-
-def test_a_window_of_whole_days_is_written_in_days_and_another_one_with_its_times():
-    assert period(Window(DAY, DAY + DAY_MS)) == "2026-10-10 to 2026-10-11"
-    assert period(Window(DAY, DAY + 3_600_000)) == "2026-10-10T00:00:00Z to 2026-10-10T01:00:00Z"
 
 
 @pytest.mark.parametrize(

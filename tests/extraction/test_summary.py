@@ -37,6 +37,11 @@ def test_an_extraction_says_when_it_starts_and_what_it_found(start, logged):
     ]
 
 
+def test_a_window_that_is_not_of_whole_days_is_named_with_its_times(start, logged):
+    start({}).run("usdm_futures", Window(START, START + 3_600_000))
+    assert logged()[0][1].endswith(" of desk, 2026-10-01T00:00:00Z to 2026-10-01T01:00:00Z")
+
+
 def test_numbers_have_separators(start, logged):
     run = start()
     manifest = run.run("usdm_futures", run.cascade())
