@@ -49,6 +49,22 @@ def lines(estimate: CostEstimate) -> Iterator[str]:
     )
 
 
+def sentence(estimate: CostEstimate) -> str:
+    """Write the estimate of one run in a sentence, and what of it may be gone at the exchange."""
+    pools = "; ".join(f"{one.name} {one.weight:,} of {one.allowed:,} a minute" for one in estimate.pools)
+    old = "".join(
+        f". {one.endpoint.name}: {count(one.beyond_retention, 'window')} of it "
+        f"{'begins' if one.beyond_retention == 1 else 'begin'} before {iso(one.oldest_ms)}, so rows may be "
+        f"gone ({one.retention.days} days are kept, {one.retention.source})"
+        for one in estimate.endpoints
+        if one.beyond_retention
+    )
+    return (
+        f"This run needs at least {count(estimate.requests, 'request')} of weight {estimate.weight:,} "
+        f"({pools}): {_minutes(estimate.minutes)}{old}"
+    )
+
+
 def document(estimate: CostEstimate) -> dict[str, Any]:
     """Return the JSON document; `docs/plan.md` says what each member is."""
     return {
