@@ -188,7 +188,7 @@ def _on_disk() -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         message = (
-            f"the rows cannot be kept on the worker's local disk: {error}. Nothing was written; with room "
-            "there, running again repairs it"
+            f"the rows cannot be kept on the worker's local disk: {error}. Nothing was written. Make room "
+            "there, then retry"
         )
         raise StorageError(message) from error

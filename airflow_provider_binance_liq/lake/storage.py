@@ -31,6 +31,7 @@ _PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://(?!/)[^@]*:[^@]*@", re.IGNORECAS
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
 )
+_READING: Final = frozenset({"read", "look for", "list", "look for an interrupted publication at"})
 _LOCAL: Final = frozenset({"", "file", "local"})
 
 
@@ -192,13 +193,13 @@ def storing(verb: str, what: Any) -> Iterator[None]:
 
 
 def _describe(verb: str, what: Any, error: Exception) -> str:
-    failure = f"cannot {verb} {what}: {type(error).__name__}: {error}."
-    if verb == "read":
-        return f"{failure} Nothing was changed; once it can be read, running again continues"
-    return (
-        f"{failure} Nothing half-written is visible; once the destination can be reached and written to, "
-        "running again repairs it"
+    done = "nothing was changed" if verb in _READING else "no partial file was published"
+    check = (
+        "the network and the connection in the URL, as in s3://CONN_ID@bucket/prefix"
+        if "://" in str(what) and not str(what).startswith(("file://", "local://"))
+        else "the disk, its free space and the permissions"
     )
+    return f"cannot {verb} {what}: {type(error).__name__}: {error}; {done}. Check {check}; then retry"
 
 
 def is_there(path: ObjectStoragePath) -> bool:

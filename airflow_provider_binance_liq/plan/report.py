@@ -20,6 +20,7 @@ _MINUTES_OF_AN_HOUR: Final = 60
 
 def lines(estimate: CostEstimate) -> Iterator[str]:
     """Write the estimate for a person."""
+    yield from (f"WARNING: {mixture}" for mixture in _mixed_accounts(estimate))
     whole = estimate.series.whole
     yield (
         f"{count(estimate.series.count, 'window')} of {estimate.every} from {iso(whole.start_ms)} to "
@@ -42,7 +43,7 @@ def lines(estimate: CostEstimate) -> Iterator[str]:
         [_retention_row(one) for one in estimate.endpoints],
     )
     yield ""
-    yield from (f"note {note}" for note in notes(estimate))
+    yield from (f"note {note}" for note in _notes(estimate))
     yield (
         f"At least {count(estimate.requests, 'request')} of a weight of {estimate.weight:,}, in "
         f"{_minutes(estimate.minutes)}: each pool has its own weight"
@@ -112,6 +113,11 @@ def _endpoint_document(one: EndpointEstimate) -> dict[str, Any]:
 
 def notes(estimate: CostEstimate) -> Iterator[str]:
     """Explain what the numbers do not."""
+    yield from _notes(estimate)
+    yield from _mixed_accounts(estimate)
+
+
+def _notes(estimate: CostEstimate) -> Iterator[str]:
     for one in estimate.endpoints:
         if one.filters.symbols:
             yield f"{one.endpoint.name}: {_symbols(one)}"
@@ -125,14 +131,18 @@ def notes(estimate: CostEstimate) -> Iterator[str]:
             f"{estimate.not_over:,} of {count(estimate.series.count, 'window')} end after "
             f"{iso(estimate.now_ms)}: each has to be over before it can be extracted"
         )
+
+
+def _mixed_accounts(estimate: CostEstimate) -> Iterator[str]:
+    """Say that the total is of no account, where it is."""
     classic, portfolio = (
         ", ".join(one.endpoint.name for one in estimate.endpoints if one.endpoint.account_type == kind)
         for kind in ("classic", "portfolio_margin")
     )
     if portfolio and classic:
         yield (
-            f"an account has either {classic} or {portfolio}: with --endpoint, plan each kind of account by "
-            "itself"
+            f"no account has all of these, but either {classic} or {portfolio}. With --endpoint, plan each "
+            "kind of account by itself"
         )
 
 
@@ -141,15 +151,18 @@ def _symbols(one: EndpointEstimate) -> str:
     symbols = count(len(one.filters.symbols), "symbol")
     if one.symbols == "apart":
         return (
-            f"{symbols} requested separately, at {endpoint.request_weight(symbol=True)} each: whether one "
-            "request for all holds isolated accounts is not documented"
+            f"{symbols}: one request for each (weight {endpoint.request_weight(symbol=True)}), because it is "
+            "not documented whether one for all returns rows of isolated accounts"
         )
     reason = (
-        "it has no symbol parameter"
+        "the endpoint has no symbol parameter"
         if endpoint.symbols is None
-        else "whether a symbol filter comes before the limit is not documented"
+        else "it is not documented whether a symbol filter is applied before the limit"
     )
-    return f"{symbols} filtered after one request for all, at {endpoint.weight}: {reason}"
+    return (
+        f"{symbols}: one request for all symbols (weight {endpoint.weight}), filtered by the provider, "
+        f"because {reason}"
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Iterator[str]:

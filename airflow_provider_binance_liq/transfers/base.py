@@ -27,7 +27,7 @@ class LoadOperator(BaseOperator):
 
     :param destination: where the extracting tasks wrote to: objects are read only below it, and by its own
         connection; a list names several. Without it, manifests are trusted to say where their objects are.
-    :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
+    :raises AirflowFailException: no retry can help, such as an object that is not what its manifest says.
     :raises RetryableError: a retry may succeed, unchanged.
     """
 

@@ -32,7 +32,7 @@ class PrepareLoadOperator(BaseOperator):
     :param via: how the warehouse gets at the lake: Snowflake's stage, Redshift's role, ClickHouse's named
         collection; nothing for BigQuery.
 
-    :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
+    :raises AirflowFailException: no retry can help, such as an object that is not what its manifest says.
     :raises RetryableError: a retry may succeed, unchanged.
     """
 

@@ -101,7 +101,7 @@ def test_an_option_that_is_wrong_is_not_hidden_by_a_list_of_all_options(capsys):
         (["--tie-rows", "5000"], "tie_rows has to be 0 to 1000"),
         (["--port", "70000"], "--port 70000: a port is 0 to 65535"),
         (["--public-key", "demo=Key1=/does/not/exist.pem"], "No such file"),
-        (["--public-key", "nobody=Key1=/dev/null"], "no account 'nobody'"),
+        (["--public-key", "nobody=Key1=/dev/null"], "unknown account 'nobody'"),
     ],
 )
 def test_a_mistake_ends_with_status_2_and_a_sentence(words, explanation, capsys):

@@ -191,7 +191,7 @@ def test_a_window_that_ends_before_it_starts_is_refused(manifests, end):
 
 
 def test_an_endpoint_that_there_is_not_is_refused(manifests):
-    with pytest.raises(InvalidRequest, match="there is no endpoint 'spot'"):
+    with pytest.raises(InvalidRequest, match="unknown endpoint 'spot'"):
         collect(changed(manifests[0], "endpoint", "spot"))
 
 

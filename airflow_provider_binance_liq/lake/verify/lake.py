@@ -201,6 +201,9 @@ class _Examiner:
             if path == belongs:
                 return None
         says = f"it says that it is of {claim.series}, {claim.window}, so it belongs at {belongs}"
+        above, directory = str(self._destination).rstrip("/"), belongs.removesuffix(f"/{path}")
+        if directory != belongs and above.endswith(f"/{directory}"):
+            says += f". Is the destination {above.removesuffix(f'/{directory}')}?"
         return Finding.of("misplaced", path, says)
 
     def _check_object(self, claim: Claim, at: Place, progress: str) -> list[tuple[str, str]]:
