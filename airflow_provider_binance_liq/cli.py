@@ -24,6 +24,10 @@ COMMANDS: Final = {
         f"{_PACKAGE}.demo.command",
         "run the whole pipeline on this machine: simulated exchange, Airflow, backfill, warehouse",
     ),
+    "export": (
+        f"{_PACKAGE}.warehouse.export",
+        "write the rows at a destination as Parquet, typed as in a warehouse",
+    ),
     "plan": (
         f"{_PACKAGE}.plan.command",
         "estimate what extracting a range of time costs: requests, weight and minutes",

@@ -20,7 +20,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 _home = tempfile.TemporaryDirectory(prefix="binance-liq-tests-")
 HOME = Path(_home.name)
 
-for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
+_SETTINGS = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "OPENLINEAGE_")
+for _name in [name for name in os.environ if name.startswith(_SETTINGS)]:
     del os.environ[_name]
 if sys.dont_write_bytecode and not Path(cache_from_source(pytest.__file__)).exists():
     # Each of the tests' processes would compile Airflow anew, which takes longer than to import it.

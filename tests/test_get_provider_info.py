@@ -148,6 +148,7 @@ HEAVY = (
     "duckdb",
     "urllib3",
     "sqlite3",
+    "openlineage",
 )
 
 

@@ -42,6 +42,8 @@ _RESTRICTED: Final = 451
 _SERVER_ERRORS: Final = range(500, 600)
 
 _TOO_MANY_CODES: Final = {-1003, -1015}
+#: "Request frequency too high" and the like, of endpoints with limits of their own; as ccxt's table has them
+_FAMILY_TOO_MANY_CODES: Final = {"sapi": {-6009, -12014}}
 _CLOCK_CODE: Final = -1021
 _SIGNATURE_CODE: Final = -1022
 _TRANSIENT_CODES: Final = {-1000, -1001, -1006, -1007, -1008, -1016}
@@ -144,7 +146,7 @@ def classify(
     if status == _BANNED:
         default_ms = now_ms + min(SHORTEST_BAN_MS << min(earlier_waits, 12), LONGEST_BAN_MS)
         return Wait(_wait_until(headers, answer, now_ms, default_ms, banned=True), str(answer), banned=True)
-    if status == _TOO_MANY or answer.code in _TOO_MANY_CODES:
+    if status == _TOO_MANY or answer.code in _TOO_MANY_CODES | _FAMILY_TOO_MANY_CODES.get(family, set()):
         banned, default_ms = "banned until" in answer.text, _next_minute(now_ms, earlier_waits)
         return Wait(_wait_until(headers, answer, now_ms, default_ms, banned=banned), str(answer), banned)
     return _by_code(family, answer) or _by_status(answer)

@@ -135,8 +135,8 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 BY_NUMBER,
                 "Rows of later pages.",
                 "After a full page one more is requested, so a `total` that is capped or counts one page "
-                "only does no harm. If a page repeats the previous one, this premise is suspected to be "
-                "false.",
+                "only does no harm, unless that page is refused. If a page repeats the previous one, this "
+                "premise is suspected to be false.",
             ),
             Premise(
                 "two_types",
@@ -162,8 +162,9 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 "It is documented that ids above it are returned, but not which of them.",
                 _BY_ID,
                 "Rows of a millisecond that fills a page.",
-                "Relied on only if each page has the rows that are known, the next one overlaps it and adds "
-                "nothing inside, and the first one leaves out higher ids that are known. Used only for such "
+                "Each page has to have the rows that are known, the next one overlaps it and adds nothing "
+                "inside, and the first one leaves out higher ids of that millisecond; else the window fails. "
+                "Still the window is not claimed complete, unless you accept the premise. Used only for such "
                 "a millisecond; whole windows are paged by time, which does not need this premise.",
             ),
             Premise(

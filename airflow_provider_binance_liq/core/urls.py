@@ -11,14 +11,18 @@ from typing import Final
 from urllib.parse import unquote
 
 _AUTHORITY: Final = re.compile(r"[a-z0-9+.-]+:/{2}([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-#: the name of a setting, with its equals sign, that says that the value is secret
+#: The name of a setting that says that its value is secret. It is looked at from its beginning alone, and no
+#: part of it twice: whoever may only trigger a run may send a long text.
 _NAMED: Final = (
-    r"[\w.-]*(?:token|passwd|password|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*\s*=\s*"
+    r"(?<![\w.-])(?=[\w.-]{0,64}?(?:token|passwd|password|pwd|secret|signature|credential|authorization|"
+    r"api_?key|access_?key))[\w.-]++"
 )
 #: `name=value` of a query, of a fragment, or of a list of settings
-_PARAMETER: Final = re.compile(rf"(?:^|[?&;#\s]){_NAMED}[^&;#\s]", re.IGNORECASE)
-#: the same within a sentence, with what leads to the value, and the value up to what may follow it
-_SECRET_VALUE: Final = re.compile(rf"({_NAMED})[^&;#\s'\"]+", re.IGNORECASE)
+_PARAMETER: Final = re.compile(rf"(?:^|(?<=[?&;#\s])){_NAMED}\s*+=\s*+[^&;#\s]", re.IGNORECASE)
+#: the same within a sentence, and `name: value`: what leads to the value, and the value
+_SECRET_VALUE: Final = re.compile(
+    rf"({_NAMED}[\"']?+\s*+[=:]\s*+(?:Bearer\s++)?+[\"']?+)[^&;#\s'\"]++", re.IGNORECASE
+)
 #: a host with its port, in small letters as hosts are written and access keys are not
 _HOST_PORT: Final = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _SHORT_PARAMETER: Final = re.compile(r"([?&;](?:sig|key|pass|auth)=)[^&;#\s'\"]+", re.IGNORECASE)

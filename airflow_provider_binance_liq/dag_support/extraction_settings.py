@@ -7,7 +7,7 @@ meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -24,7 +24,10 @@ Text = Annotated[str, Meta(pattern=r"\S")]
 Texts = Annotated[tuple[Text, ...], Meta(min_length=1)]
 Url = Annotated[str, Meta(pattern=r"://|^/")]
 T = TypeVar("T", bound=msgspec.Struct)
-
+#: characters of a text that an error repeats
+_SHOWN: Final = 200
+#: `user:password@`, as people paste it without a scheme
+_USER_INFO: Final = re.compile(r"(?://)?[^\s/@]*:[^\s@]*@")
 
 #: what each member takes, for errors
 TAKES: Final = {
@@ -121,19 +124,25 @@ def read_members(kind: type[T], given: object) -> T:
 
 def _check_no_credentials(settings: object) -> None:
     """Refuse URLs with a secret: what a run is set to is in logs and XComs that others may read."""
-    urls = {name: as_tuple(getattr(settings, name, ())) for name in ("destination", "database")}
-    urls["probe_report"] = tuple(
-        one.probe_report
-        for one in getattr(settings, "connections", ())
-        if isinstance(one, Connection) and one.probe_report
-    )
-    for name, values in urls.items():
-        for value in filter(has_credentials, values):
+    for name, value in _texts("", msgspec.to_builtins(settings)):
+        if has_credentials(value):
             message = (
                 f"{name} is {show(value)}: a secret in it would be in logs and XComs. Put it into an Airflow "
                 "connection, or into the environment of the workers"
             )
             raise InvalidRequest(message)
+
+
+def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield every text of the settings, with the name of the member that it belongs to."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for member, one in value.items():
+            yield from _texts(member, one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(name, one)
 
 
 def _explain(kind: type[msgspec.Struct], given: Any, error: str) -> str:
@@ -147,7 +156,7 @@ def _explain(kind: type[msgspec.Struct], given: Any, error: str) -> str:
         if "missing" in what:
             return f"{f'{path}.' * bool(path)}{member} is missing; it takes {TAKES[member]}"
         where = f"{path}: " if path else ""
-        return where + unknown("member", member, members)
+        return where + unknown("member", _masked(member), members)
     try:
         for step in re.findall(r"[a-z_]+|\d+", path):
             given = given[int(step) if step.isdigit() else step]
@@ -159,11 +168,16 @@ def _explain(kind: type[msgspec.Struct], given: Any, error: str) -> str:
 def show(value: object) -> str:
     """Show a value in an error, without the secrets that it may hold."""
     if isinstance(value, Mapping):
-        return f"an object with {', '.join(map(str, value)) or 'no member'}"
+        return f"an object with {', '.join(_masked(str(name)) for name in value) or 'no member'}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(show, value))}]"
-    shown = hide_parameters(value) if isinstance(value, str) else value
-    return "a text with credentials" if isinstance(shown, str) and has_password(shown) else repr(shown)
+    return repr(_masked(value) if isinstance(value, str) else value)
+
+
+def _masked(text: str) -> str:
+    """Shorten a text, and mask what is secret in it, or all of it where that cannot be told apart."""
+    shown = hide_parameters(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    return "***" if has_password(shown) or _USER_INFO.match(shown) else shown
 
 
 def as_tuple(choice: Any) -> tuple[str, ...]:

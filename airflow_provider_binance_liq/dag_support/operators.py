@@ -6,10 +6,12 @@ each of them reads the Variable once more and refuses what is not in it. None of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_binance_liq.dag_support.settings import check_chosen
 from airflow_provider_binance_liq.dag_support.tasks import read_variable
+from airflow_provider_binance_liq.exceptions import FROM_START
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
     ObjectStorageToWarehouseOperator,
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
+
+    from airflow_provider_binance_liq.exceptions import ResumeState
 
 
 class ConfiguredExtractOperator(LiquidationsToObjectStorageOperator):
@@ -34,8 +38,8 @@ class ConfiguredExtractOperator(LiquidationsToObjectStorageOperator):
         super().__init__(**kwargs)
         self.variable = variable
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Check, and extract."""
+    def _execute(self, context: Context, state: ResumeState = FROM_START) -> dict[str, Any]:
+        """Check, and extract; after a deferral too, since the Variable may have changed meanwhile."""
         connection = {
             "binance_conn_id": self.binance_conn_id,
             "endpoint": self.endpoint,
@@ -44,7 +48,7 @@ class ConfiguredExtractOperator(LiquidationsToObjectStorageOperator):
         }
         chosen = {"destination": self.destination}
         read_variable(self.variable, lambda given: check_chosen(given, chosen, connection))
-        return super().execute(context)
+        return super()._execute(context, state)
 
 
 class ConfiguredLoadOperator(ObjectStorageToWarehouseOperator):
@@ -60,6 +64,7 @@ class ConfiguredLoadOperator(ObjectStorageToWarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Check, and load."""
-        chosen = {"destination": self.destination, **dict(self.warehouse)}
+        warehouse = self.warehouse if isinstance(self.warehouse, Mapping) else {"warehouse": self.warehouse}
+        chosen = {"destination": self.destination, **warehouse}
         read_variable(self.variable, lambda given: check_chosen(given, chosen))
         return super().execute(context)

@@ -140,8 +140,12 @@ def check_chosen(
     """
     settings, listed, _ = _read_listed(variable, home)
     for name, value in chosen.items():
-        for one in value if isinstance(value, list | tuple) else [value] * (value is not None):
-            _pick(name, one, listed[name])
+        wanted = list(value) if isinstance(value, list | tuple) else [value]
+        if name not in listed or not wanted:
+            message = f"{show(name)} is {show(value)}, which the settings do not have"
+            raise InvalidRequest(message)
+        # Without a destination, a load would trust manifests to say where their objects are.
+        _pick(name, [one for one in wanted if one is not None or name == "destination"], listed[name])
     if connection is None:
         return
     by_id = {one.binance_conn_id: one for one in settings.accounts()}

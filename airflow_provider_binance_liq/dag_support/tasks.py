@@ -13,7 +13,7 @@ from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
-from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint
+from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint, show
 from airflow_provider_binance_liq.dag_support.settings import (
     CHOICES,
     DagSettings,
@@ -81,9 +81,9 @@ def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> 
 def _check_names(dag_run: Any) -> None:
     """Refuse a run that was given a parameter which no DAG here has: it would do more than was meant."""
     known = {*EXTRACT_PARAMS, *LOAD_PARAMS, "since", "second_look_days"}
-    strange = [name for name in getattr(dag_run, "conf", None) or {} if name not in known]
+    strange = [str(name) for name in getattr(dag_run, "conf", None) or {} if name not in known]
     if strange:
-        raise AirflowFailException(unknown("parameter", strange[0], sorted(known)))
+        raise AirflowFailException(unknown("parameter", show(strange[0]).strip("'"), sorted(known)))
 
 
 @task(task_id="settings", retries=0)

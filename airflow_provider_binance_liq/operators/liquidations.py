@@ -43,6 +43,7 @@ from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, Wai
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from airflow_provider_binance_liq.core.differences import MissingRows
@@ -147,6 +148,9 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self.deferrable = deferrable
         self.max_wait = max_wait
         self._is_running = False
+        self._started_ms = 0
+        self._origin: str | None = None
+        self._manifest: Manifest | None = None
         check_choices(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -169,6 +173,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
     def _execute(self, context: Context, state: ResumeState = FROM_START) -> dict[str, Any]:
         self._waits = Waits(int(self.max_wait.total_seconds() * 1000), state.waited_ms)
         self._is_running = True
+        self._started_ms = _now_ms()
         try:
             with failing_at_once(), located(self.endpoint):
                 return self._extract_in_time(context, state)
@@ -194,7 +199,8 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             while True:
                 try:
                     self._settle(window)
-                    return self._announced(self._extract(window, state).to_dict(), context)
+                    self._manifest = self._extract(window, state)
+                    return self._announced(self._manifest.to_dict(), context)
                 except RetryableError as error:
                     self._wait_out(error)
                     state = error.resume
@@ -211,6 +217,12 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
                 asset = Asset(f"{outlet.name}_{self.endpoint}", group=outlet.group)
                 context["outlet_events"][outlet].add(asset, extra=manifest)
         return manifest
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Tell Airflow's OpenLineage provider what was read and written; also after a failure."""
+        from airflow_provider_binance_liq.lineage.reports import report_extraction
+
+        return report_extraction(self.endpoint, self._origin, self._manifest, since_ms=self._started_ms)
 
     # The window.
 
@@ -252,6 +264,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
         endpoint = get_endpoint(self.endpoint)
         account = BinanceHook(self.binance_conn_id).account()
+        self._origin = account.settings.origins.get(endpoint.family.name)
         ban = SharedBan(account.settings.origins) if account.settings.coordinate else None
         job = Job(
             endpoint=endpoint,

@@ -14,9 +14,11 @@ from airflow_provider_binance_liq.operators.failing import failing_at_once
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-    from airflow_provider_binance_liq.warehouse.load import Engine
+    from airflow_provider_binance_liq.core.manifest import Manifest
+    from airflow_provider_binance_liq.warehouse.load import Engine, Summary
 
 
 class LoadOperator(BaseOperator):
@@ -40,6 +42,8 @@ class LoadOperator(BaseOperator):
         super().__init__(**kwargs)
         self.manifests = manifests
         self.destination = destination
+        self._given: list[Manifest] = []
+        self._summary: Summary | None = None
 
     def engine(self) -> Engine:
         """Return the warehouse to load into."""
@@ -49,14 +53,23 @@ class LoadOperator(BaseOperator):
         """Load, and return what was done; nothing of the context is needed."""
         del context
         from airflow_provider_binance_liq.warehouse.load import load
+        from airflow_provider_binance_liq.warehouse.manifests import collect
 
         with failing_at_once():
+            self._given = [one.manifest for one in collect(self.manifests)]
             engine = self.engine()
-            summary = load(engine, self.manifests, destination=self.destination)
+            summary = load(engine, self._given, destination=self.destination)
         if not summary.windows:
             raise AirflowSkipException("there is no manifest to load")
+        self._summary = summary
         self.log.info("%s", summary.sentence(str(engine)))
         return summary.to_dict()
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Tell Airflow's OpenLineage provider what was read and written; also after a failure."""
+        from airflow_provider_binance_liq.lineage.reports import report_load
+
+        return report_load(self._given, self.engine() if self._summary else None, self._summary)
 
 
 def check_text(name: str, value: object, takes: str) -> str:

@@ -9,11 +9,15 @@ from airflow.sdk import BaseOperator
 from airflow_provider_binance_liq.compat import AirflowSkipException
 from airflow_provider_binance_liq.operators.failing import failing_at_once
 from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse, prepare
+from airflow_provider_binance_liq.warehouse.manifests import collect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, XComArg
+
+    from airflow_provider_binance_liq.core.manifest import Manifest
 
 #: the XComs that have a load's statements
 STEPS: Final = ("stage", "check", "merge", "clean")
@@ -54,16 +58,24 @@ class PrepareLoadOperator(BaseOperator):
         # Texts, once they are rendered.
         self.destination: Any = destination
         self.via: Any = via
+        self._given: list[Manifest] = []
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check, and hand the statements on."""
         warehouse = get_warehouse(self.warehouse)
         run = f"{context.get('run_id', '')} {self.task_id}"
         with failing_at_once():
-            load = prepare(self.manifests, warehouse, self.destination, via=self.via, run=run)
+            self._given = [one.manifest for one in collect(self.manifests)]
+            load = prepare(self._given, warehouse, self.destination, via=self.via, run=run)
         if load is None:
             raise AirflowSkipException("there is no manifest to load")
         for step in STEPS:
             context["ti"].xcom_push(key=step, value=load.pop(step))
         self.log.info("Prepared: %s", load)
         return load
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Tell Airflow's OpenLineage provider what was read; the operators that load tell of their tables."""
+        from airflow_provider_binance_liq.lineage.reports import report_load
+
+        return report_load(self._given)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.transfers.base import LoadOperator, check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_binance_liq.warehouse.load import Engine
 
@@ -28,14 +29,31 @@ class ObjectStorageToDuckDBOperator(LoadOperator):
 
     template_fields: Sequence[str] = ("manifests", "destination", "database")
 
+    _shown: Any = None
+    _url: Callable[[], Any]
+
     def __init__(self, *, database: str, wait_s: float = 300.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.database = database
         self.wait_s = wait_s
 
+    @property
+    def database(self) -> Any:
+        """The parameter as it may be shown: Airflow has it in its UI, and in each event of OpenLineage's."""
+        return self._shown
+
+    @database.setter
+    def database(self, given: Any) -> None:
+        # A template is rendered into its own attribute; only then does it have a secret.
+        is_known = isinstance(given, str) and not any(mark in given for mark in ("{{", "{%"))
+        shown = hide_parameters(given) if is_known else given
+        if shown is None or shown != self._shown:
+            # In a function, which is shown nowhere. What is set again as it is shown has its secret already.
+            self._shown, self._url = shown, lambda: given
+
     def engine(self) -> Engine:
         """Return the database."""
-        return duckdb_engine(self.database, self.wait_s)
+        return duckdb_engine(self._url(), self.wait_s)
 
 
 def duckdb_engine(database: object, wait_s: float) -> Engine:

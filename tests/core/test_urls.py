@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_binance_liq.core.urls import has_credentials
+from airflow_provider_binance_liq.core.urls import has_credentials, hide_parameters
 
 SECRETS = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=%-_.~!$&", min_size=1)
 
@@ -69,3 +69,27 @@ def test_a_url_without_one_is_not(url):
 @given(SECRETS)
 def test_whatever_the_secret_of_an_access_key_holds_it_is_seen(secret):
     assert has_credentials(f"s3://AKIAIOSFODNN7EXAMPLE:{secret}@bucket/prefix")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AWS_SECRET_ACCESS_KEY:SEKRIT",
+        '{"password": "SEKRIT"}',
+        "{'api_key': 'SEKRIT'}",
+        "Authorization: Bearer SEKRIT",
+        "s3://b/l?token=SEKRIT",
+        "a token = SEKRIT, and more",
+        "x" * 50 + "token=SEKRIT",
+    ],
+)
+def test_a_secret_is_masked_however_it_is_named(text):
+    assert "SEKRIT" not in hide_parameters(text)
+
+
+@pytest.mark.parametrize("word", ["token", "x", "token=", "secret:", "access_key ", "a=", "://@:"])
+def test_a_long_text_is_read_in_no_longer_than_its_length_takes(word):
+    # With a pattern that goes back and forth, a hundred thousand characters take hours.
+    text = word * (100_000 // len(word))
+    hide_parameters(text)
+    has_credentials(text)

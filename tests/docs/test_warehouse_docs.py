@@ -183,7 +183,7 @@ def test_the_page_shows_how_to_make_the_views(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     with library.connect("liquidations.duckdb") as connection:
-        for table in (LIQUIDATIONS, WINDOWS):
+        for table in (*ROW_TABLES.values(), WINDOWS):
             connection.execute(sql.create_table(table, duckdb.DIALECT))
     block = re.findall(r"```python\n(.*?)```", page(), re.DOTALL)[1]
     exec(block, {})

@@ -9,7 +9,13 @@ from support.running import START
 
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.exceptions import InvalidRequest, UnexpectedRow, UnstablePaging
+from airflow_provider_binance_liq.exceptions import (
+    InvalidRequest,
+    RequestRejected,
+    UnexpectedRow,
+    UnstablePaging,
+)
+from airflow_provider_binance_liq.simulator import Fault
 from airflow_provider_binance_liq.simulator.records import make_row
 
 LOANS = "flexible_loan"
@@ -29,6 +35,21 @@ def test_a_cascade_is_found_whole_and_no_request_comes_within_a_second_of_the_on
     assert len(sent) == 5
     assert min(later - earlier for earlier, later in pairwise(sent)) >= 1000
     assert run.exchange.stats.throttled == 0
+
+
+def test_an_exchange_that_refuses_a_page_behind_the_last_one_fails_no_window_of_full_pages(start):
+    run = start({LOANS: [loan(number) for number in range(200)]})
+    run.exchange.add_fault(Fault("http_400", endpoint=LOANS, nth=3))
+    manifest = run.run(LOANS, DAY)
+    assert (manifest.object.rows, manifest.proof.complete) == (200, True)
+    assert "total_is_whole" in [premise.code for premise in manifest.proof.premises]
+
+
+def test_a_page_that_is_refused_while_rows_are_missing_fails_it(start):
+    run = start({LOANS: [loan(number) for number in range(250)]})
+    run.exchange.add_fault(Fault("http_400", endpoint=LOANS, nth=3))
+    with pytest.raises(RequestRejected):
+        run.run(LOANS, DAY)
 
 
 def test_the_proof_says_that_it_rests_on_the_key(start):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 
@@ -142,6 +143,23 @@ def test_the_manifests_and_the_database_are_templates():
     assert set(task.template_fields) == {"manifests", "destination", "database"}
     task.render_template_fields({"ds": "2026-10-10", "params": {"manifests": "[]"}})
     assert (task.manifests, task.database) == ("[]", "/data/2026-10-10.duckdb")
+
+
+@pytest.mark.parametrize("given", ["{{ params.token }}", "geheim"])
+def test_a_token_in_the_url_is_used_and_shown_nowhere(given):
+    task = operator(manifests=[], database=f"md:desk?motherduck_token={given}&attach_mode=single")
+    task.render_template_fields({"params": {"token": "geheim"}})
+    assert task.database == "md:desk?motherduck_token=***&attach_mode=single"
+    # Airflow's own record of the constructor's arguments is shown nowhere.
+    shown = {name: value for name, value in vars(task).items() if name != "_BaseOperator__init_kwargs"}
+    assert "geheim" not in repr(shown)
+    assert copy.deepcopy(task).engine().database == "md:desk?motherduck_token=geheim&attach_mode=single"
+
+
+def test_a_database_without_a_secret_may_be_set_again():
+    task = operator(manifests=[], database="md:desk?motherduck_token=geheim")
+    task.database = "/data/other.duckdb"
+    assert (task.database, task.engine().database) == ("/data/other.duckdb", "/data/other.duckdb")
 
 
 def test_it_takes_the_output_of_mapped_tasks_and_can_be_mapped_itself():

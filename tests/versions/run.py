@@ -25,6 +25,8 @@ PRE_RELEASES = {"3.4.0b2": ["apache-airflow-core==3.4.0b2", "apache-airflow-task
 TOOLS = ["hypothesis", "jsonschema", "moto[s3,server]", "pytest", "pytest-timeout", "statsd", "time-machine"]
 SELECTION = [
     "tests/hooks",
+    "tests/lineage/test_extraction_reports.py",
+    "tests/lineage/test_load_reports.py",
     "tests/operators",
     "tests/test_compat.py",
     "tests/exchange/test_connection.py",
@@ -50,7 +52,7 @@ def install(python: str, version: str, environment: Path) -> None:
     subprocess.run(["uv", "venv", "--quiet", "--python", python, str(environment)], check=True)
     newest = ["--exclude-newer", RESOLVED[version]]
     asked = [f"apache-airflow=={version}", *PRE_RELEASES.get(version, ()), *TOOLS]
-    package = ["--editable", f"{ROOT}[amazon,demo,iceberg]"]
+    package = ["--editable", f"{ROOT}[amazon,demo,iceberg,openlineage]"]
     command = ["uv", "pip", "install", "--quiet", "--python", str(environment), *newest, *asked, *package]
     subprocess.run(command, check=True, cwd=ROOT)
 

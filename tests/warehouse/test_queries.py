@@ -9,12 +9,27 @@ from random import Random
 
 import pytest
 from support.lakehouse import row
+from support.other_kinds import FLOWS, LOANS, flow, loan
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.queries import NOTIONALS, NOW, QUERIES, VIEWS, create_view
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, filled_by
+from airflow_provider_binance_liq.warehouse.queries import (
+    NOTIONALS,
+    NOW,
+    QUERIES,
+    VIEWS,
+    create_view,
+    create_views,
+)
+from airflow_provider_binance_liq.warehouse.tables import (
+    CAPITAL_FLOWS,
+    LIQUIDATIONS,
+    LOAN_LIQUIDATIONS,
+    ROW_TABLES,
+    WINDOWS,
+    filled_by,
+)
 
 DAY = 24 * 3600 * 1000
 #: 2026-10-10T00:00:00Z, where New Delhi has half past five
@@ -33,8 +48,27 @@ def quoted(**fields):
     return {name: f'"{value}"' for name, value in fields.items()}
 
 
+def fees(lake):
+    """Lay down a day of capital flows and one of loans, with fees and without."""
+    flows = [
+        flow(1, type="LIQUIDATION_FEE", amount="-0.1"),
+        flow(2, type="LIQUIDATION_FEE", amount="-0.000000000000000002", timestamp=TENTH + DAY - 1),
+        flow(3, type="LIQUIDATION_FEE", amount="-3", asset="BNB"),
+        flow(4, type="SELL_LIQUIDATION"),
+    ]
+    loans = [
+        loan(1),
+        loan(2),
+        loan(3, liquidationFee=""),
+        loan(4, collateralCoin="ETH", liquidationFee="0.5"),
+    ]
+    return lake.lay(flows, endpoint=FLOWS, account="lender"), lake.lay(
+        loans, endpoint=LOANS, account="lender"
+    )
+
+
 def lay(lake):
-    """Lay down a history of all six endpoints, with windows that are doubtful or far between."""
+    """Lay down a history of all endpoints, with windows that are doubtful or far between."""
     usdm = [
         row(1, TENTH, **quoted(cumQuote="100.5")),
         row(2, TENTH + DAY - 1, **quoted(cumQuote="200.25")),
@@ -86,6 +120,7 @@ def lay(lake):
         lake.lay(um, endpoint="portfolio_um", account="fund"),
         lake.lay(margin, endpoint="margin"),
         replace(caveat, proof=replace(caveat.proof, caveats=(CAPITAL_FLOW,))),
+        *fees(lake),
     ]
 
 
@@ -93,6 +128,7 @@ def at(day, hour=0):
     return datetime(2026, 10, day, hour, tzinfo=UTC)
 
 
+TABLES = {table.name for table in (*ROW_TABLES.values(), WINDOWS)}
 #: two days before the clock
 NOT_YET = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
@@ -162,8 +198,68 @@ ANSWERS = {
         ("fund", "portfolio_cm", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
         ("fund", "portfolio_margin", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
         ("fund", "portfolio_um", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
+        ("lender", "flexible_loan", "", "", "missing", False, at(11), NOT_YET, *until("assumed", 11)),
+        ("lender", FLOWS, "", "", "missing", False, at(11), NOT_YET, *until("documented", 11)),
+    ],
+    "missing_rows": [],
+    "missing_capital_flows": [],
+    "missing_loan_liquidations": [],
+    "capital_flow_fees": [
+        (D10, "lender", FLOWS, "BNB", 1, Decimal(-3)),
+        (D10, "lender", FLOWS, "USDT", 2, Decimal("-0.100000000000000002")),
+    ],
+    "loan_fees": [
+        (D10, "lender", LOANS, "USDT", "BTC", 3, 2, Decimal("2.4")),
+        (D10, "lender", LOANS, "USDT", "ETH", 1, 1, Decimal("0.5")),
     ],
 }  # fmt: skip
+
+
+def proven(account, endpoint, first, last, source="assumed"):
+    return account, endpoint, "", "", "proven", False, at(first), at(last), 90, source, None, None
+
+
+ANSWERS["coverage"] = sorted(
+    [
+        *ANSWERS["recoverable"],
+        proven("desk", "coinm_futures", 10, 11, "documented"),
+        proven("desk", "margin", 10, 11),
+        proven("desk", "usdm_futures", 10, 12),
+        proven("desk", "usdm_futures", 15, 16),
+        proven("fund", "portfolio_margin", 10, 11),
+        proven("fund", "portfolio_um", 10, 11),
+        proven("lender", FLOWS, 10, 11, "documented"),
+        proven("lender", LOANS, 10, 11),
+    ],
+    key=lambda one: (*one[:4], one[6]),
+)
+
+
+def days(account, endpoint, counts):
+    """Tell each whole day until the one before the windows need not be there yet."""
+    start = None
+    for number in range(10, 49):
+        state, *found = counts.get(number, ("missing", 0, 0, 0))
+        before = counts.get(number - 1, ("missing",))[0] if number > 10 else None
+        start = at(1) + timedelta(days=number - 1) if state != before else start
+        kept = None if state == "proven" else start + timedelta(days=90)
+        yield (D10 + timedelta(days=number - 10), account, endpoint, state, False, kept, *found)
+
+
+ANSWERS["days"] = sorted(
+    [
+        *days("desk", "coinm_futures", {10: ("proven", 1, 0, 0)}),
+        *days("desk", "margin", {10: ("proven", 3, 0, 0)}),
+        *days(
+            "desk",
+            "usdm_futures",
+            {10: ("proven", 4, 1, 1), 11: ("proven", 2, 0, 0), 15: ("proven", 0, 0, 0)},
+        ),
+        *days("fund", "portfolio_cm", {10: ("unproven", 1, 0, 0)}),
+        *days("fund", "portfolio_margin", {10: ("proven", 1, 0, 0)}),
+        *days("fund", "portfolio_um", {10: ("proven", 1, 0, 0)}),
+    ]
+)
 
 
 def ask(warehouse, sql, zone=ZONE):
@@ -192,7 +288,8 @@ def test_a_query_answers_value_for_value(loaded, name):
 def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(warehouse, lake):
     first, *rest = lay(lake)
     warehouse.load(first)
-    for statement in (*VIEWS.values(), *VIEWS.values()):
+    warehouse.load(*fees(lake))
+    for statement in 2 * create_views(TABLES):
         warehouse.query(statement.replace(NOW, CLOCK))
     warehouse.load(*rest)
     found = {name: ask(warehouse, f"FROM {query.view}") for name, query in QUERIES.items()}
@@ -201,9 +298,25 @@ def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(warehouse, 
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_empty_tables_give_no_rows(warehouse, lake, name):
-    warehouse.load(lake.lay([]))
+    warehouse.load(*(lake.lay([], endpoint=endpoint) for endpoint in ("usdm_futures", FLOWS, LOANS)))
     warehouse.query("DELETE FROM binance_liquidation_windows")
     assert ask(warehouse, QUERIES[name].sql) == []
+
+
+def test_views_are_made_of_the_tables_that_are_there_and_say_what_they_answer(warehouse, lake):
+    warehouse.load(fees(lake)[0])
+    for statement in create_views({CAPITAL_FLOWS.name, WINDOWS.name}):
+        warehouse.query(statement)
+    views = dict(warehouse.query("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"))
+    names = {"window_doubts", "window_gaps", "recoverable", "coverage"}
+    names |= {"capital_flow_fees", "missing_capital_flows"}
+    assert views == {QUERIES[name].view: QUERIES[name].answers for name in names}
+
+
+def test_the_views_that_every_release_has_need_no_other_tables_than_those_of_orders():
+    of_others = {CAPITAL_FLOWS, LOAN_LIQUIDATIONS}
+    without = {query.view for query in QUERIES.values() if of_others.isdisjoint(query.tables)}
+    assert set(VIEWS) == without
 
 
 def test_a_window_inside_another_one_makes_no_gap(warehouse, lake):
@@ -306,7 +419,7 @@ def some_history(lake, seed):
                     yield unproven(laid, *reasons) if reasons or random.random() < 0.3 else laid
 
 
-def as_the_task_tells(manifests, now):
+def as_the_task_tells(manifests, now, *, proven=False):
     """Say what the coverage check tells of the same manifests, with its defaults."""
     from airflow_provider_binance_liq.core.windows import epoch_ms, to_datetime
     from airflow_provider_binance_liq.lake.verify.claims import read_claim
@@ -331,7 +444,7 @@ def as_the_task_tells(manifests, now):
         )
         for one in found
         for stretch in one.coverage.found
-        if stretch.state != "proven"
+        if (stretch.state == "proven") is proven
     )
 
 
@@ -350,6 +463,52 @@ def test_the_view_and_the_task_tell_the_same_of_the_same_windows(warehouse, lake
     for now in MOMENTS:
         sql = QUERIES["recoverable"].sql.replace(NOW, f"TIMESTAMP WITH TIME ZONE '{now.isoformat()}'")
         assert sorted(ask(warehouse, sql, "America/New_York")) == as_the_task_tells(manifests, now)
+
+
+def test_coverage_is_what_the_task_tells_of_proven_windows_too(warehouse, lake):
+    manifests = list(some_history(lake, seed=11))
+    warehouse.load(*manifests)
+    for now in MOMENTS:
+        clock = f"TIMESTAMP WITH TIME ZONE '{now.isoformat()}'"
+        covered, recoverable = (
+            ask(warehouse, QUERIES[name].sql.replace(NOW, clock)) for name in ("coverage", "recoverable")
+        )
+        assert [one for one in covered if one[4] != "proven"] == recoverable
+        settled = now - timedelta(days=2)
+        stretches = [
+            (*one[:7], min(one[7], settled)) for one in covered if one[4] == "proven" and one[6] < settled
+        ]
+        assert stretches == [one[:8] for one in as_the_task_tells(manifests, now, proven=True)]
+
+
+def test_coverage_tells_of_a_proven_window_that_ended_today_and_not_until_when_it_is_kept(warehouse, lake):
+    warehouse.load(lake.lay([], day=1), lake.lay([], day=2))
+    sql = QUERIES["coverage"].sql.replace(NOW, "TIMESTAMP WITH TIME ZONE '2026-10-03 06:00:00+00'")
+    assert ask(warehouse, sql) == [proven("desk", "usdm_futures", 1, 3)]
+
+
+def test_only_whole_days_are_told_and_the_worst_part_of_a_day_counts(warehouse, lake):
+    def between(day, first, last, **known):
+        laid = lake.lay([], day=day, **known)
+        window = replace(laid.window, start=f"2026-10-{first}:00:00Z", end=f"2026-10-{last}:00:00Z")
+        return replace(laid, window=window)
+
+    warehouse.load(
+        between(1, "01T12", "03T06"),
+        unproven(between(3, "03T06", "04T00"), "two_types"),
+        between(5, "04T00", "05T03"),
+        between(6, "05T04", "07T01"),
+        between(1, "01T00", "03T00", filters=ManifestFilters(("BTCUSDT",))),
+        lake.lay([], endpoint=LOANS),
+    )
+    found = ask(warehouse, QUERIES["days"].sql.replace(NOW, "TIMESTAMP WITH TIME ZONE '2026-10-08 12:00+00'"))
+    assert [(one[0].day, *one[3:6]) for one in found] == [
+        (2, "proven", False, None),
+        (3, "unproven", False, at(3, 6) + timedelta(days=90)),
+        (4, "proven", False, None),
+        (5, "missing", False, at(5, 3) + timedelta(days=90)),
+        (6, "proven", False, None),
+    ]
 
 
 def test_nothing_is_told_of_what_ended_less_than_two_days_ago(warehouse, lake):

@@ -9,7 +9,7 @@ import pytest
 from support.icehouse import TABLES
 from support.lakehouse import row
 
-from airflow_provider_binance_liq.warehouse.queries import NOW, QUERIES
+from airflow_provider_binance_liq.warehouse.queries import NOW, QUERIES, VIEWS
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, endpoints_of
 
 pytestmark = pytest.mark.slow
@@ -64,8 +64,8 @@ def test_a_scan_gives_exact_values_to_arrow(both):
     assert found[0]["updated_at"].isoformat() == "2026-10-10T00:00:00.001000+00:00"
 
 
-def test_every_query_of_the_warehouse_runs_on_a_scan(both):
-    for query in QUERIES.values():
+def test_every_query_of_orders_and_windows_runs_on_a_scan(both):
+    for query in (query for query in QUERIES.values() if query.view in VIEWS):
         sql = query.sql.replace(NOW, "TIMESTAMP WITH TIME ZONE '2026-11-20 12:00:00+00'")
         told = [one.query(f"SELECT COLUMNS(*)::VARCHAR FROM ({sql})") for one in both]
         assert told[0] == told[1], query.name

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.paging.asks import check_rows, pieces, shorter, starts, widened
-from airflow_provider_binance_liq.exceptions import SpanRefused, UnstablePaging
+from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, UnstablePaging
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -107,7 +107,12 @@ class NumberedReading:
         while True:
             number += 1
             sent = replace(widened(self.ask), number=number)
-            answer = yield sent
+            try:
+                answer = yield sent
+            except RequestRejected as refusal:
+                if isinstance(refusal, SpanRefused) or reading.totals != {reading.rows}:
+                    raise
+                return reading  # a page behind the last one, by `total`
             rows = answer.page.rows
             check_rows(rows, sent)
             self._count(answer)

@@ -8,7 +8,8 @@ has to stand up to what is known:
 * The first page is full, and a higher id is known that it does not hold: only then were the ids above its own
   left out, and none below. If no such id was known before, the page is asked for again once one is.
 
-An answer that contradicts one of these proves nothing; rows that appear meanwhile cannot stand in for one.
+An answer that contradicts one of these proves nothing; rows that appear meanwhile cannot stand in for one. No
+answer can show that no ids below a page were left out as well, so the premise `ids_ascend` stays suspected.
 """
 
 from __future__ import annotations
@@ -35,37 +36,39 @@ class IdWalk:
 
     :param send: asks for a page.
     :param is_full: whether rows have to be taken as left out of a page.
-    :param known: rows of the millisecond that were seen before.
+    :param ask: asks for that millisecond.
+    :param known: rows that were seen before; those of other milliseconds do not count.
     """
 
-    def __init__(self, send: Send, is_full: Callable[[Page], bool], known: Iterable[Row]) -> None:
+    def __init__(self, send: Send, is_full: Callable[[Page], bool], ask: Ask, known: Iterable[Row]) -> None:
         self._send = send
         self._is_full = is_full
-        self._known = set(_ids(known))
+        self._ask = ask
+        self._known = {*_ids(self._inside(known))}
 
-    def run(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, bool]:
-        """Ask until a page is short; whether that proves the millisecond."""
+    def run(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+        """Ask until a page is short; whether that proves the millisecond, if ids ascend."""
         if not self._known or min(self._known) <= 0:
             return False  # ids above 0 are asked for, and there are others
         try:
-            return (yield from self._follow(ask))
+            return (yield from self._follow())
         except RequestRejected:
             return False
 
-    def _follow(self, ask: Ask) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def _follow(self) -> Generator[Ask | AskSymbols, Answer, bool]:
         highest_before = max(self._known)
-        first = answer = yield from self._page(ask, 0)
+        first = answer = yield from self._page(0)
         while answer is not None and answer[1]:
             ids = answer[0]
             after_id = ids[-_OVERLAP - 1] if len(ids) > _OVERLAP else ids[0]
-            answer = yield from self._page(ask, after_id, before=ids)
+            answer = yield from self._page(after_id, before=ids)
         if first is None or answer is None:
             return False
         ids, full = first
-        return not full or highest_before > ids[-1] or (yield from self._was_cut_above(ask, ids))
+        return not full or highest_before > ids[-1] or (yield from self._was_cut_above(ids))
 
     def _page(
-        self, ask: Ask, after_id: int, before: list[int] | None = None
+        self, after_id: int, before: list[int] | None = None
     ) -> Generator[Ask | AskSymbols, Answer, tuple[list[int], bool] | None]:
         """Ask for ids above `after_id`: those answered, in order, and whether the page is full.
 
@@ -73,22 +76,26 @@ class IdWalk:
 
         :param before: ids of the page before, inside of which this one may add nothing.
         """
-        page = yield from self._send(replace(ask, after_id=after_id))
+        page = yield from self._send(replace(self._ask, after_id=after_id))
         ids, full = sorted(_ids(page.rows)), self._is_full(page)
         if not ids or ids[0] <= after_id:
             return None
         lacking = {one for one in self._known if after_id < one and not (full and one > ids[-1])} - {*ids}
         added = {one for one in ids if before and one <= before[-1]} - {*(before or ())}
         is_stuck = full and before is not None and ids[-1] == before[-1]
-        self._known.update(ids)
+        self._known.update(_ids(self._inside(page.rows)))
         return None if lacking or added or is_stuck else (ids, full)
 
-    def _was_cut_above(self, ask: Ask, first: list[int]) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def _was_cut_above(self, first: list[int]) -> Generator[Ask | AskSymbols, Answer, bool]:
         """Ask for the first page again, now that higher ids are known: it has to leave them out."""
         if max(self._known) <= first[-1]:
             return False
-        again = yield from self._send(replace(ask, after_id=0))
+        again = yield from self._send(replace(self._ask, after_id=0))
         return self._is_full(again) and sorted(_ids(again.rows)) == first
+
+    def _inside(self, rows: Iterable[Row]) -> list[Row]:
+        """Keep the rows of the millisecond: what is asked for may reach into the ones beside it."""
+        return [row for row in rows if row.created_ms == row.updated_ms == self._ask.first_ms]
 
 
 def _ids(rows: Iterable[Row]) -> list[int]:

@@ -1,6 +1,7 @@
 """DuckDB: a file, or MotherDuck by its `md:` URL."""
 
-from airflow_provider_binance_liq.warehouse.duckdb.database import DuckDB, translate
+from airflow_provider_binance_liq.warehouse.duckdb.database import DuckDB
+from airflow_provider_binance_liq.warehouse.duckdb.errors import translate
 from airflow_provider_binance_liq.warehouse.duckdb.exactness import DIALECT
 from airflow_provider_binance_liq.warehouse.duckdb.session import DuckDBSession
 

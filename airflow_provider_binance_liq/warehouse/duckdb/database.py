@@ -10,10 +10,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import StorageError, WarehouseBusy, WarehouseError
+from airflow_provider_binance_liq.warehouse.duckdb.errors import MOTHERDUCK, hiding, shown, translate
 from airflow_provider_binance_liq.warehouse.duckdb.session import DuckDBSession
 from airflow_provider_binance_liq.warehouse.retries import Conflict, RetryPolicy
 
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.load import Session
 
 T = TypeVar("T")
-
-#: what DuckDB says where the disk takes no more
-_NO_ROOM: Final = "Could not write"
-_MOTHERDUCK: Final = ("md:", "motherduck:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class DuckDB:
     def _transaction(self) -> Iterator[Session]:
         import duckdb
 
-        if not self.database.startswith(_MOTHERDUCK):
+        if not self.database.startswith(MOTHERDUCK):
             _create_directory(Path(self.database))
         connection: DuckDBPyConnection | None = None
         try:
@@ -83,22 +80,11 @@ class DuckDB:
             yield DuckDBSession(connection)
             connection.commit()
         except duckdb.Error as error:
-            raise translate(error, self.database) from _hiding(error)
+            raise translate(error, self.database) from hiding(error)
         finally:
             if connection is not None:
                 # Closing rolls back what was not committed.
                 connection.close()
-
-
-def shown(database: str) -> str:
-    """Name a database without the parameters of its URL: a token may be among them."""
-    return database.partition("?")[0] if database.startswith(_MOTHERDUCK) else database
-
-
-def _hiding(error: Exception) -> Exception:
-    """Return an error as a log may repeat it."""
-    text = hide_parameters(str(error))
-    return error if text == str(error) else type(error)(text)
 
 
 def _create_directory(path: Path) -> None:
@@ -107,34 +93,3 @@ def _create_directory(path: Path) -> None:
     except OSError as error:
         message = f"the directory of the database {path} cannot be created: {error}"
         raise StorageError(message) from error
-
-
-def translate(error: Exception, database: str) -> Exception:
-    """Say what a retry should do about an error of DuckDB's."""
-    import duckdb
-
-    text = hide_parameters(str(error))
-    database = shown(database)
-    if _is_conflict(error, text):
-        return Conflict(text.splitlines()[0])
-    unusable = isinstance(error, duckdb.IOException) and "not a valid DuckDB database" not in text
-    if unusable or _NO_ROOM in text:
-        return StorageError(f"{database} cannot be read or written: {text}. Nothing was merged")
-    if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException | duckdb.FatalException):
-        return StorageError(f"{database}: DuckDB gave up: {text}. Nothing was merged")
-    return WarehouseError(f"{database}: {text}. Nothing was merged")
-
-
-def _is_conflict(error: Exception, text: str) -> bool:
-    import duckdb
-
-    return (
-        # A commit that the disk has no room for is one of these too, and waiting gives no room.
-        (isinstance(error, duckdb.TransactionException) and _NO_ROOM not in text)
-        or (isinstance(error, duckdb.IOException) and "lock on file" in text)
-        # A MERGE of one row per key inserts none twice: another transaction, not seen by this one, did.
-        or (isinstance(error, duckdb.ConstraintException) and "Duplicate key" in text)
-        # Another connection of this very process has the file open read-only, or is just closing it.
-        or (isinstance(error, duckdb.ConnectionException) and "different configuration" in text)
-        or "Unique file handle conflict" in text
-    )

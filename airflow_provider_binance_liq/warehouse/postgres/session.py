@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.warehouse import sql
+from airflow_provider_binance_liq.warehouse.comments import missing_comments
 from airflow_provider_binance_liq.warehouse.load import Merged
 from airflow_provider_binance_liq.warehouse.manifests import stored_windows
 from airflow_provider_binance_liq.warehouse.postgres.exactness import DIALECT
@@ -33,6 +34,13 @@ _SETTINGS: Final = {
 }
 #: taken by those who create the tables; any number that no other program uses would do
 _CREATING: Final = int.from_bytes(b"binance", "big")
+_MAY_COMMENT: Final = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
+#: columns with a comment, and "" for the table itself
+_COMMENTED: Final = (
+    "SELECT coalesce(attname::text, '') FROM pg_description "
+    "LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid AND objsubid > 0 "
+    "WHERE classoid = 'pg_class'::regclass AND objoid = to_regclass(%s)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,17 @@ class PostgresSession(RowStaging):
 
     def _lacks(self, table: Table) -> bool:
         found = self._columns(table)
-        return not found or bool(sql.absent(table, found) or missing_indexes(table, self._rows))
+        return not found or bool(sql.absent(table, found) or self._extras(table))
+
+    def _extras(self, table: Table) -> list[str]:
+        """Return the statements for what a table may have and no load needs."""
+        return [*missing_indexes(table, self._rows), *self._comments(table)]
+
+    def _comments(self, table: Table) -> list[str]:
+        if self._rows(_MAY_COMMENT, [table.name]) != [(True,)]:
+            return []
+        statements = missing_comments(table, {name for (name,) in self._rows(_COMMENTED, [table.name])})
+        return ["; ".join(statements)] if statements else []
 
     def _complete(self, table: Table) -> None:
         """Create a table, or add to one of 0.1.0 what it lacks; others may just have done so."""
@@ -83,7 +101,9 @@ class PostgresSession(RowStaging):
         found = self._columns(table)
         if differing := sql.difference(table, DIALECT, found):
             raise self._refusal(differing)
-        for statement in (*sql.add_columns(table, DIALECT, found), *missing_indexes(table, self._rows)):
+        for statement in sql.add_columns(table, DIALECT, found):
+            self._wait(statement)
+        for statement in self._extras(table):
             self._wait(statement)
 
     def lock_tables(self, tables: Sequence[Table]) -> None:

@@ -6,17 +6,34 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.warehouse.comments import comment_on
 from airflow_provider_binance_liq.warehouse.queries.amounts import AMOUNTS, NOTIONALS, notional_of
 from airflow_provider_binance_liq.warehouse.queries.coverage import COVERAGE
+from airflow_provider_binance_liq.warehouse.queries.days import DAYS
+from airflow_provider_binance_liq.warehouse.queries.fees import FEES
+from airflow_provider_binance_liq.warehouse.queries.missing import MISSING
 from airflow_provider_binance_liq.warehouse.queries.query import NOW, PREFIX, Query
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-__all__ = ["NOTIONALS", "NOW", "PREFIX", "QUERIES", "VIEWS", "Query", "create_view", "notional_of"]
+__all__ = [
+    "NOTIONALS",
+    "NOW",
+    "PREFIX",
+    "QUERIES",
+    "VIEWS",
+    "Query",
+    "create_view",
+    "create_views",
+    "notional_of",
+]
 
 #: name → query, in the order in which the page of the warehouse has them
-QUERIES: Final[Mapping[str, Query]] = MappingProxyType({query.name: query for query in (*AMOUNTS, *COVERAGE)})
+QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
+    {query.name: query for query in (*AMOUNTS, *FEES, *COVERAGE, *DAYS, *MISSING)}
+)
 
 
 def create_view(name: str) -> str:
@@ -31,7 +48,21 @@ def create_view(name: str) -> str:
     return f"CREATE OR REPLACE VIEW {query.view} AS\n{query.sql}"
 
 
-#: view → the statement that creates it
+def create_views(tables: Collection[str]) -> list[str]:
+    """Return the statements that create every view whose tables are among these names, and comment on it."""
+    there = [query for query in QUERIES.values() if all(table.name in tables for table in query.tables)]
+    return [
+        statement
+        for query in there
+        for statement in (create_view(query.name), comment_on("VIEW", query.view, query.answers))
+    ]
+
+
+#: view → the statement that creates it, where orders are loaded; `create_views` has those of other rows too
 VIEWS: Final[Mapping[str, str]] = MappingProxyType(
-    {query.view: create_view(name) for name, query in QUERIES.items()}
+    {
+        query.view: create_view(name)
+        for name, query in QUERIES.items()
+        if {*query.tables} <= {LIQUIDATIONS, WINDOWS}
+    }
 )

@@ -88,7 +88,8 @@ _RETENTIONS: Final = ",\n        ".join(
 )
 # Days of 24 hours, and a difference of seconds: days would follow the session's time zone.
 _SETTLED: Final = f"{NOW} - {SETTLE_DAYS} * INTERVAL '24 hours'"
-_RECOVERABLE: Final = f"""\
+#: every stretch of every history, in no order
+STRETCHES: Final = f"""\
 {_stretches(_COUNTS)}, retentions (endpoint, retention_days, retention_source) AS (
     VALUES
         {_RETENTIONS}
@@ -97,8 +98,9 @@ _RECOVERABLE: Final = f"""\
     FROM {WINDOWS.name}
     WHERE symbols = '' AND auto_close_type = '' AND endpoint NOT IN ({_texts(APART)})
     GROUP BY account, endpoint
-), unproven AS (
+), expected AS (
     SELECT stretches.account, stretches.endpoint, symbols, auto_close_type, state, stretch_start,
+        least(stretch_end, coalesce(whole_start, stretch_end)) AS covered_end,
         least(
             coalesce(stretch_end, {_SETTLED}),
             coalesce(whole_start, {_SETTLED}),
@@ -110,17 +112,20 @@ _RECOVERABLE: Final = f"""\
         JOIN retentions ON retentions.endpoint = stretches.endpoint
         LEFT JOIN wholes ON wholes.account = stretches.account AND wholes.endpoint = stretches.endpoint
             AND (symbols <> '' OR auto_close_type <> '')
-    WHERE state <> 'proven'
 ), parts AS (
     SELECT {_SERIES}, state, TRUE AS lost, stretch_start, least(stretch_end, horizon) AS stretch_end,
         retention_days, retention_source, kept
-    FROM unproven
-    WHERE stretch_start < horizon
+    FROM expected
+    WHERE state <> 'proven' AND stretch_start < horizon
     UNION ALL
     SELECT {_SERIES}, state, FALSE, greatest(stretch_start, horizon), stretch_end,
         retention_days, retention_source, kept
-    FROM unproven
-    WHERE stretch_end > horizon
+    FROM expected
+    WHERE state <> 'proven' AND stretch_end > horizon
+    UNION ALL
+    SELECT {_SERIES}, state, FALSE, stretch_start, covered_end, retention_days, retention_source, NULL
+    FROM expected
+    WHERE state = 'proven'
 )
 SELECT {_SERIES}, state, lost, stretch_start, stretch_end, retention_days, retention_source,
     stretch_start + kept AS recoverable_until,
@@ -128,8 +133,8 @@ SELECT {_SERIES}, state, lost, stretch_start, stretch_end, retention_days, reten
         floor((extract(epoch FROM stretch_start + kept) - extract(epoch FROM {NOW})) / 86400) AS BIGINT
     ) AS days_left
 FROM parts
-WHERE stretch_end > stretch_start
-ORDER BY {_SERIES}, stretch_start"""
+WHERE stretch_end > stretch_start"""
+_BY_START: Final = f"ORDER BY {_SERIES}, stretch_start"
 
 COVERAGE: Final = (
     Query(
@@ -155,6 +160,13 @@ COVERAGE: Final = (
         f"{' or '.join(f'`{code}`' for code in NOT_MENDED_BY_FETCHING)} keeps from being complete "
         "count as proven. A filtered history is reported until the unfiltered one of its account and "
         f"endpoint begins; not on {', '.join(f'`{name}`' for name in APART)}, where both go on.",
-        _RECOVERABLE,
+        f"{STRETCHES} AND state <> 'proven'\n{_BY_START}",
+    ),
+    Query(
+        "coverage",
+        "Every stretch of every history: each instant is in one, `proven`, `unproven` or `missing`, with "
+        "what `recoverable` says of those that are not proven. A proven stretch goes on to the end of its "
+        "last window, and has no `recoverable_until`.",
+        f"{STRETCHES}\n{_BY_START}",
     ),
 )

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.warehouse.tables import ROW_TABLES, WINDOWS
+
+if TYPE_CHECKING:
+    from airflow_provider_binance_liq.warehouse.schema import Table
 
 #: what every view's name begins with
 PREFIX: Final = "binance_liquidation_"
@@ -25,3 +30,9 @@ class Query:
     def view(self) -> str:
         """The name of its view."""
         return f"{PREFIX}{self.name}"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that it reads."""
+        words = {word.strip("(),") for word in self.sql.split()}
+        return tuple(table for table in (*ROW_TABLES.values(), WINDOWS) if table.name in words)

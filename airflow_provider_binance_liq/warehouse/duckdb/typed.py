@@ -1,0 +1,217 @@
+"""Rows typed once: fetched objects become the exact values of a table's columns, whatever the warehouse.
+
+Every warehouse takes its rows from here, so none of them can read a value in its own way. DuckDB does it: the
+engine of that name in its own database, all others in one in memory that lives as long as a load.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
+from airflow_provider_binance_liq.warehouse import sql
+from airflow_provider_binance_liq.warehouse.duckdb.errors import translate
+from airflow_provider_binance_liq.warehouse.duckdb.exactness import MACROS, is_plain, typed_values
+from airflow_provider_binance_liq.warehouse.duckdb.values import create_from_lists, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from airflow_provider_binance_liq.warehouse.load import Fetched
+    from airflow_provider_binance_liq.warehouse.schema import Table
+
+#: what DuckDB in memory may take before it writes to its directory
+MEMORY: Final = "1GB"
+_OBJECTS: Final = "staged_objects"
+
+
+@contextmanager
+def in_memory() -> Iterator[DuckDBPyConnection]:
+    """Open a DuckDB in memory that writes to a temporary directory what is more than `MEMORY`."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="binance-liq-typed-") as directory:
+        # By itself it would write to the working directory.
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": directory,
+            "memory_limit": MEMORY,
+        }
+        with duckdb.connect(":memory:", config=config) as connection:
+            # What goes to Arrow carries the zone of the session.
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+
+
+def stage_rows(
+    connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched], loaded_at: datetime
+) -> int:
+    """Type the rows of objects into a temporary table, one per key; return how many they are.
+
+    The table is `sql.staged(table)`: the columns of `table`, `object`, which is the place in `fetched`, and
+    `is_newer`.
+
+    :raises WarehouseError: a row has a field twice.
+    :raises InconsistentManifest: an object has another number of rows than its manifest says.
+    :raises duckdb.Error: a value does not fit, or is missing, or a line is no JSON object; the message names
+        the row and its object.
+    """
+    rows = stage_all_rows(connection, table, fetched, loaded_at)
+    ((repeated,),) = connection.execute(sql.count_repeated(table)).fetchall()
+    if repeated:
+        newest = sql.newest_of_each(table)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {sql.staged(table)} AS {newest}")
+    return rows - int(repeated)
+
+
+def stage_all_rows(
+    connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched], loaded_at: datetime
+) -> int:
+    """Do as `stage_rows` does, but keep each row of each object."""
+    connection.execute(MACROS)
+    _stage_objects(connection, fetched)
+    paths = [str(one.path) for one in fetched if one.loadable.manifest.object.rows]
+    with _naming_objects(fetched):
+        connection.execute(
+            _stage_statement(table, paths), [*([paths] if paths else []), micros(loaded_at)]
+        ).fetchall()
+    _check_duplicate_fields(connection, table, fetched)
+    return _check_counts(connection, table, fetched)
+
+
+def export_rows(connection: DuckDBPyConnection, table: Table, path: Path) -> None:
+    """Write the staged rows to one Parquet file: the table's columns, `object_uri` and `is_newer`.
+
+    Decimals are DECIMAL(38, 18), instants are microseconds in UTC; compressed by Snappy, which all read.
+    """
+    names = ", ".join(f"rows.{name}" for name in table.names)
+    connection.execute(
+        f"COPY (SELECT {names}, object_uri, rows.is_newer FROM {sql.staged(table)} AS rows "
+        f"JOIN {_OBJECTS} USING (object)) "
+        f"TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION snappy)"
+    ).fetchall()
+
+
+def write_parquet(table: Table, fetched: Sequence[Fetched], loaded_at: datetime, path: Path) -> int:
+    """Type the rows of objects and write them to one Parquet file; return how many they are.
+
+    Each row of each object is written, also where two objects have the same row: which of them counts depends
+    on what the warehouse has. The file is as `export_rows` says.
+
+    :raises WarehouseError: a value does not fit or is missing, a row has a field twice, or a line is no JSON
+        object; the message names the row and its object.
+    :raises InconsistentManifest: an object has another number of rows than its manifest says.
+    :raises StorageError: there is no room on the disk.
+    """
+    import duckdb
+
+    try:
+        with in_memory() as connection:
+            rows = stage_all_rows(connection, table, fetched, loaded_at)
+            export_rows(connection, table, path)
+            return rows
+    except duckdb.Error as error:
+        raise translate(error, f"rows of {table.name}") from error
+
+
+def _stage_objects(connection: DuckDBPyConnection, fetched: Sequence[Fetched]) -> None:
+    manifests = [one.loadable.manifest for one in fetched]
+    columns: list[tuple[str, str, list[Any]]] = [
+        ("object", "INTEGER", list(range(len(fetched)))),
+        ("filename", "VARCHAR", [str(one.path) for one in fetched]),
+        ("account", "VARCHAR", [manifest.account for manifest in manifests]),
+        ("endpoint", "VARCHAR", [manifest.endpoint for manifest in manifests]),
+        ("object_uri", "VARCHAR", [manifest.object.uri for manifest in manifests]),
+        ("object_sha256", "VARCHAR", [manifest.object.sha256 for manifest in manifests]),
+        ("extracted_at", "TIMESTAMPTZ", [one.loadable.extracted_at for one in fetched]),
+        ("is_newer", "BOOLEAN", [one.is_newer for one in fetched]),
+    ]
+    create_from_lists(connection, _OBJECTS, columns)
+
+
+def _stage_statement(table: Table, paths: Sequence[str]) -> str:
+    """Read, parse and type in one pass; without a file there is nothing to read, and no rows."""
+    fields = json.dumps(dict.fromkeys(table.fields, "VARCHAR"))
+    source = (
+        "read_ndjson_objects(?, filename = true)"
+        if paths
+        else "(SELECT NULL::JSON AS json, NULL::VARCHAR AS filename LIMIT 0)"
+    )
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {sql.staged(table)} AS\n"
+        "WITH lines AS (\n"
+        f"    SELECT filename, json::VARCHAR AS raw FROM {source}\n"
+        "), fields AS (\n"
+        "    SELECT filename, raw, unnest(from_json(\n"
+        f"        CASE WHEN has_fraction(raw) THEN quote_numbers(raw) ELSE raw END, '{fields}'))\n"
+        "    FROM lines\n"
+        f"), {sql.PARSED} AS (\n"
+        "    SELECT fields.*, objects.* EXCLUDE (filename), make_timestamptz(?::BIGINT) AS loaded_at,\n"
+        f"        {is_plain(table)} AS is_plain\n"
+        f"    FROM fields JOIN {_OBJECTS} AS objects USING (filename)\n"
+        f")\nSELECT\n{typed_values(table)},\n    object,\n    is_newer\nFROM {sql.PARSED}"
+    )
+
+
+@contextmanager
+def _naming_objects(fetched: Sequence[Fetched]) -> Iterator[None]:
+    """Let an error name the object where DuckDB names the local file."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        for one in fetched:
+            text = text.replace(str(one.path), one.loadable.manifest.object.uri)
+        raise type(error)(text) from error
+
+
+def _check_duplicate_fields(connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched]) -> None:
+    """Refuse a row that has a field twice, of which DuckDB takes the first and others the last."""
+    if not connection.execute(_duplicate_field_anywhere(table)).fetchall():
+        return
+    object_, raw, name = next(iter(connection.execute(_duplicate_field(table)).fetchall()))
+    raise WarehouseError(sql.repeated_field(fetched[object_].loadable.manifest.object.uri, name, raw))
+
+
+def _duplicate_field_anywhere(table: Table) -> str:
+    """Find a list of fields with one of them twice; rows have few different lists, and most have one."""
+    return (
+        "WITH first AS MATERIALIZED (\n"
+        f"    SELECT json_keys(raw) AS fields FROM {sql.staged(table)} LIMIT 1\n"
+        "), others AS (\n"
+        f"    SELECT DISTINCT json_keys(raw) AS fields FROM {sql.staged(table)}\n"
+        "    WHERE json_keys(raw) <> (SELECT fields FROM first)\n"
+        ")\nSELECT fields FROM (FROM first UNION ALL FROM others)\n"
+        "WHERE list_unique(fields) < len(fields) LIMIT 1"
+    )
+
+
+def _duplicate_field(table: Table) -> str:
+    return (
+        "SELECT object, raw,\n"
+        "    list_filter(fields, lambda name, place: list_position(fields, name) < place)[1]\n"
+        f"FROM (SELECT object, raw, json_keys(raw) AS fields FROM {sql.staged(table)})\n"
+        "WHERE list_unique(fields) < len(fields) LIMIT 1"
+    )
+
+
+def _check_counts(connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched]) -> int:
+    """Check how many rows each object has."""
+    query = f"SELECT object, count(*) FROM {sql.staged(table)} GROUP BY object"
+    read = dict(connection.execute(query).fetchall())
+    counts = [(one.loadable.manifest.object, read.get(place, 0)) for place, one in enumerate(fetched)]
+    if any(stored.rows != rows for stored, rows in counts):
+        raise InconsistentManifest(sql.miscounted(counts))
+    return sum(read.values())
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,134 @@
+"""Fetched objects become exact values once, for every warehouse; as one Parquet file, if it loads files."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from support.lakehouse import LOADED_AT, row
+
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
+from airflow_provider_binance_liq.warehouse.duckdb import DIALECT
+from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory, stage_rows, write_parquet
+from airflow_provider_binance_liq.warehouse.load import Fetched
+from airflow_provider_binance_liq.warehouse.manifests import Loadable
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
+
+#: spelled in an unusual way → as the plain spelling of the same value
+ODD = {
+    "an exponent": ({"price": "1e-8"}, {"price": '"0.00000001"'}),
+    "a sign": ({"price": '"-1.5"'}, {"price": "-1.5"}),
+    "a plus": ({"price": '"+1.5"'}, {"price": '"1.5"'}),
+    "nothing after the point": ({"avgPrice": '"5."'}, {"avgPrice": '"5"'}),
+    "zeros in front": ({"price": '"0001.50"'}, {"price": '"1.5"'}),
+    "an empty text": ({"price": '""'}, {"price": "null"}),
+    "an id with a point": ({"orderId": '"2.0"'}, {"orderId": "2"}),
+    "zeros for no instant": ({"goodTillDate": '"00"'}, {"goodTillDate": "0"}),
+}
+WRONG = {
+    "two numbers": ({"price": '"1|2"'}, "price is 1|2, which"),
+    "two points": ({"price": '"1.2.3"'}, "price is 1.2.3, which"),
+    "a point": ({"price": '"."'}, "price is ., which"),
+    "a sign alone": ({"price": '"-"'}, "price is -, which"),
+    "a sign behind": ({"price": '"1-"'}, "price is 1-, which"),
+    "a bar": ({"price": '"|"'}, "price is |, which"),
+    "a blank": ({"price": '"1 "'}, "price is 1 , which"),
+    "an underscore": ({"price": '"1_0"'}, "price is 1_0, which"),
+    "19 decimals": ({"price": '".1234567890123456789"'}, "price is .1234567890123456789, which"),
+    "two ids": ({"orderId": '"1|2"'}, "orderId is 1|2, which"),
+    "an id past 64 bits": ({"orderId": '"9999999999999999999"'}, "orderId is 9999999999999999999, which"),
+    "half an id": ({"orderId": '"1.5"'}, "orderId is 1.5, which"),
+    "an id with a plus": ({"orderId": '"+5"'}, "orderId is +5, which"),
+    "an instant past the year 9999": ({"updateTime": "999999999999999"}, "updateTime or"),
+}
+
+
+def fetch(*manifests):
+    return [Fetched(Loadable.of(one), Path(one.object.uri.removeprefix("file://"))) for one in manifests]
+
+
+def staged(*manifests, columns="*"):
+    with in_memory() as connection:
+        stage_rows(connection, LIQUIDATIONS, fetch(*manifests), LOADED_AT)
+        return connection.execute(
+            f"SELECT {columns} FROM staged_binance_liquidations ORDER BY order_id"
+        ).fetchall()
+
+
+@pytest.mark.parametrize(("odd", "plain"), ODD.values(), ids=ODD)
+def test_a_value_is_the_same_however_it_is_spelled(lake, odd, plain):
+    columns = "* EXCLUDE (raw, object, object_sha256)"
+    one, other = (
+        staged(lake.lay([row(1), row(**{"orderId": "2"} | fields), row(3)]), columns=columns)
+        for fields in (odd, plain)
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(("fields", "said"), WRONG.values(), ids=WRONG)
+def test_one_wrong_row_among_plain_ones_is_named(lake, tmp_path, fields, said):
+    manifest = lake.lay([row(1), row(**{"orderId": "2"} | fields)])
+    with pytest.raises(WarehouseError) as caught:
+        write_parquet(LIQUIDATIONS, fetch(manifest), LOADED_AT, tmp_path / "rows.parquet")
+    assert said in str(caught.value)
+    assert manifest.object.uri in str(caught.value)
+
+
+def test_a_parquet_file_has_every_column_with_its_exact_type(lake, tmp_path, duckdb):
+    path = tmp_path / "o'clock.parquet"
+    manifest = lake.lay([row(2**63 - 1, price='"12345678901234567890.123456789012345678"')])
+    assert write_parquet(LIQUIDATIONS, fetch(manifest), LOADED_AT, path) == 1
+    duckdb.load(manifest)
+    with in_memory() as connection:
+        file = connection.read_parquet(str(path))
+        types = dict(zip(file.columns, map(str, file.types), strict=True))
+        ((*values, uri, is_newer),) = file.fetchall()
+    expected = {one.name: DIALECT.types[one.kind].replace(", ", ",") for one in LIQUIDATIONS}
+    assert types == {**expected, "object_uri": "VARCHAR", "is_newer": "BOOLEAN"}
+    assert (uri, is_newer) == (manifest.object.uri, True)
+    assert tuple(values) == duckdb.query("FROM binance_liquidations")[0]
+    assert values[LIQUIDATIONS.names.index("price")] == Decimal("12345678901234567890.123456789012345678")
+
+
+def test_a_parquet_file_has_a_row_of_each_object_that_has_it(lake, tmp_path):
+    path, body = tmp_path / "rows.parquet", row(1)
+    manifests = [lake.lay([body]), lake.lay([body, row(2)], day=11), lake.lay([], day=12)]
+    assert write_parquet(LIQUIDATIONS, fetch(*manifests), LOADED_AT, path) == 3
+    with in_memory() as connection:
+        found = connection.execute(
+            f"SELECT order_id, object_uri FROM '{path}' ORDER BY object_uri, order_id"
+        ).fetchall()
+    first, second = (one.object.uri for one in manifests[:2])
+    assert found == [(1, first), (1, second), (2, second)]
+
+
+def test_a_parquet_file_of_no_rows_has_the_columns(tmp_path):
+    path = tmp_path / "rows.parquet"
+    assert write_parquet(LIQUIDATIONS, [], LOADED_AT, path) == 0
+    with in_memory() as connection:
+        assert connection.read_parquet(str(path)).columns[:-2] == list(LIQUIDATIONS.names)
+
+
+def test_rows_are_staged_one_per_key(lake):
+    body = row(1)
+    assert len(staged(lake.lay([body, body]), lake.lay([body, row(2)], day=11))) == 2
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_field_that_is_there_twice_is_found_in_whichever_row(lake, tmp_path, place):
+    lines = [row(number, remark=f'"{number}"') if number else row(number) for number in range(3)]
+    lines[place] = lines[place][:-1] + ',"price":"2"}'
+    manifest = lake.lay(lines)
+    with pytest.raises(WarehouseError, match=re.escape(f"{manifest.object.uri} has price more than once")):
+        write_parquet(LIQUIDATIONS, fetch(manifest), LOADED_AT, tmp_path / "rows.parquet")
+
+
+def test_rows_that_are_not_as_many_as_the_manifest_says_are_refused(lake, tmp_path):
+    manifest, local = lake.lay([row(1), row(2)]), tmp_path / "local.ndjson"
+    local.write_text(f"{row(1)}\n")
+    with pytest.raises(InconsistentManifest, match="has 1 rows where its manifest says 2"):
+        write_parquet(
+            LIQUIDATIONS, [Fetched(Loadable.of(manifest), local)], LOADED_AT, tmp_path / "rows.parquet"
+        )
