@@ -26,7 +26,8 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Binance liquidations",
         "description": (
             "An account's own liquidations from Binance. Every window ends proven complete, with what the "
-            "proof rests on; marked not complete, with the reason; or failed with a specific error."
+            "proof rests on; marked not complete, with the reason; or failed with a specific error. Loading "
+            "into BigQuery, ClickHouse, Redshift and Snowflake is experimental: it has not run there yet."
         ),
         # PostgreSQL and the clouds' warehouses are integrations of their own providers.
         "integrations": [

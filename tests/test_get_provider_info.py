@@ -133,6 +133,10 @@ def test_airflow_finds_it_by_its_entry_point():
     assert found.load() is get_provider_info
 
 
+def test_it_calls_experimental_what_has_not_run_on_its_service_yet():
+    assert "BigQuery, ClickHouse, Redshift and Snowflake is experimental" in INFO["description"]
+
+
 def test_two_callers_do_not_share_a_mutable_answer():
     get_provider_info()["hooks"].clear()
     assert get_provider_info() == INFO

@@ -24,7 +24,7 @@ STEPS: Final = ("stage", "check", "merge", "clean")
 
 
 class PrepareLoadOperator(BaseOperator):
-    """Check every object against its manifest, and write the statements that load them.
+    """Check every object against its manifest, type its rows, and write the statements that load them.
 
     The XComs `stage`, `check`, `merge` and `clean` have the statements, as the operators of the warehouse's
     provider take them; the XCom itself, the `load`'s name and how many `windows` and `rows` it has. Without
@@ -32,7 +32,7 @@ class PrepareLoadOperator(BaseOperator):
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
     :param warehouse: `bigquery`, `clickhouse`, `redshift` or `snowflake`.
-    :param destination: where the extracting tasks wrote; the manifests are written below it, to `_loads/`.
+    :param destination: where the extracting tasks wrote; Parquet files are written below it, to `_loads/`.
     :param via: how the warehouse gets at the lake: Snowflake's stage, Redshift's role, ClickHouse's named
         collection; nothing for BigQuery.
 

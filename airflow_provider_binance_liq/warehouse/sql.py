@@ -80,18 +80,34 @@ def count_repeated(table: Table) -> str:
     return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {staged(table)}"
 
 
-def count_changes(table: Table) -> str:
-    """Count the rows whose content the merge will replace, and those that it will only confirm."""
+def insert_rows(table: Table) -> str:
+    """`INSERT` of the staged rows that are new; the first of the three statements by which rows are merged.
+
+    Each says by itself how many rows it has written. A MERGE says one number for all of them, so that a query
+    over both tables would have to count first.
+    """
+    names = ", ".join(table.names)
     return (
-        f"SELECT count(*) FILTER (WHERE {replaces(table)}), count(*) FILTER (WHERE {CONFIRMS})\n"
-        f"FROM {table.name} AS target JOIN {staged(table)} AS source ON {same_key(table)}"
+        f"INSERT INTO {table.name} ({names})\nSELECT {names} FROM {staged(table)} AS source\n"
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS target WHERE {same_key(table)})"
     )
 
 
-def merge_rows(table: Table) -> str:
-    """`MERGE` of the staged rows: new ones come in, newer knowledge replaces, the rest is not touched."""
-    rest = tuple(name for name in table.names if name not in table.key)
-    return _merge(table, ((CONFIRMS, CONFIRMED), (replaces(table), rest)))
+def replace_rows(table: Table) -> str:
+    """`UPDATE` of the rows whose content a staged row replaces."""
+    return _update(table, [name for name in table.names if name not in table.key], replaces(table))
+
+
+def confirm_rows(table: Table) -> str:
+    """`UPDATE` of the rows that a staged row, extracted later, only repeats."""
+    return _update(table, CONFIRMED, CONFIRMS)
+
+
+def _update(table: Table, names: Iterable[str], condition: str) -> str:
+    return (
+        f"UPDATE {table.name} AS target SET\n{lines_of(f'    {name} = source.{name}' for name in names)}\n"
+        f"FROM {staged(table)} AS source\nWHERE {same_key(table)}\n    AND {condition}"
+    )
 
 
 def merge_windows() -> str:

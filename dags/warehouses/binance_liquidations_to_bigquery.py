@@ -1,11 +1,12 @@
 """## Every account's liquidations, day by day, in BigQuery.
 
 Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
-not, writes them as NDJSON to GCS, and merges them in one transaction. `check` fails with a specific error if
-a value does not fit, before the tables are touched.
+not, writes them as NDJSON to GCS, and merges them in one transaction. `prepare` fails with a specific error
+if a value does not fit, before the tables are touched. Experimental: it has not run on BigQuery yet.
 
-**What you need:** the provider `apache-airflow-providers-google` 22 or later with gcsfs, a connection
-to Google Cloud that may run jobs, read the destination and write to the dataset, and the dataset.
+**What you need:** the extra `duckdb` of this provider, the provider `apache-airflow-providers-google` 22 or
+later with gcsfs, a connection to Google Cloud that may run jobs, read the destination and write to the
+dataset, and the dataset.
 
 **What to set:** `LOCATION` in this file, where the dataset is, since its operator takes no template for that.
 And the Airflow Variable `binance_liquidations_to_bigquery`, as JSON:

@@ -1,11 +1,13 @@
 """## Every account's liquidations, day by day, in ClickHouse.
 
 Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
-not, writes them as NDJSON to S3, and merges them by version, since ClickHouse has no transactions. `check`
-fails with a specific error if a value does not fit, before the tables are touched.
+not, writes them as NDJSON to S3, and merges them by version, since ClickHouse has no transactions. `prepare`
+fails with a specific error if a value does not fit, before the tables are touched. Experimental: it has not
+run on a ClickHouse server yet.
 
-**What you need:** the provider `apache-airflow-providers-clickhousedb`, a connection to ClickHouse,
-and a named collection whose `url` is the destination, with whatever the server needs to read there.
+**What you need:** the extra `duckdb` of this provider, the provider `apache-airflow-providers-clickhousedb`,
+a connection to ClickHouse, and a named collection whose `url` is the destination, with whatever the server
+needs to read there.
 
 **What to set:** the Airflow Variable `binance_liquidations_to_clickhouse`, as JSON:
 

@@ -1,12 +1,12 @@
 """## Every account's liquidations, day by day, in Redshift.
 
 Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
-not, writes them as NDJSON to S3, and merges them in one transaction. `check` fails with a specific error if a
-value does not fit, before the tables are touched.
+not, writes them as NDJSON to S3, and merges them in one transaction. `prepare` fails with a specific error
+if a value does not fit, before the tables are touched. Experimental: it has not run on Redshift yet.
 
-**What you need:** the provider `apache-airflow-providers-amazon`, a connection of the type Amazon
-Redshift, whose user finds the tables on its search path, and a role that the cluster may assume and that may
-read the destination.
+**What you need:** the extra `duckdb` of this provider, the provider `apache-airflow-providers-amazon`, a
+connection of the type Amazon Redshift, whose user finds the tables on its search path and may create
+procedures, and a role that the cluster may assume and that may read the destination.
 
 **What to set:** the Airflow Variable `binance_liquidations_to_redshift`, as JSON:
 

@@ -1,11 +1,13 @@
 """## Every account's liquidations, day by day, in Snowflake.
 
 Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
-not, writes them as NDJSON where an external stage points to, and merges them in one transaction. `check`
-fails with a specific error if a value does not fit, before the tables are touched.
+not, writes them as NDJSON where an external stage points to, and merges them in one transaction. `prepare`
+fails with a specific error if a value does not fit, before the tables are touched. Experimental: it has not
+run on Snowflake yet.
 
-**What you need:** the provider `apache-airflow-providers-snowflake`, a connection to Snowflake with a
-database and a schema, and in that schema an external stage whose URL is the destination.
+**What you need:** the extra `duckdb` of this provider, the provider `apache-airflow-providers-snowflake`, a
+connection to Snowflake with a database and a schema, and in that schema an external stage whose URL is the
+destination.
 
 **What to set:** the Airflow Variable `binance_liquidations_to_snowflake`, as JSON:
 

@@ -51,6 +51,7 @@ from airflow_provider_binance_liq.warehouse import duckdb as on_duckdb
 from airflow_provider_binance_liq.warehouse import postgres as on_postgres
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.load import load
+from airflow_provider_binance_liq.warehouse.postgres.indexes import indexes_of
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
 
 if TYPE_CHECKING:
@@ -262,6 +263,11 @@ class Hand(Contender):
 
     def _postgres(self, connection: Any, manifest: Manifest) -> None:
         connection.execute(sql.create_table(LIQUIDATIONS, on_postgres.DIALECT))
+        # The same table: what indexes cost is not what a load does.
+        for name, columns in indexes_of(LIQUIDATIONS).items():
+            connection.execute(
+                f"CREATE INDEX IF NOT EXISTS {name} ON {LIQUIDATIONS.name} ({', '.join(columns)})"
+            )
         connection.execute("CREATE TEMP TABLE lines (raw text) ON COMMIT DROP")
         # Neither character is in a JSON text, so that every line is one value, taken as it is.
         copying = r"COPY lines FROM STDIN (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02', ENCODING 'UTF8')"

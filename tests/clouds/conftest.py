@@ -6,7 +6,15 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from engines import ROLE, BigQueryOnDisk, DuckDBAsBigQuery, EmbeddedClickHouse, FakeSnow, SnowflakeOnDisk
+from engines import (
+    ROLE,
+    BigQueryOnDisk,
+    DuckDBAsBigQuery,
+    EmbeddedClickHouse,
+    FakeSnow,
+    SnowflakeOnDisk,
+    one_by_one,
+)
 from engines import PostgresAsRedshift as AsRedshift
 from lakes import BucketLake, DiskLake
 
@@ -37,6 +45,16 @@ def snowflake(
 ) -> Iterator[tuple[FakeSnow, DiskLake]]:
     import fakesnow
     from fakesnow import info_schema
+    from fakesnow.cursor import FakeSnowflakeCursor
+
+    execute = FakeSnowflakeCursor.execute
+    monkeypatch.setattr(
+        FakeSnowflakeCursor,
+        "execute",
+        lambda cursor, command, *given, **more: [
+            execute(cursor, one, *given, **more) for one in one_by_one(command)
+        ][-1],
+    )
 
     # A MERGE records a comment in a second database, which DuckDB takes in no transaction.
     monkeypatch.setattr(info_schema, "insert_table_comment_sql", lambda *_: "SELECT 1")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
+from decimal import Decimal
 
+import pyarrow.parquet
 import pytest
-from engines import BigQueryOnDisk
+from engines import ROLE, BigQueryOnDisk
 from lakes import DiskLake, lakehouse
 
+from airflow_provider_binance_liq.core.manifest import ManifestDifferences
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, WarehouseError
+from airflow_provider_binance_liq.warehouse.clouds.loads import staged_columns
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES, get_warehouse, prepare
-from airflow_provider_binance_liq.warehouse.tables import WINDOWS
+from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
 
@@ -29,18 +32,68 @@ def prepared(lake, *given, run="a run", at=LOADED_AT):
 
 
 def written(lake):
-    return sorted(lake.directory.glob("_loads/*"))
+    return sorted(lake.directory.glob("_loads/*/*"))
 
 
-def test_the_manifests_are_written_below_the_destination_every_value_as_text(lake):
-    load = prepared(lake, lake.lay([row(1)]), lake.lay([], day=11))
-    (path,) = written(lake)
-    assert path.name == f"{load['load']}.jsonl"
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert [list(line) for line in lines] == [["object", *WINDOWS.names]] * 2
-    assert all(isinstance(value, str) for line in lines for value in line.values())
-    assert [line["window_start"] for line in lines] == ["1791590400000", "1791676800000"]
-    assert (load["windows"], load["rows"]) == (2, 1)
+def windows_of(lake, *names):
+    (path,) = lake.directory.glob("_loads/*/binance_liquidation_windows.parquet")
+    return read(path, *names)
+
+
+def read(path, *names):
+    rows = pyarrow.parquet.read_table(path, columns=list(names)).to_pydict()
+    return list(zip(*rows.values(), strict=True))
+
+
+#: kind → type in Parquet
+PARQUET = {
+    "text": "String",
+    "decimal": "Decimal(precision=38, scale=18)",
+    "int64": "Int(bitWidth=64, isSigned=true)",
+    "boolean": "None",
+    "instant": "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds, is_from_converted_type=false, "
+    "force_set_converted_type=false)",
+}
+
+
+def test_rows_and_windows_are_written_as_typed_parquet_below_the_destination(lake):
+    load = prepared(lake, lake.lay([row(1), row(2, price='"0.000000000000000001"')]), lake.lay([], day=11))
+    paths = [path.relative_to(lake.directory).as_posix() for path in written(lake)]
+    folder = f"_loads/{load['load']}"
+    assert paths == [f"{folder}/{table.name}.parquet" for table in (WINDOWS, LIQUIDATIONS)]
+    assert (load["windows"], load["rows"]) == (2, 2)
+    for path, table in zip(written(lake), (WINDOWS, LIQUIDATIONS), strict=True):
+        schema = pyarrow.parquet.ParquetFile(path).schema
+        assert tuple(schema.names) == tuple(column.name for column in staged_columns(table))
+        for place, column in enumerate(table):
+            kind = PARQUET[column.kind.removesuffix("_or_none")]
+            found = schema.column(place)
+            assert str(found.logical_type) == kind or (column.kind, found.physical_type) == (
+                "boolean",
+                "BOOLEAN",
+            )
+    prices = [price for (price,) in read(written(lake)[1], "price")]
+    assert prices == [Decimal("1.5"), Decimal("0.000000000000000001")]
+
+
+def test_redshift_which_has_no_instants_in_parquet_gets_milliseconds(lake, monkeypatch):
+    monkeypatch.setattr(Redshift, "schemes", ("file",))
+    prepare(
+        [lake.lay([row(1, 1791590400123)])], Redshift(), lake.destination, via=ROLE, now=lambda: LOADED_AT
+    )
+    assert read(written(lake)[1], "updated_at") == [(1791590400123,)]
+    assert windows_of(lake, "window_start") == [(1791590400000,)]
+
+
+def test_a_text_that_redshift_does_not_hold_is_refused_by_name(lake, monkeypatch):
+    monkeypatch.setattr(Redshift, "schemes", ("file",))
+    manifest = lake.lay([row(1), row(2, symbol=f'"{"币" * 342}"')])
+    with pytest.raises(
+        WarehouseError, match="symbol has more than the 1024 bytes that redshift holds"
+    ) as refused:
+        prepare([manifest], Redshift(), lake.destination, via=ROLE)
+    assert f"a row of {manifest.object.uri}" in str(refused.value)
+    assert written(lake) == []
 
 
 def test_an_object_that_is_not_what_its_manifest_says_is_refused_and_nothing_is_written(lake):
@@ -56,7 +109,7 @@ def test_what_was_extracted_again_since_is_loaded_instead(lake, compression):
     now = spot.extract([row(1), row(2)], "2026-11-11T01:00:00Z", compression)
     load = prepared(lake, given)
     assert (load["windows"], load["rows"]) == (1, 2)
-    assert now.object.sha256 in written(lake)[0].read_text()
+    assert windows_of(lake, "object_sha256") == [(now.object.sha256,)]
     assert prepared(lake, given, now)["windows"] == 1
 
 
@@ -107,7 +160,13 @@ def test_of_two_manifests_of_the_same_bytes_the_proof_outranks_the_newer(lake):
         proven, extracted_at="2026-11-12T00:00:00Z", proof=replace(proven.proof, complete=False)
     )
     assert prepared(lake, doubted, proven)["windows"] == 1
-    assert json.loads(written(lake)[0].read_text())["complete"] == "true"
+    assert windows_of(lake, "complete") == [(True,)]
+
+
+def test_a_manifest_that_states_differences_is_loaded_as_others_are(lake):
+    since = ManifestDifferences("2026-11-10T00:00:00Z", {"count": 1}, {"count": 0}, {"count": 0})
+    manifest = replace(lake.lay([row(1)]), differences=since)
+    assert prepared(lake, manifest)["rows"] == 1
 
 
 def test_no_connection_and_no_value_of_a_manifest_stands_in_a_statement(lake, monkeypatch):
@@ -119,7 +178,7 @@ def test_no_connection_and_no_value_of_a_manifest_stands_in_a_statement(lake, mo
         get_warehouse("snowflake"),
         "s3://aws_default@bucket/lake",
         via="lake",
-        fetch=lambda *_: Path(os.devnull),
+        fetch=lambda *_: next(lake.directory.rglob("*.ndjson")),
         write=lambda *_: None,
     )
     text = json.dumps(load)

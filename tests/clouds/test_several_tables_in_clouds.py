@@ -49,6 +49,6 @@ def test_a_value_of_another_kind_that_does_not_fit_is_refused_and_nothing_is_mer
     engine.load(lake.lay([row(1)]), at=LOADED_AT)
     before = engine.dump()
     bad = lake.lay([loan(1, liquidationDebt="a thousand")], endpoint=LOANS)
-    with pytest.raises(Exception, match="liquidationDebt is a thousand, which is no decimal"):
+    with pytest.raises(Exception, match="liquidationDebt is a thousand, which is no DECIMAL"):
         engine.load(lake.lay([row(2)], day=11), bad, at=LOADED_AT)
     assert engine.dump() == before

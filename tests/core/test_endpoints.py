@@ -303,3 +303,7 @@ def test_a_kind_has_a_key_an_instant_and_a_table(kind):
 
 def test_a_field_of_a_key_is_called_by_its_own_name_in_lower_case():
     assert [field.column for field in ORDER.key] == ["symbol", "order_id"]
+
+
+def test_a_symbol_is_a_filter_or_selects_an_isolated_account():
+    assert {one.symbols.selects for one in ENDPOINTS.values() if one.symbols} == {"filter", "isolated"}

@@ -334,7 +334,13 @@ def test_a_share_that_no_request_fits_into_is_refused_and_the_one_named_is_taken
     assert estimate(USDM, days(1), asked=("BTCUSDT",), share=0.01).minutes == 1
 
 
-@pytest.mark.parametrize("wrong", [{"accounts": 0}, {"accounts": 10**10}, {"expected_rows": -1}])
+def test_the_largest_numbers_that_are_no_slips_are_taken():
+    assert estimate(USDM, days(1), accounts=10**9, expected_rows=10**9).requests == 10**9 * 10**7
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"accounts": 0}, {"accounts": 10**9 + 1}, {"expected_rows": -1}, {"expected_rows": 10**9 + 1}]
+)
 def test_a_number_out_of_its_range_is_refused(wrong):
     with pytest.raises(InvalidRequest, match="it takes a number from"):
         estimate(USDM, days(1), **wrong)

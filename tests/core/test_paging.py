@@ -610,6 +610,7 @@ def test_an_ask_reads_as_what_is_asked_for():
     span = "1970-01-01T00:00:00Z to 1970-01-01T00:00:00.999Z"
     assert str(Ask(0, 999)) == span
     assert str(Ask(0, 999, "BTCUSDT", "ADL", 3)) == f"{span}, BTCUSDT, ADL, page 3"
+    assert str(Ask(0, 999, after_id=0)) == f"{span}, ids after 0"
 
 
 def steady(count):

@@ -7,11 +7,15 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.model_exchange import ModelExchange, Order, drive
 
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.paging import Answer, Experience, plan
 from airflow_provider_binance_liq.core.paging.asks import Ask
 from airflow_provider_binance_liq.core.paging.ids import IdWalk
 from airflow_provider_binance_liq.core.rows import Page, Row
-from airflow_provider_binance_liq.exceptions import RequestRejected
+from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.exceptions import RequestRejected, SaturatedInstant
 
 AT, LIMIT = 1_790_812_800_000, 100
 HERE = Ask(AT, AT)
@@ -137,3 +141,124 @@ def test_a_higher_id_of_the_millisecond_beside_it_does_not_show_that_a_page_was_
     proven, seen = follow(NewestOfTwoMilliseconds(range(1, 2 * LIMIT), "highest"))
     assert not proven
     assert len(seen) < 2 * LIMIT - 1
+
+
+# --- one answer at a time -----------------------------------------------------------------------------------
+
+
+def answered(known, *pages, is_full=lambda page: len(page.rows) >= LIMIT):
+    """Follow ids through these answers; returns whether it is a proof, and the ids asked after."""
+    asked, left = [], list(pages)
+
+    def send(ask):
+        asked.append(ask.after_id)
+        yield from ()
+        return Page(tuple(map(row, left.pop(0))))
+
+    try:
+        next(IdWalk(send, is_full, HERE, map(row, known)).run())
+    except StopIteration as stop:
+        assert not left
+        return stop.value, asked
+    raise AssertionError
+
+
+def but(left_out, first=1, last=101):
+    return [one for one in range(first, last + 1) if one != left_out]
+
+
+def test_the_next_page_begins_twenty_five_ids_inside_of_the_one_before():
+    assert answered([1, 150], range(1, 101), range(76, 151)) == (True, [0, 75])
+
+
+def test_a_first_page_that_is_short_is_all_there_is():
+    assert answered([5], range(1, 6)) == (True, [0])
+
+
+@pytest.mark.parametrize("size", [3, 25])
+def test_the_next_page_after_one_of_no_more_ids_than_overlap_begins_after_its_first(size):
+    pages = [range(first, min(first + size, size + 3)) for first in range(1, 5)]
+    found = answered([size + 2], *pages[:4], is_full=lambda page: len(page.rows) >= size)
+    assert found == (True, [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("known", [[], [0, 150], [-1]])
+def test_without_known_ids_that_are_all_positive_nothing_is_asked(known):
+    assert answered(known) == (False, [])
+
+
+@pytest.mark.parametrize("left_out", [60, 100])
+def test_a_page_that_lacks_a_known_id_as_far_as_it_reaches_proves_nothing(left_out):
+    assert answered([left_out, 150], but(left_out)) == (False, [0])
+
+
+def test_a_short_page_that_lacks_a_known_id_above_its_own_proves_nothing():
+    assert answered([150], range(1, 51)) == (False, [0])
+
+
+@pytest.mark.parametrize("left_out", [90, 100])
+def test_a_page_that_adds_an_id_inside_of_the_one_before_proves_nothing(left_out):
+    assert answered([150], but(left_out), range(76, 151)) == (False, [0, 75])
+
+
+def test_a_page_with_the_id_that_was_asked_after_proves_nothing():
+    assert answered([150], range(1, 101), range(75, 151)) == (False, [0, 75])
+
+
+def test_a_full_page_that_reaches_no_further_than_the_one_before_proves_nothing():
+    assert answered([9], range(1, 5), range(2, 5), is_full=lambda _: True) == (False, [0, 1])
+
+
+@pytest.mark.parametrize(("again", "proven"), [(range(1, 101), True), (range(2, 102), False)])
+def test_where_no_higher_id_was_known_the_first_page_has_to_leave_those_out_that_are_known_by_then(
+    again, proven
+):
+    assert answered(range(1, 101), range(1, 101), range(76, 131), again) == (proven, [0, 75, 0])
+
+
+# --- a window with such a millisecond -----------------------------------------------------------------------
+
+FLOWS = get_endpoint("margin_capital_flow")
+LEDGER_LIMIT = FLOWS.pager.page_size
+
+
+class LedgerExchange(ModelExchange):
+    """Has a ledger whose entries can be asked for by id."""
+
+    after = "lowest"
+
+    def answer(self, ask):
+        if getattr(ask, "after_id", None) is None:
+            return super().answer(ask)
+        self.asked.append(ask)
+        rows = [
+            one.row for one in self.orders if self.is_in_time(one.row, ask) and one.row.key > (ask.after_id,)
+        ]
+        rows.sort(key=lambda one: one.key, reverse=self.after != "lowest")
+        return Answer(Page(tuple(rows[: self.limit])))
+
+
+def ledger(*counts, equal_bounds):
+    """Entries with ascending ids, so many of each millisecond from `AT` on."""
+    instants = [AT + offset for offset, count in enumerate(counts) for _ in range(count)]
+    orders = [Order(Row((number,), at, at, b"")) for number, at in enumerate(instants, 1)]
+    return LedgerExchange(orders, limit=LEDGER_LIMIT, equal_bounds=equal_bounds)
+
+
+@pytest.mark.parametrize(("equal_bounds", "before"), [("works", 3), ("refused", 0), ("empty", 0)])
+def test_a_full_millisecond_of_a_ledger_is_followed_by_id_and_the_claim_says_so(equal_bounds, before):
+    exchange = ledger(before, LEDGER_LIMIT + 500, 4, equal_bounds=equal_bounds)
+    experience = Experience()
+    found, proof = drive(plan(FLOWS, Window(AT - 5, AT + 9), experience=experience), exchange)
+    assert found.keys() == {one.row.key for one in exchange.orders}
+    assert "ids_ascend" in experience.evidence.suspected
+    assert proof == "each page proves the one before it; full instants followed by id"
+    assert {0, before + LEDGER_LIMIT - 25} <= {ask.after_id for ask in exchange.asked}
+
+
+def test_where_ids_prove_nothing_the_millisecond_fails_and_the_claim_does_not_rest_on_them():
+    exchange, experience = ledger(LEDGER_LIMIT + 500, equal_bounds="works"), Experience()
+    exchange.after = "highest"
+    with pytest.raises(SaturatedInstant):
+        drive(plan(FLOWS, Window(AT - 5, AT + 9), experience=experience), exchange)
+    assert "ids_ascend" not in experience.evidence.suspected

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.premise_table import PREMISES
-from airflow_provider_binance_liq.core.premises import Claim, Evidence, check_codes, weigh_endpoint
+from airflow_provider_binance_liq.core.premises import (
+    Claim,
+    Evidence,
+    check_codes,
+    of_version_1,
+    weigh_endpoint,
+)
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 USDM, COINM = get_endpoint("usdm_futures"), get_endpoint("coinm_futures")
@@ -33,6 +39,13 @@ def test_complete_is_claimed_only_where_nothing_is_suspected_or_known_to_be_fals
     assert suspected - seen - accepted <= reasons
 
 
+@given(*[st.lists(codes, min_size=5, max_size=5)] * 2)
+def test_what_two_parts_of_an_extraction_rest_on_is_what_the_whole_rests_on(one, other):
+    whole = Evidence(*map(set, one))
+    whole.merge(Evidence(*map(set, other)))
+    assert whole == Evidence(*(mine | its for mine, its in zip(one, other, strict=True)))
+
+
 @given(codes)
 def test_the_premises_stand_in_the_order_of_their_table(needed):
     order = list(PREMISES)
@@ -51,6 +64,21 @@ def test_a_premise_is_observed_here_or_by_a_probe_or_documented_or_else_assumed(
     }
 
 
+@pytest.mark.parametrize(
+    ("evidence", "probed", "by"),
+    [
+        (Evidence(observed={"span_refused"}), {}, "extraction"),
+        (Evidence(probed={"span_refused"}), {}, "probe"),
+        (Evidence(), {"span_refused": True}, "probe"),
+    ],
+)
+def test_what_was_suspected_to_be_false_holds_where_it_was_seen_to_hold(evidence, probed, by):
+    evidence.suspected = {"span_refused"}
+    claim = Claim.of(USDM, evidence, probed=probed)
+    assert claim.complete
+    assert stated(claim) == {"span_refused": ("observed", by)}
+
+
 def test_what_a_probe_has_refuted_is_not_claimed():
     claim = Claim.of(USDM, Evidence({"span_refused"}), probed={"span_refused": False})
     assert claim.incomplete_reasons == ("span_refused",)
@@ -61,7 +89,7 @@ def test_what_is_known_to_be_false_cannot_be_vouched_for():
     assert not Claim.of(USDM, evidence, accepted={"within_retention"}).complete
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=str)
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 @pytest.mark.parametrize("rows", [0, 1])
 @pytest.mark.parametrize("by_symbol", [True, False])
 @pytest.mark.parametrize("isolated_rows", [True, False])
@@ -80,5 +108,46 @@ def test_what_an_endpoint_leaves_out_keeps_a_window_from_being_complete(
 
 def test_a_code_that_there_is_not_is_refused_with_those_there_are():
     assert check_codes(["two_types"]) == ("two_types",)
-    with pytest.raises(InvalidRequest, match="unknown premise 'types'; choose one of start_inclusive"):
+    with pytest.raises(
+        InvalidRequest, match="unknown premise 'types'; choose one of start_inclusive, end_inc"
+    ):
         check_codes(["types"])
+
+
+def test_a_text_in_place_of_a_list_of_codes_is_refused_and_shown():
+    with pytest.raises(InvalidRequest, match=r"^premises are .* list of codes, not as the text 'two_types'$"):
+        check_codes("two_types")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "by_symbol", "also"),
+    [
+        ("usdm_futures", False, set()),
+        ("margin", False, {"isolated_rows"}),
+        ("margin", True, set()),
+        ("portfolio_margin", False, {"recorded_by_endpoint"}),
+        ("flexible_loan", False, {"key_identifies"}),
+    ],
+)
+def test_however_a_window_is_read_it_rests_on_what_the_exchange_keeps_and_on_what_its_endpoint_needs(
+    endpoint, by_symbol, also
+):
+    evidence = weigh_endpoint(get_endpoint(endpoint), by_symbol=by_symbol, rows=1, isolated_rows=True)
+    assert evidence.needed == {"within_retention", "rows_settled"} | also
+    assert evidence.observed == {"isolated_rows"} & also
+
+
+def test_a_claim_of_version_1_states_what_is_documented_for_its_endpoint_and_what_is_assumed():
+    claim = stated(of_version_1("coinm_futures", symbols=False, rows=0, complete=True))
+    assert (claim["within_retention"], claim["span_refused"]) == (("documented", None), ("assumed", None))
+
+
+def test_a_claim_of_version_1_by_symbols_does_not_rest_on_rows_of_isolated_accounts():
+    for symbols in (True, False):
+        claim = of_version_1("margin", symbols=symbols, rows=1, complete=True)
+        assert ("isolated_rows" in stated(claim)) == (not symbols)
+
+
+def test_a_claim_of_version_1_for_an_endpoint_that_there_is_not_any_more_rests_on_no_premise():
+    assert of_version_1("spot", symbols=False, rows=1, complete=True) == Claim(())
+    assert of_version_1("spot", symbols=False, rows=1, complete=False) == Claim((), ("within_retention",))

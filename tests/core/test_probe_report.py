@@ -82,7 +82,8 @@ def test_an_unknown_verdict_is_no_report():
 
 @pytest.mark.parametrize("version", [0, 2, 99])
 def test_another_schema_version_is_refused(version):
-    with pytest.raises(InvalidProbeReport, match=f"schema_version {version}; this version reads 1"):
+    again = "run `binance-liq probe` again$"
+    with pytest.raises(InvalidProbeReport, match=f"schema_version {version}; this version reads 1: {again}"):
         read_report(json.dumps({"schema_version": version, "anything": "else"}))
 
 
@@ -96,6 +97,7 @@ def test_a_report_of_another_account_is_refused():
     [
         {"fapi": "fapi.binance.com"},
         {"fapi": "https://FAPI.binance.com", "sapi": "api.binance.com"},
+        {"fapi": "https://user:password@fapi.binance.com"},
         {"dapi": "dapi.binance.com"},
         {},
     ],
@@ -115,6 +117,13 @@ def test_a_report_of_another_host_is_refused(host):
 def test_a_report_that_does_not_name_the_host_it_asked_is_refused():
     with pytest.raises(InvalidProbeReport, match="for fapi at an unnamed host"):
         read_report(changed(hosts={}), hosts={"fapi": "fapi.binance.com"})
+
+
+def test_a_family_that_the_probe_had_no_host_for_is_not_compared():
+    report = msgspec.structs.replace(
+        REPORT, endpoints={**REPORT.endpoints, "margin": EndpointReport(access="no_host", premises={})}
+    )
+    assert read_report(write_report(report), hosts={"sapi": "api.binance.com"}) == report
 
 
 PROBED_AT = datetime(2026, 10, 13, tzinfo=UTC)
@@ -160,3 +169,9 @@ def test_every_member_is_written():
     assert set(one) == set(EndpointReport.__struct_fields__)
     assert one["learnt"] == {"filtered_by": "created", "cut_side": "newest", "longest_span_ms": 604_800_000}
     assert msgspec.convert(one["learnt"], Learnt).cut_by is None
+
+
+def test_a_report_is_stored_for_people_to_read_too():
+    text = write_report(msgspec.structs.replace(REPORT, account="счёт"))
+    assert text.startswith('{\n  "account": "счёт",\n  "probed_at": "2026-10-13T00:00:00Z",\n')
+    assert text.endswith("\n}\n")

@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
-from airflow_provider_binance_liq.core.rows import UnreadableBody, one_line, read_page, read_row
+from airflow_provider_binance_liq.core.rows import (
+    Row,
+    UnreadableBody,
+    one_line,
+    read_page,
+    read_row,
+    sort_key,
+)
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 BY_TIME = get_endpoint("usdm_futures")
 BY_NUMBER = get_endpoint("margin")
+FLOWS, LOANS = get_endpoint("margin_capital_flow"), get_endpoint("flexible_loan")
 FUTURES_ROW = (
     '{"orderId":6071832819,"symbol":"BTCUSDT","status":"FILLED","time":1596107620044,'
     '"updateTime":1596107620087}'
@@ -259,6 +267,7 @@ def test_the_reason_why_a_row_is_none_is_told():
         ({"symbol": None}, "no symbol"),
         ({"time": None, "updateTime": None}, "none of time, updateTime"),
         ({"orderId": [7]}, "[7] where a whole number belongs"),
+        ({"orderId": "7x"}, "'7x' where a whole number belongs"),
         ({"orderId": 1.5}, "1.5 where a whole number belongs"),
         ({"time": -1}, "-1 where epoch milliseconds belong"),
     ):
@@ -292,3 +301,97 @@ def test_a_row_that_is_nested_too_deep_is_an_unexpected_row():
         read_row(
             b'{"symbol":"BTCUSDT","orderId":1,"time":1,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", BY_TIME
         )
+
+
+# --- rows of other kinds than orders ------------------------------------------------------------------------
+
+
+def flow(**fields):
+    known = {"id": 1, "timestamp": 1_596_107_620_044, "tranId": 2**60, "asset": "USDT", "symbol": "BTCUSDT"}
+    return read_row(json.dumps({**known, "amount": "-0.10", **fields}).encode(), FLOWS)
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [{"amount": "-0.1"}, {"amount": -0.1}, {"tranId": str(2**60)}, {"type": "another"}, {"remark": 5}],
+)
+def test_a_row_that_differs_in_how_numbers_are_spelt_or_in_what_may_change_is_the_same(alike):
+    assert flow(**alike).fingerprint == flow().fingerprint
+
+
+@pytest.mark.parametrize("other", [{name: "7"} for name in FLOWS.kind.unchanging], ids=FLOWS.kind.unchanging)
+def test_a_row_that_differs_in_what_never_changes_is_another(other):
+    assert flow(**other).fingerprint != flow().fingerprint
+
+
+def test_a_text_that_is_missing_null_or_empty_says_the_same_and_no_text_runs_into_the_next_one():
+    spelled = flow(symbol=None).fingerprint
+    assert spelled == flow(symbol="").fingerprint == "1596107620044 1152921504606846976 'USDT' '' -0.1"
+
+
+def test_rows_that_may_be_updated_have_no_fingerprint():
+    assert read_row(FUTURES_ROW.encode(), BY_TIME).fingerprint == ""
+
+
+def test_two_rows_of_one_page_that_only_an_id_could_distinguish_are_refused_with_the_key_they_share():
+    row, other = (json.dumps(row_of(LOANS, loanCoin=coin)) for coin in ("USDT", "BUSD"))
+    assert len(read_page(spell(row, other, endpoint=LOANS), LOANS).rows) == 2
+    with pytest.raises(UnexpectedRow) as refused:
+        read_page(spell(row, other, row, endpoint=LOANS), LOANS)
+    assert str(refused.value) == (
+        f"{LOANS.path} answered a row that cannot be identified (another one has the same loanCoin, "
+        f"collateralCoin, liquidationStartingTime, and rows have no id): {row}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "isolated"),
+    [
+        (True, True),
+        ("true", True),
+        ("TRUE", True),
+        (False, False),
+        ("false", False),
+        (None, False),
+        ("yes", False),
+    ],
+)
+def test_a_margin_row_is_of_an_isolated_account_only_where_it_says_so(said, isolated):
+    row = read_row(json.dumps(row_of(BY_NUMBER, isIsolated=said)).encode(), BY_NUMBER)
+    assert (row.isolated, row.symbol, row.is_liquidation, row.fingerprint) == (isolated, "BTCUSDT", True, "")
+
+
+def test_an_entry_of_a_ledger_is_a_liquidation_unless_it_says_that_it_is_something_else():
+    known = FLOWS.restriction
+    said = {
+        kind: flow(type=kind).is_liquidation for kind in (*known.liquidations, *known.others, "NEW", None)
+    }
+    assert said == {
+        **dict.fromkeys((*known.liquidations, "NEW", None), True),
+        **dict.fromkeys(known.others, False),
+    }
+
+
+def test_a_row_without_a_symbol_has_an_empty_one():
+    assert read_row(json.dumps(row_of(LOANS)).encode(), LOANS).symbol == ""
+    assert [flow(symbol=symbol).symbol for symbol in ("BTCUSDT", None, 5)] == ["BTCUSDT", "", ""]
+
+
+letters = st.text("\x00\x01\x7fABYZ币")
+
+
+@example([("A", "", 1), ("AA", "", 0)])
+@example([("A\x00", "", 0), ("A", "\x00", 0)])
+@given(st.lists(st.tuples(letters, letters, st.integers(0, 2**70)), max_size=8))
+def test_keys_sort_as_bytes_as_they_sort_by_code_point_and_by_number(keys):
+    assert sorted(keys, key=sort_key) == sorted(keys)
+    assert len({sort_key(key) for key in keys}) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("created", "updated", "after"),
+    [(1, 1, True), (1, 0, False), (0, 1, False), (1, -1, False), (-1, 1, False)],
+)
+def test_a_row_is_after_another_one_only_if_it_was_both_created_and_updated_later(created, updated, after):
+    one, other = Row((1,), 5, 7, b""), Row((2,), 5 + created, 7 + updated, b"")
+    assert other.is_after(one) == after

@@ -25,6 +25,7 @@ SECRETS = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
         "s3://:secret@bucket",
         " S3://KEY:secret@bucket",
         "postgresql://loader:geheim@db:5432/lake",
+        "postgresql://loader@example.com:geheim@db:5432/lake",
         "postgresql://db/lake?user=loader&password=geheim",
         "host=db user=loader password=geheim",
         "https://host/lake?token=geheim",
@@ -93,3 +94,26 @@ def test_a_long_text_is_read_in_no_longer_than_its_length_takes(word):
     text = word * (100_000 // len(word))
     hide_parameters(text)
     has_credentials(text)
+
+
+# --- what is hidden of a text that repeats a URL ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("motherduck_token=eyJh.c2Vj", "motherduck_token=***"),
+        ("a token = eyJh.c2Vj, and more", "a token = *** and more"),
+        ("'md:x?motherduck_token=eyJh.c2Vj'", "'md:x?motherduck_token=***'"),
+        ("md:x?MOTHERDUCK_TOKEN=eyJh&attach_mode=single", "md:x?MOTHERDUCK_TOKEN=***&attach_mode=single"),
+        ("https://host/lake?sv=1&sig=eyJh&se=2", "https://host/lake?sv=1&sig=***&se=2"),
+        ("?token=one and ?key=two", "?token=*** and ?key=***"),
+    ],
+)
+def test_the_value_of_a_secret_parameter_is_hidden_and_all_else_is_shown(text, shown):
+    assert hide_parameters(text) == shown
+
+
+def test_what_is_no_secret_parameter_is_left_alone():
+    text = "price is 1.2.3, which is no decimal; a row of s3://b/lake/a=1/date=2026-10-10/x.ndjson"
+    assert hide_parameters(text) == text

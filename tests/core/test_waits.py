@@ -33,6 +33,11 @@ def test_an_instant_within_it_is_believed_to_the_millisecond(until, banned):
         assert credible(until, NOON, banned=banned) == until
 
 
+def test_an_instant_more_than_twice_the_longest_wait_away_is_thrown_away():
+    assert credible(NOON + 2 * LONGEST_BAN_MS, NOON, banned=True) == NOON + LONGEST_BAN_MS
+    assert credible(NOON + 2 * LONGEST_BAN_MS + 1, NOON, banned=True) == 0
+
+
 def test_a_ban_that_is_told_by_a_clock_ahead_of_ours_is_cut_and_not_thrown_away():
     assert credible(NOON + LONGEST_BAN_MS + 1, NOON, banned=True) == NOON + LONGEST_BAN_MS
 
@@ -46,6 +51,14 @@ def test_the_latest_credible_instant_counts_and_without_one_the_default(named, b
 @given(st.integers(0, 4 * DAY_MS), st.floats(0, 1))
 def test_wake_ups_are_spread_after_the_instant_and_never_before_it(wait_ms, chance):
     assert NOON + wait_ms <= jitter(NOON + wait_ms, NOON, chance) <= NOON + wait_ms + 2 * MINUTE_MS
+
+
+@pytest.mark.parametrize(
+    ("wait_ms", "delay_ms"),
+    [(400_000, 50_000), (8 * MINUTE_MS, MINUTE_MS), (DAY_MS, MINUTE_MS), (-DAY_MS, 0)],
+)
+def test_a_wake_up_is_delayed_by_at_most_a_quarter_of_the_wait_and_two_minutes(wait_ms, delay_ms):
+    assert jitter(NOON + wait_ms, NOON, 0.5) == NOON + wait_ms + delay_ms
 
 
 def test_a_hundred_tasks_of_one_ban_do_not_come_back_in_the_same_second():
@@ -90,14 +103,23 @@ def test_a_wait_that_ends_when_the_rows_may_be_lost_is_not_begun():
     waits.add(NOON + 16 * MINUTE_MS, NOON + 10 * MINUTE_MS, "what is lost already is another matter")
 
 
+def test_a_wait_may_end_in_the_millisecond_in_which_the_rows_may_be_lost_and_begin_in_it():
+    waits = Waits(DAY_MS, lost_ms=NOON + 5 * MINUTE_MS)
+    waits.add(NOON + 5 * MINUTE_MS, NOON, "its weight is used up")
+    waits.add(NOON + 6 * MINUTE_MS, NOON + 5 * MINUTE_MS, "what is lost already is another matter")
+
+
 def test_the_error_says_what_was_waited_for_how_long_until_when_and_what_to_do():
     waits = Waits(DAY_MS, waited_ms=23 * 3_600_000 + 50_000)
     with pytest.raises(WaitTooLong) as caught:
         waits.add(NOON + 2 * 3_600_000, NOON, "its IP address is banned")
     said = str(caught.value)
     assert "it waited 23 h 0 min so far, and would now wait 2 h 0 min, until 2026-10-10T14:00:00Z" in said
-    assert "because its IP address is banned; but max_wait allows 1 d 0 h in all" in said
-    assert "clear the task, or raise max_wait" in said
+    assert said.endswith(
+        "because its IP address is banned; but max_wait allows 1 d 0 h in all. It is not retried, since a "
+        "retry would wait again. Find out what delays it (other programs that use this IP address); then "
+        "clear the task, or raise max_wait"
+    )
 
 
 def test_no_retry_begins_another_series_of_waits():

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from support.examples import examples
 
 from airflow_provider_binance_liq.core.units import MINUTE_MS
-from airflow_provider_binance_liq.core.weights import Limit, PoolLimit, RateLimitState
+from airflow_provider_binance_liq.core.weights import Limit, PoolLimit, RateLimitState, Usage
 
 NOON = 1_791_633_600_000
 
@@ -228,6 +228,16 @@ def test_of_two_minutes_the_later_one_is_kept():
     assert one.pool("futures", DOCUMENTED, 0.5, NOON).used(NOON + MINUTE_MS) == 50
 
 
+def test_of_two_counts_of_one_minute_each_number_that_asks_for_more_caution_is_kept():
+    minute = NOON // MINUTE_MS
+    one = Usage(minute, 300, 50, NOON + 3, {"a": (NOON, 1)}, NOON + 9, NOON + 1)
+    other = Usage(minute, 200, 70, NOON + 2, {"b": (NOON, 2)}, NOON + 8, NOON + 2)
+    state = RateLimitState({"futures": one})
+    state.merge(RateLimitState({"futures": other}), NOON)
+    both = {"a": (NOON, 1), "b": (NOON, 2)}
+    assert state.pools["futures"] == Usage(minute, 300, 70, NOON + 3, both, NOON + 9, NOON + 2)
+
+
 # --- waits ----------------------------------------------------------------------------------------------
 
 
@@ -237,6 +247,28 @@ def test_a_wait_lets_nothing_go_before_it_ends():
     assert pool.ready_at(NOON, 1) == NOON + 35_000
     assert pool.ready_at(NOON + 34_999, 1) == NOON + 35_000
     assert pool.ready_at(NOON + 35_000, 1) == NOON + 35_000
+
+
+def test_requests_of_an_endpoint_that_is_spaced_go_no_earlier_than_its_interval():
+    pool = PoolLimit(12_000, 0.5)
+    pool.send("one", NOON, 1, interval_ms=1000)
+    assert pool.ready_at(NOON + 999, 1) == NOON + 1000
+    assert pool.ready_at(NOON + 1000, 1) == NOON + 1000
+    assert pool.spaced_until(NOON + 1000) == 0
+    pool.send("two", NOON + 500, 1)
+    assert pool.spaced_until(NOON + 500) == NOON + 1000
+
+
+@pytest.mark.parametrize(("ahead_ms", "left_ms"), [(MINUTE_MS, MINUTE_MS), (MINUTE_MS + 1, None)])
+def test_an_interval_of_more_than_a_minute_is_a_mistake(ahead_ms, left_ms):
+    pool = PoolLimit(12_000, 0.5, usage=Usage(spaced_until_ms=NOON + ahead_ms))
+    assert pool.spaced_until(NOON) == (NOON + left_ms if left_ms else 0)
+
+
+def test_a_pool_may_be_blocked_for_as_long_as_a_ban_lasts():
+    pool = PoolLimit(2400, 0.5)
+    pool.block(NOON + 2 * 86_400_000, NOON)
+    assert pool.ready_at(NOON, 1) == NOON + 2 * 86_400_000
 
 
 def test_a_wait_is_never_shortened():

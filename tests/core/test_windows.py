@@ -84,10 +84,10 @@ def test_a_window_holds_the_milliseconds_from_the_start_up_to_before_the_end(sta
     assert (instant_ms in window) == (start <= to_datetime(instant_ms) < start + length)
 
 
-@pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS.values() if one.max_span_days == 7], ids=str)
-def test_a_week_takes_two_requests_because_seven_days_are_one_too_many(endpoint):
+@pytest.mark.parametrize("name", [one.name for one in ENDPOINTS.values() if one.max_span_days == 7])
+def test_a_week_takes_two_requests_because_seven_days_are_one_too_many(name):
     week = Window(0, 7 * DAY_MS)
-    assert [piece.last_ms - piece.first_ms for piece in week.split(endpoint.max_span_ms)] == [
+    assert [piece.last_ms - piece.first_ms for piece in week.split(ENDPOINTS[name].max_span_ms)] == [
         7 * DAY_MS // 2 - 1,
         7 * DAY_MS // 2 - 1,
     ]
@@ -206,10 +206,24 @@ def test_hours_move_by_days_of_twenty_four_hours_so_that_each_is_met_once(zone):
     assert all(one.end_ms == other.start_ms for one, other in pairwise(moved))
 
 
-@pytest.mark.parametrize("days", [21_000, 800_000])
-def test_days_before_the_calendar_are_no_window(days):
+def test_without_a_zone_longer_windows_move_by_days_of_twenty_four_hours_too():
+    start, end = (midnight(date(2026, 3, 29) + timedelta(days=n)).astimezone(UTC) for n in (0, 1))
+    assert days_earlier(start, end, 80, None) == Window.between(start, end).earlier(80 * 86_400_000)
+
+
+@pytest.mark.parametrize(
+    ("days", "reason"),
+    [
+        (21_000, "since 1970"),
+        (
+            800_000,
+            r"^800000 days before \[2026-10-10T00:00:00Z, 2026-10-11T00:00:00Z\) there is no calendar$",
+        ),
+    ],
+)
+def test_days_before_the_calendar_are_no_window(days, reason):
     start = datetime(2026, 10, 10, tzinfo=UTC)
-    with pytest.raises(InvalidInterval):
+    with pytest.raises(InvalidInterval, match=reason):
         days_earlier(start, start + timedelta(days=1), days, BERLIN)
 
 
@@ -224,6 +238,11 @@ def test_days_before_the_calendar_are_no_window(days):
 def test_an_instant_at_the_calendars_edge_is_refused_by_name(instant):
     with pytest.raises(InvalidInterval, match="outside the calendar"):
         epoch_ms(instant)
+
+
+def test_the_last_millisecond_of_the_calendar_is_an_instant():
+    last = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+    assert to_datetime(epoch_ms(last)) == last
 
 
 @given(instants_ms)

@@ -27,6 +27,12 @@ from airflow_provider_binance_liq.warehouse.tables import (
     filled_by,
 )
 
+_MERGES = (
+    sql.insert_rows(LIQUIDATIONS),
+    sql.confirm_rows(LIQUIDATIONS),
+    sql.replace_rows(LIQUIDATIONS),
+    sql.merge_windows(),
+)
 PAGE = Path(__file__).parents[2] / "docs/warehouse.md"
 GROUPS = {ORDERS: "futures", RECORDS: "margin records"}
 ORIGINS = {"manifest": "of the manifest", "load": "of the load"}
@@ -99,8 +105,8 @@ def statements():
         folded(f"CREATE TABLE, {name}", *(f"{sql.create_table(table, dialect)};" for table in tables))
         for name, dialect in (("DuckDB", duckdb.DIALECT), ("PostgreSQL", postgres.DIALECT))
     ]
-    merges = (f"{merge};" for merge in (sql.merge_rows(LIQUIDATIONS), sql.merge_windows()))
-    return "\n\n".join([*parts, folded("MERGE, the same in both", *merges)])
+    merges = (f"{merge};" for merge in _MERGES)
+    return "\n\n".join([*parts, folded("The merge, the same in both", *merges)])
 
 
 def queries():

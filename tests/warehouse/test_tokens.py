@@ -8,7 +8,6 @@ import duckdb
 import pytest
 from support.lakehouse import row
 
-from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import LiquidationsError, WarehouseError
 from airflow_provider_binance_liq.warehouse.duckdb import DuckDB, translate
 from airflow_provider_binance_liq.warehouse.load import load
@@ -48,17 +47,3 @@ def test_a_database_that_would_be_gone_is_refused_without_what_it_is_given_along
     with pytest.raises(WarehouseError) as refused:
         DuckDB(f":memory:?motherduck_token={TOKEN}")
     assert TOKEN not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [f"motherduck_token={TOKEN}", f"a token = {TOKEN}, and more", f"'md:x?motherduck_token={TOKEN}'"],
-)
-def test_a_secret_parameter_is_hidden_wherever_it_stands(text):
-    assert TOKEN not in hide_parameters(text)
-    assert "***" in hide_parameters(text)
-
-
-def test_what_is_no_secret_parameter_is_left_alone():
-    text = "price is 1.2.3, which is no decimal; a row of s3://b/lake/a=1/date=2026-10-10/x.ndjson"
-    assert hide_parameters(text) == text

@@ -10,11 +10,13 @@ import pytest
 from support.lakehouse import LOADED_AT, row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
+from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
 from airflow_provider_binance_liq.warehouse.duckdb import DIALECT
-from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory, stage_rows, write_parquet
+from airflow_provider_binance_liq.warehouse.duckdb.files import write_files
+from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory, stage_rows
 from airflow_provider_binance_liq.warehouse.load import Fetched
 from airflow_provider_binance_liq.warehouse.manifests import Loadable
-from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
+from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 #: spelled in an unusual way → as the plain spelling of the same value
 ODD = {
@@ -71,44 +73,48 @@ def test_a_value_is_the_same_however_it_is_spelled(lake, odd, plain):
 def test_one_wrong_row_among_plain_ones_is_named(lake, tmp_path, fields, said):
     manifest = lake.lay([row(1), row(**{"orderId": "2"} | fields)])
     with pytest.raises(WarehouseError) as caught:
-        write_parquet(LIQUIDATIONS, fetch(manifest), LOADED_AT, tmp_path / "rows.parquet")
+        write_files(BigQuery(), fetch(manifest), LOADED_AT, tmp_path)
     assert said in str(caught.value)
     assert manifest.object.uri in str(caught.value)
 
 
 def test_a_parquet_file_has_every_column_with_its_exact_type(lake, tmp_path, duckdb):
-    path = tmp_path / "o'clock.parquet"
+    directory = tmp_path / "o'clock"
+    directory.mkdir()
     manifest = lake.lay([row(2**63 - 1, price='"12345678901234567890.123456789012345678"')])
-    assert write_parquet(LIQUIDATIONS, fetch(manifest), LOADED_AT, path) == 1
+    counts = write_files(BigQuery(), fetch(manifest), LOADED_AT, directory)
+    assert counts == {LIQUIDATIONS.name: 1, WINDOWS.name: 1}
     duckdb.load(manifest)
-    with in_memory() as connection:
-        file = connection.read_parquet(str(path))
-        types = dict(zip(file.columns, map(str, file.types), strict=True))
-        ((*values, uri, is_newer),) = file.fetchall()
-    expected = {one.name: DIALECT.types[one.kind].replace(", ", ",") for one in LIQUIDATIONS}
-    assert types == {**expected, "object_uri": "VARCHAR", "is_newer": "BOOLEAN"}
-    assert (uri, is_newer) == (manifest.object.uri, True)
-    assert tuple(values) == duckdb.query("FROM binance_liquidations")[0]
-    assert values[LIQUIDATIONS.names.index("price")] == Decimal("12345678901234567890.123456789012345678")
+    for table in (LIQUIDATIONS, WINDOWS):
+        with in_memory() as connection:
+            file = connection.read_parquet(str(directory / f"{table.name}.parquet"))
+            types = dict(zip(file.columns, map(str, file.types), strict=True))
+            (values,) = file.fetchall()
+        expected = {one.name: DIALECT.types[one.kind].replace(", ", ",") for one in table}
+        assert types == {**expected, "object_uri": "VARCHAR"}
+        named = dict(zip(types, values, strict=True))
+        assert named["object_uri"] == manifest.object.uri
+        assert values[: len(expected)] == duckdb.query(f"FROM {table.name}")[0]
+        assert named.get("price") in (None, Decimal("12345678901234567890.123456789012345678"))
 
 
 def test_a_parquet_file_has_a_row_of_each_object_that_has_it(lake, tmp_path):
-    path, body = tmp_path / "rows.parquet", row(1)
+    body = row(1)
     manifests = [lake.lay([body]), lake.lay([body, row(2)], day=11), lake.lay([], day=12)]
-    assert write_parquet(LIQUIDATIONS, fetch(*manifests), LOADED_AT, path) == 3
+    counts = write_files(BigQuery(), fetch(*manifests), LOADED_AT, tmp_path)
+    assert counts == {LIQUIDATIONS.name: 3, WINDOWS.name: 3}
     with in_memory() as connection:
         found = connection.execute(
-            f"SELECT order_id, object_uri FROM '{path}' ORDER BY object_uri, order_id"
+            f"SELECT order_id, object_uri FROM '{tmp_path}/{LIQUIDATIONS.name}.parquet' "
+            "ORDER BY object_uri, order_id"
         ).fetchall()
     first, second = (one.object.uri for one in manifests[:2])
     assert found == [(1, first), (1, second), (2, second)]
 
 
-def test_a_parquet_file_of_no_rows_has_the_columns(tmp_path):
-    path = tmp_path / "rows.parquet"
-    assert write_parquet(LIQUIDATIONS, [], LOADED_AT, path) == 0
-    with in_memory() as connection:
-        assert connection.read_parquet(str(path)).columns[:-2] == list(LIQUIDATIONS.names)
+def test_where_there_are_no_rows_there_is_a_parquet_file_of_windows_alone(lake, tmp_path):
+    assert write_files(BigQuery(), fetch(lake.lay([])), LOADED_AT, tmp_path) == {WINDOWS.name: 1}
+    assert [path.name for path in tmp_path.glob("*.parquet")] == [f"{WINDOWS.name}.parquet"]
 
 
 def test_rows_are_staged_one_per_key(lake):
@@ -122,13 +128,11 @@ def test_a_field_that_is_there_twice_is_found_in_whichever_row(lake, tmp_path, p
     lines[place] = lines[place][:-1] + ',"price":"2"}'
     manifest = lake.lay(lines)
     with pytest.raises(WarehouseError, match=re.escape(f"{manifest.object.uri} has price more than once")):
-        write_parquet(LIQUIDATIONS, fetch(manifest), LOADED_AT, tmp_path / "rows.parquet")
+        write_files(BigQuery(), fetch(manifest), LOADED_AT, tmp_path)
 
 
 def test_rows_that_are_not_as_many_as_the_manifest_says_are_refused(lake, tmp_path):
     manifest, local = lake.lay([row(1), row(2)]), tmp_path / "local.ndjson"
     local.write_text(f"{row(1)}\n")
     with pytest.raises(InconsistentManifest, match="has 1 rows where its manifest says 2"):
-        write_parquet(
-            LIQUIDATIONS, [Fetched(Loadable.of(manifest), local)], LOADED_AT, tmp_path / "rows.parquet"
-        )
+        write_files(BigQuery(), [Fetched(Loadable.of(manifest), local)], LOADED_AT, tmp_path)

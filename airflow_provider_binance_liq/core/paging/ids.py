@@ -44,7 +44,7 @@ class IdWalk:
         self._send = send
         self._is_full = is_full
         self._ask = ask
-        self._known = {*_ids(self._inside(known))}
+        self._known = {*_ids(row for row in known if row.created_ms == row.updated_ms == ask.first_ms)}
 
     def run(self) -> Generator[Ask | AskSymbols, Answer, bool]:
         """Ask until a page is short; whether that proves the millisecond, if ids ascend."""
@@ -83,7 +83,8 @@ class IdWalk:
         lacking = {one for one in self._known if after_id < one and not (full and one > ids[-1])} - {*ids}
         added = {one for one in ids if before and one <= before[-1]} - {*(before or ())}
         is_stuck = full and before is not None and ids[-1] == before[-1]
-        self._known.update(_ids(self._inside(page.rows)))
+        # A page that lacks an earlier row may have been cut by time instead.
+        self._known.update(_ids(row for row in page.rows if row.created_ms >= self._ask.first_ms))
         return None if lacking or added or is_stuck else (ids, full)
 
     def _was_cut_above(self, first: list[int]) -> Generator[Ask | AskSymbols, Answer, bool]:
@@ -92,10 +93,6 @@ class IdWalk:
             return False
         again = yield from self._send(replace(self._ask, after_id=0))
         return self._is_full(again) and sorted(_ids(again.rows)) == first
-
-    def _inside(self, rows: Iterable[Row]) -> list[Row]:
-        """Keep the rows of the millisecond: what is asked for may reach into the ones beside it."""
-        return [row for row in rows if row.created_ms == row.updated_ms == self._ask.first_ms]
 
 
 def _ids(rows: Iterable[Row]) -> list[int]:

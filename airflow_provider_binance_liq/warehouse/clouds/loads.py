@@ -6,59 +6,62 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.manifest import LOADS
 from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.warehouse.schema import Column
+from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_provider_binance_liq.core.manifest import Compression
-    from airflow_provider_binance_liq.warehouse.schema import Column, Table
+    from airflow_provider_binance_liq.warehouse.schema import Table
 
 #: what may stand between quotes in every dialect as it is
 _QUOTABLE: Final = re.compile(r"[\w.@+=:/ ()-]+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An object, as a warehouse reads it."""
-
-    #: relative to the destination, which is where stages and named collections point to
-    key: str
-    #: whole, without an Airflow connection in it
-    url: str
-    compression: Compression = None
+_OBJECT_URI: Final = Column("object_uri", "text", "The object that a row comes from.", origin="manifest")
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load is made of."""
+    """A load, whose rows and windows are Parquet files in a folder of its own below the destination."""
 
-    #: hexadecimal digits, part of the names of the load's own tables
+    #: hexadecimal digits, part of the names of its folder and of its own tables
     name: str
-    #: one JSON object a line, a manifest each; its values are texts
-    manifests: Source
-    #: objects that have rows
-    objects: Sequence[Source]
+    #: URL of the destination, without an Airflow connection in it
+    root: str
     #: the tables that rows of its endpoints are loaded into
     tables: Sequence[Table]
-    #: of manifests
-    count: int
+    #: table's name → rows in its file; tables without rows have no file
+    rows: Mapping[str, int]
     #: how the warehouse reads the lake: a stage, a role, a named collection
     via: str = ""
 
     @property
-    def lines(self) -> str:
-        """The name of the table of lines."""
-        return f"staged_lines_{self.name}"
+    def all_tables(self) -> tuple[Table, ...]:
+        """Every table that it writes to, in the order in which it does: windows come last."""
+        return (*self.tables, WINDOWS)
 
     @property
-    def windows(self) -> str:
-        """The name of the table of manifests."""
-        return f"staged_windows_{self.name}"
+    def staged_tables(self) -> tuple[Table, ...]:
+        """Those of them that it has rows for."""
+        return tuple(table for table in self.all_tables if table.name in self.rows)
 
-    def fields(self, table: Table) -> str:
-        """Name the table of a table's rows, field by field as text."""
+    def file(self, table: Table) -> str:
+        """Name the file of a table's rows, relative to the destination, where stages point to."""
+        return f"{LOADS}/{self.name}/{table.name}.parquet"
+
+    def url(self, table: Table, scheme: str) -> str:
+        """Return the URL of the file of a table's rows."""
+        return f"{scheme}://{self.root.partition('://')[2]}/{self.file(table)}"
+
+    def staged(self, table: Table) -> str:
+        """Name the load's own table of a table's rows."""
         return f"staged_{table.name.removeprefix('binance_')}_{self.name}"
+
+
+def staged_columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns of a table's file, in order: its own, and the object's where they lack it."""
+    return table.columns if "object_uri" in table.names else (*table.columns, _OBJECT_URI)
 
 
 def quote(text: str) -> str:
@@ -70,14 +73,3 @@ def quote(text: str) -> str:
         message = f"{text!r} cannot stand in a statement; use letters, digits and . _ - + @ = : / ( ) only"
         raise InvalidRequest(message)
     return f"'{text}'"
-
-
-def sent(name: str) -> str:
-    """Name the column that has a field's text: `sent_order_id`."""
-    return "sent_" + re.sub("(?<=[a-z])([A-Z])", r"_\1", name).lower()
-
-
-def first_sent(column: Column, prefix: str) -> str:
-    """Take the first field that is there; empty ones are NULL by now."""
-    names = [prefix + sent(name) for name in column.fields]
-    return names[0] if len(names) == 1 else f"coalesce({', '.join(names)})"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.warehouse.clouds.loads import first_sent, sent
 from airflow_provider_binance_liq.warehouse.precedence import (
     CONFIRMS,
     IS_NEWER,
@@ -19,71 +18,54 @@ from airflow_provider_binance_liq.warehouse.precedence import (
     same_key,
     window_replaces,
 )
-from airflow_provider_binance_liq.warehouse.sql import lines_of, rules
+from airflow_provider_binance_liq.warehouse.sql import lines_of
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
-    from airflow_provider_binance_liq.warehouse.clouds.dialect import CloudDialect
     from airflow_provider_binance_liq.warehouse.clouds.loads import Load
-    from airflow_provider_binance_liq.warehouse.schema import Column, Table
+    from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
+    from airflow_provider_binance_liq.warehouse.schema import Table
 
 
-def newer_rows(dialect: CloudDialect, load: Load, table: Table) -> str:
-    """Select the staged rows of a table that are new or newer than what is stored."""
-    key = ", ".join(table.key)
-    newest = ", ".join(f"{name} DESC" for name in newest_first(table))
+def changes(warehouse: Warehouse, load: Load, table: Table) -> str:
+    """Select the staged rows, or windows, that are new or newer than what is stored."""
+    source = warehouse.read_staged(load, table)
+    if table is WINDOWS:
+        order, changed = WINDOW_ORDER, window_replaces()
+    else:
+        source = _rows_of_new_objects(warehouse, load, source)
+        order = ", ".join(f"{name} DESC" for name in newest_first(table))
+        changed = f"target.raw IS NULL\n    OR ({CONFIRMS})\n    OR ({replaces(table)})"
     return (
-        f"{_selected(table)}\nFROM (\n"
-        f"SELECT typed.*, row_number() OVER (PARTITION BY {key} ORDER BY {newest}) AS place\n"
-        f"FROM (\n{_typed_rows(dialect, load, table)}\n) AS typed\n"
-        f") AS source LEFT JOIN {table.name} AS target\n    ON {same_key(table)}\n"
-        f"WHERE source.place = 1 AND (target.raw IS NULL\n    OR ({CONFIRMS})\n    OR ({replaces(table)}))"
-        f"{dialect.query_suffix}"
+        f"SELECT{_selected(table)}\nFROM (\n"
+        f"SELECT staged.*, row_number() OVER (PARTITION BY {', '.join(table.key)}\n"
+        f"    ORDER BY {order}) AS place\n"
+        f"FROM {source} AS staged\n"
+        f") AS source LEFT JOIN {warehouse.read_stored(load, table)} AS target\n"
+        f"    ON {same_key(table)}{warehouse.bounds(table, 'target')}\n"
+        f"WHERE source.place = 1 AND ({changed}){warehouse.query_suffix}"
     )
 
 
-def _typed_rows(dialect: CloudDialect, load: Load, table: Table) -> str:
-    values = [f"    {_value(dialect, column)} AS {column.name}" for column in table]
+def _rows_of_new_objects(warehouse: Warehouse, load: Load, staged: str) -> str:
+    """Select the rows of objects that are not stored yet, with whether they are of a later extraction."""
     return (
-        f"SELECT\n{lines_of([*values, '    is_newer'])}\n"
-        f"FROM {load.fields(table)} AS fields JOIN (\n"
-        "    SELECT source.object, source.account, source.endpoint, source.object_sha256,\n"
-        f"        source.extracted_at, source.loaded_at,\n        {IS_NEWER} AS is_newer\n"
-        f"    FROM {load.windows} AS source LEFT JOIN {WINDOWS.name} AS target\n"
-        f"        ON {same_key(WINDOWS)}\n"
+        f"(\nSELECT staged_rows.*, objects.is_newer\n"
+        f"FROM {staged} AS staged_rows JOIN (\n"
+        f"    SELECT source.object_uri, {IS_NEWER} AS is_newer\n"
+        f"    FROM {warehouse.read_staged(load, WINDOWS)} AS source LEFT JOIN {WINDOWS.name} AS target\n"
+        f"        ON {same_key(WINDOWS)}{warehouse.bounds(WINDOWS, 'target')}\n"
         "    WHERE target.object_sha256 IS NULL OR target.object_sha256 <> source.object_sha256\n"
-        ") AS objects ON objects.object = fields.object"
+        ") AS objects ON objects.object_uri = staged_rows.object_uri\n)"
     )
 
 
-def _value(dialect: CloudDialect, column: Column) -> str:
-    if column.origin in ("manifest", "load"):
-        return f"objects.{column.name}"
-    if column.name == "raw":
-        return "fields.line"
-    if column.origin == "rule":
-        return rules(f"fields.{sent('clientOrderId')}")[column.name]
-    return dialect.typed(column.kind, first_sent(column, "fields."))
-
-
-def newer_windows(dialect: CloudDialect, load: Load) -> str:
-    """Select the windows that are to replace what is stored, or that are new."""
-    return (
-        f"{_selected(WINDOWS)}\nFROM (\n"
-        f"SELECT windows.*, row_number() OVER (PARTITION BY {', '.join(WINDOWS.key)}\n"
-        f"    ORDER BY {WINDOW_ORDER}) AS place\n"
-        f"FROM {load.windows} AS windows\n"
-        f") AS source LEFT JOIN {WINDOWS.name} AS target\n    ON {same_key(WINDOWS)}\n"
-        f"WHERE source.place = 1 AND ({window_replaces()})"
-        f"{dialect.query_suffix}"
-    )
-
-
-def merge_statement(table: Table, source: str) -> str:
+def merge_statement(warehouse: Warehouse, table: Table, source: str) -> str:
     """`MERGE` without conditions, nor an alias of the table that is merged into: Redshift takes neither."""
     rest = lines_of(f"    {name} = source.{name}" for name in table.names if name not in table.key)
     return (
-        f"MERGE INTO {table.name} USING {source} AS source\nON {same_key(table, target=table.name)}\n"
+        f"MERGE INTO {table.name} USING {source} AS source\n"
+        f"ON {same_key(table, target=table.name)}{warehouse.bounds(table, table.name)}\n"
         f"WHEN MATCHED THEN UPDATE SET\n{rest}\n"
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(table.names)})\n"
         f"VALUES ({', '.join(f'source.{name}' for name in table.names)})"
@@ -91,9 +73,8 @@ def merge_statement(table: Table, source: str) -> str:
 
 
 def _selected(table: Table) -> str:
-    """Select the table's columns, in order; what has the same content keeps when it was loaded."""
+    """Name the table's columns, in order; what has the same content keeps when it was loaded."""
     kept = (
         f"\n    CASE WHEN {same_content(table)} THEN target.loaded_at ELSE source.loaded_at END AS loaded_at"
     )
-    names = [kept if name == "loaded_at" else f" source.{name}" for name in table.names]
-    return f"SELECT{','.join(names)}"
+    return ",".join(kept if name == "loaded_at" else f" source.{name}" for name in table.names)

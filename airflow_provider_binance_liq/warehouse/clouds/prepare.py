@@ -1,8 +1,8 @@
-"""Preparing a load: a worker checks every object against its manifest before a warehouse reads it.
+"""Preparing a load: a worker checks every object against its manifest and types its rows.
 
-A warehouse cannot take a checksum of what it copies. What it can report is how many lines it copied, so the
-manifests go with the objects: as one small object of their own below `_loads/` at the destination, copied by
-the same means. Their values never stand in a statement; names of tables and keys of objects do.
+A warehouse cannot take a checksum of what it copies, and reads JSON in its own way. So what it copies are
+Parquet files, with exact values, that this writes below `_loads/` at the destination: one for the windows,
+and one for each table of rows. No value of a manifest or a row stands in a statement.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.core.manifest import LOADS
-from airflow_provider_binance_liq.core.windows import epoch_ms
-from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError, WarehouseError
+from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
 from airflow_provider_binance_liq.warehouse.clouds.clickhouse import ClickHouse
-from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source
+from airflow_provider_binance_liq.warehouse.clouds.loads import Load
 from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
 from airflow_provider_binance_liq.warehouse.clouds.snowflake import Snowflake
-from airflow_provider_binance_liq.warehouse.load import ObjectSource, fetch_current
+from airflow_provider_binance_liq.warehouse.duckdb.files import write_files
+from airflow_provider_binance_liq.warehouse.load import Fetched, ObjectSource, fetch_current
 from airflow_provider_binance_liq.warehouse.manifests import collect, latest_of_each
-from airflow_provider_binance_liq.warehouse.sql import repeated_field
-from airflow_provider_binance_liq.warehouse.tables import WINDOWS, row_tables
+from airflow_provider_binance_liq.warehouse.tables import row_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from airflow_provider_binance_liq.core.manifest import Manifest
     from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
@@ -63,49 +61,44 @@ def prepare(
     via: str = "",
     run: str = "",
     fetch: Fetch | None = None,
-    write: Callable[[str, str], None] | None = None,
+    write: Callable[[Path, str], None] | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> dict[str, Any] | None:
-    """Check every object, write the manifests down, and return the steps of the load; None without manifests.
+    """Check every object, write the load's files, and return the steps of the load; None without manifests.
 
     Where a window was extracted again since, so that its object is not what the given manifest says, the
     manifest that stands beside it now is loaded instead.
 
     :param run: keeps the tables of loads apart, which may prepare the same manifests at the same time.
+    :param write: puts a local file to a URL.
     :raises InconsistentManifest: an object is not what its manifest says; nothing was written.
     :raises InvalidRequest: the warehouse cannot read what lies there.
+    :raises WarehouseError: a value does not fit; nothing was written.
     :raises StorageError: the destination could not be read or written.
     """
     loadables = _one_each(collect(given))
     if not loadables:
         return None
     warehouse.check_via(via)
+    root = destination.rstrip("/")
     for one in loadables:
-        _source(one, destination, warehouse)
-    loadables = _check_objects(loadables, destination, fetch)
-    sources = [_source(one, destination, warehouse) for one in loadables]
-    lines = _lines(loadables, sources, (now or _now)())
-    name = _name(run, lines)
-    key = f"{LOADS}/{name}.jsonl"
-    load = Load(
-        name=name,
-        manifests=Source(key, _url(f"{destination.rstrip('/')}/{key}")),
-        objects=[source for one, source in zip(loadables, sources, strict=True) if one.manifest.object.rows],
-        tables=row_tables(one.manifest.endpoint for one in loadables),
-        count=len(loadables),
-        via=via,
-    )
-    steps = warehouse.statements(load)
-    (write or _write)(f"{destination.rstrip('/')}/{key}", lines)
-    return {"load": name, "windows": len(loadables), "rows": _rows(loadables), **steps}
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _rows(loadables: Iterable[Loadable]) -> int:
-    return sum(one.manifest.object.rows for one in loadables)
+        _check_place(one, root, warehouse)
+    with tempfile.TemporaryDirectory(prefix="binance-liq-prepare-") as name:
+        directory = Path(name)
+        fetched = _fetch_all(loadables, ObjectSource(destination, fetch), directory)
+        loadables = [one.loadable for one in fetched]
+        load = Load(
+            name=_name(run, loadables),
+            root=_url(root),
+            tables=row_tables(one.manifest.endpoint for one in loadables),
+            rows=write_files(warehouse, fetched, now() if now else datetime.now(UTC), directory),
+            via=via,
+        )
+        steps = warehouse.statements(load)
+        for table in load.staged_tables:
+            (write or _write)(directory / f"{table.name}.parquet", f"{root}/{load.file(table)}")
+    rows = sum(one.manifest.object.rows for one in loadables)
+    return {"load": load.name, "windows": len(loadables), "rows": rows, **steps}
 
 
 def _one_each(loadables: Iterable[Loadable]) -> list[Loadable]:
@@ -114,18 +107,15 @@ def _one_each(loadables: Iterable[Loadable]) -> list[Loadable]:
     return sorted(latest, key=lambda one: (one.key, one.order))
 
 
-def _source(one: Loadable, destination: str, warehouse: Warehouse) -> Source:
-    """Name an object as the warehouse reads it."""
-    stored, root = one.manifest.object, f"{_url(destination).rstrip('/')}/"
-    url = _url(stored.uri)
-    if not url.startswith(root):
-        message = f"{url} is not below the destination {root}, which is where the warehouse reads"
+def _check_place(one: Loadable, root: str, warehouse: Warehouse) -> None:
+    """Check that an object is where the warehouse reads."""
+    url, below = _url(one.manifest.object.uri), f"{_url(root)}/"
+    if not url.startswith(below):
+        message = f"{url} is not below the destination {below}, which is where the warehouse reads"
         raise InvalidRequest(message)
-    scheme = url.partition("://")[0]
-    if scheme not in warehouse.schemes:
+    if url.partition("://")[0] not in warehouse.schemes:
         message = f"{warehouse.name} cannot read {url}; it reads {', '.join(warehouse.schemes)}"
         raise InvalidRequest(message)
-    return Source(url.removeprefix(root), url, stored.compression)
 
 
 def _url(uri: str) -> str:
@@ -133,73 +123,26 @@ def _url(uri: str) -> str:
     return _CONNECTION.sub(r"\1", uri)
 
 
-def _check_objects(loadables: Iterable[Loadable], destination: str, fetch: Fetch | None) -> list[Loadable]:
-    """Fetch each object, which checks it, and forget it again; return what is there now."""
-    source, current = ObjectSource(destination, fetch), []
+def _fetch_all(loadables: Iterable[Loadable], source: ObjectSource, directory: Path) -> list[Fetched]:
+    """Fetch each object, which checks it; what is there now, each once."""
+    fetched: dict[str, Fetched] = {}
     for one in loadables:
-        with tempfile.TemporaryDirectory(prefix="binance-liq-check-") as directory:
-            found, path = fetch_current(one, source, Path(directory))
-            _check_duplicate_fields(path, found)
-            current.append(found)
-    return _one_each(current)
+        current = Fetched(*fetch_current(one, source, directory))
+        fetched.setdefault(current.loadable.manifest.to_json(), current)
+    kept = _one_each(one.loadable for one in fetched.values())
+    return [fetched[one.manifest.to_json()] for one in kept]
 
 
-def _check_duplicate_fields(path: Path, one: Loadable) -> None:
-    """Refuse a row that has a field twice: some warehouses take the first, others the last."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if name := _repeated_field(line):
-                raise WarehouseError(repeated_field(one.manifest.object.uri, name, line.rstrip("\n")))
-
-
-def _repeated_field(line: str) -> str | None:
-    try:
-        row = json.loads(line, object_pairs_hook=tuple)
-    except (ValueError, RecursionError):
-        return None  # refused by the warehouse
-    names: list[str] = [member[0] for member in row] if isinstance(row, tuple) else []
-    if len(set(names)) == len(names):
-        return None
-    return next(name for place, name in enumerate(names) if name in names[:place])
-
-
-def _lines(loadables: Sequence[Loadable], sources: Sequence[Source], loaded_at: datetime) -> str:
-    """Write the manifests, one a line, as the rows of the windows table; every value as text."""
-    rows = (
-        {"object": source.key}
-        | {
-            column.name: _text(value)
-            for column, value in zip(WINDOWS, one.window_row(loaded_at), strict=True)
-        }
-        for one, source in zip(loadables, sources, strict=True)
-    )
-    return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
-def _text(value: Any) -> str:
-    """Write a value as the warehouse casts it: an instant as milliseconds."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(epoch_ms(value) if isinstance(value, datetime) else value)
-
-
-def _name(run: str, lines: str) -> str:
+def _name(run: str, loadables: Iterable[Loadable]) -> str:
     """Name a load: the same for a run's retries, and not the same for another run."""
-    rows = [json.loads(line) for line in lines.splitlines()]
-    content = [[text for name, text in row.items() if name != "loaded_at"] for row in rows]
-    return hashlib.sha256(json.dumps([run, content]).encode()).hexdigest()[:16]
+    manifests = sorted(one.manifest.to_json() for one in loadables)
+    return hashlib.sha256(json.dumps([run, manifests]).encode()).hexdigest()[:16]
 
 
-def _write(uri: str, lines: str) -> None:
-    from airflow_provider_binance_liq.lake import open_destination
+def _write(local: Path, url: str) -> None:
+    from airflow_provider_binance_liq.lake.storage import make_directory, open_destination, put, storing
 
-    target = open_destination(uri)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(lines, encoding="utf-8")
-    except Exception as error:
-        # Every store has errors of its own; what they have in common is that storage failed.
-        message = (
-            f"cannot write {target}: {type(error).__name__}: {error}. Nothing was loaded; a retry writes it"
-        )
-        raise StorageError(message) from error
+    target = open_destination(url)
+    with storing("write", target):
+        make_directory(target.parent)
+        put(local, target)

@@ -1,7 +1,8 @@
-"""Redshift: COPY from S3 by a role, and MERGE in a transaction that locks the tables.
+"""Redshift: COPY from S3 by a role, and MERGE by way of a temporary table, which is what its MERGE takes.
 
-Redshift's MERGE takes a table to merge from, and no query; so what is new or newer goes into a temporary
-table first. A text has 65,535 bytes at most: a longer row fails its COPY.
+Its COPY of Parquet goes by the order of columns, and reads no type of instants with a time zone: so instants
+are whole milliseconds in the files and in the load's own tables, and the merge makes instants of them.
+https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
 """
 
 from __future__ import annotations
@@ -9,23 +10,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.warehouse.clouds.loads import quote
-from airflow_provider_binance_liq.warehouse.clouds.merging import merge_statement
+from airflow_provider_binance_liq.warehouse.clouds.loads import quote, staged_columns
+from airflow_provider_binance_liq.warehouse.clouds.merging import changes, merge_statement
 from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
-from airflow_provider_binance_liq.warehouse.tables import WINDOWS
+from airflow_provider_binance_liq.warehouse.sql import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_binance_liq.warehouse.clouds.loads import Load, Source
-    from airflow_provider_binance_liq.warehouse.schema import Column, Kind, Table
+    from airflow_provider_binance_liq.warehouse.clouds.loads import Load
+    from airflow_provider_binance_liq.warehouse.schema import Column, Table
 
-_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 _RAW: Final = re.compile(r"('[^']*')|\braw\b")
-_LONGEST: Final = "VARCHAR(65535)"
+_INSTANTS: Final = ("instant", "instant_or_none")
 #: columns whose text may be longer than a name
 _LONG: Final = frozenset({"raw", "symbols", "method", "caveats"})
+#: Loads lock this table, which nobody reads. To lock those that they write to would let readers wait.
+LOCKED: Final = "binance_liquidation_loads"
 
 
 class Redshift(Warehouse):
@@ -33,96 +34,104 @@ class Redshift(Warehouse):
 
     name = "redshift"
     via = "the ARN of an IAM role that may read the lake"
+    via_pattern = r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"
     schemes = ("s3", "s3a")
-    types: ClassVar[Mapping[Kind, str]] = {
+    types: ClassVar[Mapping[str, str]] = {
         "text": "VARCHAR(1024)",
         "decimal": "DECIMAL(38, 18)",
         "int64": "BIGINT",
         "boolean": "BOOLEAN",
         "instant": "TIMESTAMPTZ",
-        "instant_or_none": "TIMESTAMPTZ",
     }
-
-    def begin(self, load: Load) -> list[str]:
-        """Begin, and lock: others that write wait here, and what was read stays true."""
-        return ["BEGIN", f"LOCK {', '.join(table.name for table in (*load.tables, WINDOWS))}"]
+    exported_instant = "epoch_ms({})"
+    # Others that load wait here, and what is read from here on stays true.
+    begin = ("BEGIN", f"LOCK {LOCKED}")
 
     def spelled(self, statement: str) -> str:
         """Quote the name that is a reserved word here; what is quoted already stays."""
         return _RAW.sub(lambda found: found[1] or '"raw"', statement)
 
-    def declared(self, column: Column) -> str:
+    def longest(self, column: Column) -> int | None:
+        """Return how many bytes a column's text may have."""
+        if column.kind != "text":
+            return None
+        return 65535 if column.name in _LONG else 1024
+
+    def type_of(self, column: Column) -> str:
         """Return a column's type, by the length of its text."""
-        declared = super().declared(column)
-        return declared.replace(self.types["text"], _LONGEST) if column.name in _LONG else declared
+        return super().type_of(column).replace("(1024)", f"({self.longest(column)})")
 
-    def add_columns(self, load: Load, table: Table) -> list[str]:
-        """Add by a procedure that looks first, named after the load: two at once would drop each other's.
+    def staged_type(self, column: Column) -> str:
+        """Return a column's type in the load's own table."""
+        return self.types["int64"] if column.kind in _INSTANTS else super().staged_type(column)
 
-        Its ALTER TABLE has no IF NOT EXISTS:
+    def create_tables(self, load: Load) -> list[str]:
+        """Create tables, add columns and make the load's own, by a procedure named after the load.
+
+        Redshift's ALTER TABLE has no IF NOT EXISTS, so it looks first:
         https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
         """
-        if not table.added:
-            return []
-        added = "\n".join(
-            "    IF NOT EXISTS (SELECT 1 FROM information_schema.columns\n"
-            f"        WHERE table_schema = current_schema() AND table_name = '{table.name}'\n"
-            f"        AND column_name = '{column.name}') THEN\n"
-            f"        ALTER TABLE {table.name} ADD COLUMN {column.name} {self.declared(column)};\n"
-            "    END IF;"
-            for column in table.added
-        )
-        procedure = f"add_columns_{load.name}_to_{table.name}()"
+        made = [
+            *(self.create_table(table) for table in load.all_tables),
+            f"CREATE TABLE IF NOT EXISTS {LOCKED} (loaded_at TIMESTAMPTZ)",
+            *(statement for table in load.all_tables for statement in self.add_columns(table)),
+            *self.clean(load),
+            *(f"CREATE TABLE {self.staging(load, table)}" for table in load.staged_tables),
+        ]
+        procedure = f"make_tables_of_{load.name}()"
+        body = "".join(f"{statement};\n" for statement in made)
         return [
-            f"CREATE OR REPLACE PROCEDURE {procedure} AS $$\nBEGIN\n{added}\nEND;\n$$ LANGUAGE plpgsql",
+            f"CREATE OR REPLACE PROCEDURE {procedure} AS $$\nBEGIN\n{body}END;\n$$ LANGUAGE plpgsql",
             f"CALL {procedure}",
             f"DROP PROCEDURE {procedure}",
         ]
 
-    def create_lines(self, load: Load) -> str:
-        """Create the table of lines."""
-        return f"CREATE TABLE {load.lines} (object {self.types['text']}, line {_LONGEST})"
+    def add_columns(self, table: Table) -> list[str]:
+        """Add the columns that are not there, in a procedure."""
+        return [
+            "IF NOT EXISTS (SELECT 1 FROM information_schema.columns\n"
+            f"    WHERE table_schema = current_schema() AND table_name = '{table.name}'\n"
+            f"    AND column_name = '{column.name}') THEN\n"
+            f"    ALTER TABLE {table.name} ADD COLUMN {column.name} {self.declared(column)};\n"
+            "END IF"
+            for column in table.added
+        ]
 
-    def quoted(self, _table: Table, line: str) -> str:
-        """Leave the numbers: members are taken from the text, and `refusals` looks at their digits."""
-        return line
+    def copy(self, load: Load, table: Table) -> list[str]:
+        """Copy a file; the procedure has made the load's own table."""
+        url = quote(load.url(table, "s3"))
+        return [f"COPY {load.staged(table)} FROM {url}\nIAM_ROLE {quote(load.via)} FORMAT AS PARQUET"]
 
-    def member(self, name: str) -> str:
-        """Return a member's text."""
-        return f"json_extract_path_text(parsed, '{name}')"
+    def read_staged(self, load: Load, table: Table) -> str:
+        """Read the load's own table, and make instants of milliseconds."""
+        columns = [f"    {_instant(column)}" for column in staged_columns(table)]
+        return f"(\nSELECT\n{lines_of(columns)}\nFROM {load.staged(table)}\n)"
 
-    def matches(self, text: str, pattern: str) -> str:
-        """Tell whether a text matches."""
-        return f"{text} ~ '{pattern}'"
+    def merge(self, load: Load) -> list[str]:
+        """Merge, and drop the temporary tables in one."""
+        newer = ", ".join(f"newer_{table.name}" for table in load.staged_tables)
+        *merged, commit = super().merge(load)
+        return [*merged, f"DROP TABLE {newer}", commit]
 
-    def refusals(self, table: Table, line: str) -> list[str]:
-        """Refuse numbers with a fraction: what Redshift's JSON reader makes of their digits is not stated."""
-        fraction = f'"({"|".join(table.fields)})"[[:space:]]*:[[:space:]]*-?[0-9]+[.eE]'
-        return [f"WHEN {line} ~ '{fraction}' THEN 'a number with a fraction stands outside of quotes'"]
-
-    def instant(self, millis: str) -> str:
-        """Make an instant."""
-        return f"(TIMESTAMP 'epoch' + {millis} * INTERVAL '0.001 second') AT TIME ZONE 'UTC'"
-
-    def copy_one(self, load: Load, source: Source) -> str:
-        """Copy the lines of one object."""
-        packed = " GZIP" if source.compression == "gzip" else ""
-        return (
-            f"COPY {load.lines} (line) FROM {quote(source.url.replace('s3a://', 's3://'))}\n"
-            f"IAM_ROLE {quote(load.via)} DELIMITER '\\001'{packed} COMPUPDATE OFF STATUPDATE OFF"
-        )
-
-    def merge_into(self, _load: Load, table: Table, query: str) -> list[str]:
+    def merge_into(self, load: Load, table: Table) -> list[str]:
         """Merge by way of a temporary table."""
         newer = f"newer_{table.name}"
         return [
-            f"CREATE TEMP TABLE {newer} AS\n{query}",
-            merge_statement(table, newer),
-            f"DROP TABLE {newer}",
+            f"CREATE TEMP TABLE {newer} AS\n{changes(self, load, table)}",
+            merge_statement(self, table, newer),
         ]
 
-    def check_via(self, via: str) -> None:
-        """Refuse what is not the ARN of a role."""
-        if not _ROLE.fullmatch(via):
-            message = f"via is {via!r}; for Redshift it takes {self.via}"
-            raise InvalidRequest(message)
+    def clean(self, load: Load) -> list[str]:
+        """Drop the load's own tables, in one statement."""
+        return [f"DROP TABLE IF EXISTS {', '.join(load.staged(table) for table in load.staged_tables)}"]
+
+
+def _instant(column: Column) -> str:
+    """Read a column; an instant by whole days and what is left, since intervals are multiplied as floats."""
+    if column.kind not in _INSTANTS:
+        return column.name
+    days, left = f"{column.name} / 86400000", f"mod({column.name}, 86400000)"
+    return (
+        f"(TIMESTAMP 'epoch' + ({days}) * INTERVAL '1 day' + {left} * INTERVAL '0.001 second')"
+        f" AT TIME ZONE 'UTC' AS {column.name}"
+    )

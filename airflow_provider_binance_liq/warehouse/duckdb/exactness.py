@@ -45,14 +45,17 @@ CREATE OR REPLACE TEMP MACRO required(value, field, uri, raw) AS
 
 CREATE OR REPLACE TEMP MACRO exact_text(text, plain, field, uri, raw) AS nullif(text, '');
 
--- Digits after the point, less trailing zeros and the exponent, are what the scale has to hold.
+-- What the scale has to hold: digits after the point, less zeros at the end and the exponent; 0 needs none.
 CREATE OR REPLACE TEMP MACRO decimals_of(text) AS
-    length(regexp_extract(text, '[.]([0-9]*?)0*(?:[eE]|$)', 1))
-    - coalesce(try_cast(regexp_extract(text, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0);
+    CASE WHEN NOT regexp_matches(text, '^[+-]?[0-9.]*[1-9]') THEN 0
+    ELSE length(regexp_extract(text, '[.]([0-9]*)', 1))
+        - length(replace(regexp_extract(text, '(0[0.]*)(?:[eE]|$)', 1), '.', ''))
+        - coalesce(try_cast(regexp_extract(text, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0) END;
 
 -- A cast alone would also take white space around the digits and underscores between them.
 CREATE OR REPLACE TEMP MACRO fits_decimal(text) AS
-    regexp_full_match(text, '[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?') AND decimals_of(text) <= $SCALE;
+    regexp_full_match(text, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?')
+    AND decimals_of(text) <= $SCALE;
 
 CREATE OR REPLACE TEMP MACRO exact_decimal(text, plain, field, uri, raw) AS
     CASE WHEN text IS NULL OR text = '' THEN NULL

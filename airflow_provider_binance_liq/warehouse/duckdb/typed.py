@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.duckdb.errors import translate
 from airflow_provider_binance_liq.warehouse.duckdb.exactness import MACROS, is_plain, typed_values
 from airflow_provider_binance_liq.warehouse.duckdb.values import create_from_lists, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.schema import Table
 
 #: what DuckDB in memory may take before it writes to its directory
-MEMORY: Final = "1GB"
+MEMORY: Final = "512MB"
 _OBJECTS: Final = "staged_objects"
 
 
@@ -85,41 +83,6 @@ def stage_all_rows(
     return _check_counts(connection, table, fetched)
 
 
-def export_rows(connection: DuckDBPyConnection, table: Table, path: Path) -> None:
-    """Write the staged rows to one Parquet file: the table's columns, `object_uri` and `is_newer`.
-
-    Decimals are DECIMAL(38, 18), instants are microseconds in UTC; compressed by Snappy, which all read.
-    """
-    names = ", ".join(f"rows.{name}" for name in table.names)
-    connection.execute(
-        f"COPY (SELECT {names}, object_uri, rows.is_newer FROM {sql.staged(table)} AS rows "
-        f"JOIN {_OBJECTS} USING (object)) "
-        f"TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION snappy)"
-    ).fetchall()
-
-
-def write_parquet(table: Table, fetched: Sequence[Fetched], loaded_at: datetime, path: Path) -> int:
-    """Type the rows of objects and write them to one Parquet file; return how many they are.
-
-    Each row of each object is written, also where two objects have the same row: which of them counts depends
-    on what the warehouse has. The file is as `export_rows` says.
-
-    :raises WarehouseError: a value does not fit or is missing, a row has a field twice, or a line is no JSON
-        object; the message names the row and its object.
-    :raises InconsistentManifest: an object has another number of rows than its manifest says.
-    :raises StorageError: there is no room on the disk.
-    """
-    import duckdb
-
-    try:
-        with in_memory() as connection:
-            rows = stage_all_rows(connection, table, fetched, loaded_at)
-            export_rows(connection, table, path)
-            return rows
-    except duckdb.Error as error:
-        raise translate(error, f"rows of {table.name}") from error
-
-
 def _stage_objects(connection: DuckDBPyConnection, fetched: Sequence[Fetched]) -> None:
     manifests = [one.loadable.manifest for one in fetched]
     columns: list[tuple[str, str, list[Any]]] = [
@@ -169,28 +132,30 @@ def _naming_objects(fetched: Sequence[Fetched]) -> Iterator[None]:
     except duckdb.Error as error:
         text = str(error)
         for one in fetched:
-            text = text.replace(str(one.path), one.loadable.manifest.object.uri)
+            # In quotes: the URI of an object on this disk has its path in it.
+            text = text.replace(f'"{one.path}"', f'"{one.loadable.manifest.object.uri}"')
         raise type(error)(text) from error
 
 
 def _check_duplicate_fields(connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched]) -> None:
     """Refuse a row that has a field twice, of which DuckDB takes the first and others the last."""
-    if not connection.execute(_duplicate_field_anywhere(table)).fetchall():
+    # Compared here: in the query it would be done for each row, which takes as long as all the rest.
+    if all(
+        len(set(fields)) == len(fields) for (fields,) in connection.execute(_field_lists(table)).fetchall()
+    ):
         return
     object_, raw, name = next(iter(connection.execute(_duplicate_field(table)).fetchall()))
     raise WarehouseError(sql.repeated_field(fetched[object_].loadable.manifest.object.uri, name, raw))
 
 
-def _duplicate_field_anywhere(table: Table) -> str:
-    """Find a list of fields with one of them twice; rows have few different lists, and most have one."""
+def _field_lists(table: Table) -> str:
+    """Select the lists of fields that rows have, each once; most rows have that of the first."""
     return (
         "WITH first AS MATERIALIZED (\n"
         f"    SELECT json_keys(raw) AS fields FROM {sql.staged(table)} LIMIT 1\n"
-        "), others AS (\n"
-        f"    SELECT DISTINCT json_keys(raw) AS fields FROM {sql.staged(table)}\n"
-        "    WHERE json_keys(raw) <> (SELECT fields FROM first)\n"
-        ")\nSELECT fields FROM (FROM first UNION ALL FROM others)\n"
-        "WHERE list_unique(fields) < len(fields) LIMIT 1"
+        f"), all_rows AS (\n    SELECT json_keys(raw) AS fields FROM {sql.staged(table)}\n)\n"
+        "SELECT DISTINCT fields FROM all_rows WHERE fields <> (SELECT fields FROM first)\n"
+        "UNION ALL FROM first"
     )
 
 
@@ -211,7 +176,3 @@ def _check_counts(connection: DuckDBPyConnection, table: Table, fetched: Sequenc
     if any(stored.rows != rows for stored, rows in counts):
         raise InconsistentManifest(sql.miscounted(counts))
     return sum(read.values())
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -9,7 +9,6 @@ it.
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -24,6 +23,7 @@ from airflow_provider_binance_liq.exceptions import (
     WarehouseError,
 )
 from airflow_provider_binance_liq.warehouse import duckdb as local
+from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory
 from airflow_provider_binance_liq.warehouse.iceberg.connection import SECRET
 from airflow_provider_binance_liq.warehouse.iceberg.session import IcebergSession
 from airflow_provider_binance_liq.warehouse.retries import Conflict, RetryPolicy
@@ -32,7 +32,6 @@ from airflow_provider_binance_liq.warehouse.retries import Conflict, RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from duckdb import DuckDBPyConnection
     from pyiceberg.catalog import Catalog
 
     from airflow_provider_binance_liq.warehouse.load import Session
@@ -82,7 +81,7 @@ class Iceberg:
         return f"the Iceberg tables {self.catalog}.{self.namespace}"
 
     def _once(self, work: Callable[[Session], T]) -> T:
-        with self._translating(), closing(self._open_catalog()) as catalog, _memory() as connection:
+        with self._translating(), closing(self._open_catalog()) as catalog, in_memory() as connection:
             session = IcebergSession(local.DuckDBSession(connection), catalog, self.namespace)
             result = work(session)
             session.commit()
@@ -136,20 +135,6 @@ class Iceberg:
 
 
 _NOTHING: Final = "Nothing was merged"
-
-
-@contextmanager
-def _memory() -> Iterator[DuckDBPyConnection]:
-    """Open a DuckDB in memory, which may grow onto a disk; by itself it would, in the working directory."""
-    import duckdb
-
-    with (
-        tempfile.TemporaryDirectory(prefix="binance-liq-iceberg-") as directory,
-        duckdb.connect(":memory:", config={"temp_directory": directory}) as connection,
-    ):
-        # What goes to Arrow carries the zone of the session.
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 def _translate(error: Exception, where: str) -> Exception | None:

@@ -6,17 +6,11 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
-#: what a line that is no readable JSON object fails with: syntax, an escape, not an object, too deep
-UNREADABLE: Final = frozenset({"22P02", "22P05", "22023", "54001"})
-#: data exceptions, and what goes past the server's limits, such as nesting
-OF_THE_DATA: Final = ("22", "54")
 #: connection, rollback (serialization, deadlock), resources, intervention, system, internal; 25006: a standby
 RETRYABLE: Final = ("08", "40", "53", "57", "58", "XX", "25006")
 #: of them, those after which it is unknown whether a commit was done
 LOST: Final = ("08", "57")
 LOCK_NOT_AVAILABLE: Final = "55P03"
-#: an escape of a character that the database's encoding has not: U+0000
-UNTRANSLATABLE: Final = "22P05"
 
 
 def named(*names: str) -> tuple[type[Exception], ...]:

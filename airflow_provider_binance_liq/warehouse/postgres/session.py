@@ -10,7 +10,7 @@ from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.comments import missing_comments
 from airflow_provider_binance_liq.warehouse.load import Merged
 from airflow_provider_binance_liq.warehouse.manifests import stored_windows
-from airflow_provider_binance_liq.warehouse.postgres.exactness import DIALECT
+from airflow_provider_binance_liq.warehouse.postgres.dialect import DIALECT
 from airflow_provider_binance_liq.warehouse.postgres.indexes import missing_indexes
 from airflow_provider_binance_liq.warehouse.postgres.rows import RowStaging
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
@@ -141,9 +141,17 @@ class PostgresSession(RowStaging):
 
     def merge_rows(self, table: Table) -> Merged:
         """Merge the staged rows."""
-        ((updated, confirmed),) = self._rows(sql.count_changes(table))
-        self._execute(sql.merge_rows(table))
-        return Merged(int(self.cursor.rowcount) - updated - confirmed, updated)
+        inserted = self._write(sql.insert_rows(table))
+        if inserted == self._rows(f"SELECT count(*) FROM {sql.staged(table)}")[0][0]:
+            return Merged(inserted, 0)
+        # They find the inserted ones as they are staged, and do not touch them.
+        self._write(sql.confirm_rows(table))
+        return Merged(inserted, self._write(sql.replace_rows(table)))
+
+    def _write(self, statement: str) -> int:
+        """Return how many rows were written."""
+        self._execute(statement)
+        return int(self.cursor.rowcount)
 
     def merge_windows(self) -> None:
         """Merge the staged windows."""

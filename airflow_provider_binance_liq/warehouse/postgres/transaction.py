@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
-from airflow_provider_binance_liq.warehouse.postgres.lines import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +51,11 @@ class Transaction:
 
     def _execute(self, statement: str, parameters: Sequence[Any] | None = None) -> None:
         self.cursor.execute(statement, parameters)
+
+
+def check_text(name: str, values: Iterable[str]) -> None:
+    """Check that a manifest's texts are such that PostgreSQL can hold them."""
+    for value in values:
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            message = f"a manifest has {value!r} as {name}, which no text in PostgreSQL can hold"
+            raise WarehouseError(f"{message}. Nothing was merged")
