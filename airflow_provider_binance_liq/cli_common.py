@@ -1,4 +1,4 @@
-"""What the commands share: reading instants and numbers, counting in words, and a clean standard output."""
+"""What the commands share: reading instants and numbers, and a clean standard output."""
 
 from __future__ import annotations
 
@@ -58,8 +58,3 @@ def airflow_on_stderr() -> Iterator[None]:
     finally:
         if unset:
             del os.environ[_LOG_LEVEL]
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: `1 row`, `2,000 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -12,7 +12,8 @@
     │   │   └── DestinationLocked  another process held the lock of the directory for too long
     │   └── WarehouseBusy          others wrote to the warehouse for too long
     └── PermanentError             not retried; a person has to change something
-        ├── InvalidConnection      a field of the Airflow connection
+        ├── InvalidConnection      the Airflow connection does not exist, or a field of it is wrong
+        ├── MissingPackage         a package that an extra installs is missing on the worker
         ├── InvalidInterval        missing, empty, reversed or not yet over
         ├── InvalidRequest         a parameter that this endpoint does not have, or not with this value
         ├── KeyRejected            the exchange refuses the key, its permission, its IP or its signature
@@ -148,7 +149,11 @@ class PermanentError(LiquidationsError):
 
 
 class InvalidConnection(PermanentError):
-    """A field of the Airflow connection is missing or not what it has to be."""
+    """The Airflow connection does not exist, or a field is missing or not what it has to be."""
+
+
+class MissingPackage(PermanentError):
+    """A package that an extra installs is missing on the worker; the message has the command."""
 
 
 class InvalidInterval(PermanentError):

@@ -15,7 +15,7 @@ from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plan.md").read_text(encoding="utf-8")
-FILTERED = "symbols filtered after one request for all, at 50"
+FILTERED = "symbols: one request for all symbols (weight 50), filtered by the provider"
 NINETY_DAYS = ("--start", "2026-08-03", "--end", "2026-11-01", "--now", "2026-11-01")
 
 
@@ -56,7 +56,8 @@ def tell(capsys):
 def test_ninety_days_of_six_endpoints_and_two_accounts(tell):
     told = tell(*NINETY_DAYS, "--accounts", "2")
     assert told.status == 0
-    assert told.lines[0] == (
+    assert told.lines[0].startswith("WARNING: no account has all of these")
+    assert told.lines[1] == (
         "90 windows of 1d from 2026-08-03T00:00:00Z to 2026-11-01T00:00:00Z, 2 accounts, a share of 0.5"
     )
     assert {name: told.row(name) for name in WITH_ORDERS} == {
@@ -109,8 +110,8 @@ def test_symbols_are_filtered_here_because_a_filter_may_come_after_the_limit(tel
     words = ["--endpoint", "usdm_futures", *NINETY_DAYS]
     words += [word for number in range(symbols) for word in ("--symbol", f"S{number}USDT")]
     (note,) = tell(*words).notes
-    assert "filtered after one request for all, at 50" in note
-    assert note.endswith("whether a symbol filter comes before the limit is not documented")
+    assert "one request for all symbols (weight 50), filtered by the provider" in note
+    assert note.endswith("it is not documented whether a symbol filter is applied before the limit")
     told = tell(*words, "--json").json
     assert (told["endpoints"][0]["symbols"], len(told["symbols_given"])) == ("filtered", symbols)
 
@@ -118,11 +119,15 @@ def test_symbols_are_filtered_here_because_a_filter_may_come_after_the_limit(tel
 @pytest.mark.parametrize(
     ("endpoint", "way", "says"),
     [
-        ("portfolio_margin", "filtered", "after one request for all, at 1: it has no symbol parameter"),
+        (
+            "portfolio_margin",
+            "filtered",
+            "(weight 1), filtered by the provider, because the endpoint has no symbol",
+        ),
         (
             "margin",
             "apart",
-            "requested separately, at 1 each: whether one request for all holds isolated accounts",
+            "one request for each (weight 1), because it is not documented whether one for all",
         ),
     ],
 )
@@ -153,8 +158,11 @@ def test_windows_that_are_not_over_are_named(tell):
 
 
 def test_both_kinds_of_account_in_one_plan_are_named(tell):
-    (note,) = tell("--endpoint", "portfolio_um", "--endpoint", "margin", *NINETY_DAYS).notes
-    assert note.startswith("note an account has either margin or portfolio_um:")
+    told = tell("--endpoint", "portfolio_um", "--endpoint", "margin", *NINETY_DAYS)
+    # First, since the total at the end is that of no account.
+    warning = "WARNING: no account has all of these, but either margin or portfolio_um. With --endpoint"
+    assert told.lines[0].startswith(warning)
+    assert not told.notes
 
 
 def test_a_cascade_takes_a_request_for_each_hundred_rows(tell):
@@ -199,7 +207,7 @@ RANGE = ("--start", "2026-09-01", "--end", "2026-11-01")
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((*RANGE, "--endpoint", "spot"), f"there is no endpoint 'spot'; there are {', '.join(ENDPOINTS)}"),
+        ((*RANGE, "--endpoint", "spot"), f"unknown endpoint 'spot'; choose one of {', '.join(ENDPOINTS)}."),
         (("--start", "2026-11-01", "--end", "2026-09-01"), "is not before end 2026-09-01T00:00:00Z"),
         (("--start", "2026-11-01", "--end", "2026-11-01"), "is not before end 2026-11-01T00:00:00Z"),
         (("--start", "tomorrow", "--end", "2026-11-01"), "--start: 'tomorrow' is not an ISO 8601 day"),
@@ -215,8 +223,8 @@ RANGE = ("--start", "2026-09-01", "--end", "2026-11-01")
         ((*RANGE, "--rows-per-window", "-1"), "there are -1 rows per window; it takes a number from 0"),
         ((*RANGE, "--every", "0d"), "every is '0d'; it takes the length of a window: 30m, 6h, 1d or 1w"),
         ((*RANGE, "--every", "day"), "every is 'day'; it takes the length of a window"),
-        ((*RANGE, "--symbol", "btcusdt"), "symbols holds 'btcusdt', which is no symbol"),
-        ((*RANGE, "--symbol", ""), "symbols holds '', which is no symbol"),
+        ((*RANGE, "--symbol", "btcusdt"), "symbols: 'btcusdt' is not a symbol; Binance writes"),
+        ((*RANGE, "--symbol", ""), "symbols: '' is not a symbol"),
     ],
 )
 def test_what_is_wrong_is_said_with_status_2(tell, words, says):

@@ -25,6 +25,7 @@ from airflow_provider_binance_liq.core.kinds import (
     MARGIN_RECORD,
     ORDER,
 )
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -226,6 +227,4 @@ def get_endpoint(name: str) -> Endpoint:
     try:
         return ENDPOINTS[name]
     except KeyError:
-        known = ", ".join(ENDPOINTS)
-        message = f"there is no endpoint {name!r}; there are {known}"
-        raise InvalidRequest(message) from None
+        raise InvalidRequest(unknown("endpoint", name, ENDPOINTS)) from None

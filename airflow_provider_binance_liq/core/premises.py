@@ -15,6 +15,7 @@ import msgspec
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.premise_table import PREMISES, Premise, Status
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -139,10 +140,9 @@ def check_codes(codes: Iterable[str]) -> tuple[str, ...]:
         message = f"premises are named as a list of codes, not as the text {codes!r}"
         raise InvalidRequest(message)
     named = tuple(codes)
-    unknown = [code for code in named if code not in PREMISES]
-    if unknown:
-        message = f"there is no premise {unknown[0]!r}; there are {', '.join(PREMISES)}"
-        raise InvalidRequest(message)
+    for code in named:
+        if code not in PREMISES:
+            raise InvalidRequest(unknown("premise", code, PREMISES))
     return named
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.urls import has_credentials, has_password, hide_parameters
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 Text = Annotated[str, Meta(pattern=r"\S")]
@@ -146,14 +147,16 @@ def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
 
 def _explain(kind: type[msgspec.Struct], given: Any, error: str) -> str:
     what, _, path = error.rstrip("`").partition(" - at `$.")
-    there = ", ".join((Connection if path else kind).__struct_fields__)
+    members = (Connection if path else kind).__struct_fields__
+    there = ", ".join(members)
     if not isinstance(given, Mapping):
         return f"the settings are {show(given)}; they take an object with {there}"
     if " field `" in what:
         member = what.split("`")[1]
         if "missing" in what:
             return f"{f'{path}.' * bool(path)}{member} is missing; it takes {TAKES[member]}"
-        return f"there is no member {f'{path}.' * bool(path)}{_masked(member)}; there are {there}"
+        where = f"{path}: " if path else ""
+        return where + unknown("member", _masked(member), members)
     try:
         for step in re.findall(r"[a-z_]+|\d+", path):
             given = given[int(step) if step.isdigit() else step]

@@ -21,7 +21,7 @@ from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.plan.cost import CostEstimate
-from airflow_provider_binance_liq.plan.report import lines
+from airflow_provider_binance_liq.plan.report import lines, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,12 +40,12 @@ def log_plan(
     of_backfill: bool = False,
     now_ms: int | None = None,
 ) -> None:
-    """Log what extracting `[start, end)` costs at the least.
+    """Log what extracting `[start, end)` costs at the least: in a sentence; of a backfill, with its tables.
 
     It never fails: what is wrong fails where it is used.
 
     :param extractions: what `DagSettings.extractions` returned.
-    :param of_backfill: log the command that estimates the whole backfill, too.
+    :param of_backfill: log the tables, and the command that estimates the whole backfill, too.
     :param now_ms: epoch milliseconds that retention is judged at; by default now.
     """
     if start is None or end is None or start == end:
@@ -59,9 +59,10 @@ def log_plan(
     except LiquidationsError as error:
         log.warning("What this run costs cannot be estimated: %s", error)
         return
-    for line in ["The least that this run costs:", *lines(estimate)]:
-        log.info("%s", line)
+    log.info("%s", sentence(estimate))
     if of_backfill:
+        for line in lines(estimate):
+            log.info("%s", line)
         log.info(
             "This is one run of a backfill, and a run does not know the whole. To plan the whole backfill:"
         )

@@ -10,6 +10,7 @@ from airflow.sdk import Param, Variable, task
 
 from airflow_provider_binance_liq.compat import AirflowFailException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
 from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint, show
@@ -66,7 +67,7 @@ def read_variable(name: str, read: Callable[[Any], T]) -> T:
         return read(None if text is None else json.loads(text))
     except (InvalidRequest, ValueError) as error:
         message = f"the Variable {name!r}, or a parameter of the run: {error}"
-        raise AirflowFailException(message) from error
+        raise AirflowFailException(message) from None
 
 
 def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> DagSettings:
@@ -80,10 +81,9 @@ def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> 
 def _check_names(dag_run: Any) -> None:
     """Refuse a run that was given a parameter which no DAG here has: it would do more than was meant."""
     known = {*EXTRACT_PARAMS, *LOAD_PARAMS, "since", "second_look_days"}
-    unknown = [show(str(name)) for name in getattr(dag_run, "conf", None) or {} if name not in known]
-    if unknown:
-        message = f"there is no parameter {', '.join(unknown)}; there are {', '.join(sorted(known))}"
-        raise AirflowFailException(message)
+    strange = [str(name) for name in getattr(dag_run, "conf", None) or {} if name not in known]
+    if strange:
+        raise AirflowFailException(unknown("parameter", show(strange[0]).strip("'"), sorted(known)))
 
 
 @task(task_id="settings", retries=0)
@@ -138,7 +138,7 @@ def check_events(others: list[str]) -> None:
     try:
         check(others)
     except InconsistentManifest as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None
 
 
 # Airflow's watcher pattern: a run ends as its last tasks do, and a load succeeds with what there is. It has
@@ -147,6 +147,6 @@ def check_events(others: list[str]) -> None:
 def watcher() -> None:
     """Fail the run where a task of it failed."""
     raise AirflowFailException(
-        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is mended, "
+        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is fixed, "
         "clear the failed task with those downstream of it: what was loaded is not loaded twice"
     )

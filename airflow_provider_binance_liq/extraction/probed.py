@@ -26,6 +26,9 @@ def read_probe_report(url: str | None, account: Account, now: datetime | None = 
         text = open_destination(url).read_bytes()
         hosts = account.settings.origins
         return read_report(text, account=account.label, hosts=hosts, now=now or datetime.now(UTC))
+    except FileNotFoundError:
+        message = f"probe_report {url!r} does not exist; give the URL of a report of `binance-liq probe`"
+        raise StorageError(message) from None
     except OSError as error:
         message = f"probe_report {url!r} cannot be read: {type(error).__name__}"
         raise StorageError(message) from error

@@ -10,7 +10,12 @@ from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.paging import MARGIN_MS, Answer, Ask, Experience, Plan, plan
 from airflow_provider_binance_liq.core.premises import Evidence, weigh_endpoint
-from airflow_provider_binance_liq.exceptions import InvalidRequest, RequestRejected, located
+from airflow_provider_binance_liq.exceptions import (
+    InvalidRequest,
+    LiquidationsError,
+    RequestRejected,
+    located,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,11 +61,7 @@ class Filters:
         if wanted and endpoint.kind.symbol is None:
             message = f"symbols {wanted!r} are not for {endpoint.name}: its rows name no symbol"
             raise InvalidRequest(message)
-        # Filtered here, a symbol in lower case would match nothing, and nothing would look like an empty day.
-        wrong = [one for one in wanted if not isinstance(one, str) or not one or one.strip().upper() != one]
-        if wrong:
-            message = f"symbols holds {wrong[0]!r}, which is no symbol"
-            raise InvalidRequest(message)
+        _check_symbols(wanted)
         for known in AUTO_CLOSE_TYPES:
             if auto_close_type == known and endpoint.takes_auto_close_type:
                 return cls(tuple(sorted(set(wanted))), known)
@@ -85,6 +86,18 @@ class Filters:
         return self.symbols if endpoint.asks_isolated_apart else (None,)
 
 
+def _check_symbols(symbols: Sequence[object]) -> None:
+    """Refuse what cannot be a symbol: it would match nothing, and nothing would look like an empty day."""
+    for symbol in symbols:
+        if isinstance(symbol, str) and symbol and symbol == symbol.strip().upper():
+            continue
+        message = f"symbols: {symbol!r} is not a symbol"
+        if isinstance(symbol, str) and symbol.strip():
+            written = symbol.strip().upper()
+            message += f"; Binance writes symbols in capitals and without spaces, such as {written!r}"
+        raise InvalidRequest(message)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What it took to prove a window, and what the proof rests on."""
@@ -93,6 +106,8 @@ class Reading:
     #: the argument that proves it
     method: str
     evidence: Evidence
+    #: what else a person should know
+    caveats: tuple[str, ...] = ()
 
 
 def extract(
@@ -176,7 +191,29 @@ class _Reader:
                 isolated_rows=self.isolated,
             )
         )
-        return Reading(self.pages, "; ".join(sorted(self.arguments)), evidence)
+        return Reading(self.pages, "; ".join(sorted(self.arguments)), evidence, self._unlisted())
+
+    def _unlisted(self) -> tuple[str, ...]:
+        """Warn of symbols that have no row and are not listed: a misspelled one looks like an empty day.
+
+        The list is public, and requested only where a symbol has no row.
+        """
+        named = set(self.filters.symbols) - self.spool.symbols()
+        if not named or self.endpoint.symbols is None or self.endpoint.symbols.listed_at is None:
+            return ()
+        try:
+            listed = self.exchange.symbols(self.endpoint)
+        except LiquidationsError as error:
+            log.info("Whether the symbols are spelled correctly could not be checked: %s", error)
+            return ()
+        unlisted = sorted(named - listed) if listed is not None else []
+        caveats = tuple(
+            f"symbol {symbol!r} has no row and is not in exchangeInfo: check its spelling, or it was delisted"
+            for symbol in unlisted
+        )
+        for caveat in caveats:
+            log.warning("%s: %s", self.endpoint.name, caveat)
+        return caveats
 
     def _answer(self, ask: Ask) -> Answer:
         page = self.exchange.fetch(self.endpoint, ask)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from airflow_provider_binance_liq.compat import show_connection_form
+from airflow_provider_binance_liq.compat import AirflowNotFoundException, show_connection_form
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.families import FAMILIES
-from airflow_provider_binance_liq.exceptions import LiquidationsError
+from airflow_provider_binance_liq.exceptions import InvalidConnection, LiquidationsError
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
 # What takes time to import (requests, cryptography) is imported where it is used: DAG files import this
@@ -46,7 +46,7 @@ class BinanceHook(BaseHook):
     def account(self) -> Account:
         """Return the account of the connection, with every field checked.
 
-        :raises InvalidConnection: naming the field.
+        :raises InvalidConnection: naming the field, or a connection that does not exist.
         """
         from airflow_provider_binance_liq.exchange.connection import read_account
 
@@ -87,7 +87,14 @@ class BinanceHook(BaseHook):
     def _fields(self) -> Fields:
         from airflow_provider_binance_liq.exchange.connection import Fields
 
-        connection = self.get_connection(self.binance_conn_id)
+        try:
+            connection = self.get_connection(self.binance_conn_id)
+        except AirflowNotFoundException:
+            message = (
+                f"connection {self.binance_conn_id!r} does not exist; create it (type Binance) in the UI "
+                "or with 'airflow connections add', or correct binance_conn_id"
+            )
+            raise InvalidConnection(message) from None
         fields = Fields(
             self.binance_conn_id,
             connection.login,

@@ -57,6 +57,7 @@ _OTHER: Final = "SELECT body FROM rows WHERE key = ? AND fingerprint <> ?"
 _LIQUIDATIONS: Final = "SELECT symbol, key, body FROM rows WHERE is_liquidation"
 _BY_KEY: Final = f"{_LIQUIDATIONS} ORDER BY key"
 _IN_ORDER: Final = f"{_LIQUIDATIONS} ORDER BY created_ms, key"
+_SYMBOLS: Final = "SELECT DISTINCT symbol FROM rows"
 
 
 class Spool:
@@ -94,6 +95,11 @@ class Spool:
         """Hand the liquidations out, of these symbols or of all, ordered by key, to be compared."""
         for key, body in self._select(_BY_KEY, symbols):
             yield KeyedRow(key, body)
+
+    def symbols(self) -> frozenset[str]:
+        """Return the symbols of all rows."""
+        with _on_disk():
+            return frozenset(symbol for (symbol,) in self._database.execute(_SYMBOLS))
 
     def _select(self, query: str, symbols: Container[str]) -> Iterator[tuple[bytes, bytes]]:
         """Select rows; what names no symbol belongs to the isolated account that was asked for."""
@@ -182,7 +188,7 @@ def _on_disk() -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         message = (
-            f"the rows cannot be kept on the worker's local disk: {error}. Nothing was written; with room "
-            "there, running again repairs it"
+            f"the rows cannot be kept on the worker's local disk: {error}. Nothing was written. Make room "
+            "there, then retry"
         )
         raise StorageError(message) from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.urls import has_credentials
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError, StorageError
+from airflow_provider_binance_liq.extras import how_to_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ _PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://(?!/)[^@]*:[^@]*@", re.IGNORECAS
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
 )
+_READING: Final = frozenset({"read", "look for", "list", "look for an interrupted publication at"})
 _LOCAL: Final = frozenset({"", "file", "local"})
 
 
@@ -64,7 +66,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
     except InvalidRequest:
         raise
     except Exception as error:
-        message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}"
+        hint = how_to_reach(text.partition("://")[0], error)
+        message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}{hint}"
         raise InvalidRequest(message) from error
     return path
 
@@ -88,12 +91,12 @@ def _check_connection(conn_id: str, destination: str) -> None:
 
     try:
         BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException as error:
+    except AirflowNotFoundException:
         message = (
             f"destination {destination!r} names the connection {conn_id!r}, which does not exist; without it "
             "the store would be accessed anonymously"
         )
-        raise InvalidRequest(message) from error
+        raise InvalidRequest(message) from None
 
 
 def key_of(path: ObjectStoragePath) -> str:
@@ -190,13 +193,13 @@ def storing(verb: str, what: Any) -> Iterator[None]:
 
 
 def _describe(verb: str, what: Any, error: Exception) -> str:
-    failure = f"cannot {verb} {what}: {type(error).__name__}: {error}."
-    if verb == "read":
-        return f"{failure} Nothing was changed; once it can be read, running again continues"
-    return (
-        f"{failure} Nothing half-written is visible; once the destination can be reached and written to, "
-        "running again repairs it"
+    done = "nothing was changed" if verb in _READING else "no partial file was published"
+    check = (
+        "the network and the connection in the URL, as in s3://CONN_ID@bucket/prefix"
+        if "://" in str(what) and not str(what).startswith(("file://", "local://"))
+        else "the disk, its free space and the permissions"
     )
+    return f"cannot {verb} {what}: {type(error).__name__}: {error}; {done}. Check {check}; then retry"
 
 
 def is_there(path: ObjectStoragePath) -> bool:

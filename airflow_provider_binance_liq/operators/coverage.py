@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseOperator
 
 from airflow_provider_binance_liq import metrics
-from airflow_provider_binance_liq.compat import AirflowFailException
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.recoverable import NOT_MENDED_BY_FETCHING
@@ -25,6 +24,7 @@ from airflow_provider_binance_liq.exceptions import (
     LiquidationsError,
     PermanentError,
 )
+from airflow_provider_binance_liq.operators.failing import failing_at_once
 from airflow_provider_binance_liq.operators.intervals import check_settle, is_given
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 
@@ -110,15 +110,12 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the manifests, log and measure what is missing, and fail where it will soon be lost."""
-        try:
+        with failing_at_once():
             report = self._read()
             for line in report.lines():
                 self.log.info("%s", line)
             self._measure(report)
             return self._check(report, context)
-        except PermanentError as error:
-            message = f"{type(error).__name__}: {error}"
-            raise AirflowFailException(message) from error
 
     def _read(self) -> CoverageReport:
         from airflow_provider_binance_liq.lake import open_destination

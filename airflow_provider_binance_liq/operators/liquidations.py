@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import Asset, AssetAlias
 
-from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
+from airflow_provider_binance_liq.compat import AirflowSkipException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
@@ -22,13 +22,13 @@ from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     InvalidInterval,
     IpBanned,
-    PermanentError,
     ResumeState,
     RetryableError,
     located,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.operators.choices import check_choices
+from airflow_provider_binance_liq.operators.failing import failing_at_once
 from airflow_provider_binance_liq.operators.intervals import (
     data_interval,
     is_given,
@@ -175,11 +175,8 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self._is_running = True
         self._started_ms = _now_ms()
         try:
-            with located(self.endpoint):
+            with failing_at_once(), located(self.endpoint):
                 return self._extract_in_time(context, state)
-        except PermanentError as error:
-            message = f"{type(error).__name__}: {error}"
-            raise AirflowFailException(message) from error
         finally:
             self._is_running = False
 

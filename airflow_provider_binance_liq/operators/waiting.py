@@ -120,5 +120,5 @@ def _reason(error: RetryableError) -> str:
     if isinstance(error, IpBanned):
         return "its IP address is banned"
     if isinstance(error, Throttled):
-        return "its weight is used up, or the exchange asked to wait (429)"
+        return "your share of the weight is used up, or the exchange asked to wait (429)"
     return str(error).removeprefix(f"{error.where}: ")

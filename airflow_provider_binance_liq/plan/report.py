@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ _MINUTES_OF_AN_HOUR: Final = 60
 
 def lines(estimate: CostEstimate) -> Iterator[str]:
     """Write the estimate for a person."""
+    yield from (f"WARNING: {mixture}" for mixture in _mixed_accounts(estimate))
     whole = estimate.series.whole
     yield (
         f"{count(estimate.series.count, 'window')} of {estimate.every} from {iso(whole.start_ms)} to "
@@ -42,10 +43,26 @@ def lines(estimate: CostEstimate) -> Iterator[str]:
         [_retention_row(one) for one in estimate.endpoints],
     )
     yield ""
-    yield from (f"note {note}" for note in notes(estimate))
+    yield from (f"note {note}" for note in _notes(estimate))
     yield (
         f"At least {count(estimate.requests, 'request')} of a weight of {estimate.weight:,}, in "
         f"{_minutes(estimate.minutes)}: each pool has its own weight"
+    )
+
+
+def sentence(estimate: CostEstimate) -> str:
+    """Write the estimate of one run in a sentence, and what of it may be gone at the exchange."""
+    pools = "; ".join(f"{one.name} {one.weight:,} of {one.allowed:,} a minute" for one in estimate.pools)
+    old = "".join(
+        f". {one.endpoint.name}: {count(one.beyond_retention, 'window')} of it "
+        f"{'begins' if one.beyond_retention == 1 else 'begin'} before {iso(one.oldest_ms)}, so rows may be "
+        f"gone ({one.retention.days} days are kept, {one.retention.source})"
+        for one in estimate.endpoints
+        if one.beyond_retention
+    )
+    return (
+        f"This run needs at least {count(estimate.requests, 'request')} of weight {estimate.weight:,} "
+        f"({pools}): {_minutes(estimate.minutes)}{old}"
     )
 
 
@@ -96,6 +113,11 @@ def _endpoint_document(one: EndpointEstimate) -> dict[str, Any]:
 
 def notes(estimate: CostEstimate) -> Iterator[str]:
     """Explain what the numbers do not."""
+    yield from _notes(estimate)
+    yield from _mixed_accounts(estimate)
+
+
+def _notes(estimate: CostEstimate) -> Iterator[str]:
     for one in estimate.endpoints:
         if one.filters.symbols:
             yield f"{one.endpoint.name}: {_symbols(one)}"
@@ -109,14 +131,18 @@ def notes(estimate: CostEstimate) -> Iterator[str]:
             f"{estimate.not_over:,} of {count(estimate.series.count, 'window')} end after "
             f"{iso(estimate.now_ms)}: each has to be over before it can be extracted"
         )
+
+
+def _mixed_accounts(estimate: CostEstimate) -> Iterator[str]:
+    """Say that the total is of no account, where it is."""
     classic, portfolio = (
         ", ".join(one.endpoint.name for one in estimate.endpoints if one.endpoint.account_type == kind)
         for kind in ("classic", "portfolio_margin")
     )
     if portfolio and classic:
         yield (
-            f"an account has either {classic} or {portfolio}: with --endpoint, plan each kind of account by "
-            "itself"
+            f"no account has all of these, but either {classic} or {portfolio}. With --endpoint, plan each "
+            "kind of account by itself"
         )
 
 
@@ -125,15 +151,18 @@ def _symbols(one: EndpointEstimate) -> str:
     symbols = count(len(one.filters.symbols), "symbol")
     if one.symbols == "apart":
         return (
-            f"{symbols} requested separately, at {endpoint.request_weight(symbol=True)} each: whether one "
-            "request for all holds isolated accounts is not documented"
+            f"{symbols}: one request for each (weight {endpoint.request_weight(symbol=True)}), because it is "
+            "not documented whether one for all returns rows of isolated accounts"
         )
     reason = (
-        "it has no symbol parameter"
+        "the endpoint has no symbol parameter"
         if endpoint.symbols is None
-        else "whether a symbol filter comes before the limit is not documented"
+        else "it is not documented whether a symbol filter is applied before the limit"
     )
-    return f"{symbols} filtered after one request for all, at {endpoint.weight}: {reason}"
+    return (
+        f"{symbols}: one request for all symbols (weight {endpoint.weight}), filtered by the provider, "
+        f"because {reason}"
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Iterator[str]:

@@ -90,11 +90,11 @@ def _run(arguments: argparse.Namespace) -> int:
     endpoints = tuple(map(get_endpoint, dict.fromkeys(arguments.endpoint or WITH_ORDERS)))
     scope = Scope(endpoints, arguments.days, arguments.near, arguments.max_weight)
     if arguments.report is not None and (reason := unwritable(arguments.report)):
-        _complain(f"--report {str(arguments.report)!r} cannot be written: {reason}; nothing was asked")
+        _complain(f"--report {str(arguments.report)!r} cannot be written: {reason}; no request was sent")
         return _WRONG
     _state(account, scope)
     if not (arguments.yes or arguments.max_weight is not None or _agreed()):
-        _complain("nothing was asked: agree with --yes, or set --max-weight")
+        _complain("no request was sent: agree with --yes, or set --max-weight")
         return _WRONG
     report, stopped = probe_account(account, scope, notify=_note)
     for line in lines(report):
@@ -111,19 +111,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _account(conn_id: str) -> Account | None:
     with airflow_on_stderr():
-        from airflow_provider_binance_liq.compat import AirflowNotFoundException
         from airflow_provider_binance_liq.hooks.binance import BinanceHook
 
         try:
             return BinanceHook(conn_id).account()
         except LiquidationsError:
             raise
-        except AirflowNotFoundException:
-            _complain(
-                f"there is no connection {conn_id!r}; create it with `airflow connections add`, "
-                "or see --conn-id"
-            )
-            return None
         # Airflow's secrets backends raise any error, and its text may have addresses and tokens.
         except Exception as error:  # noqa: BLE001
             _complain(f"connection {conn_id!r} cannot be read ({type(error).__name__})")

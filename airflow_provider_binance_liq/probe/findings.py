@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.probe_report import Finding
 from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS
+from airflow_provider_binance_liq.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection

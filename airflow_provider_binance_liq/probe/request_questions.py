@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.cli_common import count
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.probe.bounds import choose, find_bounds
 from airflow_provider_binance_liq.probe.cuts import find_cuts
 from airflow_provider_binance_liq.probe.filters import find_stage, find_time_stage

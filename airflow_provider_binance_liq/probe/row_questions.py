@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.probe.cuts import intervals
 
 if TYPE_CHECKING:

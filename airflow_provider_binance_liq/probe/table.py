@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.cli_common import count
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.probe.explanations import explain_key_refusal
 from airflow_provider_binance_liq.probe.findings import UNDECIDED, length
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import EndpointReport, ProbeReport
 
 QUESTIONS: Final[Mapping[str, str]] = {
-    "start_inclusive": "Is a row exactly at startTime answered?",
-    "end_inclusive": "Is a row exactly at endTime answered?",
-    "equal_bounds": "Does startTime == endTime answer that millisecond?",
-    "filter_before_limit": "Do filters choose before the limit cuts?",
-    "cut_by_filtered_instant": "Does the limit cut by the instant that filters?",
+    "start_inclusive": "Is startTime inclusive?",
+    "end_inclusive": "Is endTime inclusive?",
+    "equal_bounds": "Does startTime == endTime return that millisecond?",
+    "filter_before_limit": "Are filters applied before the limit?",
+    "cut_by_filtered_instant": "Are rows cut by the instant that is filtered by?",
     "span_refused": "Is too long a span refused, not cut short?",
     "total_is_whole": "Does total count every row?",
     "two_types": "Is every row a liquidation or an ADL?",
     "symbols_listed": "Is every row's symbol in exchangeInfo?",
-    "isolated_rows": "Do isolated rows come without isolatedSymbol?",
+    "isolated_rows": "Are isolated rows returned without a symbol?",
     "update_after_time": "Is updateTime never before time?",
     "within_retention": "Is every row kept for 90 days?",
-    "recorded_by_endpoint": "Has the endpoint a record of every liquidation?",
+    "recorded_by_endpoint": "Does the endpoint return every liquidation?",
     "rows_settled": "Does each row appear within a minute?",
 }
 _ANSWERS: Final = {"observed": "yes", "refuted": "no", "cannot_be_told": UNDECIDED}
@@ -36,7 +36,7 @@ _ACCESS: Final = {
     "key_refused": "refuses this key",
     "account_refused": "refuses this account: it has no portfolio margin (-21001)",
     "request_refused": "refuses the request",
-    "unavailable": "could not be asked",
+    "unavailable": "did not answer",
     "no_host": "has no host in this environment",
 }
 #: what was learnt beside the premises: member of `Learnt`, what it answers, how it is shown
@@ -60,11 +60,20 @@ def lines(report: ProbeReport) -> Iterator[str]:
         spent = f"{count(endpoint.requests, 'request')} of weight {endpoint.weight:,}"
         access = f"{_ACCESS[endpoint.access]}{_key_refusal(endpoint)}"
         yield f"{name} {access}: {count(endpoint.rows, 'row')}, {spent}"
+        if reason := _why_nothing(endpoint):
+            yield f"  no question was answered: {reason}"
+            continue
         yield from _row("question", "answer", "what it rests on")
         for code, finding in endpoint.premises.items():
             yield from _row(QUESTIONS[code], _ANSWERS[finding.verdict], finding.detail)
         for question, answer in learnt_lines(endpoint):
             yield from _row(question, answer, "")
+
+
+def _why_nothing(endpoint: EndpointReport) -> str:
+    """Return the reason why no question was answered, if it is one for all and no request was answered."""
+    reasons = {one.detail for one in endpoint.premises.values()}
+    return reasons.pop() if endpoint.access != "answered" and len(reasons) == 1 else ""
 
 
 def _key_refusal(endpoint: EndpointReport) -> str:

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from airflow_provider_binance_liq.core.wording import unknown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -80,7 +82,7 @@ class Accounts:
 
     def _require(self, account: str) -> None:
         if account not in self._credentials:
-            message = f"there is no account {account!r}; there are {', '.join(self._credentials)}"
+            message = unknown("account", account, self._credentials)
             raise ValueError(message)
 
 

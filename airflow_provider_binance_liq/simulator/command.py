@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.simulator import settings as settings_module
 from airflow_provider_binance_liq.simulator.fault_kinds import FAULTS
 from airflow_provider_binance_liq.simulator.faults import PUBLIC_NAMES, Fault
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 DEFAULT_PORT: Final = 8790
+_PORTS: Final = "0 to 65535"
 _FAULT: Final = re.compile(
     r"(?P<name>\w+)(@(?P<endpoint>\w+))?(:(?P<nth>\d+))?(,(?P<more>\w+=[^,]*(,\w+=[^,]*)*))?"
 )
@@ -49,6 +51,8 @@ _CASCADES_SHOWN_DAYS: Final = 30
 def configure(parser: argparse.ArgumentParser) -> None:
     """Offer one option for each field of `Settings`, and those of the command itself."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    # Written out, the options would hide what is wrong with one of them.
+    parser.usage = "%(prog)s [options]"
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on; 0: any free port ({DEFAULT_PORT})"
     )
@@ -218,8 +222,11 @@ def _simulator(arguments: argparse.Namespace) -> Simulator:
 
 def _print_truth(simulator: Simulator, endpoint: str, start: str, end: str) -> int:
     if endpoint not in ENDPOINTS:
-        return _fail(f"there is no endpoint {endpoint!r}; there are {', '.join(ENDPOINTS)}")
-    for row in simulator.truth(endpoint, start_ms=_instant_ms(start), end_ms=_instant_ms(end)):
+        return _fail(unknown("endpoint", endpoint, ENDPOINTS))
+    start_ms, end_ms = _instant_ms(start), _instant_ms(end)
+    if start_ms >= end_ms:
+        return _fail(f"start {start} is not before end {end}")
+    for row in simulator.truth(endpoint, start_ms=start_ms, end_ms=end_ms):
         sys.stdout.buffer.write(row + b"\n")
     sys.stdout.flush()
     return 0
@@ -263,11 +270,11 @@ def _greeting(simulator: Simulator) -> list[str]:
     ]
     exports = [f"export {name}={shlex.quote(text)}" for name, text in connection_uris(simulator).items()]
     return [
-        f"simulator at {simulator.url}, seed {seed} (--seed {seed} replays it)",
+        f"simulator at {simulator.url}, seed {seed} (--seed {seed} gives the same history)",
         *keys,
         f"cascades of the last {_CASCADES_SHOWN_DAYS} days: {days}",
         *exports,
-        "Ctrl-C ends it.",
+        "Press Ctrl-C to stop.",
     ]
 
 
@@ -275,7 +282,7 @@ def _explain(error: Exception, port: int) -> str:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"port {port} is in use; choose another with --port, or --port 0 for any free one"
     if isinstance(error, OverflowError):
-        return f"port {port} is no port: {error}"
+        return f"--port {port}: a port is {_PORTS}"
     return str(error)
 
 

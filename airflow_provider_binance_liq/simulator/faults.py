@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.simulator.fault_kinds import FAULTS
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
-            message = f"there is no fault {self.name!r}; there are {', '.join(FAULTS)}"
-            raise ValueError(message)
+            raise ValueError(unknown("fault", self.name, FAULTS))
         if self.endpoint is not None and self.endpoint not in {*ENDPOINTS, *PUBLIC_NAMES}:
             message = f"a fault's endpoint is one of {', '.join((*ENDPOINTS, *PUBLIC_NAMES))}"
             raise ValueError(message)

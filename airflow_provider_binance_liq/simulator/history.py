@@ -15,6 +15,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.simulator import symbols
 from airflow_provider_binance_liq.simulator.days import LONGEST_UPDATE_MS, Day
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED, DOCUMENTED_DAYS
@@ -69,7 +70,7 @@ class ExplicitHistory:
         for name in rows:
             endpoint, _, _ = name.partition("@")
             if endpoint not in ENDPOINTS:
-                message = f"{name!r}: there is no endpoint {endpoint!r}; there are {', '.join(ENDPOINTS)}"
+                message = f"{name!r}: {unknown('endpoint', endpoint, ENDPOINTS)}"
                 raise ValueError(message)
         self._rows = {
             name: [read_record(row, ENDPOINTS[name.partition("@")[0]]) for row in given]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
-from airflow_provider_binance_liq.exceptions import InvalidRequest, PermanentError
+from airflow_provider_binance_liq.compat import AirflowSkipException
+from airflow_provider_binance_liq.exceptions import InvalidRequest
+from airflow_provider_binance_liq.operators.failing import failing_at_once
 
 # The warehouses' own libraries are imported in the worker: DAG files import the modules of this package.
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class LoadOperator(BaseOperator):
 
     :param destination: where the extracting tasks wrote to: objects are read only below it, and by its own
         connection; a list names several. Without it, manifests are trusted to say where their objects are.
-    :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
+    :raises AirflowFailException: no retry can help, such as an object that is not what its manifest says.
     :raises RetryableError: a retry may succeed, unchanged.
     """
 
@@ -49,20 +50,19 @@ class LoadOperator(BaseOperator):
         raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Load, and return what was done."""
+        """Load, and return what was done; nothing of the context is needed."""
+        del context
         from airflow_provider_binance_liq.warehouse.load import load
         from airflow_provider_binance_liq.warehouse.manifests import collect
 
-        try:
+        with failing_at_once():
             self._given = [one.manifest for one in collect(self.manifests)]
-            summary = load(self.engine(), self._given, destination=self.destination)
-        except PermanentError as error:
-            message = f"{type(error).__name__}: {error}"
-            raise AirflowFailException(message) from error
+            engine = self.engine()
+            summary = load(engine, self._given, destination=self.destination)
         if not summary.windows:
             raise AirflowSkipException("there is no manifest to load")
         self._summary = summary
-        self.log.info("Loaded by run %s: %s", context.get("run_id"), summary)
+        self.log.info("%s", summary.sentence(str(engine)))
         return summary.to_dict()
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
-from airflow_provider_binance_liq.exceptions import PermanentError
+from airflow_provider_binance_liq.compat import AirflowSkipException
+from airflow_provider_binance_liq.operators.failing import failing_at_once
 from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse, prepare
 from airflow_provider_binance_liq.warehouse.manifests import collect
 
@@ -36,7 +36,7 @@ class PrepareLoadOperator(BaseOperator):
     :param via: how the warehouse gets at the lake: Snowflake's stage, Redshift's role, ClickHouse's named
         collection; nothing for BigQuery.
 
-    :raises AirflowFailException: no retry can mend it, such as an object that is not what its manifest says.
+    :raises AirflowFailException: no retry can help, such as an object that is not what its manifest says.
     :raises RetryableError: a retry may succeed, unchanged.
     """
 
@@ -64,12 +64,9 @@ class PrepareLoadOperator(BaseOperator):
         """Check, and hand the statements on."""
         warehouse = get_warehouse(self.warehouse)
         run = f"{context.get('run_id', '')} {self.task_id}"
-        try:
+        with failing_at_once():
             self._given = [one.manifest for one in collect(self.manifests)]
             load = prepare(self._given, warehouse, self.destination, via=self.via, run=run)
-        except PermanentError as error:
-            message = f"{type(error).__name__}: {error}"
-            raise AirflowFailException(message) from error
         if load is None:
             raise AirflowSkipException("there is no manifest to load")
         for step in STEPS:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_binance_liq.core.urls import hide_parameters
+from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.transfers.base import LoadOperator, check_text
 
 if TYPE_CHECKING:
@@ -57,10 +59,14 @@ class ObjectStorageToDuckDBOperator(LoadOperator):
 def duckdb_engine(database: object, wait_s: float) -> Engine:
     """Return a DuckDB database.
 
-    :raises InvalidRequest: `database` is no path.
+    :raises InvalidRequest: `database` is no path, or that of a directory.
     """
     from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
     from airflow_provider_binance_liq.warehouse.retries import RetryPolicy
 
     path = check_text("database", database, "the path of a DuckDB file, or md:<database>")
+    if Path(path).is_dir():
+        within = Path(path) / "liquidations.duckdb"
+        message = f"database is {path!r}, a directory; give the path of a file in it, such as {within}"
+        raise InvalidRequest(message)
     return DuckDB(path, RetryPolicy(wait_s=wait_s))

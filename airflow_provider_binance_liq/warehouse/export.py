@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.cli_common import airflow_on_stderr, count
+from airflow_provider_binance_liq.cli_common import airflow_on_stderr
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import (
     InconsistentManifest,
     InvalidRequest,

@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.warehouse.manifests import Loadable, WindowKey, collect, latest_of_each
 from airflow_provider_binance_liq.warehouse.tables import row_table, row_tables
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_CHANGES: Final = ("inserted", "updated", "unchanged", "missing")
 #: account, endpoint and SHA-256 of an object
 ObjectKey = tuple[str, str, str]
 
@@ -58,6 +60,14 @@ class Summary:
     def to_dict(self) -> dict[str, int]:
         """Return plain values, for the XCom."""
         return asdict(self)
+
+    def sentence(self, target: str) -> str:
+        """Write it for the log."""
+        rows = ", ".join(f"{getattr(self, name):,} {name}" for name in _CHANGES)
+        return (
+            f"Loaded {count(self.windows, 'window')} into {target}: {count(self.rows, 'row')} read, {rows} "
+            f"({count(self.windows_skipped, 'window')} skipped, loaded before)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ class Session(Protocol):
 
 
 class Engine(Protocol):
-    """A warehouse that is used in one transaction at a time."""
+    """A warehouse that is used in one transaction at a time; its `str` names it in messages."""
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction; again after a conflict with others, so it has to be repeatable."""

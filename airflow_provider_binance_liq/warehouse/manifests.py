@@ -7,7 +7,7 @@ a task was skipped. A manifest is text that may have been edited, so what become
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -148,16 +148,17 @@ def collect(given: object) -> tuple[Loadable, ...]:
 
 def _flatten(given: object) -> Iterator[Manifest]:
     """Walk whatever nesting Airflow's mapped tasks give."""
-    if given is None or given == "":
+    if given is None:
         return
     if isinstance(given, Manifest):
         yield given
     elif isinstance(given, Mapping):
         yield from_dict(dict(given))
     elif isinstance(given, str):
-        yield from _flatten(_from_text(given))
+        yield from _flatten(_from_text(given)) if given else ()
     elif isinstance(given, Iterable):
-        for one in given:
+        # Iterating over Airflow's lazy sequence requests one item too many, which Airflow logs as an error.
+        for one in given[:] if isinstance(given, Sequence) else given:
             yield from _flatten(one)
     else:
         message = f"{given!r} is no manifest; give what an extracting task returned, or a list of that"

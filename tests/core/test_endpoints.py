@@ -261,9 +261,9 @@ def test_a_sapi_endpoint_has_a_budget_of_its_own():
 
 
 def test_an_unknown_endpoint_is_refused_with_the_names_of_those_there_are():
-    with pytest.raises(InvalidRequest, match="no endpoint 'spot'") as caught:
+    with pytest.raises(InvalidRequest, match="unknown endpoint 'spot'") as caught:
         get_endpoint("spot")
-    assert str(caught.value) == f"there is no endpoint 'spot'; there are {', '.join(DOCUMENTED)}"
+    assert str(caught.value) == f"unknown endpoint 'spot'; choose one of {', '.join(DOCUMENTED)}."
 
 
 def test_the_auto_close_types_are_the_two_documented_ones():

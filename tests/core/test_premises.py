@@ -109,7 +109,7 @@ def test_what_an_endpoint_leaves_out_keeps_a_window_from_being_complete(
 def test_a_code_that_there_is_not_is_refused_with_those_there_are():
     assert check_codes(["two_types"]) == ("two_types",)
     with pytest.raises(
-        InvalidRequest, match="there is no premise 'types'; there are start_inclusive, end_inc"
+        InvalidRequest, match="unknown premise 'types'; choose one of start_inclusive, end_inc"
     ):
         check_codes(["types"])
 

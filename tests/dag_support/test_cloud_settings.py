@@ -52,12 +52,12 @@ def test_the_connection_is_the_usual_one_of_its_provider_unless_another_is_named
         ({"via": "@lake"}, "via is '@lake'"),
         ({"via": 5}, "via is 5; it takes a text"),
         ({"conn_id": " "}, "conn_id is ' '; it takes the id of a connection"),
-        ({"endpoint": "margin"}, "there is no member endpoint; there are connections"),
+        ({"endpoint": "margin"}, "unknown member 'endpoint'; choose one of connections"),
         ({"endpoints": "margin"}, "endpoints is 'margin'; it takes a list"),
-        ({"endpoints": ["spot"]}, "there is no endpoint 'spot'"),
+        ({"endpoints": ["spot"]}, "unknown endpoint 'spot'"),
         ({"connections": []}, "connections is []; it takes a list, not empty"),
         ({"compression": "zip"}, "compression is 'zip'; it takes gzip or null"),
-        ({"dataset": "binance"}, "there is no member dataset"),
+        ({"dataset": "binance"}, "unknown member 'dataset'"),
     ],
 )
 def test_a_member_that_is_unknown_or_wrong_is_refused_and_named(members, message):

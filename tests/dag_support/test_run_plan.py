@@ -51,15 +51,20 @@ def printed(capsys, command):
 def test_it_is_what_the_command_prints_for_the_same_day(logged, connection, capsys):
     connection("desk", weight_share=0.25)
     connection("fund")
-    told = logged(extractions("desk", "fund"))
-    assert told == [
-        "The least that this run costs:",
-        *printed(
-            capsys,
-            "binance-liq plan --start 2026-11-01 --end 2026-11-02 --accounts 2 --share 0.5 --now 2026-11-20 "
-            "--endpoint usdm_futures --endpoint coinm_futures --endpoint margin",
-        ),
-    ]
+    told = logged(extractions("desk", "fund"), of_backfill=True)
+    same = printed(
+        capsys,
+        "binance-liq plan --start 2026-11-01 --end 2026-11-02 --accounts 2 --share 0.5 --now 2026-11-20 "
+        "--endpoint usdm_futures --endpoint coinm_futures --endpoint margin",
+    )
+    assert told[1 : 1 + len(same)] == same
+
+
+def test_a_run_that_is_none_of_a_backfill_has_its_cost_in_one_sentence(logged, connection):
+    connection("desk")
+    (told,) = logged(extractions("desk"))
+    pools = "futures 100 of 1,200 a minute; sapi:margin 1 of 6,000 a minute"
+    assert told == f"This run needs at least 3 requests of weight 101 ({pools}): 1 minute"
 
 
 def test_each_endpoint_counts_for_the_connections_that_have_it():
@@ -78,14 +83,16 @@ def test_each_endpoint_counts_for_the_connections_that_have_it():
 def test_what_is_beyond_retention_is_said(logged, connection):
     connection("desk")
     old = DAY - timedelta(days=100)
-    told = logged(extractions("desk", endpoints=["margin"]), old, old + timedelta(days=1))
-    (line,) = [line.split() for line in told if "90 days" in line]
-    assert line[:2] == ["margin", "1"]
+    (told,) = logged(extractions("desk", endpoints=["margin"]), old, old + timedelta(days=1))
+    assert told.endswith(
+        "1 minute. margin: 1 window of it begins before 2026-08-22T00:00:00Z, so rows may be gone (90 days "
+        "are kept, assumed)"
+    )
 
 
 def test_a_second_look_is_judged_by_the_day_that_it_looks_at(logged, connection):
     connection("desk")
-    told = logged(extractions("desk", again=True, second_look_days=10))
+    told = logged(extractions("desk", again=True, second_look_days=10), of_backfill=True)
     assert "from 2026-10-22T00:00:00Z to 2026-10-23T00:00:00Z" in told[1]
 
 
@@ -122,8 +129,8 @@ def test_a_connection_that_is_wrong_fails_nothing_here(field, logged, set_connec
     set_connection("desk", **fields)
     told = logged(extractions("desk", "absent"))
     assert told[0] == "The connection 'desk' cannot be read: InvalidConnection"
-    assert told[1] == "The connection 'absent' cannot be read: AirflowNotFoundException"
-    assert "a share of 0.5" in told[3]
+    assert told[1] == "The connection 'absent' cannot be read: InvalidConnection"
+    assert "of 1,200 a minute" in told[2]
 
 
 def test_a_second_look_at_a_time_before_1970_is_said_and_fails_nothing_here(logged, connection):

@@ -240,8 +240,8 @@ def test_errors_know_what_every_member_takes():
 @pytest.mark.parametrize(
     ("variable", "message"),
     [
-        ({"endpoint": ["margin"]}, "there is no member endpoint; there are connections, endpoints"),
-        ({5: 1}, "there is no member 5"),
+        ({"endpoint": ["margin"]}, "unknown member 'endpoint'; choose one of connections, endpoints"),
+        ({5: 1}, "unknown member '5'"),
         ([1], r"the settings are \[1\]; they take an object with connections, endpoints"),
         ("margin", "the settings are 'margin'; they take an object"),
         (5, "the settings are 5; they take an object"),
@@ -258,7 +258,7 @@ def test_errors_know_what_every_member_takes():
         ),
         (
             {"connections": [{"conn_id": "desk"}]},
-            r"no member connections\[0\]\.conn_id; there are binance_co",
+            r"connections\[0\]: unknown member .conn_id.; choose one of binance_co",
         ),
         ({"connections": ["desk", {"binance_conn_id": "desk"}]}, "names one twice: desk, desk"),
         (
@@ -266,10 +266,10 @@ def test_errors_know_what_every_member_takes():
             r"connections\[0\]\.endpoints is \[\]",
         ),
         ({"connections": [{"binance_conn_id": "d", "endpoints": "margin"}]}, "endpoints is 'margin'"),
-        ({"connections": [{"binance_conn_id": "d", "endpoints": ["spot"]}]}, "there is no endpoint 'spot'"),
+        ({"connections": [{"binance_conn_id": "d", "endpoints": ["spot"]}]}, "unknown endpoint 'spot'"),
         (
             {"connections": [{"binance_conn_id": "d", "accept_premises": ["isolated"]}]},
-            "no premise 'isolated'",
+            "unknown premise 'isolated'",
         ),
         (
             {"connections": [{"binance_conn_id": "d", "probe_report": 5}]},
@@ -278,7 +278,7 @@ def test_errors_know_what_every_member_takes():
         ({"endpoints": "margin"}, "endpoints is 'margin'; it takes a list"),
         ({"endpoints": []}, r"endpoints is \[\]"),
         ({"endpoints": [5]}, r"endpoints\[0\] is 5"),
-        ({"endpoints": ["spot"]}, "there is no endpoint 'spot'; there are usdm_futures"),
+        ({"endpoints": ["spot"]}, "unknown endpoint 'spot'; choose one of usdm_futures"),
         ({"destination": "lake"}, "destination is 'lake'; it takes a URL"),
         ({"destination": ""}, "destination is ''"),
         ({"destination": 5}, "destination is 5"),

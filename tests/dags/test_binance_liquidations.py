@@ -167,7 +167,7 @@ def test_a_parameter_that_there_is_not_fails_the_run_instead_of_being_ignored(da
     configured(endpoints=["margin"])
     run = dag.test(logical_date=recent_day(17), run_conf={"endpoint": ["margin"]})
     assert in_state(run, "failed") == {"settings", "watcher"}
-    assert "there is no parameter 'endpoint'" in capsys.readouterr().out
+    assert "unknown parameter 'endpoint'" in capsys.readouterr().out
 
 
 def test_a_run_may_choose_another_destination_and_database_that_the_settings_list(dag, configured, tmp_path):
@@ -187,7 +187,7 @@ def test_a_run_may_choose_another_destination_and_database_that_the_settings_lis
 def test_a_run_logs_what_it_costs_at_the_least(dag, configured, caplog):
     configured(endpoints=["margin", "usdm_futures"])
     dag.test(logical_date=recent_day(10))
-    assert "At least 2 requests of a weight of 51, in 1 minute" in caplog.text
+    assert "This run needs at least 2 requests of weight 51 (" in caplog.text
 
 
 def test_an_unknown_endpoint_fails_in_the_first_task(dag, configured):

@@ -106,7 +106,7 @@ def test_fourteen_days_before_it_is_forgotten_an_email_says_what_and_until_when(
     assert (message["To"], message["Subject"]) == ("risk@example.com", "binance_liquidations_coverage")
     text = "".join((part.get_payload(decode=True) or b"").decode() for part in message.walk())
     assert "DataLossImminent" in text
-    assert f"from {iso(START + 91 * DAY_MS)} on (90 days, assumed), in 14 days" in text
+    assert f"from {iso(START + 91 * DAY_MS)} on (in 14 days; retention 90 days, assumed)" in text
     assert summary(done)["endangered"] == 1
 
 

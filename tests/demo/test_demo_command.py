@@ -127,10 +127,10 @@ def test_a_directory_of_somebody_else_is_refused_at_once_and_untouched(capsys, t
 
 
 def test_what_is_not_installed_is_named_with_the_command_that_installs_it(capsys, monkeypatch):
-    monkeypatch.setattr(command, "_EXTRA", ("duckdb", "no-such-package"))
+    monkeypatch.setattr(command, "_EXTRA", {"duckdb": "duckdb", "no-such-package": None, "psutil": "no_such"})
     assert main(["demo", "--exit"]) == 1
     printed = capsys.readouterr().out
-    assert "The demo failed: no-such-package not installed" in printed
+    assert "The demo failed: no-such-package, psutil not installed, or not usable here" in printed
     assert "pip install 'airflow-provider-binance-liq[demo]'" in printed
 
 

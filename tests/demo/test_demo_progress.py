@@ -67,11 +67,11 @@ def test_progress_counts_what_is_over_and_names_what_is_not():
         task(state) for state in ("success", "skipped", "running", "deferred", "up_for_retry", "failed", None)
     ]
     now = Progress([run("success"), run("running")], tasks, 5)
-    assert str(now) == "1 of 5 runs, 3 of 7 tasks, 1 running, 1 deferred, 1 up for retry, 1 failed"
+    assert str(now) == "1 of 5 runs, 3 tasks done, 7 known, 1 running, 1 deferred, 1 up for retry, 1 failed"
 
 
 def test_progress_at_the_very_beginning_is_nothing_of_what_is_wanted():
-    assert str(Progress([], [], 5)) == "0 of 5 runs, 0 of 0 tasks"
+    assert str(Progress([], [], 5)) == "0 of 5 runs, 0 tasks done, 0 known"
 
 
 @pytest.mark.parametrize(

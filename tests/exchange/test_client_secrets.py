@@ -20,6 +20,7 @@ from airflow_provider_binance_liq.core.signing import HmacSigner, load_signer
 from airflow_provider_binance_liq.exceptions import (
     LiquidationsError,
 )
+from airflow_provider_binance_liq.exchange.redaction import Redactor
 
 
 def echo(request):
@@ -97,3 +98,15 @@ def test_a_key_that_no_header_can_hold_is_not_shown_either(server, connect):
     with pytest.raises(LiquidationsError) as caught:
         client.fetch(FUTURES, ask_of(FUTURES))
     assert "a: header" not in everything_said(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("a", "the firewall said a", "the firewall said ***"),
+        ("key-1", "key-1, 'key-1' and monkey-12", "***, '***' and monkey-12"),
+        ("12345678", "x12345678x", "x***x"),
+    ],
+)
+def test_a_key_of_a_few_characters_is_hidden_as_a_word_and_not_within_others(key, text, expected):
+    assert Redactor(key)(text) == expected

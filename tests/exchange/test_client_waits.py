@@ -167,7 +167,7 @@ def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, worl
     server.otherwise = reply(200, [], X_MBX_USED_WEIGHT_1M="1190")
     client.fetch(FUTURES, ask_of(FUTURES))
     client.fetch(FUTURES, ask_of(FUTURES))
-    with pytest.raises(WaitTooLong, match="because its weight is used up"):
+    with pytest.raises(WaitTooLong, match="because your share of the weight is used up"):
         client.fetch(FUTURES, ask_of(FUTURES))
     client.close()
     assert sum(world.naps) * 1000 <= 100_001

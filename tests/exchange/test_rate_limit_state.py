@@ -284,7 +284,11 @@ def test_a_share_of_ones_own_is_kept_beside_others_with_a_larger_one(path):
     )
     for _ in range(10):
         assert isinstance(greedy.acquire(FUTURES, NOON), str)
-    assert isinstance(modest.acquire(FUTURES, NOON), Delay)
+    delay = modest.acquire(FUTURES, NOON)
+    assert delay.reason == (
+        f"your share of the weight is used up ({10 * FUTURES.weight} of 240 a minute in pool {FUTURES.pool}; "
+        "weight_share 0.1 of 2,400)"
+    )
     assert isinstance(greedy.acquire(FUTURES, NOON), str)
 
 

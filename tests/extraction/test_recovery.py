@@ -115,7 +115,7 @@ def test_a_disk_that_is_full_is_a_storage_error_and_nothing_lies(tmp_path, land_
     code, said = land_and_die(destination, many, "full", size)
     assert code == 0
     assert said.startswith("StorageError: "), said
-    assert "running again repairs it" in said
+    assert "then retry" in said
     assert read(destination, tmp_path) in (None, rows(FIRST))
     dying.land(destination, many)
     assert read(destination, tmp_path) == rows(many)

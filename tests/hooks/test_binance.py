@@ -8,7 +8,6 @@ from functools import partial
 import pytest
 from airflow.sdk import Connection
 
-from airflow_provider_binance_liq.compat import AirflowNotFoundException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.paging import Ask
 from airflow_provider_binance_liq.exceptions import InvalidConnection
@@ -63,9 +62,13 @@ def test_the_client_reads_every_endpoint_with_the_connections_key(define, exchan
     assert {request.account for request in exchange.requests if request.has_key} == {"desk"}
 
 
-def test_a_connection_that_is_not_there_is_airflows_own_error():
-    with pytest.raises(AirflowNotFoundException):
-        BinanceHook("no_such_connection").account()
+def test_a_connection_that_does_not_exist_is_not_retried_and_says_how_to_create_it():
+    expected = (
+        r"^connection 'nosuch' does not exist; create it \(type Binance\) in the UI or with "
+        "'airflow connections add', or correct binance_conn_id$"
+    )
+    with pytest.raises(InvalidConnection, match=expected):
+        BinanceHook("nosuch").account()
 
 
 def test_a_mistake_in_the_connection_names_it(define):

@@ -303,7 +303,7 @@ def test_a_store_that_fails_at_any_step_leaves_nothing_half_done_and_a_rerun_rep
         except StorageError as error:
             failures.append(str(error))
     watched.look()
-    assert all("No space left" in said and "running again repairs it" in said for said in failures)
+    assert all("No space left" in said and "then retry" in said for said in failures)
     assert len(failures) == (fail_at < len(watched.steps))
     assert all(consistent(visible, HASHES) for visible in watched.seen)
     assert sorted(watched.seen[-1]) == [f"{STEM}.manifest.json", f"{STEM}.ndjson"]
@@ -316,7 +316,7 @@ def test_a_store_that_fails_at_any_step_leaves_nothing_half_done_and_a_rerun_rep
 
 def test_a_destination_below_a_file_is_a_storage_error(tmp_path, scratch):
     (tmp_path / "lake").write_text("a file")
-    with pytest.raises(StorageError, match="running again repairs it"):
+    with pytest.raises(StorageError, match="Check the disk, its free space and the permissions; then retry"):
         land(open_destination(f"file://{tmp_path}/lake"), scratch)
 
 
@@ -344,7 +344,8 @@ def test_a_bucket_that_does_not_exist_is_a_storage_error_and_is_not_made(bucket,
 def test_a_store_that_cannot_be_reached_is_a_storage_error(set_connection, scratch):
     extra = {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"max_attempts": 1}}}
     set_connection("aws_gone", conn_type="aws", login="testing", password="testing", extra=extra)
-    with pytest.raises(StorageError, match="running again repairs it"):
+    advice = r"Check the network and the connection in the URL, as in s3://CONN_ID@bucket/prefix; then retry"
+    with pytest.raises(StorageError, match=advice):
         land(open_destination("s3://aws_gone@bucket/prefix"), scratch)
 
 

@@ -11,6 +11,7 @@ import pytest
 from support.covering import covering
 from verifying import DIRECTORY, HOUR_MS, START, STEM, day, everywhere, flipped, packed, row
 
+from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.units import DAY_MS
 
@@ -178,6 +179,13 @@ def test_a_manifest_that_is_cut_off_or_none_is_named(either, text):
     either.manifest.write_bytes(content[: len(content) // 2] if text is None else text)
     assert either.wrong() == {("invalid-manifest", f"{DIRECTORY}/{STEM}.manifest.json")}
     assert either.report()["notes"] == []
+
+
+def test_a_directory_within_the_lake_is_told_with_the_destination_that_was_meant(lake, capsys):
+    lake.extract()
+    above = lake.url.rstrip("/")
+    assert main(["verify", f"{above}/usdm_futures"]) == 1
+    assert f"Is the destination {above}?" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

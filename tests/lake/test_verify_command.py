@@ -53,7 +53,7 @@ def test_an_empty_bucket_is_empty_and_one_that_does_not_exist_cannot_be_read(buc
 @pytest.mark.parametrize(
     ("destination", "said"),
     [
-        ("/no/such/directory/here", "cannot be read: FileNotFoundError"),
+        ("/no/such/directory/here", "there is no directory /no/such/directory/here; give the destination"),
         (__file__, "it is a file; give the directory"),
         ("", "destination is empty"),
         ("file://two/slashes", "three slashes"),

@@ -12,7 +12,6 @@ from support.lineage import INTERVAL, members, names, told
 
 from airflow_provider_binance_liq.compat import (
     AirflowFailException,
-    AirflowNotFoundException,
     AirflowSkipException,
 )
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
@@ -78,7 +77,7 @@ def test_an_extraction_that_was_skipped_tells_what_it_would_have_read(extract, e
 
 def test_a_task_that_did_not_get_as_far_as_the_connection_tells_nothing(extract):
     task = extract(binance_conn_id="not_there")
-    with pytest.raises(AirflowNotFoundException):
+    with pytest.raises(AirflowFailException, match="connection 'not_there' does not exist"):
         task.execute(INTERVAL)
     assert told(task) == ([], [], {})
 

@@ -83,7 +83,7 @@ def test_a_lake_without_a_gap_is_well_and_three_short_lines_say_so(lake, check, 
     lines = [line for line in capsys.readouterr().out.splitlines() if "LiquidationsCoverageCheck" in line]
     told = (
         "None of 1 histories loses data within 14 days",
-        "Days missing: 0, not proven: 0, lost for good: 0",
+        "Days missing: 0, not proven: 0, already expired: 0",
         "Nothing is missing that could still be fetched",
     )
     assert [said in line for said, line in zip(told, lines, strict=True)] == [True] * 3
@@ -112,8 +112,9 @@ def test_it_fails_with_a_specific_error_once_there_are_no_more_days_left_than_to
     assert check(6, warn_days=4.99, **settle)["endangered"] == 0
     said = failure(check, 6, warn_days=5, **settle)
     assert said.startswith(
-        "DataLossImminent: 1 of 1 histories lose data within 5 days. Forgotten first: usdm_futures of desk, "
-        f"{day(1)}, missing; from {iso(START + 11 * DAY_MS)} on (10 days, configured), in 5 days. Extract it"
+        "DataLossImminent: 1 of 1 histories lose data within 5 days. Expires first: usdm_futures of desk, "
+        f"{day(1)}, missing; Binance deletes it from {iso(START + 11 * DAY_MS)} on (in 5 days; retention "
+        "10 days, configured). Extract it"
     )
 
 
@@ -174,6 +175,14 @@ def test_accounts_and_endpoints_that_are_named_have_to_be_there(lake, check):
     instance = Instance()
     assert nothing_of("coinm_futures of desk", lake) in failure(check, 5, {"ti": instance}, **named)
     assert instance.pushed["coverage"]["absent"] == ["coinm_futures of desk"]
+
+
+def test_where_nothing_is_there_to_be_checked_the_log_says_only_that(lake, check, capsys):
+    extract(lake, "usdm_futures", 0, 1, 2)
+    assert nothing_of("any endpoint of dsek", lake) in failure(check, 5, accounts=["dsek"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "LiquidationsCoverageCheck" in line]
+    assert len(lines) == 1
+    assert "Nothing to check: no manifest of any endpoint of dsek can be used" in lines[0]
 
 
 def nothing_of(what, lake):

@@ -653,8 +653,14 @@ def test_who_vouches_for_a_premise_gets_a_complete_window_that_names_it_as_assum
 
 
 def test_a_premise_that_there_is_not_cannot_be_vouched_for(operator):
-    with pytest.raises(InvalidRequest, match="there is no premise 'isolated'"):
+    with pytest.raises(InvalidRequest, match=r"unknown premise 'isolated'.* Did you mean isolated_rows"):
         operator(accept_premises=["isolated"])
+
+
+def test_a_probe_report_that_does_not_exist_is_told_with_what_to_give(operator, tmp_path):
+    url = f"file://{tmp_path}/absent.json"
+    with pytest.raises(StorageError, match=f"probe_report '{url}' does not exist; give the URL of a report"):
+        operator(probe_report=url).execute(interval(DAY))
 
 
 # --- failures -------------------------------------------------------------------------------------------
@@ -690,7 +696,7 @@ def test_what_a_retry_may_mend_is_left_to_airflow(operator, exchange):
 
 def test_a_destination_that_cannot_be_written_to_says_what_to_do(operator, tmp_path):
     (tmp_path / "lake").write_text("a file, and no directory")
-    with pytest.raises(StorageError, match="running again repairs it"):
+    with pytest.raises(StorageError, match="then retry"):
         operator().execute(interval(DAY))
 
 

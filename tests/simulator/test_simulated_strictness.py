@@ -79,7 +79,7 @@ def test_credentials_follow_from_the_seed_and_the_name():
     assert first.credentials("desk") != first.credentials("demo")
     assert first.credentials("desk") != other.credentials("desk")
     assert first.credentials("desk").secret not in repr(first.credentials("desk"))
-    with pytest.raises(ValueError, match="no account 'nobody'"):
+    with pytest.raises(ValueError, match="unknown account 'nobody'"):
         first.credentials("nobody")
 
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -77,15 +78,30 @@ def test_the_truth_is_printed_row_by_row(capfdbinary):
     assert printed == b"".join(record.body + b"\n" for record in DOCUMENTED["usdm_futures"])
 
 
+def test_the_truth_that_the_documentation_shows_has_rows(capfdbinary):
+    page = (Path(__file__).resolve().parents[2] / "docs/simulator.md").read_text(encoding="utf-8")
+    (command,) = [line for line in page.splitlines() if line.startswith("binance-liq") and "--truth" in line]
+    assert main(command.split()[1:]) == 0
+    assert capfdbinary.readouterr().out.count(b"\n") == 2500
+
+
+def test_an_option_that_is_wrong_is_not_hidden_by_a_list_of_all_options(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["simulator", "--seed", "seven"])
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "explanation"),
     [
-        (["--truth", "spot", "2020-07-30", "2020-07-31"], "no endpoint 'spot'"),
+        (["--truth", "spot", "2020-07-30", "2020-07-31"], "unknown endpoint 'spot'"),
         (["--truth", "margin", "yesterday", "2020-07-31"], "Invalid isoformat string"),
+        (["--truth", "margin", "2026-10-02", "2026-10-01"], "start 2026-10-02 is not before end 2026-10-01"),
         (["--tie-rows", "5000"], "tie_rows has to be 0 to 1000"),
-        (["--port", "70000"], "70000 is no port"),
+        (["--port", "70000"], "--port 70000: a port is 0 to 65535"),
         (["--public-key", "demo=Key1=/does/not/exist.pem"], "No such file"),
-        (["--public-key", "nobody=Key1=/dev/null"], "no account 'nobody'"),
+        (["--public-key", "nobody=Key1=/dev/null"], "unknown account 'nobody'"),
     ],
 )
 def test_a_mistake_ends_with_status_2_and_a_sentence(words, explanation, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 
 import pytest
 from support.lakehouse import row, tampered
@@ -103,6 +104,38 @@ def test_it_waits_as_long_as_it_is_told(lake, warehouse):
 def test_a_database_that_is_none_fails_at_once(lake, failed, database, said):
     with pytest.raises(failed, match=said):
         operator(manifests=lake.lay([]).to_dict(), database=database).execute({})
+
+
+def test_a_directory_is_no_database_and_no_retry_makes_it_one(lake, failed, tmp_path):
+    file = tmp_path / "liquidations.duckdb"
+    expected = f"InvalidRequest: database is '{tmp_path}', a directory; .* such as {file}"
+    with pytest.raises(failed, match=expected):
+        operator(manifests=lake.lay([]).to_dict(), database=str(tmp_path)).execute({})
+
+
+def test_without_duckdb_it_fails_at_once_and_says_how_to_install_it(lake, warehouse, failed, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(failed, match=r"MissingPackage: duckdb is not installed .* '.*\[duckdb\]'"):
+        operator(manifests=lake.lay([]).to_dict(), database=str(warehouse.path)).execute({})
+
+
+def test_the_log_says_in_words_what_was_loaded_and_where(lake, warehouse, capsys):
+    manifests = [lake.lay([row(1), row(2)]).to_dict(), lake.lay([], day=11).to_dict()]
+    task = operator(manifests=manifests, database=str(warehouse.path))
+    task.execute({})
+    task.execute({})
+    first, second = [line for line in capsys.readouterr().out.splitlines() if "Loaded 2 windows" in line]
+    target = f"Loaded 2 windows into {warehouse.path}"
+    assert f"{target}: 2 rows read, 2 inserted, 0 updated, 0 unchanged, 0 missing (0 windows skipped" in first
+    assert (
+        f"{target}: 0 rows read, 0 inserted, 0 updated, 0 unchanged, 0 missing (2 windows skipped" in second
+    )
+
+
+def test_the_log_names_a_database_of_motherduck_without_its_token():
+    from airflow_provider_binance_liq.transfers.object_storage_to_duckdb import duckdb_engine
+
+    assert str(duckdb_engine("md:liquidations?motherduck_token=secret", 1.0)) == "md:liquidations"
 
 
 def test_the_manifests_and_the_database_are_templates():

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from support.lakehouse import row
@@ -70,10 +71,22 @@ def test_lists_may_be_lazy(manifests):
     assert days(one for one in plain) == [10, 11, 12]
 
 
-def test_airflows_own_lazy_sequence_is_walked(manifests):
+def test_airflows_own_lazy_sequence_is_read_at_once_and_not_beyond_its_end(manifests, monkeypatch):
+    """One item too many is an answer that Airflow logs as an error, in a load that succeeds."""
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import GetXComSequenceSlice, XComSequenceSliceResult
     from airflow.sdk.execution_time.lazy_sequence import LazyXComSequence
 
-    assert issubclass(LazyXComSequence, Sequence)
+    requests = []
+
+    def send(request):
+        requests.append(type(request))
+        return XComSequenceSliceResult(root=[one.to_dict() for one in manifests])
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
+    mapped = SimpleNamespace(key="return_value", operator=SimpleNamespace(dag_id="d", task_id="extract"))
+    assert days(LazyXComSequence(xcom_arg=mapped, ti=SimpleNamespace(run_id="r"))) == [10, 11, 12]
+    assert requests == [GetXComSequenceSlice]
 
 
 def test_a_template_may_have_rendered_them_to_json(manifests):
@@ -178,7 +191,7 @@ def test_a_window_that_ends_before_it_starts_is_refused(manifests, end):
 
 
 def test_an_endpoint_that_there_is_not_is_refused(manifests):
-    with pytest.raises(InvalidRequest, match="there is no endpoint 'spot'"):
+    with pytest.raises(InvalidRequest, match="unknown endpoint 'spot'"):
         collect(changed(manifests[0], "endpoint", "spot"))
 
 

@@ -197,7 +197,10 @@ def test_the_users_own_views_and_indexes_survive_a_load(lake, warehouse):
 def test_a_file_that_is_no_database_is_refused_and_kept(lake, warehouse):
     warehouse.path.parent.mkdir()
     warehouse.path.write_bytes(b"somebody's letters\n" * 1000)
-    with pytest.raises(WarehouseError, match="not a valid DuckDB database"):
+    with pytest.raises(
+        WarehouseError,
+        match="not a valid DuckDB database file; give another path, or remove the file",
+    ):
         warehouse.load(lake.lay([row(1)]))
     assert warehouse.path.read_bytes() == b"somebody's letters\n" * 1000
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.endpoints import CLIENT_ORDER_ID_PREFIXES
 from airflow_provider_binance_liq.core.rows import Row, describe, read_row, sort_key
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:

@@ -241,8 +241,14 @@ class CoverageReport:
             "unusable": [str(one) for one in self.unusable[:_NAMED]],
         }
 
-    def lines(self) -> tuple[str, str, str]:
-        """Return three short lines: the result, how much is missing, and what will be lost first."""
+    def lines(self) -> tuple[str, ...]:
+        """Return three short lines: the result, how much is missing, and what will be lost first.
+
+        Where nothing was extracted of what was to be checked, one line says so.
+        """
+        if not any(one.windows for one in self.histories):
+            whose = f" of {', '.join(self.absent)}" if self.absent else ""
+            return (f"Nothing to check: no manifest{whose} can be used",)
         many, few = len(self.histories), len(self.endangered)
         verdict = (
             f"{few} of {many} histories lose data within {self.warn_days:g} days"
@@ -255,7 +261,7 @@ class CoverageReport:
         )
         absent = f"; not there at all: {', '.join(self.absent)}" if self.absent else ""
         unusable = f"; {len(self.unusable)} unusable manifests" if self.unusable else ""
-        how_much = f"Days missing: {missing:g}, not proven: {unproven:g}, lost for good: {lost:g}"
+        how_much = f"Days missing: {missing:g}, not proven: {unproven:g}, already expired: {lost:g}"
         how_much += absent + unusable
         return verdict, how_much, self.first_loss()
 
@@ -265,10 +271,10 @@ class CoverageReport:
         if first is None:
             return "Nothing is missing that could still be fetched"
         (stretch, *_), coverage = first.coverage.listed, first.coverage
-        kept = f"{coverage.retention.days} days, {coverage.retention.source}"
+        kept = f"retention {coverage.retention.days} days, {coverage.retention.source}"
         return (
-            f"Forgotten first: {first.series}, {stretch.window}, {stretch.state}; "
-            f"from {iso(stretch.recoverable_until_ms)} on ({kept}), in {first.days_left:g} days"
+            f"Expires first: {first.series}, {stretch.window}, {stretch.state}; Binance deletes it from "
+            f"{iso(stretch.recoverable_until_ms)} on (in {first.days_left:g} days; {kept})"
         )
 
 

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.units import MINUTE_MS
+from airflow_provider_binance_liq.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

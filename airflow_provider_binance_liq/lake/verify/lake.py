@@ -10,9 +10,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import overlaps
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake import Place, fetch_object, place, read_manifest
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
@@ -201,6 +201,9 @@ class _Examiner:
             if path == belongs:
                 return None
         says = f"it says that it is of {claim.series}, {claim.window}, so it belongs at {belongs}"
+        above, directory = str(self._destination).rstrip("/"), belongs.removesuffix(f"/{path}")
+        if directory != belongs and above.endswith(f"/{directory}"):
+            says += f". Is the destination {above.removesuffix(f'/{directory}')}?"
         return Finding.of("misplaced", path, says)
 
     def _check_object(self, claim: Claim, at: Place, progress: str) -> list[tuple[str, str]]:

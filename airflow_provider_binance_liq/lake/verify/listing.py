@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.manifest import LOADS
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
 from airflow_provider_binance_liq.lake.storage import storing
@@ -112,6 +112,9 @@ def _list_root(store: Any, root: str, destination: str) -> list[dict[str, Any]]:
     try:
         entries: list[dict[str, Any]] = store.ls(root or "/", detail=True)
     except FileNotFoundError as error:
+        if _is_local(store):
+            message = f"there is no directory {root or '/'}; give the destination of the extracting tasks"
+            raise StorageError(message) from None
         if not _is_empty_prefix(store, root):
             message = f"{destination} cannot be read: {explain(error)}"
             raise StorageError(message) from error
@@ -128,7 +131,7 @@ def _list_root(store: Any, root: str, destination: str) -> list[dict[str, Any]]:
 def _is_empty_prefix(store: Any, root: str) -> bool:
     """Whether it is an object store's prefix without objects: that is empty, and not missing."""
     bucket, slash, _ = root.lstrip("/").partition("/")
-    if not slash or _is_local(store):
+    if not slash:
         return False
     # Whatever fails here, the error that led here is the one to report.
     with suppress(Exception):

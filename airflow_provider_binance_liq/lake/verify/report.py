@@ -10,10 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.cli_common import count
 from airflow_provider_binance_liq.core.recoverable import counts_as_proven
 from airflow_provider_binance_liq.core.timeline import gaps, overlaps
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.lake.verify.findings import Finding, duration, redact
 
 if TYPE_CHECKING:

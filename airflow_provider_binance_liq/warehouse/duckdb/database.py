@@ -42,6 +42,9 @@ class DuckDB:
             message = f"a database {named!r} would be gone after the task; give a path or an md: URL"
             raise WarehouseError(message)
 
+    def __str__(self) -> str:
+        return shown(self.database)
+
     def run(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction, again while others are in conflict with it.
 

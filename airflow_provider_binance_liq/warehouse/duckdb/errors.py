@@ -28,7 +28,7 @@ def translate(error: Exception, database: str) -> Exception:
     """Say what a retry should do about an error of DuckDB's."""
     import duckdb
 
-    text = hide_parameters(str(error))
+    text = hide_parameters(str(error)).rstrip(" .!")
     database = shown(database)
     if _is_conflict(error, text):
         return Conflict(text.splitlines()[0])
@@ -37,6 +37,8 @@ def translate(error: Exception, database: str) -> Exception:
         return StorageError(f"{database} cannot be read or written: {text}. Nothing was merged")
     if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException | duckdb.FatalException):
         return StorageError(f"{database}: DuckDB gave up: {text}. Nothing was merged")
+    if "not a valid DuckDB database" in text:
+        text += "; give another path, or remove the file"
     return WarehouseError(f"{database}: {text}. Nothing was merged")
 
 

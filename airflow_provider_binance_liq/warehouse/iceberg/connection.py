@@ -33,8 +33,12 @@ def read_connection(iceberg_conn_id: str) -> dict[str, str]:
 
     try:
         connection = BaseHook.get_connection(iceberg_conn_id)
-    except AirflowNotFoundException as error:
-        raise InvalidConnection(str(error)) from error
+    except AirflowNotFoundException:
+        message = (
+            f"connection {iceberg_conn_id!r} does not exist; create it in the UI or with 'airflow "
+            "connections add', or correct iceberg_conn_id"
+        )
+        raise InvalidConnection(message) from None
     where = f"connection {iceberg_conn_id!r}"
     properties = _extra_properties(where, connection.extra_dejson)
     if connection.host:

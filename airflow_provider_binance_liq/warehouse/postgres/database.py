@@ -49,6 +49,9 @@ class Postgres:
     #: how long to wait for others who write
     wait_s: float = 300.0
 
+    def __str__(self) -> str:
+        return self._where
+
     def run(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction.
 
@@ -85,9 +88,12 @@ class Postgres:
         unfit: tuple[type[Exception], ...] = (TypeError, ValueError, *named("ProgrammingError"))
         try:
             connection = hook.get_conn()
-        except AirflowNotFoundException as error:
-            message = f"there is no connection {self.postgres_conn_id!r}"
-            raise InvalidConnection(message) from error
+        except AirflowNotFoundException:
+            message = (
+                f"connection {self.postgres_conn_id!r} does not exist; create it (type Postgres) in the UI "
+                "or with 'airflow connections add', or correct postgres_conn_id"
+            )
+            raise InvalidConnection(message) from None
         except unfit as error:
             message = f"connection {self.postgres_conn_id!r}: {redacted(error, hook)}"
             raise InvalidConnection(message) from error

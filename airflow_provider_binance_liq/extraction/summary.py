@@ -1,0 +1,72 @@
+"""What a person reads of one extraction in the task's log: its counts, and why it is not complete.
+
+The law kept here: a window that is not complete is a warning, with the reason and what can be done.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_binance_liq.core.premise_table import PREMISES
+from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
+
+if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.manifest import Manifest
+    from airflow_provider_binance_liq.core.windows import Window
+
+log = logging.getLogger(__name__)
+
+_MIDNIGHT: Final = "T00:00:00Z"
+#: code of a premise → what a user can do about it
+_REMEDIES: Final = {
+    "isolated_rows": (
+        'If the account has no isolated margin, set accept_premises=["isolated_rows"]; if it has, list its '
+        "pairs in symbols"
+    ),
+    "recorded_by_endpoint": "Extract margin_capital_flow as well",
+}
+
+
+def _period(window: Window) -> str:
+    """Write a window; with its times, where one is not midnight in UTC."""
+    start, end = iso(window.start_ms), iso(window.end_ms)
+    if start.endswith(_MIDNIGHT) and end.endswith(_MIDNIGHT):
+        start, end = start.removesuffix(_MIDNIGHT), end.removesuffix(_MIDNIGHT)
+    return f"{start} to {end}"
+
+
+def subject(endpoint: Endpoint, account: str, window: Window) -> str:
+    """Name an extraction: `usdm_futures of desk, 2026-10-10 to 2026-10-11`."""
+    return f"{endpoint.name} of {account}, {_period(window)}"
+
+
+def log_result(subject: str, manifest: Manifest) -> None:
+    """Log what was extracted; as a warning where it is not complete."""
+    level = logging.INFO if manifest.proof.complete else logging.WARNING
+    log.log(level, "%s", summarize(subject, manifest))
+
+
+def summarize(subject: str, manifest: Manifest) -> str:
+    """Write what was extracted, whether it is complete, and if not, why and what can be done."""
+    proof = manifest.proof
+    counts = ", ".join(
+        [count(manifest.object.rows, "row"), count(proof.requests, "request"), f"weight {proof.weight:,}"]
+    )
+    claim = f"complete ({proof.method})" if proof.complete else _why_not(proof.incomplete_reasons)
+    return f"{subject}: {counts}, {claim}. Object: {manifest.object.uri}"
+
+
+def _why_not(codes: tuple[str, ...]) -> str:
+    reasons = " ".join(
+        f'It is not certain that "{PREMISES[code].sentence.rstrip(".")}".'
+        for code in codes
+        if code in PREMISES
+    )
+    remedies = [_REMEDIES[code] for code in codes if code in _REMEDIES]
+    return (
+        " ".join([f"NOT complete: {', '.join(codes)}.", reasons, *(f"{one}." for one in remedies)])
+        + " See docs/completeness.md"
+    )
