@@ -20,7 +20,15 @@ READS_A_CLOCK = re.compile(
     r"|fixed_clock|recent_day)\b"
 )
 #: modules that are no tests, and whose tests are marked
-HELPERS = {"conftest.py", "fixed_days.py", "scripted.py", "drive.py", "sitecustomize.py", "test_transport.py"}
+HELPERS = {
+    "conftest.py",
+    "drive.py",
+    "fixed_days.py",
+    "run_dags.py",
+    "scripted.py",
+    "sitecustomize.py",
+    "test_transport.py",
+}
 
 
 def test_every_test_that_reads_a_clock_is_run_on_other_days_too():

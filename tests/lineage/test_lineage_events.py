@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 from support.lineage import check_event
 
-from airflow_provider_binance_liq.simulator import Fault, Settings, Simulator
+from airflow_provider_binance_liq.core.units import HOUR_MS
+from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator, make_row
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.clock]
 
 HERE = Path(__file__).parent
 #: the exchange still has it, whenever the test runs
 DAY = (datetime.now(UTC) - timedelta(days=2)).date()
+#: noon of the day before, which a run of `DAY` covers
+NOON_MS = int(datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC).timestamp() * 1000) - 12 * HOUR_MS
+ENDPOINTS = ("usdm_futures", "coinm_futures", "margin")
 DAGS = """
 from datetime import UTC, datetime
 
@@ -65,7 +69,8 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exchange():
-    with Simulator(Settings(seed=7, cascade_rows=300)) as running:
+    rows = {name: [make_row(name, orderId=number, time=NOON_MS) for number in (1, 2)] for name in ENDPOINTS}
+    with Simulator(Settings(seed=7), history=ExplicitHistory(rows)) as running:
         # The first extraction has to wait, and is deferred.
         running.add_fault(Fault("http_429", endpoint="usdm_futures", retry_after=120))
         yield running
@@ -151,7 +156,7 @@ def test_the_load_reads_what_the_extractions_wrote(events, home):
         ((rows,),) = connection.execute("SELECT count(*) FROM binance_liquidations").fetchall()
         columns = connection.execute("SELECT column_name, column_type FROM (DESCRIBE binance_liquidations)")
         types = dict(columns.fetchall())
-    assert tables["binance_liquidations"]["outputFacets"]["outputStatistics"]["rowCount"] == rows > 0
+    assert tables["binance_liquidations"]["outputFacets"]["outputStatistics"]["rowCount"] == rows == 6
     assert told["run"]["facets"]["binanceLiq_load"]["verdicts"]["complete_with_premises"] >= 1
     fields = tables["binance_liquidations"]["facets"]["schema"]["fields"]
     assert {one["name"]: one["type"] for one in fields} == {

@@ -227,7 +227,7 @@ def test_a_history_by_hand_is_served_as_given_to_everybody_or_to_one_account():
 
 
 def test_mistakes_in_a_history_by_hand_are_named():
-    with pytest.raises(ValueError, match="no endpoint 'spot'"):
+    with pytest.raises(ValueError, match="unknown endpoint 'spot'"):
         ExplicitHistory({"spot": []})
     with pytest.raises(ValueError, match="no field colour"):
         make_row("margin", colour="red")
