@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -13,6 +14,8 @@ from support.lakehouse import Lake, Warehouse, row
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.lake.drafts import LONGEST_ROW
+from airflow_provider_binance_liq.warehouse.duckdb.exactness import MACROS
+from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory
 
 EIGHTEEN_DECIMALS = "12345678901234567890.123456789012345678"
 DECIMALS = [
@@ -31,12 +34,22 @@ DECIMALS = [
     "1.5E+2",
     "1.234567890E-9",
     "12345678901234567e-17",
+    "1.12345678e-10",
+    "1.123456789012345678e0",
+    "100.00e-20",
+    "1.5e+10",
 ]
 #: text of a JSON value → what the message has to show of it
 NO_DECIMALS = {
     '"1.1234567890123456789"': "1.1234567890123456789",
     "1.1234567890123456789": "1.1234567890123456789",
     '"1e-19"': "1e-19",
+    # An exponent that ends in zeros, which are none of the digits.
+    '"1.123456789e-10"': "1.123456789e-10",
+    "1.123456789e-10": "1.123456789e-10",
+    '"1.1234567890123456789e0"': "1.1234567890123456789e0",
+    '".050950018e-10"': ".050950018e-10",
+    '"1e-99999999999"': "1e-99999999999",
     '"100000000000000000000"': "100000000000000000000",
     "100000000000000000000": "100000000000000000000",
     "123456789012345678901234567890123456789012": "123456789012345678901234567890123456789012",
@@ -221,6 +234,37 @@ values = st.builds(lambda text, quote: (text, f"{quote}{text}{quote}"), texts, s
 too_fine = st.tuples(
     st.integers(0, 10**19 - 1).filter(lambda digits: digits % 10), st.integers(19, 40), st.just("")
 )
+
+
+def spelled(draw):
+    """Spell a number in any way that a JSON writer may: digits, a point anywhere, zeros, an exponent."""
+    digits = "".join(draw.choices("0123456789", [6, *[1] * 9], k=draw.randint(1, 24)))
+    point = draw.randint(0, len(digits))
+    text = f"{digits[:point]}.{digits[point:]}" if draw.random() < 0.7 else digits
+    exponent = draw.choice(["", "e0", "e-10", "E+10", "e-20", "e00", f"e{draw.randint(-40, 40)}"])
+    return f"{draw.choice(['', '-'])}{text}{exponent}"
+
+
+def test_of_any_spelling_what_is_taken_is_the_number_and_nearly_all_that_fits_is_taken():
+    draw = random.Random(20261127)
+    texts = [spelled(draw) for _ in range(20_000)]
+    with in_memory() as connection:
+        connection.execute(MACROS)
+        query = (
+            "SELECT text, CASE WHEN fits_decimal(text) THEN try_cast(text AS DECIMAL(38, 18)) END "
+            "FROM (SELECT unnest(?::VARCHAR[]) AS text)"
+        )
+        found = connection.execute(query, [texts]).fetchall()
+    with localcontext(prec=200):
+        exact = {text: Decimal(text) for text in texts}
+        fitting = {
+            text for text, one in exact.items() if one == round(one, 18) and abs(one) < Decimal(10) ** 20
+        }
+        assert [text for text, taken in found if taken is not None and taken != exact[text]] == []
+    taken = {text for text, one in found if one is not None}
+    assert taken <= fitting
+    assert len(fitting) > 5000
+    assert len(taken) > 0.95 * len(fitting)
 
 
 @pytest.mark.slow

@@ -45,12 +45,21 @@ CREATE OR REPLACE TEMP MACRO required(value, field, uri, raw) AS
 
 CREATE OR REPLACE TEMP MACRO exact_text(text, plain, field, uri, raw) AS nullif(text, '');
 
+-- Without the exponent, which may end in zeros of its own.
+CREATE OR REPLACE TEMP MACRO mantissa_of(text) AS regexp_extract(text, '^[^eE]*');
+
+-- One that no integer can hold is taken for one that no scale can hold.
+CREATE OR REPLACE TEMP MACRO exponent_of(text) AS
+    CASE WHEN regexp_matches(text, '[eE]')
+    THEN coalesce(try_cast(regexp_extract(text, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), -1000)
+    ELSE 0 END;
+
 -- What the scale has to hold: digits after the point, less zeros at the end and the exponent; 0 needs none.
 CREATE OR REPLACE TEMP MACRO decimals_of(text) AS
-    CASE WHEN NOT regexp_matches(text, '^[+-]?[0-9.]*[1-9]') THEN 0
-    ELSE length(regexp_extract(text, '[.]([0-9]*)', 1))
-        - length(replace(regexp_extract(text, '(0[0.]*)(?:[eE]|$)', 1), '.', ''))
-        - coalesce(try_cast(regexp_extract(text, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0) END;
+    CASE WHEN NOT regexp_matches(mantissa_of(text), '[1-9]') THEN 0
+    ELSE length(regexp_extract(mantissa_of(text), '[.]([0-9]*)', 1))
+        - length(replace(regexp_extract(mantissa_of(text), '(0[0.]*)$', 1), '.', ''))
+        - exponent_of(text) END;
 
 -- A cast alone would also take white space around the digits and underscores between them.
 CREATE OR REPLACE TEMP MACRO fits_decimal(text) AS
