@@ -8,6 +8,7 @@ and listens on this machine only; Ctrl-C stops it all.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
@@ -107,7 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
         console.say(f"The demo failed: {failure}")
         return 1
     except BrokenPipeError:
-        # The reader of the output is gone, so there is nothing to write to.
+        # The reader of the output is gone. What is left to write would fail once more as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

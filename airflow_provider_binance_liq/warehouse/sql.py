@@ -81,20 +81,21 @@ def count_repeated(table: Table) -> str:
 
 
 def contradiction(table: Table, other: str) -> str:
-    """Select the texts of a staged row and of one in `other` that has its key, and cannot be the same row."""
+    """Select text and object of a staged row, and of one in `other` with its key that cannot be the same row."""
     differ = [f"source.{name} IS DISTINCT FROM target.{name}" for name in unchanging(table)]
     return (
-        f"SELECT source.raw, target.raw FROM {staged(table)} AS source\n"
+        "SELECT source.raw, source.object_sha256, target.raw, target.object_sha256\n"
+        f"FROM {staged(table)} AS source\n"
         f"JOIN {other} AS target ON {same_key(table)}\nWHERE {' OR '.join(differ) or 'false'} LIMIT 1"
     )
 
 
-def contradicting(table: Table, rows: Iterable[tuple[str, str]]) -> str:
+def contradicting(table: Table, rows: Iterable[tuple[str, str, str, str]]) -> str:
     """Say which two rows cannot both be kept; empty where there are none."""
     return "".join(
         f"two rows have one {', '.join(table.key)}, and differ in what never changes, so one would be lost: "
-        f"{one[:300]} and {other[:300]}"
-        for one, other in rows
+        f"{one[:300]} of the object with sha256 {sha256}, and {other[:300]} of {other_sha256}"
+        for one, sha256, other, other_sha256 in rows
     )
 
 

@@ -136,3 +136,11 @@ def test_rows_that_are_not_as_many_as_the_manifest_says_are_refused(lake, tmp_pa
     local.write_text(f"{row(1)}\n")
     with pytest.raises(InconsistentManifest, match="has 1 rows where its manifest says 2"):
         write_files(BigQuery(), [Fetched(Loadable.of(manifest), local)], LOADED_AT, tmp_path)
+
+
+@pytest.mark.parametrize("bad", ['{"orderId":2,', row(2, price="01.5"), row(2) + row(3), "not json"])
+def test_a_row_that_is_no_json_is_named_by_its_own_number_and_text(lake, warehouse, bad):
+    manifest = lake.lay([row(1), bad, row(4)])
+    with pytest.raises(WarehouseError, match=re.escape(f"row 2 of {manifest.object.uri} is no JSON")) as said:
+        warehouse.load(manifest)
+    assert bad[:300] in str(said.value)

@@ -40,9 +40,9 @@ REFUSED = {
         {"status": '"a\\u0000b"'},
         "\\u0000 in status, which no text in PostgreSQL can hold",
     ),
-    "half a character": ({"status": '"\\ud800"'}, "no low surrogate in string"),
-    "a raw control character": ({"status": '"a\x01b\x01"'}, "unexpected control character in string"),
-    "a raw tab": ({"status": '"a\tb"'}, "unexpected control character in string"),
+    "half a character": ({"status": '"\\ud800"'}, "is no JSON ("),
+    "a raw control character": ({"status": '"a\x01b\x01"'}, "is no JSON ("),
+    "a raw tab": ({"status": '"a\tb"'}, "is no JSON ("),
 }
 
 
@@ -66,12 +66,12 @@ def test_a_value_that_does_not_fit_is_named_with_its_row_and_object(postgres, la
         ("[1]", "has no symbol: [1]"),
         ("5", "has no symbol: 5"),
         ("null", "has no symbol: null"),
-        ('{"orderId":1', "unexpected end of data"),
+        ('{"orderId":1', "is no JSON ("),
         ("", "has 2 rows where its manifest says 3"),
-        ("{}{}", "unexpected content after document"),
-        ("[" * 100_000, "unexpected end of data"),
-        ("\\.", "unexpected character"),
-        ("\\N", "unexpected character"),
+        ("{}{}", "is no JSON ("),
+        ("[" * 100_000, "is no JSON ("),
+        ("\\.", "is no JSON ("),
+        ("\\N", "is no JSON ("),
     ],
     ids=[
         "list",

@@ -11,6 +11,8 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.duckdb.exactness import MACROS, is_plain, typed_values
@@ -144,8 +146,21 @@ def _naming_objects(fetched: Sequence[Fetched]) -> Iterator[None]:
         text = str(error)
         for one in fetched:
             # In quotes: the URI of an object on this disk has its path in it.
-            text = text.replace(f'"{one.path}"', f'"{one.loadable.manifest.object.uri}"')
+            if (local := f'"{one.path}"') in text:
+                text = _malformed_row(one) or text.replace(local, f'"{one.loadable.manifest.object.uri}"')
         raise type(error)(text) from error
+
+
+def _malformed_row(fetched: Fetched) -> str:
+    """Name the first row of an object that is no JSON; DuckDB says another line, and not what is in it."""
+    with fetched.path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                msgspec.json.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                shown = line.decode(errors="replace").rstrip("\n")[:300]
+                return f"row {number} of {fetched.loadable.manifest.object.uri} is no JSON ({error}): {shown}"
+    return ""
 
 
 def _check_duplicate_fields(connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched]) -> None:
