@@ -81,7 +81,7 @@ def count_repeated(table: Table) -> str:
 
 
 def contradiction(table: Table, other: str) -> str:
-    """Select text and object of a staged row, and of one in `other` with its key that cannot be the same row."""
+    """Select text and object of a staged row, and of one in `other` with its key that is not the same row."""
     differ = [f"source.{name} IS DISTINCT FROM target.{name}" for name in unchanging(table)]
     return (
         "SELECT source.raw, source.object_sha256, target.raw, target.object_sha256\n"
