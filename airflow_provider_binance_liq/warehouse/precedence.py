@@ -3,7 +3,9 @@
 Knowledge only grows. Of two versions of a row the one with the later event time counts, and at the same
 instant the one of the later extraction. Of two extractions of a window a proven one counts before one that
 is not, then the later one. Older knowledge replaces nothing, and nothing is ever deleted; so loads may come
-in any order, and again.
+in any order, and again. One case does depend on the order: overlapping windows that have one row with other
+content at the same event time, where an extraction of one of them no longer has the row, has the bytes of an
+earlier one, or is of the same instant as one of the other.
 
 The law is stated here once, in standard SQL over the aliases `source` (what is loaded) and `target` (what is
 stored). Engines on this machine judge windows before they open a transaction that writes, so for windows the
