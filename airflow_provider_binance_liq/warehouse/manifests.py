@@ -16,9 +16,12 @@ from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.manifest import Manifest, from_dict
 from airflow_provider_binance_liq.exceptions import InconsistentManifest
 from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
+from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from airflow_provider_binance_liq.warehouse.schema import Types
 
 #: what keeps windows apart: account, endpoint, start, end, symbols, auto close type
 WindowKey = tuple[str, str, datetime, datetime, str, str]
@@ -101,6 +104,17 @@ class Loadable:
             ",".join(premise.code for premise in proof.premises if premise.by == "extraction"),
             ",".join(proof.incomplete_reasons),
         )
+
+
+def window_columns(
+    loadables: Iterable[Loadable], loaded_at: datetime, types: Types
+) -> list[tuple[str, str, list[Any]]]:
+    """Return the columns of the windows table, each with name, type and the values of these windows."""
+    rows = [one.window_row(loaded_at) for one in loadables]
+    return [
+        (column.name, types[column.kind], [row[place] for row in rows])
+        for place, column in enumerate(WINDOWS)
+    ]
 
 
 def stored_windows(

@@ -7,14 +7,16 @@ what places them in time and how they are looked up. So a new table is one more 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: instant: epoch milliseconds in the row; instant_or_none: the same, and 0 means that there is none
 Kind = Literal["text", "decimal", "int64", "boolean", "instant", "instant_or_none"]
-#: row: a field of the exchange's row; rule: computed by the dialect; manifest, load: the same for an object
+#: what a warehouse calls its types
+Types: TypeAlias = "Mapping[Kind, str]"
+#: row: a field of the exchange's row; rule: computed from fields; manifest, load: the same for an object
 Origin = Literal["row", "rule", "manifest", "load"]
 
 #: exact: 20 digits before the point, 18 after it, as many as a token on any chain has

@@ -1,15 +1,14 @@
-"""SQL from the tables' columns: what the dialects share, and what each of them says in its own way.
+"""SQL from the tables' columns, for the engines on this machine.
 
-MERGE, with its conditions, is the same standard SQL in every warehouse that has it; what differs is the
-names of types and how a row's text is taken apart. So a dialect is a few values, and the statements are
-written here once. A library that parses SQL would add a dependency to every worker for no statement less;
-in the tests it may well parse what is generated here. Which version of a row counts is `precedence`'s.
+The statements are the same standard SQL in each of them, so they are written here once; what differs is the
+names of types, and rows are typed before they come here. A library that parses SQL would add a dependency to
+every worker for no statement less; in the tests it may well parse what is generated here. Which version of a
+row counts is `precedence`'s.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq.warehouse.precedence import (
     CONFIRMED,
@@ -19,37 +18,19 @@ from airflow_provider_binance_liq.warehouse.precedence import (
     same_content,
     same_key,
 )
-from airflow_provider_binance_liq.warehouse.tables import IN_CONTRACTS, RECORDS, WINDOWS, unchanging
+from airflow_provider_binance_liq.warehouse.tables import WINDOWS, unchanging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from airflow_provider_binance_liq.core.manifest import ManifestObject
-    from airflow_provider_binance_liq.warehouse.schema import Column, Kind, Table
-
-#: rows' fields as text, one column per field of the exchange
-PARSED: Final = "parsed_rows"
+    from airflow_provider_binance_liq.warehouse.schema import Column, Table, Types
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What a warehouse calls its types, and its functions that read text exactly or fail.
-
-    `functions` take the text, the field's name, the object and the row; they return NULL for NULL and for an
-    empty text. `required` takes a value instead of the text, and lets anything but NULL through.
-    """
-
-    name: str
-    types: Mapping[Kind, str]
-    functions: Mapping[Kind, str]
-    required: str
-
-
-def create_table(table: Table, dialect: Dialect) -> str:
+def create_table(table: Table, types: Types) -> str:
     """`CREATE TABLE`, with the natural key as its primary key."""
     lines = [
-        f"    {column.name} {dialect.types[column.kind]}{' NOT NULL' if column.required else ''}"
-        for column in table
+        f"    {column.name} {types[column.kind]}{' NOT NULL' if column.required else ''}" for column in table
     ]
     key = f"    PRIMARY KEY ({', '.join(table.key)})"
     return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{lines_of([*lines, key])}\n)"
@@ -58,12 +39,6 @@ def create_table(table: Table, dialect: Dialect) -> str:
 def staged(table: Table) -> str:
     """Name the staging table: rows typed, one per key, or the windows of the manifests at hand."""
     return f"staged_{table.name}"
-
-
-def typed_rows(table: Table, dialect: Dialect) -> str:
-    """Type the parsed rows: every column of the table, and whether their object is its window's newest."""
-    values = [f"    {_value(column, dialect)} AS {column.name}" for column in table]
-    return f"SELECT\n{lines_of([*values, '    is_newer'])}\nFROM {PARSED}"
 
 
 def newest_of_each(table: Table) -> str:
@@ -154,48 +129,14 @@ def _merge(table: Table, updates: tuple[tuple[str, tuple[str, ...]], ...]) -> st
     )
 
 
-def _value(column: Column, dialect: Dialect) -> str:
-    if column.origin in ("manifest", "load"):
-        return column.name
-    if column.origin == "rule":
-        return rules('"clientOrderId"')[column.name]
-    where = f"'{' or '.join(column.fields)}', object_uri, raw"
-    value = f"{dialect.functions[column.kind]}({_first(column.fields)}, {where})"
-    return f"{dialect.required}({value}, {where})" if column.required else value
-
-
-def _first(fields: tuple[str, ...]) -> str:
-    """Take the first field that is there and not empty."""
-    if len(fields) == 1:
-        return f'"{fields[0]}"'
-    return "coalesce(" + ", ".join(f"nullif(\"{field}\", '')" for field in fields) + ")"
-
-
-def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
 def lines_of(parts: Iterable[str]) -> str:
     """Put parts on lines of their own, with commas between them."""
     return ",\n".join(parts)
 
 
-def rules(client_order_id: str) -> Mapping[str, str]:
-    """Return the columns that are computed; by functions, since not every dialect can escape in LIKE."""
-    return {
-        "close_type": (
-            f"CASE WHEN endpoint IN ({_names(RECORDS)}) THEN 'LIQUIDATION' "
-            f"WHEN substr({client_order_id}, 1, 10) = 'autoclose-' THEN 'LIQUIDATION' "
-            f"WHEN substr({client_order_id}, 1, 13) = 'adl_autoclose' THEN 'ADL' ELSE 'OTHER' END"
-        ),
-        "quantity_unit": f"CASE WHEN endpoint IN ({_names(IN_CONTRACTS)}) THEN 'CONTRACT' ELSE 'BASE' END",
-        "raw": "raw",
-    }
-
-
-def expected_columns(table: Table, dialect: Dialect) -> dict[str, str]:
+def expected_columns(table: Table, types: Types) -> dict[str, str]:
     """Return the types of a table's columns, as the warehouses spell them when asked."""
-    return {column.name: dialect.types[column.kind].replace(", ", ",") for column in table}
+    return {column.name: types[column.kind].replace(", ", ",") for column in table}
 
 
 def absent(table: Table, found: Mapping[str, str]) -> tuple[Column, ...]:
@@ -203,20 +144,20 @@ def absent(table: Table, found: Mapping[str, str]) -> tuple[Column, ...]:
     return tuple(column for column in table.added if column.name not in found)
 
 
-def add_columns(table: Table, dialect: Dialect, found: Mapping[str, str]) -> list[str]:
+def add_columns(table: Table, types: Types, found: Mapping[str, str]) -> list[str]:
     """`ALTER TABLE` for what a table of 0.1.0 lacks."""
     return [
-        f"ALTER TABLE {table.name} ADD COLUMN {column.name} {dialect.types[column.kind]}"
+        f"ALTER TABLE {table.name} ADD COLUMN {column.name} {types[column.kind]}"
         for column in absent(table, found)
     ]
 
 
-def difference(table: Table, dialect: Dialect, found: Mapping[str, str], *, others: bool = True) -> str:
+def difference(table: Table, types: Types, found: Mapping[str, str], *, others: bool = True) -> str:
     """Say how the columns `found` differ from those that this version takes; empty where they do not.
 
     :param others: whether columns that this version does not have are left alone.
     """
-    expected = expected_columns(table, dialect)
+    expected = expected_columns(table, types)
     gained = {column.name for column in absent(table, found)}
     differing = [
         f"{name} is {found.get(name, 'absent')} where {expected.get(name, 'no column')} belongs"

@@ -57,6 +57,8 @@ from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from airflow_provider_binance_liq.warehouse.schema import Types
+
     Report = dict[str, Any]
 
 ENGINES: Final = ("duckdb", "postgres")
@@ -253,8 +255,8 @@ class Hand(Contender):
 
     def _duckdb(self, connection: Any, manifest: Manifest) -> None:
         connection.begin()
-        connection.execute(sql.create_table(LIQUIDATIONS, on_duckdb.DIALECT))
-        fields = json.dumps(_fields(on_duckdb.DIALECT))
+        connection.execute(sql.create_table(LIQUIDATIONS, on_duckdb.TYPES))
+        fields = json.dumps(_fields(on_duckdb.TYPES))
         source = (
             f"SELECT json::VARCHAR AS raw, unnest(from_json(json, '{fields}')) FROM read_ndjson_objects(?)"
         )
@@ -262,7 +264,7 @@ class Hand(Contender):
         connection.execute(_upsert(values, f"({source})"), [str(_path(manifest))])
 
     def _postgres(self, connection: Any, manifest: Manifest) -> None:
-        connection.execute(sql.create_table(LIQUIDATIONS, on_postgres.DIALECT))
+        connection.execute(sql.create_table(LIQUIDATIONS, on_postgres.TYPES))
         # The same table: what indexes cost is not what a load does.
         for name, columns in indexes_of(LIQUIDATIONS).items():
             connection.execute(
@@ -278,16 +280,16 @@ class Hand(Contender):
         ):
             while chunk := file.read(_MB):
                 copy.write(chunk)
-        fields = ", ".join(f'"{name}" {kind}' for name, kind in _fields(on_postgres.DIALECT).items())
+        fields = ", ".join(f'"{name}" {kind}' for name, kind in _fields(on_postgres.TYPES).items())
         source = f"lines CROSS JOIN LATERAL json_to_record(raw::json) AS fields({fields})"
         values = _values(manifest, 'to_timestamp("{}" / 1000.0)', "to_timestamp({} / 1000.0)")
         connection.execute(_upsert(values, source))
 
 
-def _fields(dialect: sql.Dialect) -> dict[str, str]:
+def _fields(types: Types) -> dict[str, str]:
     """Return the exchange's fields and their types; instants are numbers there."""
     return {
-        field: dialect.types["int64" if column.kind.startswith("instant") else column.kind]
+        field: types["int64" if column.kind.startswith("instant") else column.kind]
         for column in LIQUIDATIONS.of("row")
         for field in column.fields
     }

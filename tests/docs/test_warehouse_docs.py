@@ -66,8 +66,8 @@ def with_doc(table):
 def cells(column, table):
     return (
         f"`{column.name}`{' 🔑' if column.name in table.key else ''}",
-        f"`{duckdb.DIALECT.types[column.kind]}`",
-        f"`{postgres.DIALECT.types[column.kind]}`",
+        f"`{duckdb.TYPES[column.kind]}`",
+        f"`{postgres.TYPES[column.kind]}`",
         column.unit,
         column.doc,
         filling(column, table),
@@ -103,7 +103,7 @@ def statements():
     tables = (LIQUIDATIONS, WINDOWS)
     parts = [
         folded(f"CREATE TABLE, {name}", *(f"{sql.create_table(table, dialect)};" for table in tables))
-        for name, dialect in (("DuckDB", duckdb.DIALECT), ("PostgreSQL", postgres.DIALECT))
+        for name, dialect in (("DuckDB", duckdb.TYPES), ("PostgreSQL", postgres.TYPES))
     ]
     merges = (f"{merge};" for merge in _MERGES)
     return "\n\n".join([*parts, folded("The merge, the same in both", *merges)])
@@ -190,7 +190,7 @@ def test_the_page_shows_how_to_make_the_views(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with library.connect("liquidations.duckdb") as connection:
         for table in (*ROW_TABLES.values(), WINDOWS):
-            connection.execute(sql.create_table(table, duckdb.DIALECT))
+            connection.execute(sql.create_table(table, duckdb.TYPES))
     block = re.findall(r"```python\n(.*?)```", page(), re.DOTALL)[1]
     exec(block, {})
     with library.connect("liquidations.duckdb") as connection:

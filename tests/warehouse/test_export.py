@@ -17,7 +17,7 @@ from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
 from airflow_provider_binance_liq.warehouse import export as module
 from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.duckdb import DIALECT
+from airflow_provider_binance_liq.warehouse.duckdb import TYPES
 from airflow_provider_binance_liq.warehouse.export import export
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, ROW_TABLES, WINDOWS
 
@@ -84,7 +84,7 @@ def test_the_files_have_the_columns_types_and_values_that_a_load_would_have(
     }
     for table in tables:
         types, rows = read(tmp_path / f"out/{table.name}.parquet")
-        assert list(types.items()) == list(sql.expected_columns(table, DIALECT).items())
+        assert list(types.items()) == list(sql.expected_columns(table, TYPES).items())
         assert rows == warehouse.query(f"SELECT COLUMNS(*)::VARCHAR FROM {table.name} ORDER BY ALL")
 
 
@@ -113,7 +113,7 @@ def test_the_command_writes_what_the_page_says_and_duckdb_copies_it_as_the_page_
         "parquet/binance_liquidation_windows.parquet: 5 rows",
     ]
     with library.connect() as connection:
-        connection.execute(sql.create_table(LIQUIDATIONS, DIALECT))
+        connection.execute(sql.create_table(LIQUIDATIONS, TYPES))
         connection.execute(statement)
         assert connection.execute("SELECT count(*) FROM binance_liquidations").fetchall() == [(2,)]
 

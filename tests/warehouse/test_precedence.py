@@ -101,7 +101,7 @@ def test_a_table_is_one_that_duckdb_makes(table):
     import duckdb
 
     with duckdb.connect() as connection:
-        connection.execute(sql.create_table(table, engine.DIALECT))
+        connection.execute(sql.create_table(table, engine.TYPES))
         made = connection.execute(f"SELECT column_name FROM (DESCRIBE {table.name})").fetchall()
     assert tuple(name for (name,) in made) == table.names
 

@@ -11,7 +11,7 @@ from support.lakehouse import LOADED_AT, row
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
-from airflow_provider_binance_liq.warehouse.duckdb import DIALECT
+from airflow_provider_binance_liq.warehouse.duckdb import TYPES
 from airflow_provider_binance_liq.warehouse.duckdb.files import write_files
 from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory, stage_rows
 from airflow_provider_binance_liq.warehouse.load import Fetched
@@ -90,7 +90,7 @@ def test_a_parquet_file_has_every_column_with_its_exact_type(lake, tmp_path, duc
             file = connection.read_parquet(str(directory / f"{table.name}.parquet"))
             types = dict(zip(file.columns, map(str, file.types), strict=True))
             (values,) = file.fetchall()
-        expected = {one.name: DIALECT.types[one.kind].replace(", ", ",") for one in table}
+        expected = {one.name: TYPES[one.kind].replace(", ", ",") for one in table}
         assert types == {**expected, "object_uri": "VARCHAR"}
         named = dict(zip(types, values, strict=True))
         assert named["object_uri"] == manifest.object.uri

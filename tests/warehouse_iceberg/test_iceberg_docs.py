@@ -89,7 +89,7 @@ def test_the_tables_it_tells_of_are_those_that_are_made():
             for table in (LIQUIDATIONS, WINDOWS)
         ]
         assert f"| {mark} | {cells[0]} | {cells[1]} |" in PAGE
-    for kind in set(engine.DIALECT.types.values()):
+    for kind in set(engine.TYPES.values()):
         assert f"`{kind}`" in PAGE
     assert f"`{VERSION_PROPERTY}`" in PAGE
     assert (

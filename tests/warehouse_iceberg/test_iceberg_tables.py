@@ -18,7 +18,7 @@ from airflow_provider_binance_liq.exceptions import (
     WarehouseError,
 )
 from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.iceberg import DIALECT, Iceberg
+from airflow_provider_binance_liq.warehouse.iceberg import TYPES, Iceberg
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 LATER = "2026-11-12T00:00:00Z"
@@ -30,7 +30,7 @@ def test_every_column_is_there_with_its_type_its_meaning_and_whether_it_may_be_m
     schema = iceberg.table(table.name).schema()
     assert {
         one.name: str(one.field_type).replace(", ", ",") for one in schema.fields
-    } == sql.expected_columns(table, DIALECT)
+    } == sql.expected_columns(table, TYPES)
     assert [(one.name, one.required, one.doc) for one in schema.fields] == [
         (column.name, column.required, column.doc) for column in table
     ]

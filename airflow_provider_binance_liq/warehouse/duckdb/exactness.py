@@ -12,28 +12,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.endpoints import CLIENT_ORDER_ID_PREFIXES
 from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.schema import DECIMAL_PRECISION, DECIMAL_SCALE
+from airflow_provider_binance_liq.warehouse.schema import DECIMAL_PRECISION, DECIMAL_SCALE, Types
+from airflow_provider_binance_liq.warehouse.tables import IN_CONTRACTS, RECORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_binance_liq.warehouse.schema import Column, Table
 
 _DECIMAL: Final = f"DECIMAL({DECIMAL_PRECISION}, {DECIMAL_SCALE})"
 
-DIALECT: Final = sql.Dialect(
-    name="duckdb",
-    types={
-        "text": "VARCHAR",
-        "decimal": _DECIMAL,
-        "int64": "BIGINT",
-        "boolean": "BOOLEAN",
-        "instant": "TIMESTAMP WITH TIME ZONE",
-        "instant_or_none": "TIMESTAMP WITH TIME ZONE",
-    },
-    functions={},
-    required="",
-)
+TYPES: Final[Types] = {
+    "text": "VARCHAR",
+    "decimal": _DECIMAL,
+    "int64": "BIGINT",
+    "boolean": "BOOLEAN",
+    "instant": "TIMESTAMP WITH TIME ZONE",
+    "instant_or_none": "TIMESTAMP WITH TIME ZONE",
+}
 
+
+def _in(names: Iterable[str]) -> str:
+    quoted = ", ".join(f"'{name}'" for name in names)
+    return f"endpoint IN ({quoted})"
+
+
+#: how the columns that are no field of the exchange's are computed
+_RULES: Final = {
+    "close_type": (
+        f"CASE WHEN {_in(RECORDS)} THEN 'LIQUIDATION' "
+        + " ".join(
+            f"WHEN starts_with(\"clientOrderId\", '{prefix}') THEN '{close_type}'"
+            for close_type, prefix in CLIENT_ORDER_ID_PREFIXES.items()
+        )
+        + " ELSE 'OTHER' END"
+    ),
+    "quantity_unit": f"CASE WHEN {_in(IN_CONTRACTS)} THEN 'CONTRACT' ELSE 'BASE' END",
+    "raw": "raw",
+}
 #: Expanded in place by DuckDB.
 MACROS: Final = r"""
 CREATE OR REPLACE TEMP MACRO misfit(kind, text, field, uri, raw) AS
@@ -134,7 +152,7 @@ def _value(column: Column) -> str:
     if column.origin in ("manifest", "load"):
         return column.name
     if column.origin == "rule":
-        return sql.rules('"clientOrderId"')[column.name]
+        return _RULES[column.name]
     field = f"'{' or '.join(column.fields)}'"
     value = f"exact_{column.kind}({_first(column.fields)}, is_plain, {field}, object_uri, raw)"
     return f"required({value}, {field}, object_uri, raw)" if column.required else value

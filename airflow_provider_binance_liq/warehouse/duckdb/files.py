@@ -8,9 +8,10 @@ from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.duckdb.errors import translate
-from airflow_provider_binance_liq.warehouse.duckdb.exactness import DIALECT
+from airflow_provider_binance_liq.warehouse.duckdb.exactness import TYPES
 from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory, stage_all_rows
 from airflow_provider_binance_liq.warehouse.duckdb.values import create_from_lists
+from airflow_provider_binance_liq.warehouse.manifests import window_columns
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS, row_table, row_tables
 
 if TYPE_CHECKING:
@@ -87,13 +88,9 @@ def _stage_objects(connection: DuckDBPyConnection, fetched: Sequence[Fetched]) -
 
 
 def _stage_windows(connection: DuckDBPyConnection, fetched: Sequence[Fetched], loaded_at: datetime) -> int:
-    rows = [one.loadable.window_row(loaded_at) for one in fetched]
-    columns: list[tuple[str, str, list[Any]]] = [
-        (column.name, DIALECT.types[column.kind], [row[place] for row in rows])
-        for place, column in enumerate(WINDOWS)
-    ]
-    create_from_lists(connection, sql.staged(WINDOWS), columns)
-    return len(rows)
+    windows = [one.loadable for one in fetched]
+    create_from_lists(connection, sql.staged(WINDOWS), window_columns(windows, loaded_at, TYPES))
+    return len(windows)
 
 
 def _check_limits(connection: DuckDBPyConnection, warehouse: Reader, table: Table) -> None:

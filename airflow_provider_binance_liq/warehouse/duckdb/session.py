@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.comments import missing_comments
 from airflow_provider_binance_liq.warehouse.duckdb import typed
-from airflow_provider_binance_liq.warehouse.duckdb.exactness import DIALECT
+from airflow_provider_binance_liq.warehouse.duckdb.exactness import TYPES
 from airflow_provider_binance_liq.warehouse.duckdb.values import create_from_lists, instant_of, micros
 from airflow_provider_binance_liq.warehouse.load import Merged
-from airflow_provider_binance_liq.warehouse.manifests import stored_windows
+from airflow_provider_binance_liq.warehouse.manifests import stored_windows, window_columns
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class DuckDBSession:
         for table in (*tables, WINDOWS):
             # Asked first: even `IF NOT EXISTS` would collide with others who create it at the same time.
             found = self._columns(table)
-            if differing := found and sql.difference(table, DIALECT, found):
+            if differing := found and sql.difference(table, TYPES, found):
                 raise WarehouseError(differing)
-            made = sql.add_columns(table, DIALECT, found) if found else [sql.create_table(table, DIALECT)]
+            made = sql.add_columns(table, TYPES, found) if found else [sql.create_table(table, TYPES)]
             for statement in (*made, *self._comments(table, found, made)):
                 self.connection.execute(statement)
 
@@ -94,12 +94,7 @@ class DuckDBSession:
 
     def stage_windows(self, loadables: Sequence[Loadable], loaded_at: datetime) -> None:
         """Put the windows into their staging table."""
-        rows = [one.window_row(loaded_at) for one in loadables]
-        columns: list[tuple[str, str, list[Any]]] = [
-            (column.name, DIALECT.types[column.kind], [row[index] for row in rows])
-            for index, column in enumerate(WINDOWS)
-        ]
-        create_from_lists(self.connection, sql.staged(WINDOWS), columns)
+        create_from_lists(self.connection, sql.staged(WINDOWS), window_columns(loadables, loaded_at, TYPES))
 
     def counts(self, query: str) -> tuple[int, ...]:
         """Return the one row of numbers that `query` gives."""

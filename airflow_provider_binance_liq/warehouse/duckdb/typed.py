@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: what DuckDB in memory may take before it writes to its directory
 MEMORY: Final = "512MB"
 _OBJECTS: Final = "staged_objects"
+#: fields as text, a column per field of the exchange
+_PARSED: Final = "parsed_rows"
 
 
 @contextmanager
@@ -127,11 +129,11 @@ def _stage_statement(table: Table, paths: Sequence[str]) -> str:
         "    SELECT filename, raw, unnest(from_json(\n"
         f"        CASE WHEN has_fraction(raw) THEN quote_numbers(raw) ELSE raw END, '{fields}'))\n"
         "    FROM lines\n"
-        f"), {sql.PARSED} AS (\n"
+        f"), {_PARSED} AS (\n"
         "    SELECT fields.*, objects.* EXCLUDE (filename), make_timestamptz(?::BIGINT) AS loaded_at,\n"
         f"        {is_plain(table)} AS is_plain\n"
         f"    FROM fields JOIN {_OBJECTS} AS objects USING (filename)\n"
-        f")\nSELECT\n{typed_values(table)},\n    object,\n    is_newer\nFROM {sql.PARSED}"
+        f")\nSELECT\n{typed_values(table)},\n    object,\n    is_newer\nFROM {_PARSED}"
     )
 
 

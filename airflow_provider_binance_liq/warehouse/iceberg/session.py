@@ -15,7 +15,7 @@ from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.iceberg.filters import between, group, joined, predicates
 from airflow_provider_binance_liq.warehouse.iceberg.tables import (
-    DIALECT,
+    TYPES,
     add_columns,
     order_of,
     partitions_of,
@@ -61,7 +61,7 @@ class IcebergSession:
             found = self.tables[table.name] = self._open(table)
             columns = {one.name: str(one.field_type).replace(", ", ",") for one in found.schema().fields}
             # A row that is replaced is written again, so values that others have added would be lost.
-            if differing := sql.difference(table, DIALECT, columns, others=False):
+            if differing := sql.difference(table, TYPES, columns, others=False):
                 raise WarehouseError(differing)
             add_columns(found, sql.absent(table, columns))
             # PyIceberg repeats an append that others came before; only the whole work may be repeated here,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.schema import DECIMAL_PRECISION, DECIMAL_SCALE
+from airflow_provider_binance_liq.warehouse.schema import DECIMAL_PRECISION, DECIMAL_SCALE, Types
 
 # PyIceberg takes half a second to import: it is imported in the worker.
 if TYPE_CHECKING:
@@ -27,19 +26,14 @@ if TYPE_CHECKING:
 _DECIMAL: Final = f"decimal({DECIMAL_PRECISION}, {DECIMAL_SCALE})"
 
 #: Iceberg has no SQL of its own, so only its types are here.
-DIALECT: Final = sql.Dialect(
-    name="iceberg",
-    types={
-        "text": "string",
-        "decimal": _DECIMAL,
-        "int64": "long",
-        "boolean": "boolean",
-        "instant": "timestamptz",
-        "instant_or_none": "timestamptz",
-    },
-    functions={},
-    required="",
-)
+TYPES: Final[Types] = {
+    "text": "string",
+    "decimal": _DECIMAL,
+    "int64": "long",
+    "boolean": "boolean",
+    "instant": "timestamptz",
+    "instant_or_none": "timestamptz",
+}
 #: as they are when a table is made; its owner may change them
 PROPERTIES: Final = {
     "format-version": "2",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.duckdb import translate, typed
-from airflow_provider_binance_liq.warehouse.postgres.dialect import DIALECT
+from airflow_provider_binance_liq.warehouse.postgres.column_types import TYPES
 from airflow_provider_binance_liq.warehouse.postgres.transaction import Transaction, check_text
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RowStaging(Transaction):
         import duckdb
 
         self._check_manifests(fetched)
-        declared = ", ".join(f"{one.name} {DIALECT.types[one.kind]}" for one in table)
+        declared = ", ".join(f"{one.name} {TYPES[one.kind]}" for one in table)
         self._execute(f"CREATE TEMP TABLE {sql.staged(table)} ({declared}, is_newer boolean) ON COMMIT DROP")
         with tempfile.TemporaryDirectory(prefix="binance-liq-rows-") as directory:
             file = Path(directory) / "rows.csv"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.comments import missing_comments
 from airflow_provider_binance_liq.warehouse.load import Merged
-from airflow_provider_binance_liq.warehouse.manifests import stored_windows
-from airflow_provider_binance_liq.warehouse.postgres.dialect import DIALECT
+from airflow_provider_binance_liq.warehouse.manifests import stored_windows, window_columns
+from airflow_provider_binance_liq.warehouse.postgres.column_types import TYPES
 from airflow_provider_binance_liq.warehouse.postgres.indexes import missing_indexes
 from airflow_provider_binance_liq.warehouse.postgres.rows import RowStaging
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
@@ -77,7 +77,7 @@ class PostgresSession(RowStaging):
         for table in needed:
             # As any reader does: it waits for a rebuild of the table, but not for ever.
             self._wait(f"LOCK TABLE {table.name} IN ACCESS SHARE MODE")
-            if differing := sql.difference(table, DIALECT, self._columns(table)):
+            if differing := sql.difference(table, TYPES, self._columns(table)):
                 raise self._refusal(differing)
 
     def _lacks(self, table: Table) -> bool:
@@ -97,11 +97,11 @@ class PostgresSession(RowStaging):
     def _complete(self, table: Table) -> None:
         """Create a table, or add to one of 0.1.0 what it lacks; others may just have done so."""
         if not self._columns(table):
-            self._execute(sql.create_table(table, DIALECT))
+            self._execute(sql.create_table(table, TYPES))
         found = self._columns(table)
-        if differing := sql.difference(table, DIALECT, found):
+        if differing := sql.difference(table, TYPES, found):
             raise self._refusal(differing)
-        for statement in sql.add_columns(table, DIALECT, found):
+        for statement in sql.add_columns(table, TYPES, found):
             self._wait(statement)
         for statement in self._extras(table):
             self._wait(statement)
@@ -132,12 +132,7 @@ class PostgresSession(RowStaging):
 
     def stage_windows(self, loadables: Sequence[Loadable], loaded_at: datetime) -> None:
         """Put the windows into their staging table."""
-        rows = [one.window_row(loaded_at) for one in loadables]
-        columns: list[tuple[str, str, list[Any]]] = [
-            (column.name, DIALECT.types[column.kind], [row[index] for row in rows])
-            for index, column in enumerate(WINDOWS)
-        ]
-        self._stage_columns(sql.staged(WINDOWS), columns)
+        self._stage_columns(sql.staged(WINDOWS), window_columns(loadables, loaded_at, TYPES))
 
     def merge_rows(self, table: Table) -> Merged:
         """Merge the staged rows."""
