@@ -1,4 +1,4 @@
-"""What the commands share: reading instants and numbers, and a clean standard output."""
+"""What the commands share: reading destinations, instants and numbers, and a clean standard output."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import contextlib
 import os
 import sys
 from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.windows import epoch_ms, read_iso
 from airflow_provider_binance_liq.exceptions import InvalidInterval
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Callable, Iterator
 
 _LOG_LEVEL: Final = "AIRFLOW__LOGGING__LOGGING_LEVEL"
@@ -41,6 +43,22 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def add_destination(parser: ArgumentParser) -> None:
+    """Declare the argument of commands that read what the extracting tasks wrote."""
+    parser.add_argument(
+        "destination",
+        metavar="DESTINATION",
+        help="the destination of the extracting tasks: a URL such as file:///lake or "
+        "s3://aws_default@bucket/prefix, or a local path",
+    )
+
+
+def absolute(destination: str) -> str:
+    """Make a relative local path absolute; a URL stays."""
+    given = destination.strip()
+    return given if not given or "://" in given else str(Path(given).absolute())
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -123,7 +124,7 @@ def _send(name: str, value: float, **tags: str) -> None:
         send(f"{PREFIX}.{name}", value, tags=fit)
         # As Airflow does: a StatsD without tags would mix the values of all of them.
         send(".".join((PREFIX, name, *fit.values())), value)
-    # No error of a metrics client may fail the task.
+    # StatsD, Datadog and OpenTelemetry raise errors of their own, and none of them may fail the task.
     except Exception:
         log.debug("%s could not be sent", name, exc_info=True)
 
@@ -133,6 +134,4 @@ def _stats() -> Any:
     if "airflow" not in sys.modules:
         return None
     # At the top of the module, this would import Airflow.
-    from airflow_provider_binance_liq.compat import task_stats  # noqa: PLC0415
-
-    return task_stats()
+    return import_module("airflow_provider_binance_liq.compat").task_stats()

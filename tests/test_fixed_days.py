@@ -24,7 +24,6 @@ HELPERS = {
     "conftest.py",
     "drive.py",
     "fixed_days.py",
-    "run_dags.py",
     "scripted.py",
     "sitecustomize.py",
     "test_transport.py",

@@ -188,7 +188,8 @@ def storing(verb: str, what: Any) -> Iterator[None]:
         yield
     except LiquidationsError:
         raise
-    except Exception as error:  # every store has errors of its own
+    # Every store has errors of its own; what they have in common is that storage failed.
+    except Exception as error:
         raise StorageError(_describe(verb, what, error)) from error
 
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.cli_common import airflow_on_stderr
+from airflow_provider_binance_liq.cli_common import absolute, add_destination, airflow_on_stderr
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import (
     InconsistentManifest,
@@ -48,12 +48,7 @@ _AT_ONCE: Final = 500
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "destination",
-        metavar="DESTINATION",
-        help="the destination of the extracting tasks: a URL such as file:///lake or "
-        "s3://aws_default@bucket/prefix, or a local path",
-    )
+    add_destination(parser)
     parser.add_argument(
         "--to",
         required=True,
@@ -68,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Export, print what was written and return the exit status."""
     try:
         with airflow_on_stderr():
-            written = export(_absolute(arguments.destination), arguments.to)
+            written = export(absolute(arguments.destination), arguments.to)
     except LiquidationsError as error:
         sys.stderr.write(printable(f"binance-liq export: {redact(str(error))}") + "\n")
         return _NOT_WRITTEN
@@ -140,9 +135,3 @@ def _copy(connection: DuckDBPyConnection, table: Table, directory: Path) -> int:
 
 def _file(table: Table) -> str:
     return f"{table.name}.parquet"
-
-
-def _absolute(destination: str) -> str:
-    """Make a relative local path absolute."""
-    given = destination.strip()
-    return given if not given or "://" in given else str(Path(given).absolute())

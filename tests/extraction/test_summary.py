@@ -22,8 +22,6 @@ LOGGERS = (
 @pytest.fixture
 def logged(caplog):
     """Return what was logged of the extraction: level and message."""
-    import airflow.sdk  # noqa: F401 - the first import sets the levels of all loggers
-
     caplog.set_level(logging.INFO)
     return lambda: [(r.levelname, r.getMessage()) for r in caplog.records if r.name in LOGGERS]
 

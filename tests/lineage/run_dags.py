@@ -9,33 +9,34 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from unittest.mock import patch
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.utils.db import initdb
 from support.airflow_of_any_version import DagBag
+from support.fixed_days import BEGIN, travel
 
 from airflow_provider_binance_liq.operators import waiting
 
 
-def soon(moment: datetime) -> DateTimeTrigger:
-    """End every wait after a second."""
-    return DateTimeTrigger(moment=min(moment, datetime.now(UTC) + timedelta(seconds=1)))
+def at_once(**_moment: datetime) -> DateTimeTrigger:
+    """End every wait at once: the clock goes on from this instant."""
+    return DateTimeTrigger(moment=BEGIN)
 
 
 def main(day: str, *dag_ids: str) -> None:
     """Run each DAG once, without retries."""
     initdb()
-    waiting.DateTimeTrigger = soon  # type: ignore[misc,assignment]  # called as the class is
-    dags = DagBag().dags
-    ends = {}
+    dags, ends = DagBag().dags, {}
     for dag_id in dag_ids:
         for task in dags[dag_id].tasks:
             task.retries = 0
-        run = dags[dag_id].test(logical_date=datetime.fromisoformat(f"{day}T00:00:00+00:00"))
+        run = dags[dag_id].test(logical_date=datetime.fromisoformat(day).replace(tzinfo=UTC))
         ends[dag_id] = str(run.state)
-    print(json.dumps(ends))  # noqa: T201 - a command prints
+    sys.stdout.write(f"{json.dumps(ends)}\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with travel(), patch.object(waiting, "DateTimeTrigger", at_once):
+        main(*sys.argv[1:])

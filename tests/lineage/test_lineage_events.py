@@ -6,22 +6,23 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.fixed_days import recent_day, travel
 from support.lineage import check_event
 
 from airflow_provider_binance_liq.core.units import HOUR_MS
+from airflow_provider_binance_liq.core.windows import epoch_ms
 from airflow_provider_binance_liq.simulator import ExplicitHistory, Fault, Settings, Simulator, make_row
 
 pytestmark = [pytest.mark.slow, pytest.mark.clock]
 
 HERE = Path(__file__).parent
-#: the exchange still has it, whenever the test runs
-DAY = (datetime.now(UTC) - timedelta(days=2)).date()
+#: by the clock of these tests, which begins at the same instant on every day
+DAY = recent_day()
 #: noon of the day before, which a run of `DAY` covers
-NOON_MS = int(datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC).timestamp() * 1000) - 12 * HOUR_MS
+NOON_MS = epoch_ms(DAY) - 12 * HOUR_MS
 ENDPOINTS = ("usdm_futures", "coinm_futures", "margin")
 DAGS = """
 from datetime import UTC, datetime
@@ -70,7 +71,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exchange():
     rows = {name: [make_row(name, orderId=number, time=NOON_MS) for number in (1, 2)] for name in ENDPOINTS}
-    with Simulator(Settings(seed=7), history=ExplicitHistory(rows)) as running:
+    with travel(), Simulator(Settings(seed=7), history=ExplicitHistory(rows)) as running:
         # The first extraction has to wait, and is deferred.
         running.add_fault(Fault("http_429", endpoint="usdm_futures", retry_after=120))
         yield running
@@ -102,7 +103,14 @@ def events(home, exchange):
             for name, extra in connections.items()
         },
     }
-    command = [sys.executable, str(HERE / "run_dags.py"), DAY.isoformat(), "whole", "failing", "hiding"]
+    command = [
+        sys.executable,
+        str(HERE / "run_dags.py"),
+        DAY.date().isoformat(),
+        "whole",
+        "failing",
+        "hiding",
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     (ends,) = (line for line in done.stdout.splitlines() if line.startswith("{"))

@@ -98,7 +98,8 @@ def house(request):
 
 def recent(lake, rows, days_ago, **known):
     """Lay down a day's window, so many days ago; its rows are of an hour after its start."""
-    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
+    now = datetime.now(UTC)  # alike on any day: the models count back from now, by the database's own clock
+    start = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
     instant = round(start.timestamp() * 1000) + 3600_000
     laid = lake.lay([one(instant) for one in rows], **known)
     window = replace(laid.window, start=start.isoformat(), end=(start + timedelta(days=1)).isoformat())

@@ -17,10 +17,9 @@ import re
 import shutil
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms
+from airflow_provider_binance_liq.cli_common import absolute, add_destination, airflow_on_stderr, instant_ms
 from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
@@ -60,12 +59,7 @@ _CREDENTIALS: Final = re.compile(r"(://[^/:@]*):.*@", re.DOTALL)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "destination",
-        metavar="DESTINATION",
-        help="the destination of the extracting tasks: a URL such as file:///lake or "
-        "s3://aws_default@bucket/prefix, or a local path",
-    )
+    add_destination(parser)
     for kind in ALLOWABLE:
         option, text = _OPTIONS[kind]
         parser.add_argument(option, dest="allowed", action="append_const", const=kind, help=text)
@@ -122,7 +116,7 @@ def _verify(arguments: argparse.Namespace) -> Report:
         # Before anything else: Airflow logs the names of missing connections.
         message = "the destination holds a password; give the name of an Airflow connection before the @"
         raise InvalidRequest(message)
-    destination = open_destination(_absolute(given))
+    destination = open_destination(absolute(given))
     progress = Progress(sys.stderr, quiet=arguments.quiet)
     now_ms = int(time.time() * 1000) if arguments.now is None else arguments.now
     try:
@@ -138,12 +132,6 @@ def _duration_ms(text: str) -> int:
         message = f"{text!r} is not a length of time, such as 2d, 36h or 1d12h"
         raise argparse.ArgumentTypeError(message)
     return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
-
-
-def _absolute(destination: str) -> str:
-    """Make a relative local path absolute."""
-    given = destination.strip()
-    return given if not given or "://" in given else str(Path(given).absolute())
 
 
 def _fail(arguments: argparse.Namespace, out: TextIO, error: LiquidationsError) -> int:
