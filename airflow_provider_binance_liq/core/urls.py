@@ -11,10 +11,10 @@ from typing import Final
 from urllib.parse import unquote
 
 _AUTHORITY: Final = re.compile(r"[a-z0-9+.-]+:/{2}([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-#: The name of a setting that says that its value is secret. It is looked at from its beginning alone, and no
-#: part of it twice: whoever may only trigger a run may send a long text.
+#: The name of a setting that says that its value is secret. It is looked at from its beginning alone, and
+#: given up as a whole: whoever may only trigger a run may send a text of any length.
 _NAMED: Final = (
-    r"(?<![\w.-])(?=[\w.-]{0,64}?(?:token|passwd|password|pwd|secret|signature|credential|authorization|"
+    r"(?<![\w.-])(?=[\w.-]*?(?:token|passwd|password|pwd|secret|signature|credential|authorization|"
     r"api_?key|access_?key))[\w.-]++"
 )
 #: `name=value` of a query, of a fragment, or of a list of settings

@@ -251,7 +251,8 @@ def test_a_full_millisecond_of_a_ledger_is_followed_by_id_and_the_claim_says_so(
     experience = Experience()
     found, proof = drive(plan(FLOWS, Window(AT - 5, AT + 9), experience=experience), exchange)
     assert found.keys() == {one.row.key for one in exchange.orders}
-    assert "ids_ascend" in experience.evidence.suspected
+    # Needed too: where a probe has refuted it, to accept it is not enough.
+    assert "ids_ascend" in experience.evidence.suspected & experience.evidence.needed
     assert proof == "each page proves the one before it; full instants followed by id"
     assert {0, before + LEDGER_LIMIT - 25} <= {ask.after_id for ask in exchange.asked}
 

@@ -124,7 +124,9 @@ class InstantSplit:
         proven = yield from IdWalk(self._send, self.walk.is_full, ask, page.rows).run()
         if proven:
             # An exchange that cuts ids in another order may look the same: nothing inside can show it.
-            self.walk.experience.evidence.suspected.add("ids_ascend")
+            evidence = self.walk.experience.evidence
+            evidence.needed.add("ids_ascend")
+            evidence.suspected.add("ids_ascend")
         return proven
 
     def _split_types(self, ask: Ask, page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
