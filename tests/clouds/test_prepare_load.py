@@ -221,5 +221,7 @@ def test_the_operator_fails_at_once_where_no_retry_can_mend_it(lake):
 def test_a_warehouse_that_there_is_not_is_refused_when_the_dag_is_read():
     from airflow_provider_binance_liq.transfers.object_storage_to_cloud_warehouse import PrepareLoadOperator
 
-    with pytest.raises(InvalidRequest, match="warehouse is 'oracle'; there are bigquery, clickhouse"):
+    with pytest.raises(
+        InvalidRequest, match="unknown warehouse 'oracle'; choose one of bigquery, clickhouse"
+    ):
         PrepareLoadOperator(task_id="prepare", manifests=[], warehouse="oracle", destination="s3://b/lake")

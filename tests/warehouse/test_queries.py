@@ -595,5 +595,5 @@ def test_hours_of_the_same_size_share_their_place(warehouse, lake):
 
 
 def test_a_query_that_there_is_not_is_refused_by_name():
-    with pytest.raises(InvalidRequest, match="no query 'daily'; there are daily_notional, "):
+    with pytest.raises(InvalidRequest, match="unknown query 'daily'; choose one of daily_notional, "):
         create_view("daily")

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
 from airflow_provider_binance_liq.warehouse.clouds.clickhouse import ClickHouse
@@ -48,8 +49,7 @@ def get_warehouse(name: str) -> Warehouse:
     :raises InvalidRequest: there is none of that name.
     """
     if name not in WAREHOUSES:
-        message = f"warehouse is {name!r}; there are {', '.join(WAREHOUSES)}"
-        raise InvalidRequest(message)
+        raise InvalidRequest(unknown("warehouse", name, WAREHOUSES))
     return WAREHOUSES[name]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.warehouse.comments import comment_on
 from airflow_provider_binance_liq.warehouse.queries.amounts import AMOUNTS, NOTIONALS, notional_of
@@ -42,8 +43,7 @@ def create_view(name: str) -> str:
     :raises InvalidRequest: there is no such query; the message lists those there are.
     """
     if name not in QUERIES:
-        message = f"there is no query {name!r}; there are {', '.join(QUERIES)}"
-        raise InvalidRequest(message)
+        raise InvalidRequest(unknown("query", name, QUERIES))
     query = QUERIES[name]
     return f"CREATE OR REPLACE VIEW {query.view} AS\n{query.sql}"
 
