@@ -22,6 +22,7 @@ from airflow_provider_binance_liq.demo.environment import Port, airflow_environm
 from airflow_provider_binance_liq.demo.login import Login
 from airflow_provider_binance_liq.demo.postgres import PostgresServer
 from airflow_provider_binance_liq.demo.processes import Processes
+from airflow_provider_binance_liq.demo.progress import Progress, failures
 from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
@@ -95,6 +96,11 @@ class RealAirflow:
     def states(self, dag_id):
         return [run.state for run in self.api.runs(dag_id)]
 
+    def failures(self, dag_id):
+        """What failed, with the end of its logs: the reason of an assertion that fails."""
+        progress = Progress(self.api.runs(dag_id), self.api.task_instances(dag_id), 0)
+        return "\n".join(failures(self.directory.logs, dag_id, progress))
+
     def is_idle(self, dag_id, at_least):
         states = self.states(dag_id)
         return len(states) >= at_least and not UNFINISHED & set(states)
@@ -147,7 +153,7 @@ def test_all_that_extractions_announce_is_loaded_by_runs_that_their_events_trigg
     real.api.unpause(EXTRACT)
     runs += 1
     real.wait_for(lambda: real.is_idle(EXTRACT, runs) and real.backfills_are_over())
-    assert set(real.states(EXTRACT)) == {"success"}
+    assert set(real.states(EXTRACT)) == {"success"}, real.failures(EXTRACT)
     assert real.states(LOAD) == []  # paused: whatever is announced meanwhile waits
 
     real.api.unpause(LOAD)
@@ -155,7 +161,8 @@ def test_all_that_extractions_announce_is_loaded_by_runs_that_their_events_trigg
     real.wait_for(lambda: real.is_idle(EXTRACT, runs) and not real.missing())
     real.wait_for(lambda: real.is_idle(LOAD, 1))
 
-    assert set(real.states(EXTRACT) + real.states(LOAD)) == {"success"}
+    assert set(real.states(EXTRACT)) == {"success"}, real.failures(EXTRACT)
+    assert set(real.states(LOAD)) == {"success"}, real.failures(LOAD)
     # One more than asked for where midnight has passed: then another day was over.
     days = len(real.states(EXTRACT))
     assert days >= runs
