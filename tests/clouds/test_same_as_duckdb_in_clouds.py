@@ -107,6 +107,7 @@ def test_an_instant_that_clickhouse_does_not_hold_is_refused_by_name(clickhouse,
     assert f"which is no instant that clickhouse holds; a row of {manifest.object.uri}" in str(refused.value)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_by_name(engine, lake):
     engine.load(lake.lay([row(7)]), at=LOADED_AT)
     before = engine.dump()
@@ -123,6 +124,7 @@ def test_what_does_not_fit_is_refused_by_name(engine, lake):
     assert engine.dump() == before
 
 
+@pytest.mark.slow
 def test_a_row_is_kept_as_it_was_sent_and_so_are_fields_that_nobody_knows(engine, lake):
     lines = [
         row(1, status='"a\\\\tb\\u00e9\\"\\\\"', price='  "1.50" ', remark='\t"币"', legs="[ 10 ]"),
@@ -138,6 +140,7 @@ def test_a_row_is_kept_as_it_was_sent_and_so_are_fields_that_nobody_knows(engine
     )
 
 
+@pytest.mark.slow
 def test_a_nul_is_the_same_or_refused_by_name_and_in_a_field_that_nobody_knows_it_stops_nothing(
     engine, lake, duckdb
 ):
@@ -166,6 +169,7 @@ def test_loading_again_changes_nothing(engine, lake, duckdb):
     assert engine.dump() == before == dump(duckdb)
 
 
+@pytest.mark.slow
 def test_an_older_object_never_goes_back(engine, lake, duckdb):
     newer = lake.lay(
         [row(1, LATER, price='"2"'), row(2, AT, price='"2"')], extracted_at="2026-11-12T00:00:00Z"
@@ -179,6 +183,7 @@ def test_an_older_object_never_goes_back(engine, lake, duckdb):
     assert [str(found[price][1]).rstrip("0.") for found in engine.rows(LIQUIDATIONS)] == ["2", "2", "1.5"]
 
 
+@pytest.mark.slow
 def test_a_row_that_moved_in_time_is_found_where_it_is_stored(engine, lake, duckdb):
     """So that no bound of a merge by time lets it come in twice."""
     far = AT + 200 * 86_400_000
@@ -218,6 +223,7 @@ def test_in_redshift_readers_do_not_wait_for_a_load_but_loads_do(redshift):
     assert (read, len(engine.rows(LIQUIDATIONS))) == (1, 2)
 
 
+@pytest.mark.slow
 def test_a_proven_window_is_not_replaced_by_one_that_is_not(engine, lake, duckdb):
     proven = lake.lay([row(1)])
     doubted = lake.lay([row(1), row(2)], complete=False, extracted_at="2026-11-12T00:00:00Z")
@@ -229,6 +235,7 @@ def test_a_proven_window_is_not_replaced_by_one_that_is_not(engine, lake, duckdb
     assert [found[complete][1] for found in engine.rows(WINDOWS)] == [True]
 
 
+@pytest.mark.slow
 def test_of_two_windows_without_proof_the_older_one_never_replaces(engine, lake, duckdb):
     newer = lake.lay([row(1), row(2)], complete=False, extracted_at="2026-11-12T00:00:00Z")
     older = lake.lay([row(1)], complete=False)
@@ -240,6 +247,7 @@ def test_of_two_windows_without_proof_the_older_one_never_replaces(engine, lake,
     assert [int(found[counted][1]) for found in engine.rows(WINDOWS)] == [2]
 
 
+@pytest.mark.slow
 def test_the_same_bytes_of_a_later_extraction_change_their_window_only(engine, lake, duckdb):
     load_both(engine, duckdb, lake.lay([row(1)]))
     before = engine.rows(LIQUIDATIONS)
@@ -278,6 +286,7 @@ def _apart(manifests):
     return list({manifest.object.uri: manifest for manifest in manifests}.values())
 
 
+@pytest.mark.slow
 def test_rows_of_a_cascade_are_the_same(engine, lake, duckdb):
     chance = random.Random(7)
     symbols = ('"BTCUSDT"', '"币安人生USDT"', '"\\u5e01USDT"')
@@ -300,6 +309,7 @@ def test_rows_of_a_cascade_are_the_same(engine, lake, duckdb):
     assert len(engine.rows(LIQUIDATIONS)) == len(lines)
 
 
+@pytest.mark.slow
 def test_a_file_that_was_not_copied_whole_is_refused(engine, lake):
     load = engine.prepare(lake.lay([row(1)]), lake.lay([row(2)], day=11), at=LOADED_AT)
     for name in ("liquidations", "liquidation_windows"):
@@ -311,6 +321,7 @@ def test_a_file_that_was_not_copied_whole_is_refused(engine, lake):
             engine.check(load["check"])
 
 
+@pytest.mark.slow
 def test_a_load_leaves_none_of_its_own_tables(engine, lake):
     load = engine.prepare(lake.lay([row(1)]), at=LOADED_AT)
     for step in ("stage", "merge", "clean"):
@@ -319,6 +330,7 @@ def test_a_load_leaves_none_of_its_own_tables(engine, lake):
         engine.execute(f"SELECT count(*) FROM staged_liquidations_{load['load']}")
 
 
+@pytest.mark.slow
 def test_a_retry_of_any_step_does_the_same_again(engine, lake, duckdb):
     manifest = lake.lay([row(1), row(2)])
     load = engine.prepare(manifest, at=LOADED_AT)
@@ -328,6 +340,7 @@ def test_a_retry_of_any_step_does_the_same_again(engine, lake, duckdb):
     assert engine.dump() == dump(duckdb)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "engine_and_lake",
     ["bigquery", "redshift", pytest.param("snowflake", marks=pytest.mark.slow)],

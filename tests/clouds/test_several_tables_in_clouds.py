@@ -11,6 +11,9 @@ from support.other_kinds import FLOWS, LOANS, flow, loan
 
 from airflow_provider_binance_liq.warehouse.tables import ROW_TABLES, WINDOWS
 
+# The quick suite checks the same laws on DuckDB.
+pytestmark = pytest.mark.slow
+
 row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
 LATER = {"extracted_at": "2026-11-12T00:00:00Z"}
 

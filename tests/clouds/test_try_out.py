@@ -32,6 +32,7 @@ def test_every_value_is_the_same_and_the_report_says_so(engine):
     assert [len(engine.rows(table)) for table in (LIQUIDATIONS, CAPITAL_FLOWS, WINDOWS)] == [5, 1, 3]
 
 
+@pytest.mark.slow
 def test_a_value_that_differs_is_shown_and_counted(bigquery):
     engine, _ = bigquery
     execute = by(engine)
@@ -48,6 +49,7 @@ def test_a_value_that_differs_is_shown_and_counted(bigquery):
     assert "binance_margin_capital_flows: differs" in report.lines
 
 
+@pytest.mark.slow
 def test_it_is_refused_where_there_is_a_table_already(engine, lake):
     engine.load(lake.lay([lakehouse.row(1)]), at=lakehouse.LOADED_AT)
     written = sorted(lake.directory.rglob("*"))
@@ -71,6 +73,7 @@ def test_the_command_does_it_by_the_hook_of_a_connection(clickhouse, set_connect
     assert "binance_liquidations: the same as DuckDB" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_it_submits_to_bigquery_is_a_script_with_a_dataset(bigquery, monkeypatch, capsys):
     from airflow.sdk import BaseHook
 

@@ -12,6 +12,9 @@ from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
+# The quick suite checks the same laws on DuckDB.
+pytestmark = pytest.mark.slow
+
 row, LOADED_AT = lakehouse.row, lakehouse.LOADED_AT
 OLD = tuple(column.name for column in WINDOWS if not column.added)
 CODES = tuple(column.name for column in WINDOWS.added)

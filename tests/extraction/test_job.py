@@ -95,6 +95,7 @@ def test_on_the_worst_day_no_row_is_lost_on_any_endpoint_in_any_setting(
     check_cascade(run, endpoint, measure, f"{keep}, {order}, {filter_by}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", BY_TIME[1:])
 @pytest.mark.parametrize(("keep", "filter_by"), [("oldest", "time"), ("newest", "updateTime")])
 def test_on_the_worst_day_no_row_is_lost_on_the_other_endpoints(start, measure, endpoint, keep, filter_by):
@@ -125,6 +126,7 @@ STRANGE = {
 }
 
 
+@pytest.mark.slow
 @covering("knobs, endpoint", STRANGE, ["usdm_futures", "margin"])
 def test_on_the_worst_day_no_row_is_lost_however_strange_the_exchange(start, measure, endpoint, knobs):
     check_cascade(start(**knobs), endpoint, measure, str(knobs))

@@ -214,6 +214,7 @@ def check_lasting(endpoint, name):
     assert (str(seen), seen.broken) == (expected(endpoint, name, lasting=True), [])
 
 
+@pytest.mark.slow
 @covering("name, endpoint", list(VARIANTS), TWO, also=lambda name, _: differs(name, lasting=True))
 def test_a_fault_that_lasts_is_harmless_or_a_named_error_after_a_bounded_number_of_requests(endpoint, name):
     check_lasting(endpoint, name)
@@ -232,6 +233,7 @@ def check_clock(endpoint, name):
     assert (str(seen), seen.broken) == (told, [])
 
 
+@pytest.mark.slow
 @covering("name, endpoint", OF_CLOCKS, TWO)
 def test_a_fault_of_the_clock_ends_as_one_of_a_page_does(endpoint, name):
     check_clock(endpoint, name)
@@ -252,6 +254,7 @@ def test_no_fault_that_strikes_one_page_loses_a_row():
     assert [case for case in once if observe(case).lost] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", WITH_ORDERS)
 def test_a_row_that_any_one_page_leaves_out_is_found_on_another(endpoint):
     for nth in range(1, requests(endpoint) + 1):
@@ -262,6 +265,7 @@ def test_a_row_that_any_one_page_leaves_out_is_found_on_another(endpoint):
 # --- clocks that jump -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @covering("endpoint, name", list(WITH_ORDERS), ["clock_jump", "clock_jump seconds=-3600"])
 def test_the_exchanges_clock_may_jump_an_hour_at_any_page(endpoint, name):
     for nth in range(1, requests(endpoint) + 1):
@@ -269,6 +273,7 @@ def test_the_exchanges_clock_may_jump_an_hour_at_any_page(endpoint, name):
         assert (str(seen), seen.broken, nth) == ("complete +2", [], nth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", TWO)
 @pytest.mark.parametrize("seconds", [3600, -3600])
 def test_the_machines_clock_may_jump_an_hour_at_any_time(endpoint, seconds):

@@ -89,6 +89,7 @@ def test_processes_that_load_the_same_windows_at_once_leave_them_once(lake, ware
     assert len(warehouse.windows()) == 5
 
 
+@pytest.mark.slow
 def test_threads_of_one_process_wait_for_each_other_too(lake, warehouse):
     manifests = [
         lake.lay([row(100 * day + n) for n in range(20)] + [row(7)], day=day) for day in range(10, 16)
@@ -156,6 +157,7 @@ def test_a_reader_that_holds_the_file_open_is_waited_for_only_so_long(lake, ware
     assert warehouse.load(second, wait_s=0.5).inserted == 1
 
 
+@pytest.mark.slow
 def test_a_reader_that_closes_the_file_in_time_is_waited_for(lake, warehouse, reader):
     warehouse.load(lake.lay([row(1)]))
     close = reader()
@@ -165,6 +167,7 @@ def test_a_reader_that_closes_the_file_in_time_is_waited_for(lake, warehouse, re
     timer.join(10)
 
 
+@pytest.mark.slow
 def test_a_reader_in_the_same_process_is_waited_for_as_well(lake, warehouse):
     import duckdb
 
@@ -178,6 +181,7 @@ def test_a_reader_in_the_same_process_is_waited_for_as_well(lake, warehouse):
     assert warehouse.load(second, wait_s=0.2).inserted == 1
 
 
+@pytest.mark.slow
 def test_waiting_grows_longer_but_never_past_the_end(lake, warehouse, reader):
     warehouse.load(lake.lay([row(1)]))
     reader()

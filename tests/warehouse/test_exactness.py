@@ -1,4 +1,8 @@
-"""A value comes out as it went in, digit by digit, or the load fails and names it."""
+"""A value comes out as it went in, digit by digit, or it fails and is named with its row and object.
+
+Every warehouse takes its rows from this one place, so most tests here look at what it makes of them and at
+no database: to open one takes longer than to type a row.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.lakehouse import Lake, Warehouse, row
+from support.typing_rows import Typing
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.lake.drafts import LONGEST_ROW
@@ -83,47 +88,58 @@ NO_IDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def typing():
+    with in_memory() as connection:
+        yield Typing(connection)
+
+
+@pytest.fixture
+def typed(typing):
+    """Give what types rows, with none of an earlier test."""
+    typing.empty()
+    return typing
+
+
 @pytest.mark.parametrize("quote", ['"', ""], ids=["as documented, strings", "as numbers"])
-def test_decimals_come_out_digit_by_digit(lake, warehouse, quote):
+def test_decimals_come_out_digit_by_digit(lake, typed, quote):
     rows = [row(index, price=f"{quote}{text}{quote}") for index, text in enumerate(DECIMALS)]
-    warehouse.load(lake.lay(rows))
-    found = [price for (price,) in warehouse.values("price")]
+    typed.stage(lake.lay(rows))
+    found = [price for (price,) in typed.values("price")]
     assert found == [f"{Decimal(text):.18f}" for text in DECIMALS]
 
 
 @pytest.mark.parametrize("value", NO_DECIMALS)
-def test_what_is_no_such_decimal_fails_by_name(lake, warehouse, value):
+def test_what_is_no_such_decimal_fails_by_name(lake, typed, value):
     bad = lake.lay([row(1, price=value)])
     with pytest.raises(WarehouseError) as caught:
-        warehouse.load(lake.lay([row(2)], day=11), bad)
+        typed.stage(lake.lay([row(2)], day=11), bad)
     message = str(caught.value)
     assert f"price is {NO_DECIMALS[value]}, which is no DECIMAL(38, 18)" in message
     assert bad.object.uri in message
     assert '"orderId":1' in message
-    assert warehouse.dump() == []
 
 
 @pytest.mark.parametrize("form", ["{}", '"{}"'], ids=["as documented, numbers", "as strings"])
-def test_order_ids_of_63_bits_come_out_exactly(lake, warehouse, form):
+def test_order_ids_of_63_bits_come_out_exactly(lake, typed, form):
     ids = [-(2**63), 0, 2**53 + 1, 2**63 - 1]
-    warehouse.load(lake.lay([row(1, orderId=form.format(one)) for one in ids]))
-    assert warehouse.values("order_id") == [(str(one),) for one in ids]
+    typed.stage(lake.lay([row(1, orderId=form.format(one)) for one in ids]))
+    assert typed.values("order_id") == [(str(one),) for one in ids]
 
 
-def test_neighbouring_order_ids_past_2_53_stay_two_rows(lake, warehouse):
+def test_neighbouring_order_ids_past_2_53_stay_two_rows(lake, typed):
     ids = [2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1]
     # A number with a fraction beside them sends the row through another path.
     rows = [row(one, price=price) for one, price in zip(ids, ["1.5", '"1.5"', "2", "1e0"], strict=True)]
-    warehouse.load(lake.lay(rows))
-    assert warehouse.values("order_id") == [(str(one),) for one in ids]
+    typed.stage(lake.lay(rows))
+    assert typed.values("order_id") == [(str(one),) for one in ids]
 
 
 @pytest.mark.parametrize("value", NO_IDS)
-def test_what_is_no_such_order_id_fails_by_name(lake, warehouse, value):
+def test_what_is_no_such_order_id_fails_by_name(lake, typed, value):
     with pytest.raises(WarehouseError) as caught:
-        warehouse.load(lake.lay([row(1, orderId=value)]))
+        typed.stage(lake.lay([row(1, orderId=value)]))
     assert f"orderId is {NO_IDS[value]}, which is no 64-bit integer" in str(caught.value)
-    assert warehouse.dump() == []
 
 
 @pytest.mark.parametrize(
@@ -141,10 +157,10 @@ def test_what_is_no_such_order_id_fails_by_name(lake, warehouse, value):
     ],
 )
 @pytest.mark.parametrize("price", ['"1.50"', "1.50"], ids=["beside strings", "beside a number"])
-def test_a_text_comes_out_letter_by_letter(lake, warehouse, value, symbol, price):
+def test_a_text_comes_out_letter_by_letter(lake, typed, value, symbol, price):
     body = row(symbol=value, price=price)
-    warehouse.load(lake.lay([body]))
-    ((found, amount, raw),) = warehouse.values("symbol, price, raw")
+    typed.stage(lake.lay([body]))
+    ((found, amount, raw),) = typed.values("symbol, price, raw")
     assert (found, Decimal(amount), raw) == (symbol, Decimal("1.5"), body)
 
 
@@ -161,9 +177,9 @@ def test_a_text_comes_out_letter_by_letter(lake, warehouse, value, symbol, price
         ('""', None),
     ],
 )
-def test_a_boolean_may_be_written_in_several_ways(lake, warehouse, value, flag):
-    warehouse.load(lake.lay([row(reduceOnly=value)]))
-    assert warehouse.values("reduce_only") == [(flag,)]
+def test_a_boolean_may_be_written_in_several_ways(lake, typed, value, flag):
+    typed.stage(lake.lay([row(reduceOnly=value)]))
+    assert typed.values("reduce_only") == [(flag,)]
 
 
 @pytest.mark.parametrize(
@@ -178,37 +194,36 @@ def test_a_boolean_may_be_written_in_several_ways(lake, warehouse, value, flag):
         ("goodTillDate", "253402300800000", "goodTillDate is 253402300800000, which is no instant"),
     ],
 )
-def test_a_value_of_another_kind_fails_by_name(lake, warehouse, field, value, shown):
+def test_a_value_of_another_kind_fails_by_name(lake, typed, field, value, shown):
     with pytest.raises(WarehouseError) as caught:
-        warehouse.load(lake.lay([row(**{field: value})]))
+        typed.stage(lake.lay([row(**{field: value})]))
     assert shown in str(caught.value)
-    assert warehouse.dump() == []
 
 
 @pytest.mark.parametrize("value", ["1791590400001", '"1791590400001"', "1791590400001.0"])
-def test_an_instant_is_exact_to_the_millisecond(lake, warehouse, value):
-    warehouse.load(lake.lay([row(time=value, updateTime="1791590400999", avgPrice="1.5")]))
-    assert warehouse.values("created_at, updated_at") == [
+def test_an_instant_is_exact_to_the_millisecond(lake, typed, value):
+    typed.stage(lake.lay([row(time=value, updateTime="1791590400999", avgPrice="1.5")]))
+    assert typed.values("created_at, updated_at") == [
         ("2026-10-10 00:00:00.001+00", "2026-10-10 00:00:00.999+00")
     ]
 
 
 @pytest.mark.parametrize("value", ["0", '"0"', "0.0", "null", '""'])
-def test_a_good_till_date_of_zero_is_none(lake, warehouse, value):
-    warehouse.load(lake.lay([row(goodTillDate=value)], endpoint="coinm_futures"))
-    assert warehouse.values("good_till") == [(None,)]
+def test_a_good_till_date_of_zero_is_none(lake, typed, value):
+    typed.stage(lake.lay([row(goodTillDate=value)], endpoint="coinm_futures"))
+    assert typed.values("good_till") == [(None,)]
 
 
-def test_a_good_till_date_is_an_instant(lake, warehouse):
-    warehouse.load(lake.lay([row(goodTillDate="1791590400001")], endpoint="coinm_futures"))
-    assert warehouse.values("good_till") == [("2026-10-10 00:00:00.001+00",)]
+def test_a_good_till_date_is_an_instant(lake, typed):
+    typed.stage(lake.lay([row(goodTillDate="1791590400001")], endpoint="coinm_futures"))
+    assert typed.values("good_till") == [("2026-10-10 00:00:00.001+00",)]
 
 
-def test_the_longest_row_that_is_landed_is_taken_whole(lake, warehouse):
+def test_the_longest_row_that_is_landed_is_taken_whole(lake, typed):
     frame = len(row(note='""'))
     body = row(note='"' + (LONGEST_ROW - frame) * "x" + '"')
-    warehouse.load(lake.lay([body]))
-    assert warehouse.query("SELECT md5(raw) = md5(?) FROM binance_liquidations", body) == [(True,)]
+    typed.stage(lake.lay([body]))
+    assert typed.values("raw") == [(body,)]
 
 
 # --- whatever the digits ---------------------------------------------------------------------------------

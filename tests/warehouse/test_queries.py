@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from support.lakehouse import row
+from support.lakehouse import Lake, Warehouse, row
 from support.other_kinds import FLOWS, LOANS, flow, loan
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
@@ -270,9 +270,12 @@ def ask(warehouse, sql, zone=ZONE):
         return connection.execute(sql.replace(NOW, CLOCK)).fetchall()
 
 
-@pytest.fixture
-def loaded(warehouse, lake):
-    warehouse.load(*lay(lake))
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A warehouse with the histories, for the tests that only read."""
+    directory = tmp_path_factory.mktemp("loaded")
+    warehouse = Warehouse(directory / "liquidations.duckdb")
+    warehouse.load(*lay(Lake(directory / "lake")))
     return warehouse
 
 
@@ -296,11 +299,10 @@ def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(warehouse, 
     assert found == ANSWERS
 
 
-@pytest.mark.parametrize("name", QUERIES)
-def test_empty_tables_give_no_rows(warehouse, lake, name):
+def test_empty_tables_give_no_rows(warehouse, lake):
     warehouse.load(*(lake.lay([], endpoint=endpoint) for endpoint in ("usdm_futures", FLOWS, LOANS)))
     warehouse.query("DELETE FROM binance_liquidation_windows")
-    assert ask(warehouse, QUERIES[name].sql) == []
+    assert {name for name in QUERIES if ask(warehouse, QUERIES[name].sql)} == set()
 
 
 def test_views_are_made_of_the_tables_that_are_there_and_say_what_they_answer(warehouse, lake):

@@ -80,6 +80,7 @@ def test_labels_that_no_path_can_have_are_kept_apart(lake, iceberg, duckdb):
     assert all(str(iceberg.path) in file for file in iceberg.files())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", [{"price": '"0.0000000000000000001"'}, {"orderId": "9223372036854775808"}, {"symbol": "null"}]
 )

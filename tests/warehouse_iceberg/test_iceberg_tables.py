@@ -58,11 +58,13 @@ def test_every_snapshot_says_which_version_wrote_it(lake, iceberg):
             assert snapshot.summary.additional_properties["binance-liq.version"] == __version__
 
 
+@pytest.mark.slow
 def test_an_empty_window_writes_no_rows(lake, iceberg):
     iceberg.load(lake.lay([]))
     assert [len(iceberg.snapshots()[name]) for name in TABLES] == [0, 1]
 
 
+@pytest.mark.slow
 def test_where_nothing_changed_no_snapshot_and_no_file_is_written(lake, iceberg):
     newest = lake.lay([row(1), row(2)], extracted_at=LATER)
     iceberg.load(newest)
@@ -83,6 +85,7 @@ def test_the_same_bytes_seen_later_write_only_their_window(lake, iceberg):
     assert len(iceberg.snapshots()[TABLES[1]]) > len(windows)
 
 
+@pytest.mark.slow
 def test_a_new_window_leaves_every_file_as_it_is(lake, iceberg):
     iceberg.load(lake.lay([row(1)]), lake.lay([row(2)], endpoint="margin"))
     before = iceberg.files()
@@ -134,6 +137,7 @@ def test_many_rows_lie_in_several_files_that_time_tells_apart(lake, iceberg):
 # --- tables of others ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_table_with_another_column_is_refused_and_the_message_names_it(lake, iceberg):
     iceberg.load(lake.lay([row(1)]))
     with iceberg.table().update_schema() as change:

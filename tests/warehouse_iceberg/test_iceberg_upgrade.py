@@ -14,6 +14,9 @@ from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.warehouse.iceberg import PROPERTIES, schema_of
 from airflow_provider_binance_liq.warehouse.tables import WINDOWS
 
+# The quick suite checks the same laws on DuckDB.
+pytestmark = pytest.mark.slow
+
 OLD = replace(WINDOWS, columns=tuple(column for column in WINDOWS if not column.added))
 CODES = ("premises", "observed_premises", "incomplete_reasons")
 

@@ -67,6 +67,7 @@ def test_who_does_not_own_the_table_loads_without(postgres, lake, row, monkeypat
         postgres.query("DROP ROLE loader")
 
 
+@pytest.mark.slow
 def test_who_writes_to_the_table_is_waited_for_and_not_for_ever(postgres, lake, row):
     postgres.load(lake.lay([row(1)]))
     drop(postgres)
@@ -81,6 +82,7 @@ def test_who_writes_to_the_table_is_waited_for_and_not_for_ever(postgres, lake, 
     assert postgres.query(NAMED) == WANTED
 
 
+@pytest.mark.slow
 def test_a_load_into_a_table_without_statistics_looks_rows_up_by_their_key_alone(postgres, lake, row):
     for day in range(1, 4):
         postgres.load(lake.lay([row(day * 10_000 + number) for number in range(10_000)], day=day))
@@ -97,6 +99,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("index", "where"), ASKED.items(), ids=ASKED)
 def test_a_question_reads_what_it_is_about(postgres, lake, row, index, where):
     hour_ms = 3_600_000

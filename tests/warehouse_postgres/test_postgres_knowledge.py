@@ -10,6 +10,9 @@ from support.lakehouse import LOADED_AT
 
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 
+# The quick suite checks the same laws on DuckDB.
+pytestmark = pytest.mark.slow
+
 AT = 1791590400000
 NEWER = "2026-11-12T00:00:00Z"
 

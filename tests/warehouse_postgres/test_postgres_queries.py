@@ -52,6 +52,7 @@ def test_a_query_answers_value_for_value(loaded, name):
     assert ask(loaded, QUERIES[name].sql) == ANSWERS[name]
 
 
+@pytest.mark.slow
 def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(postgres, lake):
     first, *rest = lay(lake)
     postgres.load(first)
@@ -63,6 +64,7 @@ def test_the_views_answer_the_same_and_see_what_is_loaded_after_them(postgres, l
     assert found == ANSWERS
 
 
+@pytest.mark.slow
 def test_a_row_that_a_later_extraction_does_not_have_is_listed(postgres, lake):
     earlier = [row(1), row(2, **quoted(symbol="ETHUSDT")), row(3, **quoted(symbol="SOLUSDT"))]
     only = ManifestFilters(("BTCUSDT", "ETHUSDT"))
@@ -76,6 +78,7 @@ def test_a_row_that_a_later_extraction_does_not_have_is_listed(postgres, lake):
     ]
 
 
+@pytest.mark.slow
 def test_the_view_and_the_task_tell_the_same_of_the_same_windows(postgres, lake):
     manifests = list(some_history(lake, seed=7))
     postgres.load(*manifests)

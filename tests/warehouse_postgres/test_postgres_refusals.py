@@ -14,6 +14,9 @@ from airflow_provider_binance_liq.exceptions import (
     WarehouseError,
 )
 
+# The quick suite checks the same laws on DuckDB.
+pytestmark = pytest.mark.slow
+
 REFUSED = {
     "a 19th decimal": (
         {"price": '"0.1234567890123456789"'},

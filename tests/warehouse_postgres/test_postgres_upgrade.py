@@ -11,6 +11,9 @@ import pytest
 from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.exceptions import WarehouseBusy, WarehouseError
 
+# The quick suite checks the same laws on DuckDB.
+pytestmark = pytest.mark.slow
+
 CODES = ("premises", "observed_premises", "incomplete_reasons")
 #: the windows table, as version 0.1.0 made it
 OF_0_1_0 = """

@@ -90,6 +90,7 @@ def test_a_row_is_kept_as_it_was_sent(postgres, lake, row):
     assert postgres.values("raw") == [(line,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["status", "orderId", "remark"])
 def test_a_row_that_has_a_field_twice_is_refused_by_both_in_the_same_words(
     postgres, duckdb, lake, row, field
@@ -115,6 +116,7 @@ def test_what_is_repeated_within_a_field_that_nobody_reads_is_nobodys_doubt(post
     same(postgres, duckdb)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [
@@ -134,6 +136,7 @@ def test_a_zero_character_in_a_field_that_nobody_reads_stays_in_the_row_as_it_wa
     assert postgres.values("raw", "order_id = 1") == [(line,)]
 
 
+@pytest.mark.slow
 def test_rows_that_several_windows_tell_are_the_same(postgres, duckdb, lake, row):
     at, later = 1791590400000, 1791590400001
     load_both(

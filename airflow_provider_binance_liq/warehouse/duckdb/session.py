@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.schema import Table
 
 #: the table that a load sees by this name
-_HERE: Final = (
-    "WHERE table_name = ? AND database_name = current_database() AND schema_name = current_schema()"
-)
+_HERE: Final = "AND database_name = current_database() AND schema_name = current_schema()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +38,43 @@ class DuckDBSession:
 
     def create_tables(self, tables: Sequence[Table]) -> None:
         """Create the tables that are missing, check those that exist, and add what a release has added."""
+        comments = self._comments_on((*tables, WINDOWS))
         for table in (*tables, WINDOWS):
             # Asked first: even `IF NOT EXISTS` would collide with others who create it at the same time.
-            found = self._columns(table)
-            if differing := found and sql.difference(table, TYPES, found):
-                raise WarehouseError(differing)
-            made = sql.add_columns(table, TYPES, found) if found else [sql.create_table(table, TYPES)]
-            for statement in (*made, *self._comments(table, found, made)):
+            if table.name not in comments:
+                made = [sql.create_table(table, TYPES), *missing_comments(table, ())]
+            else:
+                made = self._upgrade(table, comments[table.name])
+            for statement in made:
                 self.connection.execute(statement)
 
-    def _comments(self, table: Table, found: Mapping[str, str], made: Sequence[str]) -> list[str]:
-        """Return the statements for comments that a table lacks; one that has a comment lacks none."""
-        if not found:
-            return missing_comments(table, ())
-        (comment,) = self._comment(table)
-        if comment is not None and not made:
+    def _upgrade(self, table: Table, comment: str | None) -> list[str]:
+        """Return the statements for what a table lacks of this release."""
+        found = self._columns(table)
+        if differing := sql.difference(table, TYPES, found):
+            raise WarehouseError(differing)
+        added = sql.add_columns(table, TYPES, found)
+        # A table that has its own comment has those of its columns too.
+        if comment is not None and not added:
             return []
-        query = f"SELECT column_name FROM duckdb_columns() {_HERE} AND comment IS NOT NULL"
+        query = (
+            f"SELECT column_name FROM duckdb_columns() WHERE table_name = ? {_HERE} AND comment IS NOT NULL"
+        )
         commented = {name for (name,) in self.connection.execute(query, [table.name]).fetchall()}
-        return missing_comments(table, commented if comment is None else {*commented, ""})
+        return [*added, *missing_comments(table, commented if comment is None else {*commented, ""})]
 
     def _columns(self, table: Table) -> dict[str, str]:
         # `duckdb_columns()` says the same, but first makes all of DuckDB's own views: that takes longer
         # than the rest of a small load.
-        if not self._comment(table):
-            return {}
         found = self.connection.execute(f"DESCRIBE {table.name}").fetchall()
         return {name: kind for name, kind, *_ in found}
 
-    def _comment(self, table: Table) -> list[str | None]:
-        """Return the comment on a table, None without one; nothing where there is no table."""
-        query = f"SELECT comment FROM duckdb_tables() {_HERE}"
-        return [comment for (comment,) in self.connection.execute(query, [table.name]).fetchall()]
+    def _comments_on(self, tables: Sequence[Table]) -> dict[str, str | None]:
+        """Return the comment of each of these tables that exists, None where it has none."""
+        query = (
+            f"SELECT table_name, comment FROM duckdb_tables() WHERE table_name IN (SELECT unnest(?)) {_HERE}"
+        )
+        return dict(self.connection.execute(query, [[table.name for table in tables]]).fetchall())
 
     def lock_tables(self, tables: Sequence[Table]) -> None:
         """Do nothing: the file has one writer, and a transaction that another one overtook fails."""
