@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
-    from airflow_provider_binance_liq.core.paging import Ask
+    from airflow_provider_binance_liq.core.paging import PageQuery
     from airflow_provider_binance_liq.core.rows import Page
 
 __all__ = ["ATTEMPTS", "BinanceClient", "ClientSettings", "Spent", "is_loopback"]
@@ -112,7 +112,7 @@ class BinanceClient:
 
     # What can be requested. There is nothing else: `SIGNED_PATHS`, the clocks, limits and symbols.
 
-    def fetch(self, endpoint: Endpoint, ask: Ask, *, page_size: int | None = None) -> Page:
+    def fetch(self, endpoint: Endpoint, ask: PageQuery, *, page_size: int | None = None) -> Page:
         """Request one page, of the most rows if no `page_size` is given.
 
         :raises SpanRefused: the exchange wants a shorter span; paging handles it.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.answers import Response
     from airflow_provider_binance_liq.core.endpoint import Endpoint
-    from airflow_provider_binance_liq.core.paging import Ask
+    from airflow_provider_binance_liq.core.paging import PageQuery
 
 #: says what a key may do; requested by `binance-liq probe` alone
 RESTRICTIONS_PATH: Final = "/sapi/v1/account/apiRestrictions"
@@ -79,7 +79,7 @@ class Tries:
     resyncs: int = 0
 
 
-def of_page(endpoint: Endpoint, ask: Ask, page_size: int | None = None) -> Request:
+def of_page(endpoint: Endpoint, ask: PageQuery, page_size: int | None = None) -> Request:
     """Make the request for one page, of the most rows if no `page_size` is given."""
     weight = endpoint.request_weight(symbol=ask.symbol is not None)
     return Request(
@@ -102,7 +102,7 @@ def of_permissions() -> Request:
     return Request(cost, RESTRICTIONS_PATH, f"GET {RESTRICTIONS_PATH}", signed=True)
 
 
-def _parameters(endpoint: Endpoint, ask: Ask, page_size: int) -> Iterable[tuple[str, str | int]]:
+def _parameters(endpoint: Endpoint, ask: PageQuery, page_size: int) -> Iterable[tuple[str, str | int]]:
     """Translate an ask to the endpoint's own parameter names."""
     yield "startTime", ask.first_ms
     yield "endTime", ask.last_ms

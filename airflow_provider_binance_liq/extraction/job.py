@@ -179,7 +179,7 @@ class Job:
                 self.filters,
                 exchange=journal,
                 spool=spool,
-                experience=begin_with(self.probe, self.endpoint),
+                observations=begin_with(self.probe, self.endpoint),
             )
         except Throttled as error:
             if self.resumable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
-from airflow_provider_binance_liq.core.paging import MARGIN_MS, Answer, Ask, Experience, Plan, plan
+from airflow_provider_binance_liq.core.paging import MARGIN_MS, Answer, Observations, PageQuery, Plan, plan
 from airflow_provider_binance_liq.core.premises import Evidence, weigh_endpoint
 from airflow_provider_binance_liq.exceptions import (
     InvalidRequest,
@@ -34,7 +34,7 @@ _PROGRESS_EVERY: Final = 50
 class Exchange(Protocol):
     """What an extraction needs of a client."""
 
-    def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
+    def fetch(self, endpoint: Endpoint, ask: PageQuery) -> Page:
         """Ask for one page."""
 
     def symbols(self, endpoint: Endpoint) -> frozenset[str] | None:
@@ -117,28 +117,32 @@ def extract(
     *,
     exchange: Exchange,
     spool: Spool,
-    experience: Experience | None = None,
+    observations: Observations | None = None,
 ) -> Reading:
     """Read `window` completely into `spool`, which then holds at least its rows that pass `filters`.
 
-    :param experience: what is known of the exchange already, from a probe.
+    :param observations: what is known of the exchange already, from a probe.
 
     :raises LiquidationsError: the window could not be proven; the error names endpoint and window.
     """
-    reader = _Reader(endpoint, window, filters, exchange, spool, experience or Experience())
+    reader = _Reader(endpoint, window, filters, exchange, spool, observations or Observations())
     with located(f"{endpoint.name} {window}"):
         for span in window.split(endpoint.max_span_ms - 2 * MARGIN_MS):
-            for steps in _plans(endpoint, span, filters, reader.experience):
+            for steps in _plans(endpoint, span, filters, reader.observations):
                 reader.follow(steps)
     return reader.finish()
 
 
-def _plans(endpoint: Endpoint, span: Window, filters: Filters, experience: Experience) -> Iterator[Plan]:
+def _plans(endpoint: Endpoint, span: Window, filters: Filters, observations: Observations) -> Iterator[Plan]:
     """Plan how `span` is read: isolated accounts one after another, else all symbols together."""
     apart = endpoint.asks_isolated_apart and filters.symbols
     for symbols in [(symbol,) for symbol in filters.symbols] if apart else [filters.symbols]:
         yield plan(
-            endpoint, span, symbols=symbols, auto_close_type=filters.auto_close_type, experience=experience
+            endpoint,
+            span,
+            symbols=symbols,
+            auto_close_type=filters.auto_close_type,
+            observations=observations,
         )
 
 
@@ -152,14 +156,14 @@ class _Reader:
         filters: Filters,
         exchange: Exchange,
         spool: Spool,
-        experience: Experience,
+        observations: Observations,
     ) -> None:
         self.endpoint = endpoint
         self.window = window
         self.filters = filters
         self.exchange = exchange
         self.spool = spool
-        self.experience = experience
+        self.observations = observations
         self.pages = 0
         self.isolated = False
         self.arguments: set[str] = set()
@@ -170,7 +174,7 @@ class _Reader:
             wish = next(steps)
             while True:
                 try:
-                    answer = self._answer(wish) if isinstance(wish, Ask) else self._symbols()
+                    answer = self._answer(wish) if isinstance(wish, PageQuery) else self._symbols()
                 except RequestRejected as refusal:
                     wish = steps.throw(refusal)
                 else:
@@ -180,9 +184,9 @@ class _Reader:
 
     def finish(self) -> Reading:
         """Drop rows of the neighbouring windows; return what was read."""
-        if self.experience.filtered_by:
-            self.spool.keep_only(self.window, self.experience.filtered_by)
-        evidence = self.experience.evidence
+        if self.observations.filtered_by:
+            self.spool.keep_only(self.window, self.observations.filtered_by)
+        evidence = self.observations.evidence
         evidence.merge(
             weigh_endpoint(
                 self.endpoint,
@@ -215,7 +219,7 @@ class _Reader:
             log.warning("%s: %s", self.endpoint.name, caveat)
         return caveats
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _answer(self, ask: PageQuery) -> Answer:
         page = self.exchange.fetch(self.endpoint, ask)
         self.pages += 1
         self.isolated = self.isolated or any(row.isolated for row in page.rows)
@@ -226,7 +230,7 @@ class _Reader:
             )
         return Answer(page, unseen)
 
-    def _is_wanted(self, row: Row, ask: Ask) -> bool:
+    def _is_wanted(self, row: Row, ask: PageQuery) -> bool:
         """Whether a row belongs to what is extracted, as far as is known yet.
 
         Requests are for a little more than the window. Only the request says which type a row is of.

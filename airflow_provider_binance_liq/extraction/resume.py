@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
-    from airflow_provider_binance_liq.core.paging import Ask
+    from airflow_provider_binance_liq.core.paging import PageQuery
     from airflow_provider_binance_liq.exchange.client import Spent
     from airflow_provider_binance_liq.extraction.reader import Exchange
     from airflow_provider_binance_liq.lake import Place
@@ -106,7 +106,7 @@ class _Refusal(msgspec.Struct, omit_defaults=True):
         return RequestRejected(self.message, self.code)
 
 
-#: the values of an `Ask`, by which two requests differ
+#: the values of an `PageQuery`, by which two requests differ
 _Ask = tuple[int, int, str | None, str | None, int | None, int | None]
 
 
@@ -120,7 +120,7 @@ class _Entry(msgspec.Struct, omit_defaults=True):
     symbols: list[str] | None = None
 
 
-def _key(ask: Ask) -> _Ask:
+def _key(ask: PageQuery) -> _Ask:
     return ask.first_ms, ask.last_ms, ask.symbol, ask.auto_close_type, ask.number, ask.after_id
 
 
@@ -196,7 +196,7 @@ class Journal:
         differing = header.owner.differs_from(self._place.identity, self._source)
         return f"is of another {', '.join(differing)}" if differing else ""
 
-    def fetch(self, endpoint: Endpoint, ask: Ask) -> Page:
+    def fetch(self, endpoint: Endpoint, ask: PageQuery) -> Page:
         """Return one page, from the earlier journal or else from the exchange."""
         known = self._replay(ask)
         if known is None:
@@ -249,7 +249,7 @@ class Journal:
         except StorageError as error:
             log.warning("A journal that is not needed any more stays: %s", error)
 
-    def _ask(self, endpoint: Endpoint, ask: Ask) -> Page:
+    def _ask(self, endpoint: Endpoint, ask: PageQuery) -> Page:
         try:
             page = self._exchange.fetch(endpoint, ask)
         except RequestRejected as refusal:
@@ -258,7 +258,7 @@ class Journal:
         self._write(_Entry(_key(ask), [msgspec.Raw(row.body) for row in page.rows], page.total))
         return page
 
-    def _replay(self, ask: Ask | None) -> _Entry | None:
+    def _replay(self, ask: PageQuery | None) -> _Entry | None:
         """Take the next answer of the earlier journal, if it belongs to this request."""
         line = self._earlier.readline() if self._earlier else b""
         try:

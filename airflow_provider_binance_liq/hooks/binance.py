@@ -119,13 +119,13 @@ def _one_endpoint_a_family(client: BinanceClient) -> list[Endpoint]:
 
 
 def _test_family(client: BinanceClient, endpoint: Endpoint) -> tuple[bool, str]:
-    from airflow_provider_binance_liq.core.paging import Ask
+    from airflow_provider_binance_liq.core.paging import PageQuery
 
     family = endpoint.family.name
     try:
         now_ms = client.server_time_ms(family)
         number = 1 if not endpoint.is_by_time else None
-        client.fetch(endpoint, Ask(now_ms - _TEST_SPAN_MS, now_ms, number=number))
+        client.fetch(endpoint, PageQuery(now_ms - _TEST_SPAN_MS, now_ms, number=number))
     except LiquidationsError as error:
         return False, f"{family} cannot be read: {error}"
     offset_ms = client.clock_offset_ms(family)

@@ -15,7 +15,13 @@ from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.probe_report import ProbeReport
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exchange.client import BinanceClient
-from airflow_provider_binance_liq.probe.asking import PERMISSIONS_WEIGHT, PUBLIC_WEIGHT, SENDS, Asker, Stopped
+from airflow_provider_binance_liq.probe.asking import (
+    PERMISSIONS_WEIGHT,
+    PUBLIC_WEIGHT,
+    SENDS,
+    ProbeReader,
+    Stopped,
+)
 from airflow_provider_binance_liq.probe.endpoint import not_asked, probe_endpoint, weight_of
 from airflow_provider_binance_liq.probe.explanations import INTERRUPTED
 
@@ -85,8 +91,8 @@ def probe_account(
     client = BinanceClient(settings, clock=clock, monotonic=monotonic, sleep=sleep, uniform=uniform)
     most = scope.weight - scope.public_weight
 
-    def asker_of(endpoint: Endpoint) -> Asker:
-        return Asker(client, endpoint, most, sleep, clock)
+    def asker_of(endpoint: Endpoint) -> ProbeReader:
+        return ProbeReader(client, endpoint, most, sleep, clock)
 
     reports: dict[str, EndpointReport] = {}
     key: dict[str, bool] = {}
@@ -115,17 +121,17 @@ def probe_account(
     return report, stopped
 
 
-def _permissions(asker: Asker, scope: Scope, most: int) -> tuple[dict[str, bool], str | None]:
+def _permissions(reader: ProbeReader, scope: Scope, most: int) -> tuple[dict[str, bool], str | None]:
     if most < SENDS * PERMISSIONS_WEIGHT:
         needed = scope.public_weight + SENDS * PERMISSIONS_WEIGHT
         return {}, (
             f"a weight of {scope.weight} does not suffice: clocks, limits, lists of symbols and the key's "
             f"permissions may cost {needed} alone; give a larger --max-weight, or fewer endpoints"
         )
-    if "sapi" not in asker.client.settings.origins:
+    if "sapi" not in reader.client.settings.origins:
         return {}, None
     try:
-        return asker.key_permissions(), None
+        return reader.key_permissions(), None
     except (Stopped, KeyboardInterrupt) as reason:
         return {}, str(reason) or INTERRUPTED
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_binance_liq.core.paging import Ask
+from airflow_provider_binance_liq.core.paging import PageQuery
 from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     ClockSkew,
@@ -66,7 +66,7 @@ class Stopped(Exception):
     """No further request may be sent; the text says why."""
 
 
-class Asker:
+class ProbeReader:
     """Asks one endpoint.
 
     :param most_weight: the weight that the client may have spent on signed requests at the end of it all.
@@ -105,7 +105,7 @@ class Asker:
         :raises Unanswered: no usable answer, or no weight left for the question.
         :raises Stopped: no further request may be sent.
         """
-        ask = Ask(first_ms, last_ms, symbol, close_type, None if self.endpoint.is_by_time else number)
+        ask = PageQuery(first_ms, last_ms, symbol, close_type, None if self.endpoint.is_by_time else number)
         weight = self.endpoint.request_weight(symbol=symbol is not None)
         answer = _answer(
             lambda: self.signed(weight, lambda: self.client.fetch(self.endpoint, ask, page_size=limit))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import Bound, EqualBounds
     from airflow_provider_binance_liq.probe.answers import Instant, SeenRow, SeenRows
-    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.asking import ProbeReader
     from airflow_provider_binance_liq.probe.findings import Holds
 
 #: requests at the most: two for the instant, one for the row itself, three for the bounds
@@ -48,7 +48,7 @@ def choose(seen: SeenRows) -> SeenRow | None:
     return min(seen.rows.values(), key=rank, default=None)
 
 
-def find_bounds(asker: Asker, row: SeenRow) -> Bounds:
+def find_bounds(reader: ProbeReader, row: SeenRow) -> Bounds:
     """Ask for one row, at its instants and beside them.
 
     :raises Unanswered: there is no answer, or no weight left for it.
@@ -56,21 +56,21 @@ def find_bounds(asker: Asker, row: SeenRow) -> Bounds:
     found = Bounds(row)
     first_ms, last_ms = row.instants
     if last_ms - first_ms > 1:
-        _find_instant(asker, found)
+        _find_instant(reader, found)
     elif last_ms == first_ms:
         found.unclear = "no row has two instants that differ by more than a millisecond"
-        found.seen_again = asker.read(first_ms - 1, first_ms + 1).has(row)
+        found.seen_again = reader.read(first_ms - 1, first_ms + 1).has(row)
     else:
         found.unclear = "the two instants of each row are a millisecond apart"
     if found.seen_again:
-        _find_ends(asker, found, row.instant(found.filtered_by or "created"))
+        _find_ends(reader, found, row.instant(found.filtered_by or "created"))
     return found
 
 
-def _find_instant(asker: Asker, found: Bounds) -> None:
+def _find_instant(reader: ProbeReader, found: Bounds) -> None:
     row = found.row
-    by_created = asker.read(row.created_ms - 1, row.created_ms + 1).has(row)
-    by_updated = asker.read(row.updated_ms - 1, row.updated_ms + 1).has(row)
+    by_created = reader.read(row.created_ms - 1, row.created_ms + 1).has(row)
+    by_updated = reader.read(row.updated_ms - 1, row.updated_ms + 1).has(row)
     if by_created and by_updated:
         found.unclear = "the row is answered around both of its instants"
     elif by_created or by_updated:
@@ -80,10 +80,10 @@ def _find_instant(asker: Asker, found: Bounds) -> None:
         found.unclear = "the row is not answered around either of its instants"
 
 
-def _find_ends(asker: Asker, found: Bounds, at_ms: int) -> None:
-    found.end = _bound(asker.read(at_ms - 1, at_ms).shows(found.row))
-    found.start = _bound(asker.read(at_ms, at_ms + 1).shows(found.row))
-    equal = asker.read(at_ms, at_ms)
+def _find_ends(reader: ProbeReader, found: Bounds, at_ms: int) -> None:
+    found.end = _bound(reader.read(at_ms - 1, at_ms).shows(found.row))
+    found.start = _bound(reader.read(at_ms, at_ms + 1).shows(found.row))
+    equal = reader.read(at_ms, at_ms)
     if equal.refusal is not None:
         found.equal = "refused"
     elif (shown := equal.shows(found.row)) is not None:

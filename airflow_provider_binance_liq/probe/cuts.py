@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_provider_binance_liq.probe.answers import SeenRow, SeenRows
-    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.asking import ProbeReader
 
 Hypothesis = tuple[CutBy, CutSide]
 HYPOTHESES: Final[tuple[Hypothesis, ...]] = tuple(
@@ -110,7 +110,7 @@ def _is_alone(seen: SeenRows, first_ms: int, last_ms: int, rows: int) -> bool:
     )
 
 
-def find_cuts(asker: Asker, longest_ms: int) -> Cuts:
+def find_cuts(reader: ProbeReader, longest_ms: int) -> Cuts:
     """Eliminate hypotheses until one is left, or no interval decides between them.
 
     :raises Unanswered: there is no first answer.
@@ -118,14 +118,14 @@ def find_cuts(asker: Asker, longest_ms: int) -> Cuts:
     cuts, tried = Cuts(), set[tuple[int, int]]()
     for _ in range(_MOST_OBSERVATIONS):
         candidates = [
-            one for one in intervals(asker.seen, longest_ms) if (one.first_ms, one.last_ms) not in tried
+            one for one in intervals(reader.seen, longest_ms) if (one.first_ms, one.last_ms) not in tried
         ]
         chosen = _most_decisive(candidates, cuts)
         if cuts.settled or chosen is None:
             break
         tried.add((chosen.first_ms, chosen.last_ms))
         try:
-            observe(asker, chosen, cuts)
+            observe(reader, chosen, cuts)
         except Unanswered:
             if not cuts.observations:
                 raise
@@ -135,18 +135,18 @@ def find_cuts(asker: Asker, longest_ms: int) -> Cuts:
     return cuts
 
 
-def observe(asker: Asker, interval: Interval, cuts: Cuts) -> Observation | None:
+def observe(reader: ProbeReader, interval: Interval, cuts: Cuts) -> Observation | None:
     """Ask for one row of an interval, and let what comes eliminate hypotheses; None where it decides nothing.
 
     :raises Unanswered: there is no answer, or no weight left for it.
     """
-    answer = asker.ask(interval.first_ms, interval.last_ms, limit=1)
+    answer = reader.ask(interval.first_ms, interval.last_ms, limit=1)
     keys = {row.key for row in interval.rows}
     if answer.refusal is not None or any(row.key not in keys for row in answer.rows):
         return None
     if not answer.rows:
         # Rows that are answered no more were forgotten meanwhile, and not cut off.
-        again = asker.ask(interval.first_ms, interval.last_ms)
+        again = reader.ask(interval.first_ms, interval.last_ms)
         cuts.rows_missing = any(map(again.has, interval.rows))
         return None
     if len(answer.rows) > 1:

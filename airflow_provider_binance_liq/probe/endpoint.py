@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.probe_report import Access
     from airflow_provider_binance_liq.probe.answers import Refusal
-    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.asking import ProbeReader
 
 #: what an extraction observes by itself, on its own pages
 NOT_PROBED: Final = frozenset({"limit_honoured", "ids_ascend", "key_identifies"})
@@ -92,25 +92,25 @@ def reason_unavailable(report: EndpointReport) -> str:
     return next((one.detail for one in report.premises.values()), "")
 
 
-def probe_endpoint(asker: Asker, days: int, near_ms: int | None) -> tuple[EndpointReport, str | None]:
+def probe_endpoint(reader: ProbeReader, days: int, near_ms: int | None) -> tuple[EndpointReport, str | None]:
     """Ask one endpoint everything; beside the report, return why no further request may be sent, if so."""
-    spent = asker.client.spent
+    spent = reader.client.spent
     requests, weight = spent.requests, spent.weight
-    report, stopped = _probe(asker, days, near_ms)
+    report, stopped = _probe(reader, days, near_ms)
     spent_here = msgspec.structs.replace(
         report,
-        rows=len(asker.seen.rows),
+        rows=len(reader.seen.rows),
         requests=spent.requests - requests,
         weight=spent.weight - weight,
-        headers=tuple(sorted(asker.headers)),
+        headers=tuple(sorted(reader.headers)),
     )
     return spent_here, stopped
 
 
-def _probe(asker: Asker, days: int, near_ms: int | None) -> tuple[EndpointReport, str | None]:
-    endpoint = asker.endpoint
+def _probe(reader: ProbeReader, days: int, near_ms: int | None) -> tuple[EndpointReport, str | None]:
+    endpoint = reader.endpoint
     try:
-        found = survey.find_rows(asker, asker.clock_ms(), days, near_ms)
+        found = survey.find_rows(reader, reader.clock_ms(), days, near_ms)
     except Unanswered as reason:
         return not_asked(endpoint, "unavailable", str(reason)), None
     except (Stopped, KeyboardInterrupt) as error:
@@ -120,7 +120,7 @@ def _probe(asker: Asker, days: int, near_ms: int | None) -> tuple[EndpointReport
     if newest.refusal is not None and newest.refusal in _REFUSED:
         access, refused = _REFUSED[newest.refusal]
         return not_asked(endpoint, access, refused, newest.code), None
-    session = Session(asker, found)
+    session = Session(reader, found)
     ended = _ask_everything(session)
     missing = finding(None, ended or "it was not asked")
     premises = {code: session.findings.get(code, missing) for code in codes_of(endpoint)}

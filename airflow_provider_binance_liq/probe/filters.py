@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.probe_report import CutBy, Stage
     from airflow_provider_binance_liq.probe.answers import Answer, Instant, SeenRow
-    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.asking import ProbeReader
     from airflow_provider_binance_liq.probe.cuts import Cuts, Interval
 
 #: requests at the most, per filter: without it, with it, and whether it works at all
@@ -40,38 +40,40 @@ class Filter:
             return False
         return self.symbol in (None, row.symbol) and self.close_type in (None, row.close_type)
 
-    def ask(self, asker: Asker, interval: Interval, limit: int | None = None) -> Answer:
+    def ask(self, reader: ProbeReader, interval: Interval, limit: int | None = None) -> Answer:
         """Ask for the rows of an interval that pass."""
         first_ms, last_ms = interval.first_ms, interval.last_ms
-        return asker.ask(first_ms, last_ms, limit=limit, symbol=self.symbol, close_type=self.close_type)
+        return reader.ask(first_ms, last_ms, limit=limit, symbol=self.symbol, close_type=self.close_type)
 
 
-def find_stage(asker: Asker, cuts: Cuts, longest_ms: int, *, symbol: bool) -> Stage | None:
+def find_stage(reader: ProbeReader, cuts: Cuts, longest_ms: int, *, symbol: bool) -> Stage | None:
     """Find out when a filter chooses; None where no interval decides it.
 
     :raises Unanswered: there is no answer, or no weight left for it.
     """
-    for interval, chosen in _cases(asker, cuts, longest_ms, symbol=symbol):
+    for interval, chosen in _cases(reader, cuts, longest_ms, symbol=symbol):
         observed = next((one for one in cuts.observations if one.interval == interval), None)
-        observed = observed or observe(asker, interval, cuts)
+        observed = observed or observe(reader, interval, cuts)
         if observed is None or any(chosen.passes(row) for row in observed.survivors):
             return None
-        answer = chosen.ask(asker, interval, limit=1)
+        answer = chosen.ask(reader, interval, limit=1)
         if answer.refusal is not None:
             return None
         if answer.rows:
             return "before_limit" if all(map(chosen.passes, answer.rows)) else None
-        control = chosen.ask(asker, interval)
+        control = chosen.ask(reader, interval)
         # An empty answer is due to the limit only if the filter lets something through at all.
         return "after_limit" if any(map(chosen.passes, control.rows)) else None
     return None
 
 
-def _cases(asker: Asker, cuts: Cuts, longest_ms: int, *, symbol: bool) -> Iterator[tuple[Interval, Filter]]:
+def _cases(
+    reader: ProbeReader, cuts: Cuts, longest_ms: int, *, symbol: bool
+) -> Iterator[tuple[Interval, Filter]]:
     """Yield intervals and filters that no survivor passes, but another row does; observed ones first."""
-    isolated = asker.endpoint.asks_isolated_apart
+    isolated = reader.endpoint.asks_isolated_apart
     types = [Filter(close_type=close_type) for close_type in AUTO_CLOSE_TYPES]
-    for interval in (*(one.interval for one in cuts.observations), *intervals(asker.seen, longest_ms)):
+    for interval in (*(one.interval for one in cuts.observations), *intervals(reader.seen, longest_ms)):
         symbols = sorted({row.symbol for row in interval.rows})
         for chosen in [Filter(symbol=name, isolated=isolated) for name in symbols] if symbol else types:
             survive = any(map(chosen.passes, expected(cuts, interval)))
@@ -79,7 +81,7 @@ def _cases(asker: Asker, cuts: Cuts, longest_ms: int, *, symbol: bool) -> Iterat
                 yield interval, chosen
 
 
-def find_time_stage(asker: Asker, cuts: Cuts, filtered_by: Instant | None) -> Stage | None:
+def find_time_stage(reader: ProbeReader, cuts: Cuts, filtered_by: Instant | None) -> Stage | None:
     """Find out when startTime and endTime choose, by intervals with rows before and behind them.
 
     Where the limit cuts by another order than that of the instant that filters, a survivor within the
@@ -87,7 +89,7 @@ def find_time_stage(asker: Asker, cuts: Cuts, filtered_by: Instant | None) -> St
     """
     if cuts.rows_missing:
         return "after_limit"
-    rows = asker.seen.rows.values()
+    rows = reader.seen.rows.values()
     if not cuts.keys <= _orders_of(rows, filtered_by):
         return None
     for one in cuts.observations:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 def ask_bounds(session: Session) -> None:
     """Ask which instant filters, and whether each bound is inclusive."""
-    row = choose(session.asker.seen)
+    row = choose(session.reader.seen)
     if row is None:
         return
-    found = session.bounds = find_bounds(session.asker, row)
+    found = session.bounds = find_bounds(session.reader, row)
     session.learn(filtered_by=found.filtered_by, start_bound=found.start, end_bound=found.end)
     session.learn(equal_bounds=found.equal)
     if not found.seen_again:
@@ -57,7 +57,7 @@ def _decide_bound(session: Session, code: str, parameter: str, bound: Bound | No
 
 def ask_cuts(session: Session) -> None:
     """Ask which rows a limit leaves out."""
-    cuts = session.cuts = find_cuts(session.asker, session.survey.span_ms)
+    cuts = session.cuts = find_cuts(session.reader, session.survey.span_ms)
     if not session.endpoint.is_by_time:
         return
     if not cuts.observations:
@@ -92,9 +92,9 @@ def _judge_cuts(cuts: Cuts, filtered_by: str | None) -> tuple[bool | None, str]:
 
 def ask_filters(session: Session) -> None:
     """Ask whether filters choose before a limit cuts: the time, the symbol and the type."""
-    asker, endpoint, cuts = session.asker, session.endpoint, session.cuts
+    reader, endpoint, cuts = session.reader, session.endpoint, session.cuts
     stages: dict[str, Stage | None] = {
-        "startTime and endTime": find_time_stage(asker, cuts, session.learnt.filtered_by)
+        "startTime and endTime": find_time_stage(reader, cuts, session.learnt.filtered_by)
     }
     session.learn(time_filter=stages["startTime and endTime"])
 
@@ -102,7 +102,7 @@ def ask_filters(session: Session) -> None:
         # Where an interval's own rows do not come, the row that is kept shows nothing.
         if cuts.rows_missing or cuts.limit_ignored:
             return None
-        return find_stage(asker, cuts, session.survey.span_ms, symbol=symbol)
+        return find_stage(reader, cuts, session.survey.span_ms, symbol=symbol)
 
     if endpoint.symbols:
         stages[endpoint.symbols.parameter] = stage_of(symbol=True)
@@ -118,7 +118,7 @@ def ask_filters(session: Session) -> None:
 
 def ask_spans(session: Session) -> None:
     """Ask how too long a span is answered."""
-    found = find_spans(session.asker, session.survey, Edges.of(session.bounds))
+    found = find_spans(session.reader, session.survey, Edges.of(session.bounds))
     session.learn(
         span_answer=found.answer, longest_span_ms=found.whole_ms, too_long_span_ms=found.too_long_ms
     )
@@ -137,7 +137,7 @@ def ask_total(session: Session) -> None:
 
     :raises Unanswered: the rows of no interval could be counted.
     """
-    answer, total_of_one = count_rows(session.asker, session.survey)
+    answer, total_of_one = count_rows(session.reader, session.survey)
     rows = len(answer.rows)
     session.learn(page_rows_seen=answer.page_rows)
     counted = count(rows, "row")

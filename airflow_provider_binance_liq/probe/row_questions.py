@@ -33,22 +33,22 @@ def ask_types(session: Session) -> None:
     rows, held = session.rows, "a liquidation or an ADL by its clientOrderId"
     others = [row for row in rows if row.close_type is None]
     session.refute("two_types", others, len(rows), held, "neither `autoclose-` nor `adl_autoclose`")
-    interval = next(iter(intervals(session.asker.seen, session.survey.span_ms)), None)
+    interval = next(iter(intervals(session.reader.seen, session.survey.span_ms)), None)
     if others or interval is None:
         return
     answers = [
-        session.asker.ask(interval.first_ms, interval.last_ms, close_type=close_type)
+        session.reader.ask(interval.first_ms, interval.last_ms, close_type=close_type)
         for close_type in AUTO_CLOSE_TYPES
     ]
     missed = [row for row in interval.rows if all(answer.shows(row) is False for answer in answers)]
-    if missed and session.asker.still_has(missed[-1]):
+    if missed and session.reader.still_has(missed[-1]):
         broke = "answered without autoCloseType, and with neither of its values"
         session.refute("two_types", missed, len(interval.rows), held, broke)
 
 
 def ask_symbols(session: Session) -> None:
     """Ask whether `exchangeInfo` lists the symbols of all rows, and what a filter by another one gets."""
-    listed = session.asker.listed_symbols()
+    listed = session.reader.listed_symbols()
     if listed is None:
         session.decide("symbols_listed", None, "the exchange's list of symbols is not available")
         return
@@ -58,7 +58,7 @@ def ask_symbols(session: Session) -> None:
     session.refute("symbols_listed", rows, len(session.rows), "a listed symbol", broke)
     if rows:
         first_ms, last_ms = rows[0].instants
-        answer = session.asker.ask(first_ms - 1, last_ms + 1, symbol=rows[0].symbol)
+        answer = session.reader.ask(first_ms - 1, last_ms + 1, symbol=rows[0].symbol)
         refused = "refused" if answer.refusal == "request" else None
         session.learn(unlisted_symbol="answered" if answer.has(rows[0]) else refused)
 
@@ -70,7 +70,7 @@ def ask_isolated(session: Session) -> None:
     for symbol in sorted({row.symbol for row in session.rows})[:_MOST_ISOLATED]:
         newest = max((row for row in session.rows if row.symbol == symbol), key=lambda row: row.instants)
         last_ms = min(newest.instants[1] + 1 + session.survey.span_ms // 2, session.survey.now_ms)
-        answer = session.asker.read(last_ms - session.survey.span_ms, last_ms, symbol=symbol)
+        answer = session.reader.read(last_ms - session.survey.span_ms, last_ms, symbol=symbol)
         new = [row for row in answer.rows if row.key not in plain][:_MOST_HIDDEN]
         hidden = sum(_is_hidden(session, row) for row in new)
         if hidden:
@@ -88,7 +88,7 @@ def ask_isolated(session: Session) -> None:
 def _is_hidden(session: Session, row: SeenRow) -> bool:
     """Whether a row that came with a filter does not come without it, even now."""
     first_ms, last_ms = row.instants
-    return session.asker.read(first_ms - 1, last_ms + 1).shows(row) is False
+    return session.reader.read(first_ms - 1, last_ms + 1).shows(row) is False
 
 
 def check_updates(session: Session) -> None:
@@ -135,7 +135,7 @@ def ask_again(session: Session) -> None:
     if survey.newest.refusal is not None or survey.newest.incomplete:
         session.decide("rows_settled", None, "the most recent interval is not answered by one page")
         return
-    again = session.asker.read(survey.newest_first_ms, survey.now_ms)
+    again = session.reader.read(survey.newest_first_ms, survey.now_ms)
     due_ms = survey.now_ms - SETTLE_MS
     late = [row for row in again.rows if not survey.newest.has(row) and row.instants[1] <= due_ms]
     held = f"there the first time, or younger than {SETTLE_MS // 1000} s then"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.probe.answers import SeenRow
-    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.asking import ProbeReader
     from airflow_provider_binance_liq.probe.bounds import Bounds
     from airflow_provider_binance_liq.probe.findings import Holds
     from airflow_provider_binance_liq.probe.survey import Survey
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Session:
     """The questions to one endpoint, and their answers."""
 
-    asker: Asker
+    reader: ProbeReader
     survey: Survey
     #: premise's code → what was found of it
     findings: dict[str, Finding] = field(default_factory=dict)
@@ -49,9 +49,9 @@ class Session:
     @property
     def endpoint(self) -> Endpoint:
         """The endpoint that is asked."""
-        return self.asker.endpoint
+        return self.reader.endpoint
 
     @property
     def rows(self) -> list[SeenRow]:
         """Every row that was answered so far."""
-        return list(self.asker.seen.rows.values())
+        return list(self.reader.seen.rows.values())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.probe_report import SpanAnswer
     from airflow_provider_binance_liq.core.rows import Key
     from airflow_provider_binance_liq.probe.answers import Answer, Instant, SeenRow
-    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.asking import ProbeReader
     from airflow_provider_binance_liq.probe.bounds import Bounds
     from airflow_provider_binance_liq.probe.survey import Survey
 
@@ -81,7 +81,7 @@ class Edges:
         return row.instant(self.filtered_by), row.instant(self.filtered_by)
 
 
-def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
+def find_spans(reader: ProbeReader, survey: Survey, edges: Edges) -> Spans:
     """Ask for longer and longer spans, until one is not answered whole.
 
     :raises Unanswered: there is no answer, or no weight left for it.
@@ -89,10 +89,10 @@ def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
     found = Spans()
     if survey.refused_span_ms is not None:
         return Spans("refused", None, survey.refused_span_ms)
-    if _hides_rows(asker, survey):
+    if _hides_rows(reader, survey):
         return Spans("clamped", None, survey.now_ms - survey.newest_first_ms, len(survey.newest.rows))
     for span_ms in SPANS_MS:
-        answer = _ask_anew(asker, span_ms, survey, edges, found)
+        answer = _ask_anew(reader, span_ms, survey, edges, found)
         if answer is None:
             break
         found.answer = answer
@@ -102,7 +102,7 @@ def find_spans(asker: Asker, survey: Survey, edges: Edges) -> Spans:
     return found
 
 
-def _hides_rows(asker: Asker, survey: Survey) -> bool:
+def _hides_rows(reader: ProbeReader, survey: Survey) -> bool:
     """Whether the most recent interval has rows, beside those it answered, that shorter ones answer."""
     shown, first_ms, last_ms = survey.newest.rows, survey.newest_first_ms, survey.now_ms
     if not shown or survey.newest.incomplete or survey.newest.refusal is not None:
@@ -110,38 +110,40 @@ def _hides_rows(asker: Asker, survey: Survey) -> bool:
     oldest_ms = min(row.instants[0] for row in shown)
     newest_ms = max(row.instants[1] for row in shown)
     beside = [(first_ms, oldest_ms - 1), (newest_ms + 1, last_ms)]
-    answers = [asker.read(first, last) for first, last in beside if first < last]
+    answers = [reader.read(first, last) for first, last in beside if first < last]
     hidden = [row for answer in answers for row in answer.rows if not survey.newest.has(row)]
     if not hidden:
         return False
     # A row that has only now appeared is answered by then.
-    again = asker.read(first_ms, last_ms)
+    again = reader.read(first_ms, last_ms)
     missed = [row for row in hidden if again.shows(row) is False]
-    return bool(missed) and asker.still_has(missed[-1])
+    return bool(missed) and reader.still_has(missed[-1])
 
 
-def _ask_anew(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> SpanAnswer | None:
+def _ask_anew(
+    reader: ProbeReader, span_ms: int, survey: Survey, edges: Edges, found: Spans
+) -> SpanAnswer | None:
     """Ask for a span, and again by other rows where one of those that it was asked by is forgotten."""
     while True:
         forgotten = len(found.forgotten)
-        answer = _ask_span(asker, _cases(asker, span_ms, survey, edges, found), survey, found)
+        answer = _ask_span(reader, _cases(reader, span_ms, survey, edges, found), survey, found)
         if answer is not None or not forgotten < len(found.forgotten) <= _MOST_FORGOTTEN:
             return answer
 
 
-def _ask_span(asker: Asker, cases: list[_Case], survey: Survey, found: Spans) -> SpanAnswer | None:
+def _ask_span(reader: ProbeReader, cases: list[_Case], survey: Survey, found: Spans) -> SpanAnswer | None:
     """Ask for a span with a row at each end; None where that decides nothing."""
     some = False
     for case in cases:
-        answer = asker.read(case.first_ms, case.last_ms)
+        answer = reader.read(case.first_ms, case.last_ms)
         some = some or bool(answer.rows)
         found.rows = max(found.rows, len(answer.rows))
         if answer.refusal is not None:
-            return "refused" if _is_for_length(asker, case, answer, survey) else None
+            return "refused" if _is_for_length(reader, case, answer, survey) else None
         shown = answer.shows(case.row)
         if shown is None:
             return None
-        if not shown and not asker.still_has(case.row):
+        if not shown and not reader.still_has(case.row):
             found.forgotten.add(case.row.key)
             return None
         if not shown:
@@ -152,22 +154,22 @@ def _ask_span(asker: Asker, cases: list[_Case], survey: Survey, found: Spans) ->
     return "whole"
 
 
-def _is_for_length(asker: Asker, case: _Case, answer: Answer, survey: Survey) -> bool:
+def _is_for_length(reader: ProbeReader, case: _Case, answer: Answer, survey: Survey) -> bool:
     """Whether a span was refused for its length: one that begins as early, and is short, is answered."""
     if answer.refusal not in ("span", "request"):
         return False
-    return asker.read(case.first_ms, case.first_ms + survey.span_ms).refusal is None
+    return reader.read(case.first_ms, case.first_ms + survey.span_ms).refusal is None
 
 
-def _cases(asker: Asker, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> list[_Case]:
-    kept = (row for key, row in asker.seen.rows.items() if key not in found.forgotten)
+def _cases(reader: ProbeReader, span_ms: int, survey: Survey, edges: Edges, found: Spans) -> list[_Case]:
+    kept = (row for key, row in reader.seen.rows.items() if key not in found.forgotten)
     rows = sorted(kept, key=lambda row: row.instants)
     early = (_early(row, span_ms, survey.now_ms, edges) for row in rows)
     late = (_late(row, span_ms, edges) for row in reversed(rows))
     # What was refused as too old says nothing about lengths.
     since_ms = 0 if survey.too_old_ms is None else survey.too_old_ms + 1
     chosen = (
-        next((one for one in some if one and one.first_ms >= since_ms and _decides(asker, one)), None)
+        next((one for one in some if one and one.first_ms >= since_ms and _decides(reader, one)), None)
         for some in (early, late)
     )
     return [one for one in chosen if one is not None]
@@ -190,9 +192,9 @@ def _late(row: SeenRow, span_ms: int, edges: Edges) -> _Case | None:
     return _Case(first_ms, last_ms, row, first_at - first_ms) if first_ms < first_at else None
 
 
-def _decides(asker: Asker, case: _Case) -> bool:
+def _decides(reader: ProbeReader, case: _Case) -> bool:
     """Whether the interval's rows fit on one page."""
-    page = asker.endpoint.pager.page_size
-    if asker.seen.count_instants(case.first_ms, case.last_ms) >= 2 * page:
+    page = reader.endpoint.pager.page_size
+    if reader.seen.count_instants(case.first_ms, case.last_ms) >= 2 * page:
         return False
-    return len(asker.seen.touching(case.first_ms, case.last_ms)) < page
+    return len(reader.seen.touching(case.first_ms, case.last_ms)) < page

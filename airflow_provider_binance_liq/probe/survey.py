@@ -13,7 +13,7 @@ from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.answers import Answer
-    from airflow_provider_binance_liq.probe.asking import Asker
+    from airflow_provider_binance_liq.probe.asking import ProbeReader
 
 WEEK_MS: Final = 7 * DAY_MS
 #: around an instant that the user names
@@ -43,20 +43,20 @@ def requests_of(days: int) -> int:
     return -(-days // 7) + 2
 
 
-def find_rows(asker: Asker, now_ms: int, days: int, near_ms: int | None) -> Survey:
+def find_rows(reader: ProbeReader, now_ms: int, days: int, near_ms: int | None) -> Survey:
     """Search for rows, the most recent ones first.
 
     :raises Unanswered: there is no first answer.
     """
     if near_ms is not None:
-        asker.read(near_ms - _AROUND_MS, min(near_ms + _AROUND_MS, now_ms))
+        reader.read(near_ms - _AROUND_MS, min(near_ms + _AROUND_MS, now_ms))
     end_ms, span_ms = now_ms, WEEK_MS - 1
     oldest_ms = now_ms - days * DAY_MS - WEEK_MS
     survey: Survey | None = None
     refused_ms: int | None = None
     for _ in range(requests_of(days) - 1):
         start_ms = max(end_ms - span_ms, oldest_ms)
-        answer = asker.read(start_ms, end_ms)
+        answer = reader.read(start_ms, end_ms)
         # The margin endpoint refuses too long a span and too old a start with the same code (-4047). A span
         # no longer than one that was answered is refused for its age.
         too_old = answer.refusal == "retention" or (answer.refusal == "span" and survey is not None)

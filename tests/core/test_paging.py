@@ -12,7 +12,14 @@ from support.examples import examples
 from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import READINGS, Answer, Ask, AskSymbols, Experience, plan
+from airflow_provider_binance_liq.core.paging import (
+    READINGS,
+    Answer,
+    Observations,
+    PageQuery,
+    SymbolsQuery,
+    plan,
+)
 from airflow_provider_binance_liq.core.paging.by_number import AGREED, ENDED_ALIKE
 from airflow_provider_binance_liq.core.premises import Claim
 from airflow_provider_binance_liq.core.rows import Page
@@ -102,10 +109,10 @@ def exchanges(draw):
 
 def read(exchange, endpoint=BY_TIME, **filters):
     """Read the window; returns the keys of what was found, and what may be claimed of it."""
-    experience = Experience()
-    steps = plan(endpoint, WINDOW, experience=experience, **filters)
+    observations = Observations()
+    steps = plan(endpoint, WINDOW, observations=observations, **filters)
     found, _ = drive(steps, exchange, auto_close_type=filters.get("auto_close_type"))
-    return found.keys(), Claim.of(endpoint, experience.evidence)
+    return found.keys(), Claim.of(endpoint, observations.evidence)
 
 
 @examples(300)
@@ -608,9 +615,9 @@ def test_three_milliseconds_are_still_asked_in_shorter_spans(says_longest):
 
 def test_an_ask_reads_as_what_is_asked_for():
     span = "1970-01-01T00:00:00Z to 1970-01-01T00:00:00.999Z"
-    assert str(Ask(0, 999)) == span
-    assert str(Ask(0, 999, "BTCUSDT", "ADL", 3)) == f"{span}, BTCUSDT, ADL, page 3"
-    assert str(Ask(0, 999, after_id=0)) == f"{span}, ids after 0"
+    assert str(PageQuery(0, 999)) == span
+    assert str(PageQuery(0, 999, "BTCUSDT", "ADL", 3)) == f"{span}, BTCUSDT, ADL, page 3"
+    assert str(PageQuery(0, 999, after_id=0)) == f"{span}, ids after 0"
 
 
 def steady(count):
@@ -670,7 +677,7 @@ SATURATED = {
         "BTCUSDT",
         (
             "1970-01-01T13:53:20Z to 1970-01-01T13:53:20Z, BTCUSDT, LIQUIDATION holds 100 rows, as many as "
-            "one request returns, and cannot be split: there may be more, and no request can show them. "
+            "one request returns, and cannot be split: there may be more, which no request can show. "
             "Nothing was written; a retry would find the same"
         ),
     ),
@@ -701,7 +708,7 @@ class Refusing(ModelExchange):
         self.symbol, self.code = symbol, code
 
     def answer(self, ask):
-        if isinstance(ask, AskSymbols):
+        if isinstance(ask, SymbolsQuery):
             return Answer(symbols=super().answer(ask).symbols | {self.symbol})
         return super().answer(ask)
 

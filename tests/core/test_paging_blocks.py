@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_binance_liq.core.paging import Ask
+from airflow_provider_binance_liq.core.paging import PageQuery
 from airflow_provider_binance_liq.core.paging.blocks import (
     Block,
     edge_inside,
@@ -89,7 +89,7 @@ def test_a_row_is_unseen_by_its_key():
     ],
 )
 def test_a_known_row_is_missed_if_both_of_its_instants_lie_in_what_was_asked(known, lacks):
-    assert lacks_known(Page((row(15),)), [known], Ask(10, 20)) == lacks
+    assert lacks_known(Page((row(15),)), [known], PageQuery(10, 20)) == lacks
 
 
 def test_the_side_that_is_known_or_forward_is_tried_first():
@@ -101,7 +101,7 @@ def test_the_side_that_is_known_or_forward_is_tried_first():
     ("first", "last", "side"), [(40, 61, "backward"), (40, 60, "forward"), (39, 60, "forward")]
 )
 def test_rows_were_likely_left_out_where_more_time_is_left(first, last, side):
-    assert likely_side(Ask(0, 100), Page((row(last, 99), row(first, 99), row(50)))) == side
+    assert likely_side(PageQuery(0, 100), Page((row(last, 99), row(first, 99), row(50)))) == side
 
 
 @pytest.mark.parametrize(

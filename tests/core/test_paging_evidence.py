@@ -6,7 +6,7 @@ import pytest
 from support.model_exchange import ModelExchange, Order, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import Experience, plan
+from airflow_provider_binance_liq.core.paging import Observations, plan
 from airflow_provider_binance_liq.core.rows import Row
 from airflow_provider_binance_liq.core.windows import Window
 
@@ -30,10 +30,10 @@ def tie(count, symbols=1, types=2):
     return [make_order(f"S{n % symbols}USDT", n, 5000, None, TYPES[n % types]) for n in range(count)]
 
 
-def read(exchange, endpoint=USDM, *, experience=None, **filters):
-    experience = experience or Experience()
-    drive(plan(endpoint, DAY, experience=experience, **filters), exchange)
-    return experience.evidence
+def read(exchange, endpoint=USDM, *, observations=None, **filters):
+    observations = observations or Observations()
+    drive(plan(endpoint, DAY, observations=observations, **filters), exchange)
+    return observations.evidence
 
 
 def test_a_short_page_rests_on_what_every_request_rests_on():
@@ -55,14 +55,14 @@ def test_rows_with_one_instant_are_never_updated_before_their_creation():
 
 def test_an_isolated_account_is_asked_for_by_its_symbol_which_is_no_filter():
     entries = [Order(Row((number,), 1000 + number, 1000 + number, b"", "BTCUSDT")) for number in range(10)]
-    exchange, experience = ModelExchange(entries, limit=1000), Experience()
-    evidence = read(exchange, FLOWS, symbols=["BTCUSDT"], experience=experience)
+    exchange, observations = ModelExchange(entries, limit=1000), Observations()
+    evidence = read(exchange, FLOWS, symbols=["BTCUSDT"], observations=observations)
     assert [ask.symbol for ask in exchange.asked] == ["BTCUSDT"]
     assert (evidence.needed, evidence.suspected) == (ALWAYS, set())
 
 
 def test_short_pages_alone_do_not_rest_on_how_rows_are_cut():
-    evidence = read(ModelExchange(steady(250)), experience=Experience(careful=True))
+    evidence = read(ModelExchange(steady(250)), observations=Observations(careful=True))
     assert evidence.needed == ALWAYS | BOUNDS
     assert evidence.observed == BOUNDS | {"limit_honoured"}
 
@@ -101,12 +101,12 @@ SYMBOL = frozenset({"symbol"})
 
 
 @pytest.mark.parametrize(
-    ("experience", "needed", "probed"),
+    ("observations", "needed", "probed"),
     [
-        (Experience(), set(), set()),
-        (Experience(filters_first={"symbol"}), {"symbols_listed"}, set()),
+        (Observations(), set(), set()),
+        (Observations(filters_first={"symbol"}), {"symbols_listed"}, set()),
         (
-            Experience(filters_first={"symbol"}, filters_probed=SYMBOL),
+            Observations(filters_first={"symbol"}, filters_probed=SYMBOL),
             {"symbols_listed"},
             {"filter_before_limit"},
         ),
@@ -114,9 +114,9 @@ SYMBOL = frozenset({"symbol"})
     ids=["read without it", "seen to come first", "seen by a probe"],
 )
 def test_a_symbol_that_is_asked_for_alone_rests_on_its_name_and_on_who_saw_that_the_filter_comes_first(
-    experience, needed, probed
+    observations, needed, probed
 ):
-    evidence = read(ModelExchange(steady(30)), symbols=["BTCUSDT"], experience=experience)
+    evidence = read(ModelExchange(steady(30)), symbols=["BTCUSDT"], observations=observations)
     assert evidence.needed == ALWAYS | needed
     assert (evidence.probed, evidence.suspected) == (probed, set())
 

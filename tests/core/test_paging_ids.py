@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from support.model_exchange import ModelExchange, Order, drive
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import Answer, Experience, plan
-from airflow_provider_binance_liq.core.paging.asks import Ask
-from airflow_provider_binance_liq.core.paging.ids import IdWalk
+from airflow_provider_binance_liq.core.paging import Answer, Observations, plan
+from airflow_provider_binance_liq.core.paging.ids import IdPager
+from airflow_provider_binance_liq.core.paging.page_query import PageQuery
 from airflow_provider_binance_liq.core.rows import Page, Row
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import RequestRejected, SaturatedInstant
 
 AT, LIMIT = 1_790_812_800_000, 100
-HERE = Ask(AT, AT)
+HERE = PageQuery(AT, AT)
 
 
 def row(number):
@@ -70,7 +70,7 @@ def follow(ledger):
         answer = yield ask
         return answer
 
-    walk = IdWalk(send, lambda page: len(page.rows) >= LIMIT, HERE, map(row, known)).run()
+    walk = IdPager(send, lambda page: len(page.rows) >= LIMIT, HERE, map(row, known)).run()
     try:
         ask = next(walk)
         while True:
@@ -156,7 +156,7 @@ def answered(known, *pages, is_full=lambda page: len(page.rows) >= LIMIT):
         return Page(tuple(map(row, left.pop(0))))
 
     try:
-        next(IdWalk(send, is_full, HERE, map(row, known)).run())
+        next(IdPager(send, is_full, HERE, map(row, known)).run())
     except StopIteration as stop:
         assert not left
         return stop.value, asked
@@ -248,18 +248,18 @@ def ledger(*counts, equal_bounds):
 @pytest.mark.parametrize(("equal_bounds", "before"), [("works", 3), ("refused", 0), ("empty", 0)])
 def test_a_full_millisecond_of_a_ledger_is_followed_by_id_and_the_claim_says_so(equal_bounds, before):
     exchange = ledger(before, LEDGER_LIMIT + 500, 4, equal_bounds=equal_bounds)
-    experience = Experience()
-    found, proof = drive(plan(FLOWS, Window(AT - 5, AT + 9), experience=experience), exchange)
+    observations = Observations()
+    found, proof = drive(plan(FLOWS, Window(AT - 5, AT + 9), observations=observations), exchange)
     assert found.keys() == {one.row.key for one in exchange.orders}
     # Needed too: where a probe has refuted it, to accept it is not enough.
-    assert "ids_ascend" in experience.evidence.suspected & experience.evidence.needed
+    assert "ids_ascend" in observations.evidence.suspected & observations.evidence.needed
     assert proof == "each page proves the one before it; full instants followed by id"
     assert {0, before + LEDGER_LIMIT - 25} <= {ask.after_id for ask in exchange.asked}
 
 
 def test_where_ids_prove_nothing_the_millisecond_fails_and_the_claim_does_not_rest_on_them():
-    exchange, experience = ledger(LEDGER_LIMIT + 500, equal_bounds="works"), Experience()
+    exchange, observations = ledger(LEDGER_LIMIT + 500, equal_bounds="works"), Observations()
     exchange.after = "highest"
     with pytest.raises(SaturatedInstant):
-        drive(plan(FLOWS, Window(AT - 5, AT + 9), experience=experience), exchange)
-    assert "ids_ascend" not in experience.evidence.suspected
+        drive(plan(FLOWS, Window(AT - 5, AT + 9), observations=observations), exchange)
+    assert "ids_ascend" not in observations.evidence.suspected

@@ -6,7 +6,7 @@ import pytest
 from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import Ask, Experience, plan
+from airflow_provider_binance_liq.core.paging import Observations, PageQuery, plan
 from airflow_provider_binance_liq.core.paging.blocks import halves_to_confirm
 from airflow_provider_binance_liq.core.paging.filters_first import observe
 from airflow_provider_binance_liq.core.rows import Page
@@ -26,10 +26,10 @@ def tie(count, at_ms=AT, symbols=1, types=TYPES):
 
 
 def read(exchange, kind=None):
-    experience = Experience()
-    steps = plan(USDM, DAY, auto_close_type=kind, experience=experience)
+    observations = Observations()
+    steps = plan(USDM, DAY, auto_close_type=kind, observations=observations)
     found, _ = drive(steps, exchange, auto_close_type=kind)
-    return found.keys(), experience
+    return found.keys(), observations
 
 
 def wanted(exchange, kind):
@@ -95,15 +95,18 @@ def test_where_rows_could_hide_before_a_block_the_filter_is_asked_for_first():
 
 def test_two_parts_hold_a_block_but_for_its_edge_and_do_not_overlap():
     page = Page(tuple(make_order("BTCUSDT", at, at, at + 5).row for at in range(100, 201, 10)))
-    assert halves_to_confirm(Ask(50, 900, "BTCUSDT"), page) == {
-        "forward": [Ask(50, 149, "BTCUSDT"), Ask(150, 198, "BTCUSDT")],
-        "backward": [Ask(151, 900, "BTCUSDT"), Ask(107, 150, "BTCUSDT")],
+    assert halves_to_confirm(PageQuery(50, 900, "BTCUSDT"), page) == {
+        "forward": [PageQuery(50, 149, "BTCUSDT"), PageQuery(150, 198, "BTCUSDT")],
+        "backward": [PageQuery(151, 900, "BTCUSDT"), PageQuery(107, 150, "BTCUSDT")],
     }
 
 
 def test_parts_lie_within_what_was_asked_and_one_that_would_be_empty_is_left_out():
     page = Page(tuple(make_order("BTCUSDT", at, at).row for at in (100, 101, 102)))
-    assert halves_to_confirm(Ask(100, 102), page) == {"forward": [Ask(100, 100)], "backward": [Ask(102, 102)]}
+    assert halves_to_confirm(PageQuery(100, 102), page) == {
+        "forward": [PageQuery(100, 100)],
+        "backward": [PageQuery(102, 102)],
+    }
 
 
 # --- whether a filter comes first -----------------------------------------------------------------------
@@ -115,7 +118,7 @@ class Known:
     endpoint = USDM
 
     def __init__(self, rows, **learnt):
-        self.sample, self.experience, self.asked = rows, Experience(**learnt), []
+        self.sample, self.observations, self.asked = rows, Observations(**learnt), []
 
     def send(self, ask, **_):
         self.asked.append(ask)
@@ -127,11 +130,14 @@ def test_it_is_the_symbol_that_reaches_furthest_that_is_asked_for():
     symbols = ["A", *["B", "C"] * 60, "A", *["Z"] * 9]
     walk = Known([make_order(symbol, at, at).row for at, symbol in enumerate(symbols)])
     assert list(observe(walk, {"symbol"})) == []
-    assert walk.asked == [Ask(0, len(symbols) - 1, "A")]
+    assert walk.asked == [PageQuery(0, len(symbols) - 1, "A")]
 
 
 def test_no_longer_span_is_asked_for_than_the_exchange_takes():
     walk = Known([make_order("BTCUSDT", at, at).row for at in range(400)], longest_ms=300)
     assert list(observe(walk, {"auto_close_type"})) == []
     # A millisecond more is asked for on each side.
-    assert walk.asked == [Ask(51, 349, auto_close_type="ADL"), Ask(51, 349, auto_close_type="LIQUIDATION")]
+    assert walk.asked == [
+        PageQuery(51, 349, auto_close_type="ADL"),
+        PageQuery(51, 349, auto_close_type="LIQUIDATION"),
+    ]

@@ -6,7 +6,7 @@ import pytest
 from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import Experience, begin_with, plan
+from airflow_provider_binance_liq.core.paging import Observations, begin_with, plan
 from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import RequestRejected
@@ -29,28 +29,28 @@ def probed(**learnt):
 @pytest.mark.parametrize(
     ("learnt", "begun"),
     [
-        ({}, Experience()),
-        ({"cut_side": "newest"}, Experience(side="backward")),
-        ({"cut_side": "oldest"}, Experience(side="forward")),
-        ({"equal_bounds": "refused"}, Experience(equal_bounds=False)),
-        ({"equal_bounds": "empty"}, Experience(equal_bounds=False)),
-        ({"equal_bounds": "works"}, Experience()),
+        ({}, Observations()),
+        ({"cut_side": "newest"}, Observations(side="backward")),
+        ({"cut_side": "oldest"}, Observations(side="forward")),
+        ({"equal_bounds": "refused"}, Observations(equal_bounds=False)),
+        ({"equal_bounds": "empty"}, Observations(equal_bounds=False)),
+        ({"equal_bounds": "works"}, Observations()),
         (
             {"symbol_filter": "before_limit", "type_filter": "after_limit"},
-            Experience(filters_first={"symbol"}, filters_probed=frozenset({"symbol"})),
+            Observations(filters_first={"symbol"}, filters_probed=frozenset({"symbol"})),
         ),
         (
             {"type_filter": "before_limit"},
-            Experience(filters_first={"auto_close_type"}, filters_probed=frozenset({"auto_close_type"})),
+            Observations(filters_first={"auto_close_type"}, filters_probed=frozenset({"auto_close_type"})),
         ),
-        ({"span_answer": "refused", "longest_span_ms": 5}, Experience(longest_ms=5)),
-        ({"span_answer": "clamped", "longest_span_ms": 5}, Experience(longest_ms=5)),
-        ({"span_answer": "whole", "longest_span_ms": 5}, Experience()),
-        ({"longest_span_ms": 5}, Experience()),
-        ({"cut_by": "created", "filtered_by": "created"}, Experience()),
-        ({"cut_by": "order_id", "filtered_by": "created"}, Experience(careful=True)),
-        ({"cut_by": "created"}, Experience(careful=True)),
-        ({"filtered_by": "created"}, Experience()),
+        ({"span_answer": "refused", "longest_span_ms": 5}, Observations(longest_ms=5)),
+        ({"span_answer": "clamped", "longest_span_ms": 5}, Observations(longest_ms=5)),
+        ({"span_answer": "whole", "longest_span_ms": 5}, Observations()),
+        ({"longest_span_ms": 5}, Observations()),
+        ({"cut_by": "created", "filtered_by": "created"}, Observations()),
+        ({"cut_by": "order_id", "filtered_by": "created"}, Observations(careful=True)),
+        ({"cut_by": "created"}, Observations(careful=True)),
+        ({"filtered_by": "created"}, Observations()),
     ],
 )
 def test_a_reading_begins_with_what_the_probe_saw_of_its_endpoint(learnt, begun):
@@ -59,7 +59,7 @@ def test_a_reading_begins_with_what_the_probe_saw_of_its_endpoint(learnt, begun)
 
 @pytest.mark.parametrize("report", [None, probed(cut_side="newest")], ids=["no probe", "another endpoint"])
 def test_where_nothing_was_probed_a_reading_begins_with_nothing(report):
-    assert begin_with(report, get_endpoint("coinm_futures")) == Experience()
+    assert begin_with(report, get_endpoint("coinm_futures")) == Observations()
 
 
 # --- filters --------------------------------------------------------------------------------------------
@@ -87,8 +87,8 @@ def asked(exchange):
 
 
 def read(exchange, symbols, first, kind=None):
-    experience = Experience(filters_first=set(first))
-    steps = plan(USDM, DAY, symbols=symbols, auto_close_type=kind, experience=experience)
+    observations = Observations(filters_first=set(first))
+    steps = plan(USDM, DAY, symbols=symbols, auto_close_type=kind, observations=observations)
     found, proof = drive(steps, exchange, auto_close_type=kind)
     return {key for key in found if key[0] in symbols}, proof
 

@@ -6,7 +6,7 @@ import pytest
 from support.model_exchange import ModelExchange, Order, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import READINGS, Answer, Experience, plan
+from airflow_provider_binance_liq.core.paging import READINGS, Answer, Observations, plan
 from airflow_provider_binance_liq.core.paging.by_number import AGREED, ENDED_ALIKE
 from airflow_provider_binance_liq.core.rows import Page, Row
 from airflow_provider_binance_liq.core.windows import Window
@@ -29,9 +29,9 @@ def loans(count):
 
 
 def read(exchange, endpoint=MARGIN, **known):
-    experience = known.pop("experience", None) or Experience()
-    found, proof = drive(plan(endpoint, WINDOW, experience=experience, **known), exchange)
-    return found, proof, experience.evidence
+    observations = known.pop("observations", None) or Observations()
+    found, proof = drive(plan(endpoint, WINDOW, observations=observations, **known), exchange)
+    return found, proof, observations.evidence
 
 
 class Scripted(ModelExchange):
@@ -135,24 +135,24 @@ def test_pages_that_alternate_for_ever_end_two_pages_beyond_all_rows_that_were_s
     exchange = Scripted(
         (range(100), 900), (range(100, 200), 900), last_of=lambda count: orders(count, FIRST - 1)
     )
-    experience = Experience()
+    observations = Observations()
     with pytest.raises(UnstablePaging):
-        read(exchange, experience=experience)
+        read(exchange, observations=observations)
     assert [ask.number for ask in exchange.asked] == [1, 2, 3, 4, 5] * READINGS
-    assert experience.evidence.suspected == {"total_is_whole"}
+    assert observations.evidence.suspected == {"total_is_whole"}
 
 
 def test_a_page_that_repeats_the_one_before_it_makes_the_total_suspect():
-    experience = Experience()
+    observations = Observations()
     with pytest.raises(UnstablePaging):
-        read(Scripted((range(100), 150)), experience=experience)
-    assert experience.evidence.suspected == {"total_is_whole"}
+        read(Scripted((range(100), 150)), observations=observations)
+    assert observations.evidence.suspected == {"total_is_whole"}
 
 
 @pytest.mark.parametrize(("longest_ms", "pieces"), [(LAST - FIRST + 2, 1), (LAST - FIRST + 1, 2), (2600, 4)])
 def test_a_span_that_was_refused_before_is_not_asked_for_again(longest_ms, pieces):
     exchange = ModelExchange(orders(5), longest_ms=longest_ms)
-    found, proof, _ = read(exchange, experience=Experience(longest_ms=longest_ms))
+    found, proof, _ = read(exchange, observations=Observations(longest_ms=longest_ms))
     assert (len(found), proof) == (5, AGREED)
     assert len(exchange.asked) == pieces
 

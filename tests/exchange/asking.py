@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.scripted import reply
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import Ask
+from airflow_provider_binance_liq.core.paging import PageQuery
 
 FUTURES = get_endpoint("usdm_futures")
 MARGIN = get_endpoint("margin")
@@ -19,7 +19,7 @@ ROW = (
 
 def ask_of(endpoint, **known):
     number = 1 if not endpoint.is_by_time else None
-    return Ask(1_791_590_400_000, 1_791_676_799_999, number=number, **known)
+    return PageQuery(1_791_590_400_000, 1_791_676_799_999, number=number, **known)
 
 
 def empty_of(endpoint):

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.core.paging import Ask
+from airflow_provider_binance_liq.core.paging import PageQuery
 from airflow_provider_binance_liq.exceptions import InvalidConnection
 from airflow_provider_binance_liq.exchange.client import BinanceClient
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
@@ -57,7 +57,7 @@ def test_the_client_reads_every_endpoint_with_the_connections_key(define, exchan
     assert isinstance(client, BinanceClient)
     for endpoint in ENDPOINTS.values():
         number = 1 if not endpoint.is_by_time else None
-        client.fetch(endpoint, Ask(exchange.now_ms - 1000, exchange.now_ms, number=number))
+        client.fetch(endpoint, PageQuery(exchange.now_ms - 1000, exchange.now_ms, number=number))
     client.close()
     assert {request.account for request in exchange.requests if request.has_key} == {"desk"}
 

@@ -12,7 +12,7 @@ from airflow_provider_binance_liq.core.rows import Page, read_row
 from airflow_provider_binance_liq.exceptions import RequestRejected
 from airflow_provider_binance_liq.exchange.client import Spent
 from airflow_provider_binance_liq.probe.answers import Answer
-from airflow_provider_binance_liq.probe.asking import Asker, Unanswered
+from airflow_provider_binance_liq.probe.asking import ProbeReader, Unanswered
 from airflow_provider_binance_liq.probe.survey import Survey
 from airflow_provider_binance_liq.probe.totals import count_rows
 from airflow_provider_binance_liq.simulator import make_row
@@ -41,14 +41,14 @@ def rows(count):
 
 
 def counted(client):
-    asker = Asker(client, MARGIN, most_weight=1000)
+    reader = ProbeReader(client, MARGIN, most_weight=1000)
     if not client._refused:
-        asker.read(NOW_MS - 2 * HOUR_MS, NOW_MS)
+        reader.read(NOW_MS - 2 * HOUR_MS, NOW_MS)
     else:
-        known = Asker(Client(rows(5)), MARGIN, most_weight=1000)
+        known = ProbeReader(Client(rows(5)), MARGIN, most_weight=1000)
         known.read(NOW_MS - 2 * HOUR_MS, NOW_MS)
-        asker.seen = known.seen
-    return count_rows(asker, Survey(NOW_MS, Answer(), NOW_MS, NOW_MS, 2 * HOUR_MS))
+        reader.seen = known.seen
+    return count_rows(reader, Survey(NOW_MS, Answer(), NOW_MS, NOW_MS, 2 * HOUR_MS))
 
 
 def test_every_page_is_counted_and_total_asked_for_with_one_row():

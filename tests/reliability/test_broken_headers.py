@@ -9,7 +9,7 @@ from support.scripted import ScriptedServer, Time, reply
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.families import FAMILIES
-from airflow_provider_binance_liq.core.paging import Ask
+from airflow_provider_binance_liq.core.paging import PageQuery
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.exchange.client import BinanceClient, ClientSettings
 
@@ -30,7 +30,7 @@ def test_a_warning_about_broken_headers_shows_no_signature_and_no_echo_of_the_ke
         settings = ClientSettings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
         client = BinanceClient(settings, **world.arguments)
         with caplog.at_level(level):
-            assert client.fetch(FUTURES, Ask(1_791_590_400_000, 1_791_676_799_999)).rows == ()
+            assert client.fetch(FUTURES, PageQuery(1_791_590_400_000, 1_791_676_799_999)).rows == ()
         client.close()
         (asked,) = server.asked
     logged = caplog.text + repr([vars(record) for record in caplog.records])

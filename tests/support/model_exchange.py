@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from airflow_provider_binance_liq.core.paging import Answer, AskSymbols
+from airflow_provider_binance_liq.core.paging import Answer, SymbolsQuery
 from airflow_provider_binance_liq.core.rows import Page, Row
 from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused
 
@@ -55,7 +55,7 @@ class ModelExchange:
 
     def answer(self, ask):
         """Answer an ask, or raise the refusal that the exchange would send."""
-        if isinstance(ask, AskSymbols):
+        if isinstance(ask, SymbolsQuery):
             names = frozenset(order.row.symbol for order in self.orders)
             return Answer(symbols=names if self.lists_symbols else None)
         self.asked.append(ask)
@@ -120,7 +120,7 @@ class ModelExchange:
 
 
 def is_wanted(row, ask, auto_close_type):
-    if isinstance(ask, AskSymbols) or auto_close_type not in (None, ask.auto_close_type):
+    if isinstance(ask, SymbolsQuery) or auto_close_type not in (None, ask.auto_close_type):
         return False
     return ask.wanted is None or row.created_ms in ask.wanted or row.updated_ms in ask.wanted
 

@@ -1,8 +1,8 @@
 """Paging: what to ask next, and when a window is proven.
 
-A plan is a generator without any I/O: it yields an `Ask`, is sent the `Answer`, and returns the name of the
-argument that proves the window; what that rests on is noted in the `Experience`. Whoever drives it keeps the
-rows of every page. There are two plans, as there are two kinds of endpoints: `by_time` and `by_number`.
+A plan is a generator without any I/O: it yields a `PageQuery`, is sent the `Answer`, and returns the name of
+the argument that proves the window; what that rests on is noted in the `Observations`. Whoever drives it
+keeps the rows of every page. There are two plans, for two kinds of endpoints: `by_time` and `by_number`.
 """
 
 from __future__ import annotations
@@ -10,35 +10,52 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Answer, Ask, AskSymbols, Experience, Plan
 from airflow_provider_binance_liq.core.paging.by_number import READINGS, NumberedReading
-from airflow_provider_binance_liq.core.paging.by_time import TimeWalk
+from airflow_provider_binance_liq.core.paging.by_time import TimePager
 from airflow_provider_binance_liq.core.paging.filtered import plan_filtered
+from airflow_provider_binance_liq.core.paging.page_query import (
+    MARGIN_MS,
+    Answer,
+    Observations,
+    PageQuery,
+    Plan,
+    SymbolsQuery,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.paging.asks import Filter
+    from airflow_provider_binance_liq.core.paging.page_query import Filter
     from airflow_provider_binance_liq.core.probe_report import Learnt, ProbeReport
     from airflow_provider_binance_liq.core.windows import Window
 
-__all__ = ["MARGIN_MS", "READINGS", "Answer", "Ask", "AskSymbols", "Experience", "Plan", "begin_with", "plan"]
+__all__ = [
+    "MARGIN_MS",
+    "READINGS",
+    "Answer",
+    "Observations",
+    "PageQuery",
+    "Plan",
+    "SymbolsQuery",
+    "begin_with",
+    "plan",
+]
 
 
-def begin_with(report: ProbeReport | None, endpoint: Endpoint) -> Experience:
+def begin_with(report: ProbeReport | None, endpoint: Endpoint) -> Observations:
     """Begin with what a probe has learnt of `endpoint`; with nothing where there was none.
 
     Only filters that come first are believed; the rest is seen again before it is relied on.
     """
     found = report.endpoints.get(endpoint.name) if report else None
     if found is None:
-        return Experience()
+        return Observations()
     learnt = found.learnt
     stages: dict[Filter, str | None] = {"symbol": learnt.symbol_filter, "auto_close_type": learnt.type_filter}
     first = [kind for kind, stage in stages.items() if stage == "before_limit"]
-    return Experience(
+    return Observations(
         side="backward" if learnt.cut_side == "newest" else "forward" if learnt.cut_side else None,
         equal_bounds=False if learnt.equal_bounds in ("refused", "empty") else None,
         filters_first=set(first),
@@ -61,7 +78,7 @@ def plan(
     *,
     symbols: Sequence[str] = (),
     auto_close_type: AutoCloseType | None = None,
-    experience: Experience | None = None,
+    observations: Observations | None = None,
 ) -> Plan:
     """Plan the requests that prove `window`; the generator returns the argument that proves it.
 
@@ -73,13 +90,13 @@ def plan(
     :raises UnstablePaging: numbered pages kept shifting.
     :raises UnexpectedRow: a row lies outside of what was asked for.
     """
-    learnt = experience or Experience()
-    ask = Ask(window.first_ms, window.last_ms, auto_close_type=auto_close_type)
+    learnt = observations or Observations()
+    query = PageQuery(window.first_ms, window.last_ms, auto_close_type=auto_close_type)
     if not endpoint.is_by_time:
         symbol = symbols[0] if symbols and endpoint.symbols else None
-        return NumberedReading(endpoint, Ask(ask.first_ms, ask.last_ms, symbol), learnt).run()
+        return NumberedReading(endpoint, PageQuery(query.first_ms, query.last_ms, symbol), learnt).run()
     if endpoint.asks_isolated_apart and symbols:
-        return TimeWalk(endpoint, replace(ask, symbol=symbols[0]), learnt).run()
+        return TimePager(endpoint, replace(query, symbol=symbols[0]), learnt).run()
     if symbols or auto_close_type:
         return plan_filtered(endpoint, window, symbols, auto_close_type, learnt)
-    return TimeWalk(endpoint, ask, learnt).run()
+    return TimePager(endpoint, query, learnt).run()

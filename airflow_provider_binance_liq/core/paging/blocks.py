@@ -6,12 +6,12 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
-from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS
+from airflow_provider_binance_liq.core.paging.page_query import MARGIN_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_provider_binance_liq.core.paging.asks import Ask, Instant, Side
+    from airflow_provider_binance_liq.core.paging.page_query import Instant, PageQuery, Side
     from airflow_provider_binance_liq.core.rows import Page, Row
 
 INSTANTS: Final[dict[Instant, Callable[[Row], int]]] = {
@@ -50,12 +50,12 @@ def unseen(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.key not in keys]
 
 
-def lacks_known(page: Page, known: Iterable[Row], ask: Ask) -> bool:
-    """Whether an answer to `ask` lacks a known row that lies inside of it under both instants."""
+def lacks_known(page: Page, known: Iterable[Row], query: PageQuery) -> bool:
+    """Whether an answer to `query` lacks a known row that lies inside of it under both instants."""
     keys = {row.key for row in page.rows}
     return any(
-        ask.first_ms <= min(row.created_ms, row.updated_ms)
-        and max(row.created_ms, row.updated_ms) <= ask.last_ms
+        query.first_ms <= min(row.created_ms, row.updated_ms)
+        and max(row.created_ms, row.updated_ms) <= query.last_ms
         and row.key not in keys
         for row in known
     )
@@ -66,10 +66,10 @@ def sides(first: Side | None) -> tuple[Side, Side]:
     return ("backward", "forward") if first == "backward" else ("forward", "backward")
 
 
-def likely_side(ask: Ask, page: Page) -> Side:
+def likely_side(query: PageQuery, page: Page) -> Side:
     """Guess on which side of a block rows were left out: on that where the block leaves more time."""
-    before_ms = min(row.created_ms for row in page.rows) - ask.first_ms
-    after_ms = ask.last_ms - max(row.created_ms for row in page.rows)
+    before_ms = min(row.created_ms for row in page.rows) - query.first_ms
+    after_ms = query.last_ms - max(row.created_ms for row in page.rows)
     return "backward" if before_ms > after_ms else "forward"
 
 
@@ -104,7 +104,7 @@ def _nth(values: Sequence[int], place: int) -> int:
     return later[0] if later else values[-1]
 
 
-def halves_to_confirm(ask: Ask, page: Page) -> dict[Side, list[Ask]]:
+def halves_to_confirm(query: PageQuery, page: Page) -> dict[Side, list[PageQuery]]:
     """Two parts of a block each, per side on which rows may have been left out; together they hold it.
 
     Not its edge, nor so near to it that an answer would hold rows of the edge too.
@@ -114,14 +114,14 @@ def halves_to_confirm(ask: Ask, page: Page) -> dict[Side, list[Ask]]:
     lowest = min(row.updated_ms for row in page.rows)
     highest = max(row.created_ms for row in page.rows)
     bounds: dict[Side, list[tuple[int, int]]] = {
-        "forward": [(ask.first_ms, middle - 1), (middle, highest - 1 - MARGIN_MS)],
-        "backward": [(middle + 1, ask.last_ms), (lowest + 1 + MARGIN_MS, middle)],
+        "forward": [(query.first_ms, middle - 1), (middle, highest - 1 - MARGIN_MS)],
+        "backward": [(middle + 1, query.last_ms), (lowest + 1 + MARGIN_MS, middle)],
     }
     return {
         side: [
-            replace(ask, first_ms=max(first, ask.first_ms), last_ms=min(last, ask.last_ms))
+            replace(query, first_ms=max(first, query.first_ms), last_ms=min(last, query.last_ms))
             for first, last in parts
-            if max(first, ask.first_ms) <= min(last, ask.last_ms)
+            if max(first, query.first_ms) <= min(last, query.last_ms)
         ]
         for side, parts in bounds.items()
     }

@@ -10,14 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.paging.asks import check_rows, pieces, shorter, starts, widened
+from airflow_provider_binance_liq.core.paging.page_query import check_rows, pieces, shorter, starts, widened
 from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, UnstablePaging
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
-    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Plan
+    from airflow_provider_binance_liq.core.paging.page_query import (
+        Answer,
+        Observations,
+        PageQuery,
+        Plan,
+        SymbolsQuery,
+    )
     from airflow_provider_binance_liq.core.rows import Key, Page, Row
 
 #: whole readings of numbered pages before giving up
@@ -42,10 +48,10 @@ class _Pass:
 class NumberedReading:
     """Reads all numbered pages of one window until they agree."""
 
-    def __init__(self, endpoint: Endpoint, ask: Ask, experience: Experience) -> None:
+    def __init__(self, endpoint: Endpoint, query: PageQuery, observations: Observations) -> None:
         self.endpoint = endpoint
-        self.ask = ask
-        self.experience = experience
+        self.query = query
+        self.observations = observations
         #: different wanted rows, of all readings
         self.found = 0
         #: rows of the milliseconds beside the window, which count in `total`
@@ -55,30 +61,30 @@ class NumberedReading:
     def run(self) -> Plan:
         """Plan the whole reading."""
         agreed = yield from self.prove()
-        evidence = self.experience.evidence
+        evidence = self.observations.evidence
         evidence.needed.add("span_refused")
-        if self.ask.filters:
+        if self.query.filters:
             evidence.needed.add("filter_before_limit")
         return AGREED if agreed else ENDED_ALIKE
 
-    def prove(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def prove(self) -> Generator[PageQuery | SymbolsQuery, Answer, bool]:
         """Read the window, or each piece of it where the exchange refuses its span; whether totals agreed."""
-        sent = widened(self.ask)
-        longest_ms = self.experience.longest_ms
+        sent = widened(self.query)
+        longest_ms = self.observations.longest_ms
         try:
             if longest_ms is None or sent.last_ms - sent.first_ms <= longest_ms:
                 return (yield from self._read_until_steady())
         except SpanRefused as refusal:
-            longest_ms = self.experience.longest_ms = shorter(sent, refusal)
-        cuts = starts(self.ask, longest_ms) - {self.ask.first_ms}
+            longest_ms = self.observations.longest_ms = shorter(sent, refusal)
+        cuts = starts(self.query, longest_ms) - {self.query.first_ms}
         if not cuts:
             return (yield from self._read_until_steady())
         agreed = True
-        for piece in pieces(self.ask, cuts):
-            agreed &= yield from NumberedReading(self.endpoint, piece, self.experience).prove()
+        for piece in pieces(self.query, cuts):
+            agreed &= yield from NumberedReading(self.endpoint, piece, self.observations).prove()
         return agreed
 
-    def _read_until_steady(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def _read_until_steady(self) -> Generator[PageQuery | SymbolsQuery, Answer, bool]:
         """Read all pages until the rows agree with `total`, or end twice alike; whether they agreed."""
         before: _Pass | None = None
         for _ in range(READINGS):
@@ -95,18 +101,18 @@ class NumberedReading:
             before = reading
         stated = ", ".join(str(total) for total in sorted(reading.totals, key=str))
         message = (
-            f"the numbered pages of {self.ask} kept shifting: after {READINGS} readings there are "
+            f"the numbered pages of {self.query} kept shifting: after {READINGS} readings there are "
             f"{found} different rows, while the last one stated a total of {stated}. Nothing was "
             "written; a retry reads again"
         )
         raise UnstablePaging(message)
 
-    def _read_once(self) -> Generator[Ask | AskSymbols, Answer, _Pass]:
+    def _read_once(self) -> Generator[PageQuery | SymbolsQuery, Answer, _Pass]:
         """Read every page once."""
         reading, number, previous = _Pass(), 0, None
         while True:
             number += 1
-            sent = replace(widened(self.ask), number=number)
+            sent = replace(widened(self.query), number=number)
             try:
                 answer = yield sent
             except RequestRejected as refusal:
@@ -122,7 +128,7 @@ class NumberedReading:
             if not rows or self._repeats(rows, previous, reading):
                 reading.ended = not rows
                 return reading
-            self.experience.evidence.needed.add("total_is_whole")
+            self.observations.evidence.needed.add("total_is_whole")
             if self._is_last(reading, answer.page):
                 return reading
             previous = rows
@@ -132,13 +138,13 @@ class NumberedReading:
         many = reading.rows > self.found + len(self.beside) + 2 * self.endpoint.pager.page_size
         repeats = previous is not None and {row.key for row in rows} == {row.key for row in previous}
         if many or repeats:
-            self.experience.evidence.suspected.add("total_is_whole")
+            self.observations.evidence.suspected.add("total_is_whole")
         return many or repeats
 
     def _count(self, answer: Answer) -> None:
         self.found += answer.unseen
         outside = (
-            row for row in answer.page.rows if not self.ask.first_ms <= row.updated_ms <= self.ask.last_ms
+            row for row in answer.page.rows if not self.query.first_ms <= row.updated_ms <= self.query.last_ms
         )
         self.beside.update(row.key for row in outside)
 

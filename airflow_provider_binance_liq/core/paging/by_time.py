@@ -25,8 +25,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.paging.asker import Asker
-from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Refuted, pieces, shorter, starts
 from airflow_provider_binance_liq.core.paging.blocks import (
     Block,
     edge_inside,
@@ -38,6 +36,8 @@ from airflow_provider_binance_liq.core.paging.blocks import (
 )
 from airflow_provider_binance_liq.core.paging.filters_first import observe
 from airflow_provider_binance_liq.core.paging.instants import InstantSplit
+from airflow_provider_binance_liq.core.paging.page_query import MARGIN_MS, Refuted, pieces, shorter, starts
+from airflow_provider_binance_liq.core.paging.page_reader import PageReader
 from airflow_provider_binance_liq.exceptions import SpanRefused
 
 if TYPE_CHECKING:
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.paging.asks import (
+    from airflow_provider_binance_liq.core.paging.page_query import (
         Answer,
-        Ask,
-        AskSymbols,
-        Experience,
         Filter,
         Instant,
+        Observations,
+        PageQuery,
         Plan,
         Side,
         Step,
+        SymbolsQuery,
     )
     from airflow_provider_binance_liq.core.rows import Page, Row
 
@@ -71,70 +71,70 @@ CAREFUL_PROOF: Final = "short pages alone"
 class _Remainder:
     """What lies on one side of a block and is not proven yet."""
 
-    ask: Ask
+    query: PageQuery
     #: rows of the block beside it
     known: tuple[Row, ...]
     #: the side of the block that it lies on
     side: Side
 
 
-class TimeWalk(Asker):
+class TimePager(PageReader):
     """Walks one window under one filter."""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        ask: Ask,
-        experience: Experience,
+        query: PageQuery,
+        observations: Observations,
         *,
         typed: AutoCloseType | None = None,
     ) -> None:
-        super().__init__(endpoint, ask, experience)
+        super().__init__(endpoint, query, observations)
         #: ask every short page again under this type, which then cannot have been cut
         self.typed = typed
-        self.careful = typed is not None or experience.careful
+        self.careful = typed is not None or observations.careful
         self.walked = False
         self.split = False
         #: what is still to be proven
-        self._pieces: list[Ask] = []
+        self._pieces: list[PageQuery] = []
         #: filters that the proof relies on
-        self.filters_used: set[Filter] = set() if endpoint.asks_isolated_apart else set(ask.filters)
+        self.filters_used: set[Filter] = set() if endpoint.asks_isolated_apart else set(query.filters)
         #: full milliseconds that were split by type alone, and whether they are asked exactly
-        self.split_by_type: list[tuple[Ask, bool]] = []
+        self.split_by_type: list[tuple[PageQuery, bool]] = []
 
     def run(self) -> Plan:
         """Plan the whole walk: by blocks, and where answers contradict those, by short pages alone."""
         try:
             yield from self._read()
         except Refuted:
-            self.experience.careful = self.careful = True
+            self.observations.careful = self.careful = True
             yield from self._read()
         return self._proof()
 
     def _read(self) -> Step:
-        yield from self._prove(self.ask)
+        yield from self._prove(self.query)
         if self.straddling:  # the filter decides whether they belong to this window or to the next one
             yield from self.tell_filter(self.straddling)
         yield from observe(self, self.filters_used)
-        if self.split_by_type and "auto_close_type" not in self.experience.filters_first:
+        if self.split_by_type and "auto_close_type" not in self.observations.filters_first:
             yield from self._split_by_symbol_instead()
 
     def _split_by_symbol_instead(self) -> Step:
         """Split by symbol if answers show only for symbols that they are filtered before the limit."""
         yield from observe(self, {"symbol"})
-        if "symbol" in self.experience.filters_first and self.ask.symbol is None:
+        if "symbol" in self.observations.filters_first and self.query.symbol is None:
             by_type, self.split_by_type = self.split_by_type, []
-            self.filters_used -= {"auto_close_type"} - self.ask.filters
-            for ask, exactly in by_type:
-                yield from InstantSplit(self, exactly=exactly).split_symbols(ask)
+            self.filters_used -= {"auto_close_type"} - self.query.filters
+            for query, exactly in by_type:
+                yield from InstantSplit(self, exactly=exactly).split_symbols(query)
 
     def _proof(self) -> str:
         """Note what the walk rests on; return the argument."""
-        evidence = self.experience.evidence
+        evidence = self.observations.evidence
         evidence.needed |= {"filter_before_limit", "limit_honoured", "span_refused"}
-        if not self.filters_used <= self.experience.filters_first:
+        if not self.filters_used <= self.observations.filters_first:
             evidence.suspected.add("filter_before_limit")
-        elif self.filters_used & self.experience.filters_probed:
+        elif self.filters_used & self.observations.filters_probed:
             evidence.probed.add("filter_before_limit")
         if "symbol" in self.filters_used:
             evidence.needed.add("symbols_listed")
@@ -148,77 +148,77 @@ class TimeWalk(Asker):
 
     # Any interval.
 
-    def _prove(self, ask: Ask) -> Step:
-        """Prove the interval of `ask`, and every piece that it turns out to need."""
-        self._pieces = [ask]
+    def _prove(self, query: PageQuery) -> Step:
+        """Prove the interval of `query`, and every piece that it turns out to need."""
+        self._pieces = [query]
         while self._pieces:
             yield from self._prove_piece(self._pieces.pop())
 
-    def _prove_piece(self, ask: Ask) -> Step:
+    def _prove_piece(self, query: PageQuery) -> Step:
         """Prove one interval, in parts where the exchange refuses its span."""
-        longest_ms = self.experience.longest_ms
-        if longest_ms is not None and (ask.last_ms - ask.first_ms) + 2 * MARGIN_MS > longest_ms:
-            cuts = starts(ask, longest_ms) - {ask.first_ms}
+        longest_ms = self.observations.longest_ms
+        if longest_ms is not None and (query.last_ms - query.first_ms) + 2 * MARGIN_MS > longest_ms:
+            cuts = starts(query, longest_ms) - {query.first_ms}
             if cuts:
-                self._prove_later(ask, cuts)
+                self._prove_later(query, cuts)
                 return
-        sent = self._sent(ask)
+        sent = self._sent(query)
         try:
-            page = yield from self.send(ask)
+            page = yield from self.send(query)
         except SpanRefused as refusal:
-            self.experience.longest_ms = shorter(sent, refusal)
-            self._pieces.append(ask)
+            self.observations.longest_ms = shorter(sent, refusal)
+            self._pieces.append(query)
             return
-        if self.is_full(page) and self._sent(ask) != sent:
+        if self.is_full(page) and self._sent(query) != sent:
             # Its bounds turned out to be inclusive: rows of the milliseconds beside it need not fill it.
-            page = yield from self.send(ask)
+            page = yield from self.send(query)
         if self.is_full(page) and not self.careful:
-            yield from self._walk(ask, page)
+            yield from self._walk(query, page)
         elif self.is_nearly_full(page):
-            yield from self._cut(ask, page)
+            yield from self._cut(query, page)
         else:
-            yield from self.ask_typed(ask, page)
+            yield from self.ask_typed(query, page)
 
-    def ask_typed(self, ask: Ask, page: Page, *, exactly: bool = False) -> Step:
+    def ask_typed(self, query: PageQuery, page: Page, *, exactly: bool = False) -> Step:
         """Ask what `page` holds, which is short, again under the wanted type, where there is one."""
-        if self.typed and page.rows and ask.auto_close_type is None:
-            yield from self.send(replace(ask, auto_close_type=self.typed), exactly=exactly)
+        if self.typed and page.rows and query.auto_close_type is None:
+            yield from self.send(replace(query, auto_close_type=self.typed), exactly=exactly)
 
-    def _prove_later(self, ask: Ask, cuts: Iterable[int]) -> None:
-        """Note the adjacent pieces of `ask` that begin at its start and at each of `cuts`, the first on top.
+    def _prove_later(self, query: PageQuery, cuts: Iterable[int]) -> None:
+        """Note the adjacent pieces of `query`, which begin at its start and at `cuts`, the first on top.
 
         On a list, because a careful walk cuts a window of many rows thousands of times.
         """
-        self._pieces += reversed(pieces(ask, cuts))
+        self._pieces += reversed(pieces(query, cuts))
 
     # Swift: blocks and remainders.
 
-    def _walk(self, ask: Ask, page: Page) -> Step:
-        """Prove what lies around the block of `page`, the full answer to `ask`."""
+    def _walk(self, query: PageQuery, page: Page) -> Step:
+        """Prove what lies around the block of `page`, the full answer to `query`."""
         first, self.walked = not self.walked, True
         if first:
-            yield from self.test_block(ask, page)
-        order = sides(self.experience.side or likely_side(ask, page))
+            yield from self.test_block(query, page)
+        order = sides(self.observations.side or likely_side(query, page))
         slack_rows = _FIRST_SLACK_ROWS if first else _SLACK_ROWS
-        beside = yield from self._beside(ask, page, order, slack_rows)
+        beside = yield from self._beside(query, page, order, slack_rows)
         while beside:
             remainder = beside.pop()
-            page = yield from self.send(remainder.ask)
+            page = yield from self.send(remainder.query)
             yield from self._check_block(remainder, page)
             if self.is_full(page):
-                beside += yield from self._beside(remainder.ask, page, self._open_sides(remainder, page))
+                beside += yield from self._beside(remainder.query, page, self._open_sides(remainder, page))
             elif self.is_nearly_full(page):
-                yield from self._cut(remainder.ask, page)
+                yield from self._cut(remainder.query, page)
 
     def _beside(
-        self, ask: Ask, page: Page, order: Iterable[Side], slack_rows: int = _SLACK_ROWS
-    ) -> Generator[Ask | AskSymbols, Answer, list[_Remainder]]:
+        self, query: PageQuery, page: Page, order: Iterable[Side], slack_rows: int = _SLACK_ROWS
+    ) -> Generator[PageQuery | SymbolsQuery, Answer, list[_Remainder]]:
         """Choose what to ask beside a block, the side to ask first at the end; nothing if that is no less."""
         found: list[_Remainder] = []
         for side in order:
-            beyond = yield from self._beyond(side, ask, page, slack_rows)
+            beyond = yield from self._beyond(side, query, page, slack_rows)
             if beyond is None:
-                yield from self._cut(ask, page)
+                yield from self._cut(query, page)
                 return []
             found.insert(0, _Remainder(beyond, page.rows, side))
         return found
@@ -234,55 +234,55 @@ class TimeWalk(Asker):
         inside: set[Instant] = set()
         for row in again:
             inside |= block.before_edge(remainder.side, row)
-        return (remainder.side,) if self.experience.counting <= inside else sides(remainder.side)
+        return (remainder.side,) if self.observations.counting <= inside else sides(remainder.side)
 
     def _check_block(self, remainder: _Remainder, page: Page) -> Step:
         """Refute blocks where an answer beside one contradicts it; note on which side there was more.
 
         Which instant counts may have to be asked first.
         """
-        if lacks_known(page, remainder.known, remainder.ask) and not self.is_full(page):
+        if lacks_known(page, remainder.known, remainder.query) and not self.is_full(page):
             raise Refuted
         fresh = unseen(page.rows, remainder.known)
         if not fresh:
             return
-        block, experience = Block(remainder.known), self.experience
-        if experience.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
+        block, observations = Block(remainder.known), self.observations
+        if observations.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
             yield from self.tell_filter(remainder.known)
-        counting = experience.counting
+        counting = observations.counting
         if any(block.around(row) & counting for row in fresh):
             raise Refuted
         if any(block.is_passed(remainder.side, row, counting) for row in fresh):
-            experience.side = remainder.side
+            observations.side = remainder.side
 
     def _beyond(
-        self, side: Side, ask: Ask, page: Page, slack_rows: int
-    ) -> Generator[Ask | AskSymbols, Answer, Ask | None]:
+        self, side: Side, query: PageQuery, page: Page, slack_rows: int
+    ) -> Generator[PageQuery | SymbolsQuery, Answer, PageQuery | None]:
         """Choose what to ask for all that the block may lack on `side`; None if that would not be less."""
         cut_by = sorted_by(page.rows)
         hiding: Instant = "updated" if side == "forward" else "created"
         if cut_by == hiding:
             # Cut by this instant but filtered by the other one, rows could hide behind any edge.
             yield from self.tell_filter(page.rows)
-            if self.experience.filtered_by != cut_by:
+            if self.observations.filtered_by != cut_by:
                 raise Refuted
         # The exact instant only where the rows are seen to be cut by it; otherwise the superset.
-        exact = self.experience.filtered_by if self.experience.filtered_by == cut_by else None
-        edge = min(max(edge_inside(side, page.rows, exact, slack_rows), ask.first_ms), ask.last_ms)
-        beyond = replace(ask, first_ms=edge) if side == "forward" else replace(ask, last_ms=edge)
-        return None if beyond == ask else beyond
+        exact = self.observations.filtered_by if self.observations.filtered_by == cut_by else None
+        edge = min(max(edge_inside(side, page.rows, exact, slack_rows), query.first_ms), query.last_ms)
+        beyond = replace(query, first_ms=edge) if side == "forward" else replace(query, last_ms=edge)
+        return None if beyond == query else beyond
 
     # Careful: short pages alone.
 
-    def _cut(self, ask: Ask, page: Page) -> Step:
-        """Cut `ask`, which `page` filled or nearly so, around and through the rows of the page."""
+    def _cut(self, query: PageQuery, page: Page) -> Step:
+        """Cut `query`, which `page` filled or nearly so, around and through the rows of the page."""
         self.walked = True
-        if ask.first_ms == ask.last_ms:
+        if query.first_ms == query.last_ms:
             if self.is_full(page):
                 self.split = True
-                yield from InstantSplit(self).split(ask, page)
+                yield from InstantSplit(self).split(query, page)
             else:
-                yield from self.ask_typed(ask, page)
+                yield from self.ask_typed(query, page)
             return
         instants = sorted(row.created_ms for row in page.rows)
         end = max(row.updated_ms for row in page.rows) + 1
@@ -290,5 +290,5 @@ class TimeWalk(Asker):
         # With few rows left out, two halves are short enough; but not where many rows share an instant.
         halves = not self.is_full(page) and instants[0] < middle < instants[-1]
         cuts = {middle} if halves else {instants[0], middle, end}
-        inside = {cut for cut in cuts if ask.first_ms < cut <= ask.last_ms}
-        self._prove_later(ask, inside or {(ask.first_ms + ask.last_ms + 1) // 2})
+        inside = {cut for cut in cuts if query.first_ms < cut <= query.last_ms}
+        self._prove_later(query, inside or {(query.first_ms + query.last_ms + 1) // 2})

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_binance_liq.core.paging.asks import Ask
-from airflow_provider_binance_liq.core.paging.by_time import TimeWalk
+from airflow_provider_binance_liq.core.paging.by_time import TimePager
 from airflow_provider_binance_liq.core.paging.filters_first import has_sample, observe
 from airflow_provider_binance_liq.core.paging.instants import INVALID_SYMBOL
+from airflow_provider_binance_liq.core.paging.page_query import PageQuery
 from airflow_provider_binance_liq.exceptions import RequestRejected
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.paging.asks import Answer, AskSymbols, Experience, Plan
+    from airflow_provider_binance_liq.core.paging.page_query import Answer, Observations, Plan, SymbolsQuery
     from airflow_provider_binance_liq.core.windows import Window
 
 
@@ -30,14 +30,14 @@ def plan_filtered(
     window: Window,
     symbols: Sequence[str],
     auto_close_type: AutoCloseType | None,
-    experience: Experience,
+    observations: Observations,
 ) -> Plan:
     """Plan the requests that prove `window` under filters, by whatever weighs the least and rests on nothing.
 
     :raises LiquidationsError: as `plan` does.
     """
-    reading = _Filtered(endpoint, window, symbols, auto_close_type, experience)
-    if reading.is_cheap_apart and reading.kinds <= experience.filters_first:
+    reading = _Filtered(endpoint, window, symbols, auto_close_type, observations)
+    if reading.is_cheap_apart and reading.kinds <= observations.filters_first:
         return (yield from reading.apart())
     return (yield from reading.together())
 
@@ -49,14 +49,14 @@ class _Filtered:
         window: Window,
         symbols: Sequence[str],
         auto_close_type: AutoCloseType | None,
-        experience: Experience,
+        observations: Observations,
     ) -> None:
         self.endpoint = endpoint
-        self.ask = Ask(window.first_ms, window.last_ms)
+        self.query = PageQuery(window.first_ms, window.last_ms)
         self.symbols: Sequence[str | None] = symbols or (None,)
         self.auto_close_type = auto_close_type
-        self.experience = experience
-        one = replace(self.ask, symbol=self.symbols[0], auto_close_type=auto_close_type)
+        self.observations = observations
+        one = replace(self.query, symbol=self.symbols[0], auto_close_type=auto_close_type)
         self.kinds = one.filters
         #: weight of one request for each symbol
         self.least_apart = len(self.symbols) * endpoint.request_weight(symbol="symbol" in self.kinds)
@@ -70,8 +70,8 @@ class _Filtered:
         """Read by the filters alone: the symbols one after another."""
         try:
             for symbol in self.symbols:
-                ask = replace(self.ask, symbol=symbol, auto_close_type=self.auto_close_type)
-                proof = yield from TimeWalk(self.endpoint, ask, self.experience).run()
+                query = replace(self.query, symbol=symbol, auto_close_type=self.auto_close_type)
+                proof = yield from TimePager(self.endpoint, query, self.observations).run()
         except RequestRejected as refusal:
             if refusal.code != INVALID_SYMBOL:
                 raise
@@ -84,7 +84,7 @@ class _Filtered:
         walk = self._whole()
         steps, spent, tried = walk.run(), 0, False
         try:
-            ask = next(steps)
+            query = next(steps)
             while True:
                 if not tried and spent >= self.least_apart and has_sample(walk):
                     tried = True
@@ -93,17 +93,17 @@ class _Filtered:
                         return (yield from self.apart())
                 spent += self.endpoint.weight
                 try:
-                    answer = yield ask
+                    answer = yield query
                 except RequestRejected as refusal:
-                    ask = steps.throw(refusal)
+                    query = steps.throw(refusal)
                 else:
-                    ask = steps.send(answer)
+                    query = steps.send(answer)
         except StopIteration as stop:
             return str(stop.value)
 
-    def _whole(self) -> TimeWalk:
-        return TimeWalk(self.endpoint, self.ask, self.experience, typed=self.auto_close_type)
+    def _whole(self) -> TimePager:
+        return TimePager(self.endpoint, self.query, self.observations, typed=self.auto_close_type)
 
-    def _filters_come_first(self, walk: TimeWalk) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def _filters_come_first(self, walk: TimePager) -> Generator[PageQuery | SymbolsQuery, Answer, bool]:
         yield from observe(walk, self.kinds)
-        return self.kinds <= self.experience.filters_first
+        return self.kinds <= self.observations.filters_first

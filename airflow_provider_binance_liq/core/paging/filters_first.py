@@ -12,14 +12,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
-from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Ask, Refuted
+from airflow_provider_binance_liq.core.paging.page_query import MARGIN_MS, PageQuery, Refuted
 from airflow_provider_binance_liq.exceptions import RequestRejected
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
-    from airflow_provider_binance_liq.core.paging.asks import Answer, AskSymbols, Experience, Filter, Step
+    from airflow_provider_binance_liq.core.paging.page_query import (
+        Answer,
+        Filter,
+        Observations,
+        Step,
+        SymbolsQuery,
+    )
     from airflow_provider_binance_liq.core.rows import Page, Row
 
 
@@ -27,10 +33,12 @@ class Sampled(Protocol):
     """What is needed of a walk: its rows, and a way to ask."""
 
     endpoint: Endpoint
-    experience: Experience
+    observations: Observations
     sample: list[Row]
 
-    def send(self, ask: Ask, *, exactly: bool = False) -> Generator[Ask | AskSymbols, Answer, Page]:
+    def send(
+        self, query: PageQuery, *, exactly: bool = False
+    ) -> Generator[PageQuery | SymbolsQuery, Answer, Page]:
         """Ask for an interval."""
 
 
@@ -41,21 +49,21 @@ def has_sample(walk: Sampled) -> bool:
 
 def observe(walk: Sampled, kinds: Iterable[Filter]) -> Step:
     """Ask for known rows under each filter; note those that are seen to come before the limit."""
-    experience = walk.experience
-    if experience.careful:  # rows are not cut at an end of time, so an answer may reach anywhere
+    observations = walk.observations
+    if observations.careful:  # rows are not cut at an end of time, so an answer may reach anywhere
         return
-    for kind in sorted(set(kinds) - experience.filters_first):
-        known = _close_together(walk.sample, experience.longest_ms)
+    for kind in sorted(set(kinds) - observations.filters_first):
+        known = _close_together(walk.sample, observations.longest_ms)
         if len(known) <= walk.endpoint.pager.page_size:
             return
-        for ask in _asks_under(kind, known):
+        for query in _queries_under(kind, known):
             try:
-                page = yield from walk.send(ask)
+                page = yield from walk.send(query)
             except (Refuted, RequestRejected):
                 return
             if _spans_more_than_a_page(page.rows, known, walk.endpoint.pager.page_size):
-                experience.filters_first.add(kind)
-                experience.evidence.needed.add("cut_by_filtered_instant")
+                observations.filters_first.add(kind)
+                observations.evidence.needed.add("cut_by_filtered_instant")
                 break
 
 
@@ -69,11 +77,11 @@ def _close_together(sample: Sequence[Row], longest_ms: int | None) -> list[Row]:
     return [row for row in known if first_ms <= row.created_ms <= last_ms and row.updated_ms <= last_ms]
 
 
-def _asks_under(kind: Filter, known: Sequence[Row]) -> Iterator[Ask]:
+def _queries_under(kind: Filter, known: Sequence[Row]) -> Iterator[PageQuery]:
     """Ask for all that is known: of the symbol that reaches furthest, or of each type."""
     first_ms = min(min(row.created_ms, row.updated_ms) for row in known)
     last_ms = max(max(row.created_ms, row.updated_ms) for row in known)
-    whole = Ask(first_ms, last_ms)
+    whole = PageQuery(first_ms, last_ms)
     if kind == "symbol":
         yield replace(whole, symbol=_furthest_reaching(known))
         return

@@ -22,31 +22,33 @@ from airflow_provider_binance_liq.exceptions import RequestRejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols
+    from airflow_provider_binance_liq.core.paging.page_query import Answer, PageQuery, SymbolsQuery
     from airflow_provider_binance_liq.core.rows import Page, Row
 
-    Send = Callable[[Ask], Generator[Ask | AskSymbols, Answer, Page]]
+    Send = Callable[[PageQuery], Generator[PageQuery | SymbolsQuery, Answer, Page]]
 
 #: ids of a page that are asked for again with the next one
 _OVERLAP: Final = 25
 
 
-class IdWalk:
+class IdPager:
     """Reads one millisecond by ascending ids.
 
     :param send: asks for a page.
     :param is_full: whether rows have to be taken as left out of a page.
-    :param ask: asks for that millisecond.
+    :param query: asks for that millisecond.
     :param known: rows that were seen before; those of other milliseconds do not count.
     """
 
-    def __init__(self, send: Send, is_full: Callable[[Page], bool], ask: Ask, known: Iterable[Row]) -> None:
+    def __init__(
+        self, send: Send, is_full: Callable[[Page], bool], query: PageQuery, known: Iterable[Row]
+    ) -> None:
         self._send = send
         self._is_full = is_full
-        self._ask = ask
-        self._known = {*_ids(row for row in known if row.created_ms == row.updated_ms == ask.first_ms)}
+        self._query = query
+        self._known = {*_ids(row for row in known if row.created_ms == row.updated_ms == query.first_ms)}
 
-    def run(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def run(self) -> Generator[PageQuery | SymbolsQuery, Answer, bool]:
         """Ask until a page is short; whether that proves the millisecond, if ids ascend."""
         if not self._known or min(self._known) <= 0:
             return False  # ids above 0 are asked for, and there are others
@@ -55,7 +57,7 @@ class IdWalk:
         except RequestRejected:
             return False
 
-    def _follow(self) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def _follow(self) -> Generator[PageQuery | SymbolsQuery, Answer, bool]:
         highest_before = max(self._known)
         first = answer = yield from self._page(0)
         while answer is not None and answer[1]:
@@ -69,14 +71,14 @@ class IdWalk:
 
     def _page(
         self, after_id: int, before: list[int] | None = None
-    ) -> Generator[Ask | AskSymbols, Answer, tuple[list[int], bool] | None]:
+    ) -> Generator[PageQuery | SymbolsQuery, Answer, tuple[list[int], bool] | None]:
         """Ask for ids above `after_id`: those answered, in order, and whether the page is full.
 
         None if the answer contradicts what is known.
 
         :param before: ids of the page before, inside of which this one may add nothing.
         """
-        page = yield from self._send(replace(self._ask, after_id=after_id))
+        page = yield from self._send(replace(self._query, after_id=after_id))
         ids, full = sorted(_ids(page.rows)), self._is_full(page)
         if not ids or ids[0] <= after_id:
             return None
@@ -84,14 +86,14 @@ class IdWalk:
         added = {one for one in ids if before and one <= before[-1]} - {*(before or ())}
         is_stuck = full and before is not None and ids[-1] == before[-1]
         # A page that lacks an earlier row may have been cut by time instead.
-        self._known.update(_ids(row for row in page.rows if row.created_ms >= self._ask.first_ms))
+        self._known.update(_ids(row for row in page.rows if row.created_ms >= self._query.first_ms))
         return None if lacking or added or is_stuck else (ids, full)
 
-    def _was_cut_above(self, first: list[int]) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def _was_cut_above(self, first: list[int]) -> Generator[PageQuery | SymbolsQuery, Answer, bool]:
         """Ask for the first page again, now that higher ids are known: it has to leave them out."""
         if max(self._known) <= first[-1]:
             return False
-        again = yield from self._send(replace(self._ask, after_id=0))
+        again = yield from self._send(replace(self._query, after_id=0))
         return self._is_full(again) and sorted(_ids(again.rows)) == first
 
 

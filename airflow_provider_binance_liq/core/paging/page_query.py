@@ -31,7 +31,7 @@ class Refuted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PageQuery:
     """One request in the words of the core: `startTime` and `endTime` as sent, at most one symbol."""
 
     first_ms: int
@@ -59,7 +59,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class AskSymbols:
+class SymbolsQuery:
     """A wish for the names of all symbols that the endpoint may have rows of."""
 
 
@@ -75,7 +75,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Experience:
+class Observations:
     """What pages have taught so far; kept by the caller from piece to piece and from symbol to symbol."""
 
     #: the side of a block on which rows were left out the last time: only a guess at where to ask first
@@ -110,7 +110,7 @@ class Experience:
         """The instants that a row has to be judged by."""
         return {self.filtered_by} if self.filtered_by else {"created", "updated"}
 
-    def sees(self, rows: Iterable[Row], sent: Ask) -> None:
+    def sees(self, rows: Iterable[Row], sent: PageQuery) -> None:
         """Learn from an answer which instant is filtered by, and whether bounds are inclusive."""
         for row in rows:
             instants: dict[Instant, int] = {"created": row.created_ms, "updated": row.updated_ms}
@@ -122,51 +122,55 @@ class Experience:
             self.end_inclusive |= counting == {sent.last_ms}
 
 
-Plan: TypeAlias = "Generator[Ask | AskSymbols, Answer, str]"
-Step: TypeAlias = "Generator[Ask | AskSymbols, Answer, None]"
+Plan: TypeAlias = "Generator[PageQuery | SymbolsQuery, Answer, str]"
+Step: TypeAlias = "Generator[PageQuery | SymbolsQuery, Answer, None]"
 
 
-def check_rows(rows: Sequence[Row], ask: Ask) -> None:
+def check_rows(rows: Sequence[Row], query: PageQuery) -> None:
     """Refuse a row outside of what was asked, under both of its instants.
 
     :raises UnexpectedRow: naming the row; it is a sign that the request was not understood as sent.
     """
     for row in rows:
-        inside = any(ask.first_ms <= instant <= ask.last_ms for instant in (row.created_ms, row.updated_ms))
-        if not inside or (row.symbol and ask.symbol not in (None, row.symbol)):
+        inside = any(
+            query.first_ms <= instant <= query.last_ms for instant in (row.created_ms, row.updated_ms)
+        )
+        if not inside or (row.symbol and query.symbol not in (None, row.symbol)):
             message = (
-                f"asked for {ask}, the exchange sent the row {describe(row.key)} of "
+                f"asked for {query}, the exchange sent the row {describe(row.key)} of "
                 f"{iso(row.created_ms)}, updated {iso(row.updated_ms)}. Nothing was written"
             )
             raise UnexpectedRow(message)
 
 
-def widened(ask: Ask, *, early_ms: int = MARGIN_MS, late_ms: int = MARGIN_MS) -> Ask:
+def widened(query: PageQuery, *, early_ms: int = MARGIN_MS, late_ms: int = MARGIN_MS) -> PageQuery:
     """Ask for some milliseconds more on each side than is wanted, so that bounds may be exclusive.
 
     `startTime` stays before `endTime`: equal ones have been refused (-1102, pull request 38 of
     binance/binance-spot-api-docs).
     """
-    first_ms, last_ms = max(ask.first_ms - early_ms, 0), ask.last_ms + late_ms
+    first_ms, last_ms = max(query.first_ms - early_ms, 0), query.last_ms + late_ms
     if first_ms == last_ms:
         last_ms += 1
-    return replace(ask, first_ms=first_ms, last_ms=last_ms, wanted=Window(ask.first_ms, ask.last_ms + 1))
+    return replace(
+        query, first_ms=first_ms, last_ms=last_ms, wanted=Window(query.first_ms, query.last_ms + 1)
+    )
 
 
-def starts(ask: Ask, longest_ms: int) -> set[int]:
-    """Where the pieces of `ask` begin that span at most `longest_ms` between the bounds that are sent."""
+def starts(query: PageQuery, longest_ms: int) -> set[int]:
+    """Where the pieces of `query` begin that span at most `longest_ms` between the bounds that are sent."""
     longest_wanted = max(longest_ms + 1 - 2 * MARGIN_MS, 1)
-    return {piece.start_ms for piece in Window(ask.first_ms, ask.last_ms + 1).split(longest_wanted)}
+    return {piece.start_ms for piece in Window(query.first_ms, query.last_ms + 1).split(longest_wanted)}
 
 
-def pieces(ask: Ask, cuts: Iterable[int]) -> list[Ask]:
-    """Cut `ask` into adjacent pieces, which begin at its start and at each of `cuts`."""
-    starts = sorted({ask.first_ms, *cuts})
-    ends = [start - 1 for start in starts[1:]] + [ask.last_ms]
-    return [replace(ask, first_ms=first, last_ms=last) for first, last in zip(starts, ends, strict=True)]
+def pieces(query: PageQuery, cuts: Iterable[int]) -> list[PageQuery]:
+    """Cut `query` into adjacent pieces, which begin at its start and at each of `cuts`."""
+    starts = sorted({query.first_ms, *cuts})
+    ends = [start - 1 for start in starts[1:]] + [query.last_ms]
+    return [replace(query, first_ms=first, last_ms=last) for first, last in zip(starts, ends, strict=True)]
 
 
-def shorter(sent: Ask, refusal: SpanRefused) -> int:
+def shorter(sent: PageQuery, refusal: SpanRefused) -> int:
     """Choose the longest span to ask for, between bounds, after the span of `sent` was refused.
 
     :raises SpanRefused: there is nothing shorter to ask for.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_binance_liq.core.paging.asks import MARGIN_MS, Refuted, check_rows, widened
 from airflow_provider_binance_liq.core.paging.blocks import (
     halves_to_confirm,
     likely_side,
@@ -13,12 +12,19 @@ from airflow_provider_binance_liq.core.paging.blocks import (
     sorted_by,
     unseen,
 )
+from airflow_provider_binance_liq.core.paging.page_query import MARGIN_MS, Refuted, check_rows, widened
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
-    from airflow_provider_binance_liq.core.paging.asks import Answer, Ask, AskSymbols, Experience, Step
+    from airflow_provider_binance_liq.core.paging.page_query import (
+        Answer,
+        Observations,
+        PageQuery,
+        Step,
+        SymbolsQuery,
+    )
     from airflow_provider_binance_liq.core.rows import Key, Page, Row
 
 #: rows by which a page may fall short of the limit and still be taken for a full one
@@ -27,16 +33,16 @@ _NEARLY: Final = 10
 _SAMPLE_ROWS: Final = 400
 
 
-class Asker:
+class PageReader:
     """Asks for intervals of one window; keeps what their answers show."""
 
     #: only short pages are trusted
     careful = False
 
-    def __init__(self, endpoint: Endpoint, ask: Ask, experience: Experience) -> None:
+    def __init__(self, endpoint: Endpoint, query: PageQuery, observations: Observations) -> None:
         self.endpoint = endpoint
-        self.ask = ask
-        self.experience = experience
+        self.query = query
+        self.observations = observations
         self.symbols_seen: set[str] = set()
         #: some of the rows that were found, each once, by which other answers can be judged
         self.sample: list[Row] = []
@@ -44,38 +50,42 @@ class Asker:
         #: rows outside of the window under one instant only
         self.straddling: list[Row] = []
 
-    def send(self, ask: Ask, *, exactly: bool = False) -> Generator[Ask | AskSymbols, Answer, Page]:
+    def send(
+        self, query: PageQuery, *, exactly: bool = False
+    ) -> Generator[PageQuery | SymbolsQuery, Answer, Page]:
         """Ask for an interval, a little more of it than is wanted."""
-        sent = ask if exactly else self._sent(ask)
+        sent = query if exactly else self._sent(query)
         page = (yield sent).page
         check_rows(page.rows, sent)
         self._learn(page.rows, sent)
         return page
 
-    def _sent(self, ask: Ask) -> Ask:
-        """Widen an ask by the milliseconds beside it, on the sides where a bound may be exclusive."""
-        known, evidence = self.experience, self.experience.evidence
+    def _sent(self, query: PageQuery) -> PageQuery:
+        """Widen a query by the milliseconds beside it, on the sides where a bound may be exclusive."""
+        known, evidence = self.observations, self.observations.evidence
         observed = {"start_inclusive": known.start_inclusive, "end_inclusive": known.end_inclusive}
         seen = {code for code, holds in observed.items() if holds}
         evidence.needed |= seen
         evidence.observed |= seen
         return widened(
-            ask,
+            query,
             early_ms=0 if known.start_inclusive else MARGIN_MS,
             late_ms=0 if known.end_inclusive else MARGIN_MS,
         )
 
-    def _learn(self, rows: Sequence[Row], sent: Ask) -> None:
-        self.experience.sees(rows, sent)
+    def _learn(self, rows: Sequence[Row], sent: PageQuery) -> None:
+        self.observations.sees(rows, sent)
         if len(rows) > self.endpoint.pager.default_page_size:
-            self.experience.limit_honoured = True
+            self.observations.limit_honoured = True
         if len(rows) >= self.endpoint.pager.page_size:
-            self.experience.evidence.observed.add("limit_honoured")
+            self.observations.evidence.observed.add("limit_honoured")
         for row in rows:
             self._sample(row)
             self.symbols_seen.add(row.symbol)
-            inside = [self.ask.first_ms <= at <= self.ask.last_ms for at in (row.created_ms, row.updated_ms)]
-            if self.experience.filtered_by is None and any(inside) and not all(inside):
+            inside = [
+                self.query.first_ms <= at <= self.query.last_ms for at in (row.created_ms, row.updated_ms)
+            ]
+            if self.observations.filtered_by is None and any(inside) and not all(inside):
                 self.straddling.append(row)
             if row.updated_ms < row.created_ms and not self.careful:
                 raise Refuted
@@ -92,7 +102,7 @@ class Asker:
     def is_full(self, page: Page) -> bool:
         """Whether rows have to be taken as left out; `limit` may be overlooked until it is seen honoured."""
         count = len(page.rows)
-        overlooked = count == self.endpoint.pager.default_page_size and not self.experience.limit_honoured
+        overlooked = count == self.endpoint.pager.default_page_size and not self.observations.limit_honoured
         return count >= self.endpoint.pager.page_size or overlooked
 
     def tell_filter(self, rows: Sequence[Row]) -> Step:
@@ -104,12 +114,14 @@ class Asker:
         if row.updated_ms - row.created_ms <= MARGIN_MS:
             return
         for at_ms in (row.created_ms, row.updated_ms):
-            if self.experience.filtered_by is None:
+            if self.observations.filtered_by is None:
                 # So short a span that any exchange takes it.
                 first_ms, last_ms = max(at_ms - MARGIN_MS, 0), at_ms + MARGIN_MS
-                yield from self.send(replace(self.ask, first_ms=first_ms, last_ms=last_ms), exactly=True)
+                yield from self.send(replace(self.query, first_ms=first_ms, last_ms=last_ms), exactly=True)
 
-    def hold_nothing_new(self, parts: Sequence[Ask], page: Page) -> Generator[Ask | AskSymbols, Answer, bool]:
+    def hold_nothing_new(
+        self, parts: Sequence[PageQuery], page: Page
+    ) -> Generator[PageQuery | SymbolsQuery, Answer, bool]:
         """Ask for parts of what `page` holds; whether they hold nothing else, and are short."""
         for part in parts:
             answer = yield from self.send(part)
@@ -117,15 +129,15 @@ class Asker:
                 return False
         return True
 
-    def test_block(self, ask: Ask, page: Page) -> Step:
+    def test_block(self, query: PageQuery, page: Page) -> Step:
         """Prove the first block by short pages if its order fits neither instant.
 
         Rows cut by something else, such as their order id, would be scattered and not a block.
         """
         if sorted_by(page.rows):
             return
-        parts = halves_to_confirm(ask, page)
-        for side in sides(self.experience.side or likely_side(ask, page)):
+        parts = halves_to_confirm(query, page)
+        for side in sides(self.observations.side or likely_side(query, page)):
             if (yield from self.hold_nothing_new(parts[side], page)):
                 return
         raise Refuted

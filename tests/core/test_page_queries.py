@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_binance_liq.core.paging.asks import Ask, Experience, pieces, shorter, starts
+from airflow_provider_binance_liq.core.paging.page_query import (
+    Observations,
+    PageQuery,
+    pieces,
+    shorter,
+    starts,
+)
 from airflow_provider_binance_liq.core.rows import Row
 from airflow_provider_binance_liq.exceptions import SpanRefused
 
@@ -14,14 +20,14 @@ from airflow_provider_binance_liq.exceptions import SpanRefused
     [(17, {100, 109}), (10, {100, 109}), (9, {100, 106, 112}), (2, {*range(100, 118)})],
 )
 def test_an_ask_begins_as_few_pieces_as_fit_with_a_millisecond_more_on_either_side(longest_ms, begun):
-    assert starts(Ask(100, 117), longest_ms) == begun
+    assert starts(PageQuery(100, 117), longest_ms) == begun
 
 
 def test_pieces_are_adjacent_and_ask_for_the_same():
-    assert pieces(Ask(1, 9, "BTCUSDT"), {4, 7}) == [
-        Ask(1, 3, "BTCUSDT"),
-        Ask(4, 6, "BTCUSDT"),
-        Ask(7, 9, "BTCUSDT"),
+    assert pieces(PageQuery(1, 9, "BTCUSDT"), {4, 7}) == [
+        PageQuery(1, 3, "BTCUSDT"),
+        PageQuery(4, 6, "BTCUSDT"),
+        PageQuery(7, 9, "BTCUSDT"),
     ]
 
 
@@ -32,18 +38,18 @@ def test_pieces_are_adjacent_and_ask_for_the_same():
 def test_after_a_refusal_the_stated_span_is_asked_for_or_half_of_it_and_always_less(
     span_ms, stated_ms, chosen_ms
 ):
-    assert shorter(Ask(5, 5 + span_ms), SpanRefused("too long", -4165, stated_ms)) == chosen_ms
+    assert shorter(PageQuery(5, 5 + span_ms), SpanRefused("too long", -4165, stated_ms)) == chosen_ms
 
 
 @pytest.mark.parametrize("span_ms", [1, 2])
 def test_where_nothing_shorter_can_be_asked_for_the_refusal_stands(span_ms):
     with pytest.raises(SpanRefused):
-        shorter(Ask(5, 5 + span_ms), SpanRefused("too long", -4165))
+        shorter(PageQuery(5, 5 + span_ms), SpanRefused("too long", -4165))
 
 
 def test_answers_by_both_instants_show_that_neither_is_filtered_by():
-    experience, sent = Experience(), Ask(10, 20)
-    experience.sees([Row((1,), 15, 25, b"")], sent)
-    assert experience.filtered_by == "created"
-    experience.sees([Row((2,), 5, 15, b"")], sent)
-    assert experience.filtered_by is None
+    observations, sent = Observations(), PageQuery(10, 20)
+    observations.sees([Row((1,), 15, 25, b"")], sent)
+    assert observations.filtered_by == "created"
+    observations.sees([Row((2,), 5, 15, b"")], sent)
+    assert observations.filtered_by is None
