@@ -20,6 +20,8 @@ SCHEMA_VERSION: Final = 2
 _READABLE: Final = (1, 2)
 #: below a destination, beside the endpoints' directories: what loads hand on, which is no part of the lake
 LOADS: Final = "_loads"
+#: beside them too: what is kept of the manifests, so that not all of them have to be read each time
+INDEX: Final = "_index"
 Compression = Literal["gzip"] | None
 AutoCloseTypeFilter = AutoCloseType | None
 Count = Annotated[int, msgspec.Meta(ge=0)]

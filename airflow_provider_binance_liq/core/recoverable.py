@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import union
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from airflow_provider_binance_liq.core.horizon import Retention
-    from airflow_provider_binance_liq.core.manifest import Proof
 
 #: proven: a complete window covers it; unproven: windows cover it, none of them complete; missing: none does
 State = Literal["proven", "unproven", "missing"]
@@ -38,7 +37,19 @@ APART: Final = tuple(name for name, one in ENDPOINTS.items() if one.asks_isolate
 SETTLE_DAYS: Final = 2
 
 
-def counts_as_proven(proof: Proof, accepted: Collection[str] = NOT_MENDED_BY_FETCHING) -> bool:
+class Claimed(Protocol):
+    """What a manifest's proof claims, or what is kept of it."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the window is complete."""
+
+    @property
+    def incomplete_reasons(self) -> tuple[str, ...]:
+        """Codes of the premises because of which it is not."""
+
+
+def counts_as_proven(proof: Claimed, accepted: Collection[str] = NOT_MENDED_BY_FETCHING) -> bool:
     """Whether a window is complete, or incomplete for accepted reasons only."""
     reasons = set(proof.incomplete_reasons)
     return proof.complete or (bool(reasons) and reasons <= set(accepted))

@@ -42,6 +42,7 @@ from airflow_provider_binance_liq.lake import (
     publish,
     sweep,
 )
+from airflow_provider_binance_liq.lake.index import record
 from airflow_provider_binance_liq.lake.spool import Spool, sweep_spools
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Job:
             open_here.enter_context(lock(at))
             manifest = self._publish(at, spool, reading, spent, too_old, extracted_at_ms=int(clock() * 1000))
             sweep(at, clock())
+        record(destination, at, manifest, int(clock() * 1000))
         self._report(manifest, spent)
         return manifest
 

@@ -119,11 +119,14 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
 
     def _read(self) -> CoverageReport:
         from airflow_provider_binance_liq.lake import open_destination
+        from airflow_provider_binance_liq.lake.index import read_lake, save
         from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport
-        from airflow_provider_binance_liq.lake.verify.holdings import read_holdings
 
         expected, warn_days = self._expectation(_now_ms()), _warn_days(self.warn_days)
-        holdings = read_holdings(open_destination(self.destination))
+        destination = open_destination(self.destination)
+        holdings, snapshot = read_lake(destination, expected.now_ms)
+        if holdings.claims:  # else it may be a wrong destination
+            save(destination, snapshot)
         return CoverageReport.of(holdings, expected, warn_days)
 
     def _expectation(self, now_ms: int) -> Expectation:

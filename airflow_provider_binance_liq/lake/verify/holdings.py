@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.manifest import from_json
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
-from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
+from airflow_provider_binance_liq.lake.storage import storing
 from airflow_provider_binance_liq.lake.verify.claims import Claim, read_claim
-from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_lake
+from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_binance_liq.lake.verify.listing import Listing
 
 #: object stores read so many at once; a local disk one after another
 _AT_ONCE: Final = 500
@@ -33,6 +37,8 @@ class Unusable:
 
     path: str
     why: str
+    #: the manifest itself is in order, but not the object beside it
+    of_object: bool = False
 
     @property
     def endpoint_and_account(self) -> tuple[str, str] | None:
@@ -44,33 +50,45 @@ class Unusable:
         return f"{self.path}: {self.why}"
 
 
+class _WrongObject(InconsistentManifest):
+    """The object beside a manifest is not the one that it describes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holdings:
     """The manifests at a destination."""
 
     claims: tuple[Claim, ...]
     unusable: tuple[Unusable, ...] = ()
+    #: the path of each claim
+    paths: tuple[str, ...] = ()
 
 
-def read_holdings(destination: ObjectStoragePath) -> Holdings:
+def read_holdings(destination: ObjectStoragePath, listing: Listing | None = None) -> Holdings:
     """Read every manifest below a destination.
 
+    :param listing: its files, if they are known.
     :raises StorageError: the store cannot read a directory or a manifest; a retry reads again.
     """
-    listing = list_lake(destination, lambda _: None)
-    for finding in listing.findings:
-        if finding.kind == "unreadable":
-            message = f"{finding.path} cannot be listed: {finding.message}; its files are not known"
-            raise StorageError(message)
-    there = frozenset(listing.files)
-    claims: list[Claim] = []
+    listing = listing or list_files(destination)
+    return read_listed(destination, listing, listing.manifests)
+
+
+def read_listed(destination: ObjectStoragePath, listing: Listing, paths: Sequence[str]) -> Holdings:
+    """Read some of the listed manifests.
+
+    :raises StorageError: the store cannot read one; a retry reads again.
+    """
+    claims: dict[str, Claim] = {}
     unusable: list[Unusable] = []
-    for path, text in _contents(destination, listing.manifests):
+    for path, text in _contents(destination, paths):
         try:
-            claims.append(_usable(path, read_claim(from_json(text)), there))
+            claims[path] = _usable(path, read_claim(from_json(text)))
+            _check_object(destination, path, claims[path], listing)
         except InconsistentManifest as error:
-            unusable.append(Unusable(path, str(error)))
-    return Holdings(tuple(claims), tuple(unusable))
+            claims.pop(path, None)
+            unusable.append(Unusable(path, str(error), isinstance(error, _WrongObject)))
+    return Holdings(tuple(claims.values()), tuple(unusable), tuple(claims))
 
 
 def _contents(destination: ObjectStoragePath, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -86,8 +104,8 @@ def _contents(destination: ObjectStoragePath, paths: Sequence[str]) -> Iterator[
             yield path, text
 
 
-def _usable(path: str, claim: Claim, there: frozenset[str]) -> Claim:
-    """Check that a manifest is where it belongs, and its object beside it.
+def _usable(path: str, claim: Claim) -> Claim:
+    """Check that a manifest is where it belongs.
 
     :raises InconsistentManifest: it is not.
     """
@@ -95,7 +113,26 @@ def _usable(path: str, claim: Claim, there: frozenset[str]) -> Claim:
     if not path.startswith(f"{series.endpoint}/account={series.account}/"):
         message = f"it says that it is of {series}, and is at another path"
         raise InconsistentManifest(message)
-    stem = path.removesuffix(MANIFEST_SUFFIX)
-    if not any(f"{stem}{suffix}" in there for suffix in OBJECT_SUFFIXES):
-        raise InconsistentManifest("its object is not there")
     return claim
+
+
+def _check_object(destination: ObjectStoragePath, path: str, claim: Claim, listing: Listing) -> None:
+    """Check that the object is beside its manifest, and has as many bytes as that says.
+
+    :raises InconsistentManifest: it is not there, or has not.
+    """
+    stem, expected = path.removesuffix(MANIFEST_SUFFIX), claim.manifest.object
+    if not any(f"{stem}{suffix}" in listing.stored for suffix in OBJECT_SUFFIXES):
+        raise _WrongObject("its object is not there")
+    name = f"{stem}{SUFFIXES[expected.compression]}"
+    listed = listing.stored.get(name)
+    if listed is None or listed.size in (None, expected.bytes):
+        return
+    # The object may have been replaced between the listing and the reading of its manifest.
+    with storing("look for", name):
+        destination.fs.invalidate_cache()
+        size = destination.fs.size(f"{str(destination.path).rstrip('/')}/{name}")
+    if size != expected.bytes:
+        found = count(size or 0, "byte")
+        message = f"its object has {found}, and the manifest says {expected.bytes:,}"
+        raise _WrongObject(message)

@@ -7,18 +7,18 @@ verified. A directory that cannot be listed is a finding; if it is the destinati
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.core.manifest import LOADS
+from airflow_provider_binance_liq.core.manifest import INDEX, LOADS
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
-from airflow_provider_binance_liq.lake.storage import storing
+from airflow_provider_binance_liq.lake.storage import storing, uploads_whole
 from airflow_provider_binance_liq.lake.verify.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow.sdk import ObjectStoragePath
 
@@ -27,6 +27,36 @@ _TEMPORARY_SUFFIX: Final = ".tmp"
 _PENDING_SUFFIX: Final = ".pending.tmp"
 #: the layout has three levels of directories; a link that leads back would have no end
 _DEEPEST: Final = 8
+#: directories beside the endpoints' that are no part of the lake
+APART: Final = (INDEX, LOADS)
+#: what stores say of a file that is another one when it was written again: checksums, numbers, instants
+_VERSIONS: Final = (
+    "ETag",
+    "etag",
+    "md5Hash",
+    "generation",
+    "ino",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "updated",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a listing says of a file."""
+
+    size: int | None
+    #: another one when the file was written again
+    mark: str
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Stored:
+        """Take it from an entry of a store's listing."""
+        size = entry.get("size")
+        known = (entry.get(name) for name in _VERSIONS)
+        return cls(size, "|".join(str(one) for one in (size, *known) if one is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +65,8 @@ class Listing:
 
     files: tuple[str, ...]
     findings: tuple[Finding, ...]
+    #: what the store said of each file
+    stored: Mapping[str, Stored] = field(default_factory=dict)
 
     @property
     def manifests(self) -> tuple[str, ...]:
@@ -70,7 +102,7 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
     root = str(destination.path).rstrip("/")
     store = destination.fs
     store.invalidate_cache()
-    files: list[str] = []
+    files: dict[str, Stored] = {}
     findings: list[Finding] = []
     waiting = [("", _list_root(store, root, str(destination)))]
     while waiting:
@@ -84,8 +116,8 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
                     message = "its keys have two slashes, a directory without a name; it was not read"
                     findings.append(Finding.of("foreign", directory, message))
             elif kind == "file":
-                files.append(name)
-            elif name == LOADS:
+                files[name] = Stored.of(entry)
+            elif name in APART:
                 continue
             elif kind != "directory":
                 findings.append(Finding.of("foreign", name, "neither a file nor a directory"))
@@ -97,7 +129,37 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
                         waiting.append((name, store.ls(key, detail=True)))
                 except StorageError as error:
                     findings.append(Finding.of("unreadable", name, explain(error)))
-    return Listing(tuple(sorted(files)), tuple(findings))
+    return Listing(tuple(sorted(files)), tuple(findings), files)
+
+
+def list_files(destination: ObjectStoragePath) -> Listing:
+    """List everything below a destination; of an object store in as few requests as possible.
+
+    `list_lake` asks an object store once per directory, which also tells keys that are none of ours.
+
+    :raises StorageError: the destination or something below it cannot be listed.
+    """
+    if not uploads_whole(destination):
+        listing = list_lake(destination, lambda _: None)
+        for finding in listing.findings:
+            if finding.kind == "unreadable":
+                message = f"{finding.path} cannot be listed: {finding.message}; its files are not known"
+                raise StorageError(message)
+        return listing
+    root, store = str(destination.path).rstrip("/"), destination.fs
+    store.invalidate_cache()
+    _list_root(store, root, str(destination))
+    with storing("list", destination):
+        found = store.find(root, detail=True)
+    files = dict(_below(root, found))
+    return Listing(tuple(sorted(files)), (), files)
+
+
+def _below(root: str, found: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, Stored]]:
+    for key, entry in found.items():
+        name = key.removeprefix(root).lstrip("/")
+        if name and name.partition("/")[0] not in APART and entry.get("type") == "file":
+            yield name, Stored.of(entry)
 
 
 def _kind(store: Any, entry: dict[str, Any]) -> str:

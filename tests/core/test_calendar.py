@@ -1,0 +1,192 @@
+"""One letter per UTC day: nothing is shown better than it is, and nothing proven is shown worse."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.calendar import (
+    AGAIN,
+    CAVEAT,
+    Expected,
+    Piece,
+    calendar,
+    day_number,
+    day_of,
+)
+from airflow_provider_binance_liq.core.horizon import Retention
+from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.core.windows import Window
+
+HOUR_MS = DAY_MS // 24
+#: 2026-10-01
+FIRST = 1_790_812_800_000 // DAY_MS
+
+
+def at(days, hours=0):
+    return (FIRST + days) * DAY_MS + hours * HOUR_MS
+
+
+def piece(start, end, *, proven=True, rows=0, flags=0, extracted_at=""):
+    return Piece(Window(start, end), proven, rows, flags, extracted_at)
+
+
+def day(number, **known):
+    return piece(at(number), at(number + 1), **known)
+
+
+def expected(now, *, start=None, settle_days=2, days=90, until=None):
+    kept = Retention(days, "configured")
+    return Expected(at(0) if start is None else start, now, settle_days * DAY_MS, kept, until)
+
+
+def states(pieces, **known):
+    return calendar(pieces, expected(**known)).states
+
+
+def test_each_state_has_its_letter():
+    pieces = [
+        day(0),  # too old to matter, and proven
+        day(2, rows=3),
+        day(3),
+        piece(at(4), at(4, 12)),
+        day(5, proven=False),
+        day(7, proven=False, rows=2),
+    ]
+    found = calendar(pieces, expected(at(12, 6), days=11), failed=[FIRST + 8])
+    #      0 proven, 1 lost, 2 rows, 3 empty, 4 half, 5 not proven, 6 missing, 7 not proven, 8 unusable, 9
+    assert found.states == "elpehumufmnnn"
+    assert found.first_day == date(2026, 10, 1)
+    assert found.rows == [0, 0, 3, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0]
+    assert found.total_rows == 5
+
+
+def test_a_day_that_the_retention_line_crosses_is_lost_since_its_window_cannot_be_proven_any_more():
+    assert states([day(0), day(2)], now=at(6, 1), days=5) == "elemnnn"
+
+
+def test_a_day_younger_than_settle_is_shown_as_proven_where_it_is():
+    assert states([day(0), day(1), day(2)], now=at(3, 1)) == "eeen"
+
+
+def test_a_history_that_begins_within_a_day_is_not_blamed_for_the_hours_before():
+    assert states([piece(at(0, 6), at(1))], now=at(4), start=at(0, 6)) == "emnnn"
+
+
+def test_where_an_unfiltered_history_takes_over_nothing_more_is_expected_of_the_filtered_one():
+    pieces = [day(0), piece(at(2), at(2, 12)), day(4, rows=1)]
+    assert states(pieces, now=at(9), until=at(2, 12)) == "emenpnnnnn"
+
+
+def test_a_window_of_several_days_has_its_rows_on_its_first_day_and_none_of_them_is_called_empty():
+    found = calendar([piece(at(0), at(3), rows=4)], expected(at(5)))
+    assert (found.states, found.rows) == ("pppnnn", [4, 0, 0, 0, 0, 0])
+
+
+def test_where_windows_overlap_no_row_counts_twice():
+    pieces = [
+        day(0, rows=9),
+        piece(at(0, 4), at(0, 5), rows=2, extracted_at="2"),
+        day(0, rows=8, proven=False),
+    ]
+    assert calendar(pieces, expected(at(3))).rows[0] == 9
+
+
+def test_the_flags_of_a_windows_days_are_those_of_all_windows_that_touch_them():
+    pieces = [piece(at(0), at(1, 1), flags=CAVEAT), piece(at(1, 1), at(2), flags=AGAIN)]
+    assert calendar(pieces, expected(at(3))).flags == [CAVEAT, CAVEAT | AGAIN, 0, 0]
+
+
+def test_the_oldest_gap_is_the_first_stretch_that_can_still_be_fetched():
+    gap = calendar([day(0), day(2)], expected(at(8))).oldest_gap
+    assert (gap.window.start_ms, gap.recoverable_until_ms) == (at(1), at(91))
+    assert calendar([day(0), day(1)], expected(at(4))).oldest_gap is None
+
+
+def test_a_history_that_begins_tomorrow_has_no_day():
+    assert states([], now=at(0), start=at(2)) == ""
+
+
+def test_days_have_numbers():
+    assert day_of(day_number(date(2026, 2, 28))) == date(2026, 2, 28)
+
+
+hours = st.integers(0, 24 * 8)
+some_pieces = st.lists(
+    st.builds(
+        lambda start, length, proven, rows: piece(
+            at(0, start), at(0, start + length), proven=proven, rows=rows
+        ),
+        hours,
+        st.integers(1, 60),
+        st.booleans(),
+        st.integers(0, 3),
+    ),
+    max_size=7,
+)
+
+
+def hour_state(pieces, instant):
+    covering = [one.proven for one in pieces if instant in one.window]
+    return "proven" if any(covering) else "unproven" if covering else "missing"
+
+
+def letter_by_hours(pieces, wanted, number):
+    """What a day is, hour by hour, without any stretches."""
+    instants = [at(number, hour) for hour in range(24)]
+    horizon = wanted.now_ms - wanted.retention.ms
+    mine = [one for one in instants if one >= wanted.start_ms]
+    owed = [one for one in mine if wanted.until_ms is None or one < wanted.until_ms]
+    found = {one: hour_state(pieces, one) for one in mine}
+    if owed and all(found[one] == "proven" for one in owed):
+        return "proven"
+    if not owed:
+        return "proven" if all(state == "proven" for state in found.values()) else "n"
+    if at(number + 1) > wanted.now_ms - wanted.settle_ms:
+        return "n"
+    open_ = [one for one in owed if found[one] != "proven"]
+    if any(one < horizon for one in open_):
+        return "l"
+    if any(found[one] == "proven" for one in mine):
+        return "h"
+    return "m" if any(found[one] == "missing" for one in owed) else "u"
+
+
+@given(
+    some_pieces, st.integers(0, 30), st.integers(24, 260), st.integers(1, 12), st.none() | st.integers(1, 200)
+)
+def test_each_day_has_the_letter_that_its_hours_give_it(pieces, start, now, kept, until):
+    until = None if until is None else at(0, start + until)
+    wanted = expected(at(0, now), start=at(0, start), days=kept, until=until)
+    found = calendar(pieces, wanted)
+    days = range(start // 24, now // 24 + 1)
+    assert len(found.states) == len(found.rows) == len(found.flags) == len(days)
+    for letter, number in zip(found.states, days, strict=True):
+        said = letter_by_hours(pieces, wanted, number)
+        assert ("proven" if letter in "pe" else letter) == said
+
+
+@given(some_pieces, st.integers(72, 260))
+def test_no_row_is_counted_twice_and_none_of_a_lone_window_is_left_out(pieces, now):
+    found = calendar(pieces, expected(at(0, now)))
+    assert found.total_rows <= sum(one.rows for one in pieces)
+    apart = all(
+        one is other
+        or one.window.end_ms <= other.window.start_ms
+        or other.window.end_ms <= one.window.start_ms
+        for one in pieces
+        for other in pieces
+    )
+    if apart:
+        inside = [one for one in pieces if one.window.start_ms < (now // 24 + 1) * DAY_MS + at(0)]
+        assert found.total_rows == sum(one.rows for one in inside)
+
+
+@given(some_pieces, st.integers(72, 260), st.integers(0, 10))
+def test_an_unusable_manifest_never_hides_that_a_day_is_proven(pieces, now, failed):
+    without = calendar(pieces, expected(at(0, now))).states
+    with_it = calendar(pieces, expected(at(0, now)), failed=[FIRST + failed]).states
+    for number, (before, after) in enumerate(zip(without, with_it, strict=True)):
+        assert after == ("f" if number == failed and before not in "pe" else before)
