@@ -36,11 +36,11 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from airflow.sdk import DAG, task
 
 # Also for Airflow 3.1; from 3.2 on it is in airflow.sdk.
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
+from airflow_provider_binance_liq.dag_support.coverage_settings import CoverageSettings
 from airflow_provider_binance_liq.dag_support.extraction_settings import read_members
 from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.dag_support.tasks import read_variable
@@ -56,21 +56,9 @@ CHECKED = ("warn_days", "accounts", "endpoints", "start", "retention_days")
 log = logging.getLogger(__name__)
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the Variable may have; the operator checks the values."""
-
-    destination: str = ""
-    warn_days: Any = 14
-    accounts: Any = None
-    endpoints: Any = None
-    start: Any = None
-    retention_days: Any = None
-    notifier: Any = None
-
-
-def read() -> Settings:
+def read() -> CoverageSettings:
     """Read the Variable."""
-    return read_variable(VARIABLE, lambda given: read_members(Settings, given))
+    return read_variable(VARIABLE, lambda given: read_members(CoverageSettings, given))
 
 
 @task(retries=0, multiple_outputs=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
 from airflow_provider_binance_liq.core.recoverable import Stretch, stretches
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from airflow_provider_binance_liq.core.horizon import Retention
 
@@ -30,17 +30,31 @@ AGAIN: Final = 4
 _EPOCH: Final = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Protocol):
     """An extracted window, as the calendar takes it."""
 
-    window: Window
-    proven: bool
-    rows: int
-    #: bits that each of its days gets
-    flags: int = 0
-    #: ISO 8601 in UTC, so that the later one is the greater text
-    extracted_at: str = ""
+    @property
+    def start_ms(self) -> int:
+        """Where it starts."""
+
+    @property
+    def end_ms(self) -> int:
+        """Where it ends; this instant is not part of it."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+
+    @property
+    def flags(self) -> int:
+        """Bits that each of its days gets."""
+
+    @property
+    def extracted_at(self) -> str:
+        """ISO 8601 in UTC, so that the later one is the greater text."""
+
+
+P = TypeVar("P", bound=Piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +97,28 @@ class Calendar:
         return sum(self.rows)
 
 
-def calendar(pieces: Iterable[Piece], expected: Expected, failed: Collection[int] = ()) -> Calendar:
+def calendar(
+    pieces: Iterable[P], is_proven: Callable[[P], bool], expected: Expected, failed: Collection[int] = ()
+) -> Calendar:
     """Return the state of each day.
 
+    :param is_proven: whether a window counts as proven.
     :param failed: days, counted from 1970, for which there is a manifest that cannot be used.
     """
-    ordered = sorted(pieces, key=lambda piece: piece.window)
     days = _Days.between(expected.start_ms, expected.now_ms)
     if not days.many:
         return Calendar(day_of(days.first), "", [], [], None)
+    proven, others = days.take(pieces, is_proven)
     found = stretches(
-        (piece.window for piece in ordered if piece.proven),
-        (piece.window for piece in ordered if not piece.proven),
+        proven,
+        others,
         Window(expected.start_ms, days.end_ms),
         now_ms=expected.now_ms,
         retention=expected.retention,
     )
     for stretch in found:
         days.add(stretch, expected)
-    for piece in ordered:
-        days.mark(piece)
-    days.count_rows(ordered)
-    failures = {day - days.first for day in failed}
-    states = "".join(days.letter(place, expected, failed=place in failures) for place in range(days.many))
+    states = days.letters(expected, {day - days.first for day in failed})
     gap = next((one for one in found if one.recoverable and one.window.start_ms < expected.end_ms), None)
     return Calendar(day_of(days.first), states, days.rows, days.flags, gap)
 
@@ -134,6 +147,7 @@ class _Days:
     rows: list[int] = field(init=False)
     flags: list[int] = field(init=False)
     has_rows: list[bool] = field(init=False)
+    overlapping: bool = False
 
     def __post_init__(self) -> None:
         for name in ("proven", "unproven", "missing", "lost", "rows", "flags"):
@@ -179,17 +193,57 @@ class _Days:
         first = max(start_ms // DAY_MS - self.first, 0)
         return range(first, min((end_ms - 1) // DAY_MS - self.first + 1, self.many))
 
-    def mark(self, piece: Piece) -> None:
-        """Give the days of a window its flags."""
-        for place in self._places(piece.window.start_ms, piece.window.end_ms):
+    def take(
+        self, pieces: Iterable[P], is_proven: Callable[[P], bool]
+    ) -> tuple[Iterable[Window], Iterable[Window]]:
+        """Note rows and flags of windows; return what is proven and what is not, joined.
+
+        There may be 100,000 windows, nearly all of one day and beside each other: these take one step each.
+        """
+        ordered = sorted(pieces, key=_window)
+        proven, others = _Joined(), _Joined()
+        end_ms = 0
+        for piece in ordered:
+            start_ms = piece.start_ms
+            (proven if is_proven(piece) else others).add(start_ms, piece.end_ms)
+            if start_ms < end_ms:
+                self.overlapping = True
+            end_ms = max(end_ms, piece.end_ms)
+            self._mark(piece)
+        if self.overlapping:
+            self._count_apart(ordered)
+        return proven.windows(), others.windows()
+
+    def _mark(self, piece: Piece) -> None:
+        place = piece.start_ms // DAY_MS - self.first
+        if 0 <= place < self.many:
+            self.rows[place] += piece.rows
+        if piece.end_ms <= (self.first + place + 1) * DAY_MS and 0 <= place < self.many:
+            self.flags[place] |= piece.flags
+            self.has_rows[place] |= piece.rows > 0
+            return
+        for place in self._places(piece.start_ms, piece.end_ms):
             self.flags[place] |= piece.flags
             self.has_rows[place] |= piece.rows > 0
 
-    def count_rows(self, ordered: Sequence[Piece]) -> None:
+    def _count_apart(self, ordered: Iterable[Piece]) -> None:
+        """Count rows so that none counts twice, where windows overlap."""
+        self.rows = [0] * self.many
         for group in _overlapping(ordered):
             for piece in _apart(group) if len(group) > 1 else group:
-                for place in self._places(piece.window.start_ms, piece.window.end_ms)[:1]:
+                place = piece.start_ms // DAY_MS - self.first
+                if 0 <= place < self.many:
                     self.rows[place] += piece.rows
+
+    def letters(self, expected: Expected, failed: Collection[int]) -> str:
+        """Return the letter of each day."""
+        return "".join(
+            # Most days: whole, and proven.
+            ("p" if has_rows else "e")
+            if proven == DAY_MS
+            else self.letter(place, expected, failed=place in failed)
+            for place, (proven, has_rows) in enumerate(zip(self.proven, self.has_rows, strict=True))
+        )
 
     def letter(self, place: int, expected: Expected, *, failed: bool) -> Letter:
         start_ms = max((self.first + place) * DAY_MS, self.start_ms)
@@ -213,29 +267,50 @@ class _Days:
         return "m" if self.missing[place] else "u"
 
 
-def _overlapping(ordered: Sequence[Piece]) -> Iterator[list[Piece]]:
+@dataclass(slots=True)
+class _Joined:
+    """Windows that come in the order of their starts, joined where they touch."""
+
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def add(self, start_ms: int, end_ms: int) -> None:
+        if not self.ends or start_ms > self.ends[-1]:
+            self.starts.append(start_ms)
+            self.ends.append(end_ms)
+        elif end_ms > self.ends[-1]:
+            self.ends[-1] = end_ms
+
+    def windows(self) -> list[Window]:
+        return [Window(*edges) for edges in zip(self.starts, self.ends, strict=True)]
+
+
+def _window(piece: Piece) -> tuple[int, int]:
+    return piece.start_ms, piece.end_ms
+
+
+def _overlapping(ordered: Iterable[P]) -> Iterator[list[P]]:
     """Group windows that overlap; most groups have one."""
-    group: list[Piece] = []
+    group: list[P] = []
     end_ms = 0
     for piece in ordered:
-        if group and piece.window.start_ms >= end_ms:
+        if group and piece.start_ms >= end_ms:
             yield group
             group = []
-        end_ms = max(end_ms, piece.window.end_ms) if group else piece.window.end_ms
+        end_ms = max(end_ms, piece.end_ms) if group else piece.end_ms
         group.append(piece)
     if group:
         yield group
 
 
-def _apart(group: Iterable[Piece]) -> Iterator[Piece]:
-    """Choose windows that do not overlap, so that no row counts twice: proven, long and late ones first."""
-    chosen: list[Window] = []
+def _apart(group: Iterable[P]) -> Iterator[P]:
+    """Choose windows that do not overlap, so that no row counts twice: long and late ones first."""
+    chosen: list[Piece] = []
     for piece in sorted(group, key=_weight, reverse=True):
-        window = piece.window
-        if all(one.end_ms <= window.start_ms or window.end_ms <= one.start_ms for one in chosen):
-            chosen.append(window)
+        if all(one.end_ms <= piece.start_ms or piece.end_ms <= one.start_ms for one in chosen):
+            chosen.append(piece)
             yield piece
 
 
-def _weight(piece: Piece) -> tuple[bool, int, str]:
-    return piece.proven, piece.window.end_ms - piece.window.start_ms, piece.extracted_at
+def _weight(piece: Piece) -> tuple[int, str]:
+    return piece.end_ms - piece.start_ms, piece.extracted_at

@@ -109,7 +109,7 @@ def place(
     """Return the place: `<endpoint>/account=<account>/date=<start>/<start>_<end>`, all from the window."""
     date = to_datetime(window.start_ms).date().isoformat()
     directory = destination / endpoint.name / f"account={account}" / f"date={date}"
-    stem = f"{compact(window.start_ms)}_{compact(window.end_ms)}{_filter_mark(filters)}"
+    stem = f"{compact(window.start_ms)}_{compact(window.end_ms)}{filter_mark(filters)}"
     bounds = ManifestWindow(iso(window.start_ms), iso(window.end_ms))
     return Place(directory, stem, compression, Identity(endpoint.name, account, bounds, _sorted(filters)))
 
@@ -118,7 +118,7 @@ def _sorted(filters: ManifestFilters) -> ManifestFilters:
     return ManifestFilters(tuple(sorted(set(filters.symbols))), filters.auto_close_type)
 
 
-def _filter_mark(filters: ManifestFilters) -> str:
+def filter_mark(filters: ManifestFilters) -> str:
     """Return the part of the name that stands for the filters; empty where there are none."""
     if not filters.symbols and not filters.auto_close_type:
         return ""

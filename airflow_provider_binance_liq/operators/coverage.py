@@ -6,37 +6,41 @@ not the runs, and fails while there is time left to fetch what is missing.
 
 from __future__ import annotations
 
-import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_binance_liq import metrics
-from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.given import (
+    read_accounts,
+    read_endpoints,
+    read_names,
+    read_retention_days,
+    read_start_ms,
+    read_warn_days,
+)
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.recoverable import NOT_MENDED_BY_FETCHING
-from airflow_provider_binance_liq.core.windows import epoch_ms, iso
+from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import (
     DataLossImminent,
     InconsistentManifest,
     InvalidRequest,
-    LiquidationsError,
     PermanentError,
 )
 from airflow_provider_binance_liq.operators.failing import failing_at_once
-from airflow_provider_binance_liq.operators.intervals import check_settle, is_given
+from airflow_provider_binance_liq.operators.intervals import check_settle
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from airflow.sdk import Context
 
     from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport, Expectation
 
-#: a century: a larger number is a mistake
-_MOST_DAYS: Final = 36_525
 #: the XCom that has the summary even where the task fails
 XCOM: Final = "coverage"
 
@@ -102,7 +106,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
 
     def _check_parameters(self) -> None:
         """Refuse values that are wrong when the DAG file is parsed, unless they are templates."""
-        check_codes(_names("accept_premises", self.accept_premises))
+        check_codes(read_names("accept_premises", self.accept_premises))
         check_settle(self.settle)
         for name, check in _CHECKS.items():
             if not _is_template(getattr(self, name)):
@@ -122,7 +126,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         from airflow_provider_binance_liq.lake.index import read_lake, save
         from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport
 
-        expected, warn_days = self._expectation(_now_ms()), _warn_days(self.warn_days)
+        expected, warn_days = self._expectation(_now_ms()), read_warn_days(self.warn_days)
         destination = open_destination(self.destination)
         holdings, snapshot = read_lake(destination, expected.now_ms)
         if holdings.claims:  # else it may be a wrong destination
@@ -132,7 +136,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
     def _expectation(self, now_ms: int) -> Expectation:
         from airflow_provider_binance_liq.lake.verify.coverage import Expectation
 
-        start_ms = _start_ms(self.start)
+        start_ms = read_start_ms(self.start)
         if start_ms is not None and start_ms > now_ms:
             message = f"start is {iso(start_ms)}, and now it is {iso(now_ms)}: nothing would be expected"
             raise InvalidRequest(message)
@@ -140,10 +144,10 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
             now_ms=now_ms,
             settle_ms=int(self.settle.total_seconds() * 1000),
             start_ms=start_ms,
-            retention_days=_retention_days(self.retention_days),
+            retention_days=read_retention_days(self.retention_days),
             accepted=tuple(self.accept_premises),
-            accounts=_accounts(self.accounts),
-            endpoints=_endpoints(self.endpoints),
+            accounts=read_accounts(self.accounts),
+            endpoints=read_endpoints(self.endpoints),
         )
 
     def _measure(self, report: CoverageReport) -> None:
@@ -192,63 +196,11 @@ def _is_template(value: object) -> bool:
     return hasattr(value, "resolve") or (isinstance(value, str) and ("{{" in value or "{%" in value))
 
 
-def _warn_days(given: object) -> float:
-    try:
-        days = float(str(given))
-    except ValueError:
-        days = math.nan
-    if not 0 <= days <= _MOST_DAYS:
-        message = f"warn_days is {given!r}; it takes a number of days from 0 to {_MOST_DAYS}"
-        raise InvalidRequest(message)
-    return days
-
-
-def _retention_days(given: object) -> int | None:
-    if not is_given(given):
-        return None
-    text = "" if isinstance(given, bool) else str(given)
-    days = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_DAYS)) else 0
-    if not 1 <= days <= _MOST_DAYS:
-        message = f"retention_days is {given!r}; it takes a whole number of days from 1 to {_MOST_DAYS}"
-        raise InvalidRequest(message)
-    return days
-
-
-def _start_ms(start: object) -> int | None:
-    if not is_given(start):
-        return None
-    try:
-        start_ms = epoch_ms(start if isinstance(start, datetime) else datetime.fromisoformat(str(start)))
-    except (ValueError, LiquidationsError) as error:
-        message = f"start is {start!r}; it takes an ISO 8601 instant with a time zone"
-        raise InvalidRequest(message) from error
-    if start_ms < 0:
-        message = f"start is {start!r}; it takes an instant since 1970"
-        raise InvalidRequest(message)
-    return start_ms
-
-
-def _accounts(given: object) -> tuple[str, ...]:
-    return () if given is None else _names("accounts", given)
-
-
-def _endpoints(given: object) -> tuple[str, ...]:
-    names = () if given is None else _names("endpoints", given)
-    return tuple(get_endpoint(name).name for name in names)
-
-
-def _names(name: str, given: object) -> tuple[str, ...]:
-    if not isinstance(given, list | tuple | set) or not all(isinstance(one, str) for one in given):
-        message = f"{name} is {given!r}; it takes a list of names"
-        raise InvalidRequest(message)
-    return tuple(given)
-
-
 #: templated parameter → the check that refuses a wrong value
 _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
-    "warn_days": _warn_days,
-    "accounts": _accounts,
-    "endpoints": _endpoints,
-    "start": _start_ms,
-    "retention_days": _retention_days,
+    "warn_days": read_warn_days,
+    "accounts": read_accounts,
+    "endpoints": read_endpoints,
+    "start": read_start_ms,
+    "retention_days": read_retention_days,
 }

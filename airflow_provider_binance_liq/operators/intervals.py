@@ -24,11 +24,6 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def is_given(value: object) -> bool:
-    """Whether a parameter was given; a template that renders to nothing counts as not given."""
-    return value is not None and value not in ("", "None")
-
-
 def check_settle(settle: object) -> None:
     """Check the operators' parameter `settle`.
 

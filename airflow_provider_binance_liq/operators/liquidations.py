@@ -13,6 +13,7 @@ from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_binance_liq.compat import AirflowSkipException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.given import is_given
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.waits import Waits
@@ -31,7 +32,6 @@ from airflow_provider_binance_liq.operators.choices import check_choices
 from airflow_provider_binance_liq.operators.failing import failing_at_once
 from airflow_provider_binance_liq.operators.intervals import (
     data_interval,
-    is_given,
     schedule_zone,
     window_between,
 )

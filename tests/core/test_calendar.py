@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 from hypothesis import given
@@ -11,14 +12,12 @@ from airflow_provider_binance_liq.core.calendar import (
     AGAIN,
     CAVEAT,
     Expected,
-    Piece,
-    calendar,
     day_number,
     day_of,
 )
+from airflow_provider_binance_liq.core.calendar import calendar as of_core
 from airflow_provider_binance_liq.core.horizon import Retention
 from airflow_provider_binance_liq.core.units import DAY_MS
-from airflow_provider_binance_liq.core.windows import Window
 
 HOUR_MS = DAY_MS // 24
 #: 2026-10-01
@@ -29,8 +28,22 @@ def at(days, hours=0):
     return (FIRST + days) * DAY_MS + hours * HOUR_MS
 
 
+@dataclass(frozen=True)
+class Piece:
+    start_ms: int
+    end_ms: int
+    proven: bool
+    rows: int
+    flags: int
+    extracted_at: str
+
+
 def piece(start, end, *, proven=True, rows=0, flags=0, extracted_at=""):
-    return Piece(Window(start, end), proven, rows, flags, extracted_at)
+    return Piece(start, end, proven, rows, flags, extracted_at)
+
+
+def calendar(pieces, wanted, failed=()):
+    return of_core(pieces, lambda one: one.proven, wanted, failed)
 
 
 def day(number, **known):
@@ -129,7 +142,7 @@ some_pieces = st.lists(
 
 
 def hour_state(pieces, instant):
-    covering = [one.proven for one in pieces if instant in one.window]
+    covering = [one.proven for one in pieces if one.start_ms <= instant < one.end_ms]
     return "proven" if any(covering) else "unproven" if covering else "missing"
 
 
@@ -173,14 +186,12 @@ def test_no_row_is_counted_twice_and_none_of_a_lone_window_is_left_out(pieces, n
     found = calendar(pieces, expected(at(0, now)))
     assert found.total_rows <= sum(one.rows for one in pieces)
     apart = all(
-        one is other
-        or one.window.end_ms <= other.window.start_ms
-        or other.window.end_ms <= one.window.start_ms
+        one is other or one.end_ms <= other.start_ms or other.end_ms <= one.start_ms
         for one in pieces
         for other in pieces
     )
     if apart:
-        inside = [one for one in pieces if one.window.start_ms < (now // 24 + 1) * DAY_MS + at(0)]
+        inside = [one for one in pieces if one.start_ms < (now // 24 + 1) * DAY_MS + at(0)]
         assert found.total_rows == sum(one.rows for one in inside)
 
 

@@ -37,6 +37,16 @@ _NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """From when to when a history is expected, and how long the exchange keeps its rows."""
+
+    retention: Retention
+    start_ms: int
+    #: where the unfiltered history begins that includes it from there on
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """What should have been fetched by now."""
 
@@ -86,6 +96,25 @@ class Expectation:
     def is_proven(self, claim: Claim) -> bool:
         """Whether a window counts as proven."""
         return counts_as_proven(claim.manifest.proof, self.accepted)
+
+    def reach(self, series: Series, firsts: Mapping[Series, int | None]) -> Reach:
+        """Return from when to when a history is expected.
+
+        :param firsts: where the first window of each known history starts; None where it has none.
+        """
+        retention = Retention.of(ENDPOINTS.get(series.endpoint), self.retention_days)
+        # Where nothing was fetched, everything is missing that the exchange still keeps.
+        start_ms = self._start_ms(firsts[series], max(0, retention.oldest_ms(self.now_ms)))
+        whole = Series(series.endpoint, series.account)
+        if series == whole or whole not in firsts or series.endpoint in APART:
+            return Reach(retention, start_ms, None)
+        # The unfiltered history includes the filtered one from its start on.
+        return Reach(retention, start_ms, self._start_ms(firsts[whole], 0))
+
+    def _start_ms(self, first_ms: int | None, else_ms: int) -> int:
+        if self.start_ms is not None:
+            return self.start_ms
+        return else_ms if first_ms is None else first_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +173,12 @@ def histories(holdings: Holdings, expected: Expectation) -> list[History]:
             by_series[claim.series].append(claim)
     for endpoint, account in expected.absent_pairs(by_series):
         by_series[Series(endpoint, account)] = []
+    firsts = {
+        series: min((claim.window.start_ms for claim in claims), default=None)
+        for series, claims in by_series.items()
+    }
     found = (
-        _history(series, claims, expected, _whole_start_ms(series, by_series, expected))
+        _history(series, claims, expected, expected.reach(series, firsts))
         for series, claims in by_series.items()
     )
     return sorted(
@@ -158,38 +191,17 @@ def histories(holdings: Holdings, expected: Expectation) -> list[History]:
     )
 
 
-def _whole_start_ms(
-    series: Series, known: Mapping[Series, Sequence[Claim]], expected: Expectation
-) -> int | None:
-    """Return the start of the unfiltered history that includes this filtered one from there on, if any."""
-    whole = Series(series.endpoint, series.account)
-    if series == whole or whole not in known or series.endpoint in APART:
-        return None
-    return _start_ms(known[whole], expected, 0)
-
-
-def _start_ms(claims: Sequence[Claim], expected: Expectation, else_ms: int) -> int:
-    if expected.start_ms is not None:
-        return expected.start_ms
-    return min((claim.window.start_ms for claim in claims), default=else_ms)
-
-
-def _history(
-    series: Series, claims: Sequence[Claim], expected: Expectation, whole_start_ms: int | None
-) -> History | None:
+def _history(series: Series, claims: Sequence[Claim], expected: Expectation, reach: Reach) -> History | None:
     """None where nothing is expected yet, or all of it of another history."""
-    retention = Retention.of(ENDPOINTS.get(series.endpoint), expected.retention_days)
-    # Where nothing was fetched, everything is missing that the exchange still keeps.
-    start_ms = _start_ms(claims, expected, max(0, retention.oldest_ms(expected.now_ms)))
-    range_ = expected_range(start_ms, expected.now_ms, expected.settle_ms, whole_start_ms)
+    range_ = expected_range(reach.start_ms, expected.now_ms, expected.settle_ms, reach.until_ms)
     if range_ is None:
         return None
     proven = [claim.window for claim in claims if expected.is_proven(claim)]
     others = [claim.window for claim in claims if not expected.is_proven(claim)]
-    found = stretches(proven, others, range_, now_ms=expected.now_ms, retention=retention)
+    found = stretches(proven, others, range_, now_ms=expected.now_ms, retention=reach.retention)
     return History(
         series,
-        Coverage(found, expected.now_ms, retention),
+        Coverage(found, expected.now_ms, reach.retention),
         max((window.end_ms for window in proven), default=None),
         frozenset(code for claim in claims for code in claim.manifest.proof.incomplete_reasons),
         len(claims),
