@@ -13,6 +13,8 @@ import airflow
 
 AIRFLOW: Final = tuple(int(number) for number in airflow.__version__.split(".")[:2])
 BEFORE_3_2: Final = AIRFLOW < (3, 2)
+#: whether a plugin may show itself on the page of an asset
+HAS_ASSET_PAGES: Final = AIRFLOW >= (3, 4)
 
 if TYPE_CHECKING or AIRFLOW >= (3, 2):
     from airflow.sdk import CronDataIntervalTimetable
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AIRFLOW",
     "BEFORE_3_2",
+    "HAS_ASSET_PAGES",
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSkipException",

@@ -64,8 +64,8 @@ def document(entries: Iterable[Entry], expected: Expectation, shown: Shown) -> d
     found.sort(key=lambda one: (_recoverable_until_ms(one[1]) or LAST_MS, one[0].series))
     return {
         "version": VERSION,
-        "now": iso(expected.now_ms),
-        "as_of": iso(min(shown.as_of_ms, expected.now_ms)),
+        "now": _seconds(expected.now_ms),
+        "as_of": _seconds(min(shown.as_of_ms, expected.now_ms)),
         "destination": shown.destination,
         "dag_id": shown.dag_id,
         "settle_days": float(f"{expected.settle_ms / DAY_MS:.3g}"),
@@ -132,6 +132,10 @@ def _is_proven(expected: Expectation) -> Callable[[Entry], bool]:
     return lambda one: one.complete or counts_as_proven(one, expected.accepted)
 
 
+def _seconds(instant_ms: int) -> str:
+    return iso(instant_ms // 1000 * 1000)
+
+
 def _recoverable_until_ms(days: Calendar) -> int | None:
     return None if days.oldest_gap is None else days.oldest_gap.recoverable_until_ms
 
@@ -174,7 +178,7 @@ class _History:
             "conn_id": shown.connections.get(series.account),
             "docs_url": endpoint.documentation if endpoint else "",
             "retention": {"days": retention.days, "source": retention.source},
-            "kept_from": iso(max(0, retention.oldest_ms(expected.now_ms))),
+            "kept_from": _seconds(max(0, retention.oldest_ms(expected.now_ms))),
             "first_day": days.first_day.isoformat(),
             "states": days.states,
             "rows": days.rows,
