@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _PACKAGE: Final = "airflow_provider_binance_liq"
 #: command → (module that offers it, what it does)
 COMMANDS: Final = {
+    "coverage": (
+        f"{_PACKAGE}.ui.command",
+        "say which days are proven, missing or lost; or write that as an HTML page or a table",
+    ),
     "demo": (
         f"{_PACKAGE}.demo.command",
         "run the whole pipeline on this machine: simulated exchange, Airflow, backfill, warehouse",

@@ -25,10 +25,10 @@ from airflow_provider_binance_liq.exceptions import LiquidationsError, StorageEr
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.lake.verify.findings import redact
 from airflow_provider_binance_liq.ui.days import day_details
-from airflow_provider_binance_liq.ui.document import Shown, document, read_history_id
+from airflow_provider_binance_liq.ui.document import Shown, document, read_history_id, without_connections
 from airflow_provider_binance_liq.ui.estimates import estimate_days
 from airflow_provider_binance_liq.ui.files import chunks, content_type, find_file
-from airflow_provider_binance_liq.ui.lakes import Lake, read_lake, without_connections
+from airflow_provider_binance_liq.ui.lakes import Lake, read_lake
 from airflow_provider_binance_liq.ui.names import DAGS, DEFAULT_DAG
 from airflow_provider_binance_liq.ui.script import STATIC
 from airflow_provider_binance_liq.ui.snapshots import Snapshots

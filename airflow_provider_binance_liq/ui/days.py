@@ -12,8 +12,7 @@ from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake import read_manifest
 from airflow_provider_binance_liq.lake.verify.findings import redact
-from airflow_provider_binance_liq.ui.document import failed_day
-from airflow_provider_binance_liq.ui.lakes import without_connections
+from airflow_provider_binance_liq.ui.document import failed_day, without_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

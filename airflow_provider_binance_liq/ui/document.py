@@ -6,6 +6,7 @@ credentials and no row. The page and the file for auditors show the same documen
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 #: grows when a member of the document changes its meaning
 VERSION: Final = 1
+_CONNECTION: Final = re.compile(r"(://)[^/@\s]*@")
 #: unusable manifests that are named; all are counted
 _NAMED: Final = 20
 
@@ -92,6 +94,11 @@ def read_history_id(text: str) -> Series:
     filters = dict(parse_qsl(query))
     symbols = tuple(sorted({one for one in filters.get("symbols", "").split(",") if one}))
     return Series(endpoint, account, symbols, filters.get("auto_close_type", ""))
+
+
+def without_connections(text: str) -> str:
+    """Remove the ids of connections from the URLs in a text."""
+    return _CONNECTION.sub(r"\1", text)
 
 
 def failed_day(entry: Entry, series: Series) -> int | None:

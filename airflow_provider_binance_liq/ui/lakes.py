@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,6 +25,7 @@ from airflow_provider_binance_liq.dag_support.extraction_settings import read_me
 from airflow_provider_binance_liq.dag_support.settings import DagSettings, listed_destinations, read_settings
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake.verify.coverage import Expectation
+from airflow_provider_binance_liq.ui.document import without_connections
 from airflow_provider_binance_liq.ui.names import DAGS, DEFAULT_DAG
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ T = TypeVar("T")
 
 VARIABLE: Final = "binance_liquidations"
 COVERAGE_VARIABLE: Final = "binance_liquidations_coverage"
-_CONNECTION: Final = re.compile(r"(://)[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +111,6 @@ def read_lake(dag_id: str | None, get: Callable[[str], str | None] | None = None
         run_conf={"destination": destination} if writes_there and destination != listed[0] else {},
         _coverage=found,
     )
-
-
-def without_connections(text: str) -> str:
-    """Remove the ids of connections from the URLs in a text."""
-    return _CONNECTION.sub(r"\1", text)
 
 
 def _connections(settings: DagSettings) -> dict[str, tuple[str, ...]]:

@@ -13,15 +13,21 @@ import argparse
 import contextlib
 import json
 import os
-import re
 import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from airflow_provider_binance_liq.cli_common import absolute, add_destination, airflow_on_stderr, instant_ms
-from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
-from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
+from airflow_provider_binance_liq.cli_common import (
+    absolute,
+    add_destination,
+    airflow_on_stderr,
+    check_no_credentials,
+    duration_ms,
+    hide_credentials,
+    instant_ms,
+)
+from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
 from airflow_provider_binance_liq.lake.verify.findings import ALLOWABLE, redact
 from airflow_provider_binance_liq.lake.verify.lake import verify
@@ -51,10 +57,6 @@ _OPTIONS: Final = {
         "report windows that are not proven complete as notes, not as problems",
     ),
 }
-_DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
-_UNITS_MS: Final = (DAY_MS, HOUR_MS, MINUTE_MS, 1000)
-#: greedy, unlike what is taken out of messages: a password may hold blanks and slashes
-_CREDENTIALS: Final = re.compile(r"(://[^/:@]*):.*@", re.DOTALL)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-age",
         metavar="DURATION",
-        type=_duration_ms,
+        type=duration_ms,
         dest="max_age_ms",
         help="report a problem if the newest complete window of an endpoint, account and filter ended longer "
         "ago than this, such as 2d, 36h or 1d12h",
@@ -112,10 +114,8 @@ def _run(arguments: argparse.Namespace, out: TextIO) -> int:
 
 def _verify(arguments: argparse.Namespace) -> Report:
     given = arguments.destination
-    if _CREDENTIALS.search(given):
-        # Before anything else: Airflow logs the names of missing connections.
-        message = "the destination holds a password; give the name of an Airflow connection before the @"
-        raise InvalidRequest(message)
+    # Before anything else: Airflow logs the names of missing connections.
+    check_no_credentials(given)
     destination = open_destination(absolute(given))
     progress = Progress(sys.stderr, quiet=arguments.quiet)
     now_ms = int(time.time() * 1000) if arguments.now is None else arguments.now
@@ -125,19 +125,10 @@ def _verify(arguments: argparse.Namespace) -> Report:
         progress.end()
 
 
-def _duration_ms(text: str) -> int:
-    """Read a length of time: days, hours, minutes and seconds, each at most once, in that order."""
-    match = _DURATION.fullmatch(text)
-    if not match or not text:
-        message = f"{text!r} is not a length of time, such as 2d, 36h or 1d12h"
-        raise argparse.ArgumentTypeError(message)
-    return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_MS, strict=True))
-
-
 def _fail(arguments: argparse.Namespace, out: TextIO, error: LiquidationsError) -> int:
     message = redact(str(error))
     if arguments.json:
-        _print_json(out, failed(_CREDENTIALS.sub(r"\1:***@", arguments.destination), message))
+        _print_json(out, failed(hide_credentials(arguments.destination), message))
     sys.stderr.write(printable(f"binance-liq verify: {message}") + "\n")
     return _UNREADABLE
 
