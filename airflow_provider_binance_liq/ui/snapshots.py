@@ -40,21 +40,33 @@ class Snapshots:
         :param refresh: list it first.
         :raises LiquidationsError: it cannot be read.
         """
-        path = open_destination(destination)
-        found = None if refresh else index.load(path, self._known.get(destination))
+        asked_ms = self._now_ms()
+        found = None if refresh else self._open(destination)
         if found is None:
             with self._locks[destination]:
-                return self._refresh(destination)
+                known = self._known.get(destination)
+                # Whoever held the lock may have listed it for this request, too.
+                if known is None or known.listed_at_ms < asked_ms:
+                    self._refresh(destination)
+                return self._known[destination]
         self._known[destination] = found
         if self._now_ms() - found.listed_at_ms > FRESH_MS:
             self._refresh_later(destination)
         return found
 
-    def _refresh(self, destination: str) -> index.Snapshot:
+    def _open(self, destination: str) -> index.Snapshot | None:
+        """Return what is known without a listing: the index, or what could not be stored in it."""
+        known = self._known.get(destination)
+        found = index.load(open_destination(destination), known)
+        if known is None or (found and found.listed_at_ms >= known.listed_at_ms):
+            return found
+        # An index that was there and is gone was perhaps not trusted.
+        return known if found or not known.mark else None
+
+    def _refresh(self, destination: str) -> None:
+        known = self._known.get(destination)
         path = open_destination(destination)
-        found = index.refresh(path, self._now_ms(), self._known.get(destination))
-        self._known[destination] = found
-        return found
+        self._known[destination] = index.refresh(path, self._now_ms(), known)
 
     def _refresh_later(self, destination: str) -> None:
         lock = self._locks[destination]

@@ -385,7 +385,8 @@ def _timeout(slow):
 
 def _see_destination(seen, directory, truth):
     """Read what is visible the way a reader has to: by its manifest."""
-    files = sorted(path for path in (directory / "lake").rglob("*") if path.is_file())
+    found = (path for path in (directory / "lake").rglob("*") if path.is_file())
+    files = sorted(path for path in found if "_index" not in path.parts)
     seen.visible = [path.name for path in files]
     for path in files:
         if path.name.endswith(".manifest.json"):

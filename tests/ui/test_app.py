@@ -318,3 +318,25 @@ def test_too_many_days_or_none_are_refused(get, configured):
     answer = get("estimate", "POST", json={"history": "desk/usdm_futures", "days": days})
     assert answer.status_code == 422
     assert "choose 1 to 3,653" in answer.json()["detail"]
+
+
+def test_where_the_index_cannot_be_written_the_lake_is_not_read_each_time(get, configured, run, monkeypatch):
+    from airflow_provider_binance_liq.lake.verify import holdings
+
+    index = run.directory / "lake/_index"
+    for path in sorted(index.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    index.rmdir()
+    index.write_bytes(b"a file where the directory should be")
+    read, original = [], holdings._contents
+
+    def contents(destination, paths):
+        read.extend(paths)
+        return original(destination, paths)
+
+    monkeypatch.setattr(holdings, "_contents", contents)
+    first = get("coverage").json()
+    assert len(read) == 2
+    assert get("coverage").json()["as_of"] == first["as_of"]
+    assert get("coverage", params={"refresh": "true"}).json()["histories"] == first["histories"]
+    assert len(read) == 2

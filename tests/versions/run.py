@@ -33,6 +33,7 @@ SELECTION = [
     "tests/test_get_provider_info.py",
     "tests/test_metrics.py",
     "tests/lake/test_publication.py",
+    "tests/ui/test_app.py",
 ]
 _DAGS = "tests/dags/test_binance_liquidations.py"
 A_FEW_DAGS = [

@@ -27,6 +27,8 @@ def refresh(destination: ObjectStoragePath, now_ms: int, previous: Snapshot | No
     """
     # Before the listing: what is added while that lasts may not be in it, and stays for the next one.
     before = load(destination, previous)
+    if before is None and previous is not None and not previous.mark:
+        before = previous  # it could not be stored
     listing = list_files(destination)
     known = dict(before.entries) if before else {}
     changed = [
