@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -108,14 +110,18 @@ def measure(url, manifests, *, local):
     destination = open_destination(url)
     fill(destination, manifests, local=local)
     found = {}
+    ticks = itertools.count(START_MS)
+
+    def clock():
+        return next(ticks)
 
     def text(snapshot):
         expected = Expectation(now_ms=START_MS)
         return msgspec.json.encode(document(snapshot.entries.values(), expected, Shown("", START_MS, 14)))
 
     with measured("without an index", found):
-        text(Snapshots(lambda: START_MS).of(url))
-    opening = Snapshots(lambda: START_MS)
+        text(Snapshots(clock).of(url))
+    opening = Snapshots(clock)
     with measured("open", found):
         size = len(text(opening.of(url)))
     with measured("open again", found):
@@ -147,6 +153,7 @@ def main():
             import boto3
             from moto.server import ThreadedMotoServer
 
+            logging.getLogger("werkzeug").setLevel(logging.ERROR)
             server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
             server.start()
             stack.callback(server.stop)

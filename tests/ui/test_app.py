@@ -11,6 +11,9 @@ import pytest
 import time_machine
 from support.running import START
 
+from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.core.windows import Window
+
 #: eight days after the lake's first
 NOW = datetime.fromtimestamp(START / 1000 + 8 * 86_400, UTC)
 ROUTES = (
@@ -340,3 +343,19 @@ def test_where_the_index_cannot_be_written_the_lake_is_not_read_each_time(get, c
     assert get("coverage").json()["as_of"] == first["as_of"]
     assert get("coverage", params={"refresh": "true"}).json()["histories"] == first["histories"]
     assert len(read) == 2
+
+
+def test_a_lake_in_an_object_store_is_shown_without_its_connection(get, configured, run, bucket):
+    url = f"s3://aws_default@{bucket}/some/lake"
+    run.run("usdm_futures", Window(START, START + DAY_MS), destination=url)
+    configured(destination=url)
+    found = get("coverage").json()
+    assert found["destination"] == f"s3://{bucket}/some/lake"
+    assert found["histories"][0]["states"][0] in "pe"
+    day = get("day", params={"history": "desk/usdm_futures", "day": "2026-10-01"})
+    assert "aws_default@" not in day.text
+    (window,) = day.json()["windows"]
+    manifest = get("file", params={"path": window["manifest_path"]}).json()
+    assert manifest["object"]["sha256"] == window["sha256"]
+    gone = get("file", params={"path": window["object_path"].replace("20261001", "20251001")})
+    assert gone.status_code == 404
