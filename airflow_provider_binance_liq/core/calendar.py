@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Literal
 
+from airflow_provider_binance_liq.core.pieces import Joined, P, Piece, apart, by_window, overlapping
 from airflow_provider_binance_liq.core.recoverable import Stretch, stretches
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
 
     from airflow_provider_binance_liq.core.horizon import Retention
 
@@ -28,33 +29,6 @@ CAVEAT: Final = 1
 NOT_LOADED: Final = 2
 AGAIN: Final = 4
 _EPOCH: Final = date(1970, 1, 1)
-
-
-class Piece(Protocol):
-    """An extracted window, as the calendar takes it."""
-
-    @property
-    def start_ms(self) -> int:
-        """Where it starts."""
-
-    @property
-    def end_ms(self) -> int:
-        """Where it ends; this instant is not part of it."""
-
-    @property
-    def rows(self) -> int:
-        """How many rows it has."""
-
-    @property
-    def flags(self) -> int:
-        """Bits that each of its days gets."""
-
-    @property
-    def extracted_at(self) -> str:
-        """ISO 8601 in UTC, so that the later one is the greater text."""
-
-
-P = TypeVar("P", bound=Piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +174,8 @@ class _Days:
 
         There may be 100,000 windows, nearly all of one day and beside each other: these take one step each.
         """
-        ordered = sorted(pieces, key=_window)
-        proven, others = _Joined(), _Joined()
+        ordered = sorted(pieces, key=by_window)
+        proven, others = Joined(), Joined()
         end_ms = 0
         for piece in ordered:
             start_ms = piece.start_ms
@@ -229,8 +203,8 @@ class _Days:
     def _count_apart(self, ordered: Iterable[Piece]) -> None:
         """Count rows so that none counts twice, where windows overlap."""
         self.rows = [0] * self.many
-        for group in _overlapping(ordered):
-            for piece in _apart(group) if len(group) > 1 else group:
+        for group in overlapping(ordered):
+            for piece in apart(group) if len(group) > 1 else group:
                 place = piece.start_ms // DAY_MS - self.first
                 if 0 <= place < self.many:
                     self.rows[place] += piece.rows
@@ -265,52 +239,3 @@ class _Days:
         if self.proven[place]:
             return "h"
         return "m" if self.missing[place] else "u"
-
-
-@dataclass(slots=True)
-class _Joined:
-    """Windows that come in the order of their starts, joined where they touch."""
-
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-
-    def add(self, start_ms: int, end_ms: int) -> None:
-        if not self.ends or start_ms > self.ends[-1]:
-            self.starts.append(start_ms)
-            self.ends.append(end_ms)
-        elif end_ms > self.ends[-1]:
-            self.ends[-1] = end_ms
-
-    def windows(self) -> list[Window]:
-        return [Window(*edges) for edges in zip(self.starts, self.ends, strict=True)]
-
-
-def _window(piece: Piece) -> tuple[int, int]:
-    return piece.start_ms, piece.end_ms
-
-
-def _overlapping(ordered: Iterable[P]) -> Iterator[list[P]]:
-    """Group windows that overlap; most groups have one."""
-    group: list[P] = []
-    end_ms = 0
-    for piece in ordered:
-        if group and piece.start_ms >= end_ms:
-            yield group
-            group = []
-        end_ms = max(end_ms, piece.end_ms) if group else piece.end_ms
-        group.append(piece)
-    if group:
-        yield group
-
-
-def _apart(group: Iterable[P]) -> Iterator[P]:
-    """Choose windows that do not overlap, so that no row counts twice: long and late ones first."""
-    chosen: list[Piece] = []
-    for piece in sorted(group, key=_weight, reverse=True):
-        if all(one.end_ms <= piece.start_ms or piece.end_ms <= one.start_ms for one in chosen):
-            chosen.append(piece)
-            yield piece
-
-
-def _weight(piece: Piece) -> tuple[int, str]:
-    return piece.end_ms - piece.start_ms, piece.extracted_at
