@@ -1,0 +1,238 @@
+/* Chosen days: what extracting them costs, and the backfill that does it. */
+
+import { counted, dayName, dayNumber, grouped } from "./days.js";
+import { button, copy, make, outside } from "./elements.js";
+import { WANTING, isFetchable, stateOf } from "./states.js";
+
+/** How long to wait before what was chosen is asked about, and between two looks at a backfill. */
+const SETTLED_MS = 250;
+const POLL_MS = 5000;
+
+/** [first, last] of each unbroken stretch of days. */
+export function stretches(days) {
+  const found = [];
+  for (const day of days) {
+    const last = found.at(-1);
+    if (last && last[1] === day - 1) last[1] = day;
+    else found.push([day, day]);
+  }
+  return found;
+}
+
+const rangeName = ([first, last]) => (first === last ? dayName(first) : `${dayName(first)} to ${dayName(last)}`);
+
+/** For a file without a server: the commands that backfill these days. Its document does not name the DAG. */
+export function commandFor(history, days, dagId) {
+  const conf = { ...(history.conn_id ? { connections: [history.conn_id] } : {}), endpoints: [history.endpoint] };
+  return stretches(days).map(([first, last]) => `airflow backfill create --dag-id ${dagId ?? "binance_liquidations"} --from-date ${dayName(first)}`
+    + ` --to-date ${dayName(last)} --reprocess-behavior completed --dag-run-conf '${JSON.stringify(conf)}'`).join("\n");
+}
+
+export class Chooser {
+  constructor(app) {
+    this.app = app;
+    this.element = make("div", { class: "bar", role: "region", "aria-label": "Chosen days", hidden: true });
+    this.dialog = make("dialog", { "aria-labelledby": "backfill-title" });
+    this.clear(true);
+  }
+
+  isChosen(history, day) {
+    return this.history?.index === history.index && this.days.has(day);
+  }
+
+  choose(history, days) {
+    const before = this.history;
+    Object.assign(this, { history, days: new Set(days), again: false });
+    this.#changed(before);
+  }
+
+  range(history, from, to) {
+    const [first, last] = [Math.max(history.first, Math.min(from, to)), Math.min(history.last, Math.max(from, to))];
+    this.choose(history, Array.from({ length: last - first + 1 }, (_, index) => first + index));
+  }
+
+  clear(quietly) {
+    const before = this.history;
+    Object.assign(this, { history: null, days: new Set(), again: false, estimate: null });
+    if (!quietly) this.#changed(before);
+  }
+
+  /** Of the chosen days, those that are extracted: what is wanting, or all that can be fetched if nothing is. */
+  taken() {
+    const days = [...this.days].sort((a, b) => a - b).filter((day) => isFetchable(this.history, day, this.app.clock()));
+    const wanting = days.filter((day) => WANTING.includes(stateOf(this.history, day)));
+    return this.again || !wanting.length ? days : wanting;
+  }
+
+  #changed(before) {
+    this.app.choiceChanged([before, this.history].filter(Boolean).map((one) => one.index));
+    this.estimate = null;
+    this.render();
+    clearTimeout(this.timer);
+    if (this.history && this.app.server && this.taken().length) this.timer = setTimeout(() => this.#estimate(), SETTLED_MS);
+  }
+
+  async #estimate() {
+    const asked = this.days;
+    let found;
+    try {
+      found = await this.app.server.estimate(this.history.id, this.taken().map(dayName));
+    } catch (error) {
+      found = { error: error.message };
+    }
+    if (asked !== this.days) return;
+    this.estimate = found;
+    this.render();
+  }
+
+  #left() {
+    const days = [...this.days];
+    const proven = days.filter((day) => "pe".includes(stateOf(this.history, day))).length;
+    const lost = days.filter((day) => !isFetchable(this.history, day, this.app.clock()) && stateOf(this.history, day) !== "n").length;
+    const early = days.filter((day) => stateOf(this.history, day) === "n").length;
+    const mixed = proven && days.some((day) => WANTING.includes(stateOf(this.history, day)) && isFetchable(this.history, day, this.app.clock()));
+    const words = [];
+    if (mixed && !this.again) words.push(`${grouped(proven)} proven, left out`);
+    if (lost) words.push(`${grouped(lost)} not kept by the exchange any more`);
+    if (early) words.push(`${grouped(early)} not due yet`);
+    return { words: words.join("; "), mixed };
+  }
+
+  #cost() {
+    if (!this.app.server) return "";
+    if (!this.estimate) return "Estimating…";
+    if (this.estimate.error) return this.estimate.error;
+    const { requests, weight, minutes } = this.estimate;
+    const time = minutes < 1 ? "less than a minute" : `about ${counted(Math.ceil(minutes), "minute")}`;
+    return `${counted(requests, "request")} at least, weight ${grouped(weight)}, ${time}${this.estimate.why_not ? `. ${this.estimate.why_not}` : ""}`;
+  }
+
+  command() {
+    return this.estimate?.command || commandFor(this.history, this.taken(), this.app.dagId());
+  }
+
+  render() {
+    this.element.hidden = !this.history;
+    if (!this.history) return;
+    const taken = this.taken();
+    const { words, mixed } = this.#left();
+    const ready = taken.length > 0 && (!this.app.server || Boolean(this.estimate));
+    const canStart = this.app.server && this.app.dagId() && this.estimate?.backfills?.length;
+    this.element.replaceChildren(
+      make("div", {},
+        make("p", {}, make("b", {}, taken.length ? `${counted(taken.length, "day")} to extract` : "No day to extract"), ` of ${this.history.label}`),
+        make("p", { class: "quiet" }, [stretches(taken).slice(0, 3).map(rangeName).join(", "), words].filter(Boolean).join(" · "))),
+      taken.length ? make("p", { class: "quiet", id: "cost" }, this.#cost()) : "",
+      mixed ? make("label", { class: "row-of quiet" }, make("input", {
+        type: "checkbox", checked: this.again, change: (event) => this.#again(event.target.checked),
+      }), "proven ones again") : "",
+      make("div", { class: "row-of" },
+        canStart ? button("Backfill…", () => this.confirm(), { class: "main" }) : "",
+        button("Copy the command", () => this.#copy(), { disabled: !ready || this.estimate?.error || this.estimate?.why_not }),
+        button("Clear", () => this.clear(), { class: "plain" })));
+  }
+
+  #again(checked) {
+    this.again = checked;
+    this.days = new Set(this.days);
+    this.estimate = null;
+    this.render();
+    this.element.querySelector("input")?.focus();
+    this.#estimate();
+  }
+
+  async #copy() {
+    await copy(this.command());
+    this.app.say("The command is copied.");
+  }
+
+  /** Airflow is asked what it would do before anything is asked of the reader. */
+  async confirm() {
+    const { backfills } = this.estimate;
+    const dagId = this.app.dagId();
+    const status = make("p", { role: "status" }, "Asking Airflow what would run…");
+    const start = button("Start the backfill", () => this.#start(backfills, start, status), { class: "main", disabled: true });
+    const shown = make("pre", { tabindex: "0", "aria-label": "Command" }, make("code", {}, this.command()));
+    this.dialog.replaceChildren(
+      make("h2", { id: "backfill-title" }, `Backfill ${counted(this.taken().length, "day")}?`),
+      make("p", {}, `${dagId} extracts ${this.history.label} for ${stretches(this.taken()).map(rangeName).join(", ")}.`),
+      make("p", {}, `${this.#cost()}.`),
+      backfills.length > 1 ? make("p", { class: "quiet" }, `The days are not in one stretch, so these are ${backfills.length} backfills. `
+        + "Airflow runs one at a time: keep this page open until the last has begun.") : "",
+      status,
+      make("details", {}, make("summary", {}, "The same as a command"), shown),
+      make("footer", {}, button("Copy the command", () => this.#copy()), button("Cancel", () => this.dialog.close()), start));
+    this.dialog.showModal();
+    try {
+      const plans = await Promise.all(backfills.map((one) => this.app.server.tryBackfill(dagId, one)));
+      const runs = plans.reduce((sum, plan) => sum + plan.total_entries, 0);
+      status.textContent = `Airflow will run ${counted(runs, "run")}; runs of these days that exist already run again.`;
+      start.disabled = runs === 0;
+      if (runs) start.focus();
+    } catch (error) {
+      this.#refused(error, status);
+    }
+  }
+
+  #refused(error, status) {
+    const where = error.status === 409 ? [" ", outside(this.app.server.backfillsPage(this.app.dagId()), "Its backfills in Airflow")] : [];
+    status.replaceChildren(error.message, ...where);
+    status.setAttribute("role", "alert");
+    status.className = "failed";
+  }
+
+  async #start(backfills, start, status) {
+    start.disabled = true;
+    const dagId = this.app.dagId();
+    const [first, ...rest] = backfills;
+    try {
+      const created = await this.app.server.createBackfill(dagId, first);
+      this.dialog.close();
+      const days = this.taken();
+      const { history } = this;
+      this.clear();
+      this.#follow({ id: created.id, rest, dagId, history, days, total: backfills.length });
+    } catch (error) {
+      this.#refused(error, status);
+    }
+  }
+
+  /** Look at a backfill until it has ended, then begin the next, then read the lake again. */
+  async #follow({ id, rest, dagId, history, days, total }) {
+    const which = total > 1 ? `Backfill ${total - rest.length} of ${total}` : "The backfill";
+    try {
+      for (;;) {
+        await this.app.lookAtRuns();
+        const found = await this.app.server.backfill(id);
+        if (found.completed_at) break;
+        this.app.say(`${which} is running${this.app.runsInWords()}.`, this.app.server.backfillsPage(dagId));
+        await new Promise((done) => { this.poll = setTimeout(done, POLL_MS); });
+        if (!this.app.isConnected) return;
+      }
+      if (rest.length) {
+        const next = await this.app.server.createBackfill(dagId, rest[0]);
+        await this.#follow({ id: next.id, rest: rest.slice(1), dagId, history, days, total });
+        return;
+      }
+      await this.app.load(true);
+      const now = this.app.histories.find((one) => one.id === history.id);
+      const proven = now ? days.filter((day) => "pe".includes(stateOf(now, day))).length : 0;
+      this.app.say(`The backfill has ended: ${grouped(proven)} of ${counted(days.length, "day")} proven.`
+        + (proven < days.length ? " The runs' logs say why the others are not." : ""), this.app.server.backfillsPage(dagId));
+    } catch (error) {
+      const waiting = rest.length ? ` ${counted(rest.length, "backfill")} of ${total} not begun.` : "";
+      this.app.say(`${which} cannot be followed: ${error.message}${waiting}`, this.app.server.backfillsPage(dagId));
+    }
+  }
+}
+
+/** Days of a document that a backfill would take, of one history. */
+export const wantingDays = (history, first, last, clock) => {
+  const found = [];
+  for (let day = Math.max(first, history.first); day <= Math.min(last, history.last); day += 1) {
+    if (WANTING.includes(stateOf(history, day)) && isFetchable(history, day, clock)) found.push(day);
+  }
+  return found;
+};
+
+export const gapStart = (history) => dayNumber(history.oldest_gap.start);

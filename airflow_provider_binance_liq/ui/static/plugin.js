@@ -1,0 +1,12 @@
+/* What Airflow's `react_apps` load: a component of the host's React that is the custom element and nothing more. */
+
+import "./coverage.js";
+
+const api = new URL("../", import.meta.url).href;
+
+/** Airflow shows one component in each of its places. Its dashboard, which is at the base URL, has room for a sentence. */
+globalThis.AirflowPlugin = () => {
+  const airflow = new URL("./", document.baseURI).href;
+  const brief = window.location.href.split(/[?#]/)[0] === airflow ? { brief: "" } : {};
+  return globalThis.React.createElement("binance-liq-coverage", { api, airflow, ...brief });
+};

@@ -1,0 +1,157 @@
+"""The page in a real Airflow's UI: a day that is missing is seen, backfilled from there, and proven."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.coverage_cells import cell_of, drag
+
+from airflow_provider_binance_liq.demo import airflow
+from airflow_provider_binance_liq.demo.days import Days
+from airflow_provider_binance_liq.demo.directory import Directory
+from airflow_provider_binance_liq.demo.environment import Port, airflow_environment
+from airflow_provider_binance_liq.demo.login import Login
+from airflow_provider_binance_liq.demo.postgres import PostgresServer
+from airflow_provider_binance_liq.demo.processes import Processes
+from airflow_provider_binance_liq.demo.rest import AirflowApi
+from airflow_provider_binance_liq.simulator import Settings, Simulator
+
+pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(900)]
+
+DAG = "binance_liquidations"
+IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
+
+
+class SmallAirflow:
+    """An Airflow of four processes, with one account of a simulated exchange."""
+
+    def __init__(self, stack, place):
+        directory = stack.enter_context(Directory.take(place))
+        port = Port.take(None)
+        stack.callback(port.release)
+        self.processes = Processes(directory.path, directory.logs, directory.lock)
+        stack.enter_context(self.processes)
+        postgres = PostgresServer(self.processes)
+        postgres.start()
+        exchange = stack.enter_context(Simulator(Settings(seed=7, accounts=("desk",)), port=0))
+        self.url = f"http://127.0.0.1:{port.number}"
+        login = Login.make(directory.airflow_home)
+        environment = self._settings(exchange, directory) | airflow_environment(
+            {},
+            home=directory.airflow_home,
+            logs=directory.logs,
+            dags=airflow.sample_dags(),
+            database_url=postgres.url,
+            port=port.number,
+            login=login,
+        )
+        airflow.create_tables(self.processes, environment)
+        airflow.start_components(self.processes, environment)
+        self.api = AirflowApi(self.url)
+        stack.callback(self.api.close)
+        airflow.wait_until_healthy(self.processes, self.api, lambda _: None)
+        self.api.sign_in(login)
+        airflow.wait_for_dag(self.processes, self.api, DAG)
+        self.token = self.api._session.headers["Authorization"].removeprefix("Bearer ")
+
+    def _settings(self, exchange, directory):
+        credentials = exchange.credentials("desk")
+        connection = {
+            "conn_type": "binance",
+            "login": credentials.api_key,
+            "password": credentials.secret,
+            "extra": {"base_url": exchange.url, "weight_share": 0.9},
+        }
+        variable = {
+            "connections": ["desk"],
+            "endpoints": ["usdm_futures", "coinm_futures"],
+            "destination": f"file://{directory.lake}",
+            "database": str(directory.warehouse),
+        }
+        return {
+            "AIRFLOW_CONN_DESK": json.dumps(connection),
+            "AIRFLOW_VAR_BINANCE_LIQUIDATIONS": json.dumps(variable),
+        }
+
+    def backfill(self, day):
+        number = self.api.create_backfill(DAG, Days(day, day), at_once=4)
+        deadline = time.monotonic() + 240
+        while not self.api._call("GET", f"/api/v2/backfills/{number}")["completed_at"]:
+            self.processes.check()
+            assert time.monotonic() < deadline, self.api.runs(DAG)
+            time.sleep(1)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    with ExitStack() as stack:
+        yield SmallAirflow(stack, tmp_path_factory.mktemp("airflow") / "place")
+
+
+@pytest.fixture
+def browse(chromium, real):
+    contexts = []
+
+    def at(path, scheme):
+        context = chromium.new_context(
+            viewport={"width": 1440, "height": 860}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        context.add_cookies([{"name": "_token", "value": real.token, "url": real.url}])
+        page = context.new_page()
+        page.goto(f"{real.url}{path}")
+        return page
+
+    yield at
+    for context in contexts:
+        context.close()
+
+
+def test_the_page_follows_the_theme_of_airflow(real, browse):
+    page = browse("/plugin/binance-liq-nav", "dark")
+    page.get_by_role("heading", name="Nothing has been extracted yet").wait_for(timeout=60_000)
+    colours = "one => getComputedStyle(one).getPropertyValue('background-color')"
+    assert page.locator("binance-liq-coverage").evaluate(colours) == page.locator("html").evaluate(colours)
+
+
+def test_a_missing_day_is_backfilled_from_the_page(real, browse):
+    today = datetime.now(UTC).date()
+    # Three of its days are missing, of two endpoints: the newest day that is due as well.
+    missing = [today - timedelta(days=6), today - timedelta(days=5)]
+    real.api.unpause(DAG)
+    real.backfill(today - timedelta(days=7))
+    real.backfill(today - timedelta(days=4))
+
+    page = browse("/plugin/binance-liq-nav", "light")
+    page.get_by_role("grid", name="Days by account and endpoint").wait_for(timeout=60_000)
+    assert "6 days are missing and recoverable" in page.locator("#headline").inner_text()
+    row = int(page.locator(".line[data-history]", has_text="desk · USD").get_attribute("data-history"))
+    cells = [cell_of(page, row, day.isoformat()) for day in missing]
+    assert all("missing: no window covers it" in cell.get_attribute("aria-label") for cell in cells)
+    # Where this lake is on this machine is nobody's business.
+    page.locator(".said .quiet").evaluate(
+        "one => one.append(one.textContent.replace(/^\\S+/, 'file:///data/lake'))"
+    )
+    page.locator(".said .quiet").evaluate("one => one.firstChild.remove()")
+    (IMAGES / "coverage-in-airflow.png").write_bytes(page.screenshot())
+
+    drag(page, *cells)
+    page.get_by_role("button", name="Backfill…").click()
+    page.get_by_text("Airflow will run 2 runs").wait_for()
+    page.get_by_role("button", name="Start the backfill").click()
+    page.get_by_text("The backfill has ended: 2 of 2 days proven.").wait_for(timeout=240_000)
+    assert all("proven complete" in cell.get_attribute("aria-label") for cell in cells)
+    assert "4 days are missing and recoverable" in page.locator("#headline").inner_text()
+
+    cells[0].click()
+    panel = page.get_by_role("complementary")
+    panel.get_by_role("link", name="log of extract").click(trial=True)
+    with page.expect_download() as download:
+        panel.get_by_role("link", name=".manifest.json").click()
+    manifest = json.loads(Path(download.value.path()).read_bytes())
+    assert manifest["window"]["start"] == f"{missing[0]}T00:00:00Z"
