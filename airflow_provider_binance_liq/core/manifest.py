@@ -20,6 +20,8 @@ SCHEMA_VERSION: Final = 2
 _READABLE: Final = (1, 2)
 #: below a destination, beside the endpoints' directories: what loads hand on, which is no part of the lake
 LOADS: Final = "_loads"
+#: the caveat of a second look that found no first one: it compared nothing
+NOTHING_TO_COMPARE: Final = "this second look found no earlier extraction of the window to compare with"
 Compression = Literal["gzip"] | None
 AutoCloseTypeFilter = AutoCloseType | None
 Count = Annotated[int, msgspec.Meta(ge=0)]
