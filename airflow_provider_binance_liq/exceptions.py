@@ -95,7 +95,7 @@ class RetryableError(LiquidationsError):
 class ExchangeUnavailable(RetryableError):
     """No usable answer after several attempts; `cause` says what was wrong with the last one."""
 
-    advice = "check network and proxy if it lasts; docs/errors.md lists the causes"
+    advice = "check the network and the proxy if it lasts; see docs/errors.md"
 
     def __init__(self, message: str, cause: str = "") -> None:
         super().__init__(message)
@@ -123,7 +123,7 @@ class Throttled(RetryableError):
 class IpBanned(Throttled):
     """HTTP 418: the IP address is banned, and so is everything else that trades from it."""
 
-    advice = "find out which other program on this IP address sends too many requests"
+    advice = "find out which program on this IP address sends too many requests"
 
 
 class NotSettled(RetryableError):

@@ -50,7 +50,7 @@ def log_result(subject: str, manifest: Manifest) -> None:
     proof = manifest.proof
     # The first are the reasons, which are in the line above.
     for caveat in proof.caveats[len(proof.incomplete_reasons) :]:
-        log.warning("Mind: %s", caveat)
+        log.warning("Caveat: %s", caveat)
 
 
 def summarize(subject: str, manifest: Manifest) -> str:

@@ -8,8 +8,9 @@ nothing more to whoever reads the log, so it is logged as DEBUG alone.
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.wording import shorten
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: the XCom of a task that failed or was skipped, in words; the watcher reads it
 XCOM: Final = "failure"
+#: how the errors of requests begin: what came back is what a reader needs first
+_REQUEST: Final = re.compile(r"^GET \S+(?: \([^)]*\))?:? ")
 #: the log's pane shows about so many characters of a line
 _SHOWN: Final = 90
 
@@ -70,7 +73,7 @@ class _Failing(AbstractContextManager[None]):
 
     def _tell(self, error: LiquidationsError) -> None:
         name, library = type(error).__name__, error.__cause__
-        cause = " ".join(str(error).removeprefix(f"{error.where}: ").split())
+        cause = _REQUEST.sub("", " ".join(str(error).removeprefix(f"{error.where}: ").split()))
         retry = "" if isinstance(error, PermanentError) else " (a retry may succeed)"
         log.error("%s", shorten(f"Cause: {name}: {cause}", _SHOWN))
         log.error("What to do: %s%s", error.advice, retry)
@@ -80,6 +83,12 @@ class _Failing(AbstractContextManager[None]):
         _push(self._context, {"error": name, "cause": cause})
 
 
-def _push(context: Context | None, value: dict[str, str]) -> None:
-    if context is not None and "ti" in context:
-        context["ti"].xcom_push(key=XCOM, value=value)
+def _push(context: Context | None, reason: dict[str, Any]) -> None:
+    """Keep the reason for the watcher, with the name and number of a mapped task."""
+    if context is None or "ti" not in context:
+        return
+    ti = context["ti"]
+    index = getattr(ti, "map_index", None)
+    label = getattr(context.get("task"), "map_label", "")
+    known = {"map_index": -1 if index is None else index, "label": label}
+    ti.xcom_push(key=XCOM, value=known | reason)

@@ -1,8 +1,8 @@
 """What a mapped task is called in the UI: `desk · usdm_futures · 22 Nov · 1,000 rows · proven`.
 
 Airflow renders `map_index_template` before a task runs and once more after it, with the task's own operator
-in `task`. So `{{ task.map_label }}` says what is known: first the connection and the endpoint, in the end what
-became of the window.
+in `task`. So `{{ task.map_label }}` says what is known: first the connection and the endpoint, in the end
+what became of the window.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from airflow_provider_binance_liq.compat import read_configuration
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_binance_liq.core.manifest import Manifest
 
 #: where the plugin serves a file of the lake, and its page
@@ -28,6 +30,12 @@ _LEVELS: Final = 4
 def base_url() -> str:
     """Return Airflow's own address, as `[api] base_url` has it, without a slash at its end."""
     return read_configuration("api", "base_url").rstrip("/")
+
+
+def history_query(symbols: Iterable[str], auto_close_type: str | None) -> str:
+    """Return the end of a filtered history's name, as the coverage page has it; empty without a filter."""
+    filters = {"symbols": ",".join(sorted(symbols)), "auto_close_type": auto_close_type}
+    return "&".join(f"{name}={value}" for name, value in filters.items() if value)
 
 
 def coverage_page(account: str = "", endpoint: str = "", day: str = "", query: str = "") -> str:

@@ -8,7 +8,7 @@ from airflow_provider_binance_liq.compat import task_state_setter
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.operators import labels
-from airflow_provider_binance_liq.operators.links import EXTRACTION_LINKS
+from airflow_provider_binance_liq.operators.links import EXTRACTION_LINKS, history_query
 from airflow_provider_binance_liq.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
@@ -47,11 +47,10 @@ class ShownOperator(WaitingOperator):
 
     @property
     def covered_day(self) -> tuple[str, str, str, str]:
-        """Account, endpoint, UTC day and filters, as the coverage page has them; empty before that is known."""
+        """Account, endpoint, UTC day and filters, as the coverage page has them; empty until then."""
         if self._extracted is None or not self._account:
             return "", "", "", ""
-        filters = {"symbols": ",".join(sorted(self.symbols or ())), "auto_close_type": self.auto_close_type}
-        query = "&".join(f"{name}={value}" for name, value in filters.items() if value)
+        query = history_query(self.symbols or (), self.auto_close_type)
         return self._account, self.endpoint, iso(self._extracted.start_ms)[:10], query
 
     def _subject(self) -> str:
