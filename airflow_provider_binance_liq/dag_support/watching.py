@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import task
 
-from airflow_provider_binance_liq.compat import AirflowFailException
+from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.wording import count, shorten
 from airflow_provider_binance_liq.operators.failing import XCOM
 
@@ -30,12 +30,16 @@ _WHAT_TO_DO: Final = (
 )
 
 
-# It has nobody to notify: the task that failed did.
-@task(trigger_rule="one_failed", retries=0, on_failure_callback=None)
+# After all of them: after the first that failed, those that fail later would not be named. It has nobody to
+# notify: the task that failed did.
+@task(trigger_rule="all_done", retries=0, on_failure_callback=None)
 def watcher(ti: Any = None, dag: Any = None) -> None:
-    """Fail the run where a task of it failed, and name each with its reason."""
+    """Fail the run where a task of it failed, and name each with its reason; else the task is skipped."""
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
     failed = failed_tasks(states, [name for name in dag.task_ids if name != ti.task_id])
+    if not failed:
+        log.info("No task of this run failed, so there is nothing to say")
+        raise AirflowSkipException("no task of this run failed")
     named = list(describe(failed, {name: _reasons(ti, name) for name in failed}))
     log.error("Cause: %s of this run failed", count(len(named), "task"))
     for line in named:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_binance_liq.compat import AirflowFailException
+from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.dag_support.watching import describe, failed_tasks, watcher
 
 TASKS = ["settings", "extract", "extract_2", "load"]
@@ -54,6 +54,22 @@ class Instance:
     def xcom_pull(self, *, task_ids, key):
         assert (task_ids, key) == (["extract"], "failure")
         return [{"map_index": 3, "label": "desk", "error": "skipped", "cause": "too old"}, None]
+
+
+def test_where_nothing_failed_it_is_skipped():
+    class Dag:
+        task_ids = ("watcher",)
+
+    with pytest.raises(AirflowSkipException, match="no task of this run failed"):
+        watcher.function(ti=Instance(), dag=Dag())
+
+
+def test_it_waits_for_the_last_task_so_that_none_that_fails_later_is_left_out():
+    from airflow.sdk import DAG
+
+    with DAG("a_dag", schedule=None) as dag:
+        watcher()
+    assert dag.get_task("watcher").trigger_rule == "all_done"
 
 
 def test_the_error_names_the_first_of_many_and_the_log_all_of_them(caplog):
