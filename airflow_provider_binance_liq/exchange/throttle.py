@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.waits import after_waits, credible
-from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.windows import iso_seconds
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
     IpBanned,
@@ -155,7 +155,7 @@ class Throttle:
             until_ms = self._to_local_ms(delay.until_ms, request)
             raise kind(message, until_ms, self.consecutive_waits, delay.reason)
         until_ms = self._to_local_ms(delay.until_ms, request)
-        log.info("Waiting %.1f s, until %s, because %s", seconds, iso(until_ms), delay.reason)
+        log.info("Waiting %.1f s, until %s: %s", seconds, iso_seconds(until_ms), delay.reason)
         if self.context.on_wait is not None:
             self.context.on_wait(until_ms, delay.reason)
         metrics.waited(request.cost.pool, seconds, banned=delay.banned)

@@ -18,7 +18,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.waits import jitter
-from airflow_provider_binance_liq.core.windows import iso, to_datetime
+from airflow_provider_binance_liq.core.windows import iso, iso_seconds, to_datetime
 from airflow_provider_binance_liq.exceptions import FROM_START, IpBanned, ResumeState, Throttled
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 
@@ -66,7 +66,7 @@ class WaitingOperator(BaseOperator):
             self._defer_until(until_ms, reason)
         if seconds > 0:
             self._waits.add(until_ms, now_ms, reason)
-            self.log.info("Waiting %.1f s, until %s, because %s", seconds, iso(until_ms), reason)
+            self.log.info("Waiting %.1f s, until %s: %s", seconds, iso_seconds(until_ms), reason)
             self._tell({"waiting_until": iso(until_ms), "why": reason})
             time.sleep(seconds)
 
@@ -108,7 +108,7 @@ class WaitingOperator(BaseOperator):
         if throttled:
             pool = get_endpoint(self.endpoint).weight_pool
             metrics.waited(pool, (until_ms - now_ms) / 1000, banned=isinstance(throttled, IpBanned))
-        self.log.info("Waiting without a worker slot, until %s, because %s", iso(until_ms), reason)
+        self.log.info("Deferred until %s: %s", iso_seconds(until_ms), reason)
         self._tell({"waiting_until": iso(until_ms), "why": reason, "without_worker_slot": True})
         trigger = DateTimeTrigger(moment=to_datetime(until_ms))
         kept = asdict(replace(state, waited_ms=self._waits.waited_ms))
