@@ -129,7 +129,9 @@ def extract(
 
     :raises LiquidationsError: the window could not be proven; the error names endpoint and window.
     """
-    reader = _Reader(endpoint, window, filters, exchange, spool, observations or Observations(), on_page=on_page)
+    reader = _Reader(
+        endpoint, window, filters, exchange, spool, observations or Observations(), on_page=on_page
+    )
     with located(f"{endpoint.name} {window}"):
         for span in window.split(endpoint.max_span_ms - 2 * MARGIN_MS):
             for steps in _plans(endpoint, span, filters, reader.observations):

@@ -6,11 +6,11 @@ import logging
 
 import pytest
 
-from airflow_provider_binance_liq.core.paging import Ask
+from airflow_provider_binance_liq.core.paging import PageQuery
 from airflow_provider_binance_liq.extraction.progress import Progress
 
 START = 1_791_590_400_000
-ASK = Ask(START + 52_325_000, START + 86_400_000)
+ASK = PageQuery(START + 52_325_000, START + 86_400_000)
 
 
 class Clock:
