@@ -50,3 +50,65 @@ def test_without_an_account_that_has_these_endpoints_there_is_nothing_to_wait_fo
     airflow_database, monkeypatch
 ):
     assert read(monkeypatch, [{"binance_conn_id": "pm", "endpoints": ["portfolio_um"]}]) is None
+
+
+@pytest.fixture
+def month(airflow_database, monkeypatch):
+    """The DAG as the scheduler has it, unpaused, and a way to announce days and let the scheduler look."""
+    from airflow.assets.manager import asset_manager
+    from airflow.dag_processing.dagbag import sync_bag_to_db
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.models.asset import AssetActive, AssetModel, AssetPartitionDagRun
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, select, update
+    from support.airflow_of_any_version import DagBag
+
+    assert read(monkeypatch, ["desk"])
+    name = "binance_liquidations_month"
+    with create_session() as session:
+        session.merge(DagBundleModel(name="dags-folder"))
+        session.flush()
+        bag = DagBag()
+        bag.dags = {name: bag.dags[name]}
+        sync_bag_to_db(bag, "dags-folder", None, session=session)
+        session.execute(update(DagModel).where(DagModel.dag_id == name).values(is_paused=False))
+        days = list(session.scalars(select(AssetModel).where(AssetModel.name.endswith("_proven_days"))))
+        active = set(session.scalars(select(AssetActive.name)))
+        session.add_all([AssetActive.for_asset(one) for one in days if one.name not in active])
+    scheduler = SchedulerJobRunner(Job())
+
+    def announce(endpoint, day):
+        with create_session() as session:
+            asset = session.scalar(
+                select(AssetModel).where(
+                    AssetModel.name == f"binance_liquidations_desk_{endpoint}_proven_days"
+                )
+            )
+            asset_manager.register_asset_change(asset=asset, partition_key=day, session=session)
+
+    def runs():
+        with create_session() as session:
+            scheduler._create_dagruns_for_partitioned_asset_dags(session)
+            return list(session.scalars(select(DagRun.partition_key).where(DagRun.dag_id == name)))
+
+    yield announce, runs
+    with create_session() as session:
+        session.execute(delete(AssetPartitionDagRun).where(AssetPartitionDagRun.target_dag_id == name))
+        session.execute(delete(DagRun).where(DagRun.dag_id == name))
+
+
+@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+def test_it_runs_when_the_last_day_of_the_month_is_proven_and_not_before(month):
+    announce, runs = month
+    for endpoint in ("usdm_futures", "coinm_futures"):
+        for number in range(1, 31):
+            if (endpoint, number) != ("usdm_futures", 17):
+                announce(endpoint, f"2026-11-{number:02}")
+    assert runs() == []
+    announce("usdm_futures", "2026-11-17")
+    assert runs() == ["2026-11"]
+    assert runs() == ["2026-11"]
