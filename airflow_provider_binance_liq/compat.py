@@ -15,6 +15,8 @@ AIRFLOW: Final = tuple(int(number) for number in airflow.__version__.split(".")[
 BEFORE_3_2: Final = AIRFLOW < (3, 2)
 #: whether a plugin may show itself on the page of an asset
 HAS_ASSET_PAGES: Final = AIRFLOW >= (3, 4)
+#: whether an event of an asset may name a partition that the task has chosen
+HAS_PARTITIONS: Final = AIRFLOW >= (3, 3)
 
 if TYPE_CHECKING or AIRFLOW >= (3, 2):
     from airflow.sdk import CronDataIntervalTimetable
@@ -24,20 +26,23 @@ else:
     from airflow.timetables.interval import CronDataIntervalTimetable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import Context, ObjectStoragePath
 
 __all__ = [
     "AIRFLOW",
     "BEFORE_3_2",
     "HAS_ASSET_PAGES",
+    "HAS_PARTITIONS",
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSkipException",
     "CronDataIntervalTimetable",
     "connection_of",
+    "read_configuration",
     "show_connection_form",
+    "task_state_setter",
     "task_stats",
     "zone_of",
 ]
@@ -57,6 +62,21 @@ def zone_of(timetable: object) -> Any:
     That of the scheduler, which is every timetable before 3.2, has it as `_timezone`.
     """
     return getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None)
+
+
+def read_configuration(section: str, key: str) -> str:
+    """Return an option of Airflow's configuration; empty where it has none."""
+    conf = import_module("airflow.configuration" if BEFORE_3_2 else "airflow.sdk.configuration").conf
+    return conf.get(section, key, fallback="") or ""
+
+
+def task_state_setter(context: Context) -> Callable[[str, Any], None] | None:
+    """Return what keeps a value in the task's own state: a store that Airflow has since 3.3."""
+    store: Any = context.get("task_state_store")
+    if store is None:
+        return None
+    found: Callable[[str, Any], None] = store.set
+    return found
 
 
 def task_stats() -> Any:

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,8 @@ class LiquidationsError(Exception):
     """Root of the tree; `where` names the endpoint and the window (see `located`)."""
 
     where: str = ""
+    #: what a person can do, in less than a line of a task's log
+    advice: ClassVar[str] = "see the error below"
 
     def __str__(self) -> str:
         message = super().__str__()
@@ -93,6 +95,8 @@ class RetryableError(LiquidationsError):
 class ExchangeUnavailable(RetryableError):
     """No usable answer after several attempts; `cause` says what was wrong with the last one."""
 
+    advice = "check the network and the proxy if it lasts; see docs/errors.md"
+
     def __init__(self, message: str, cause: str = "") -> None:
         super().__init__(message)
         self.cause = cause
@@ -101,8 +105,12 @@ class ExchangeUnavailable(RetryableError):
 class Throttled(RetryableError):
     """No request may be sent before `retry_at_ms`."""
 
-    def __init__(self, message: str, retry_at_ms: int = 0, consecutive_waits: int = 0) -> None:
+    advice = "wait; find out what else uses this IP address if it lasts"
+
+    def __init__(self, message: str, retry_at_ms: int = 0, consecutive_waits: int = 0, why: str = "") -> None:
         super().__init__(message)
+        #: such as `your share of the weight is used up (…)`; empty where answers asked to wait
+        self.why = why
         self.retry_at_ms = retry_at_ms
         self.resume = ResumeState(consecutive_waits)
 
@@ -115,9 +123,13 @@ class Throttled(RetryableError):
 class IpBanned(Throttled):
     """HTTP 418: the IP address is banned, and so is everything else that trades from it."""
 
+    advice = "find out which program on this IP address sends too many requests"
+
 
 class NotSettled(RetryableError):
     """By the exchange's clock, the window is not over, or rows of it may still appear until `retry_at_ms`."""
+
+    advice = "wait: the exchange may still add rows to the window"
 
     def __init__(self, message: str, retry_at_ms: int = 0) -> None:
         super().__init__(message)
@@ -127,21 +139,31 @@ class NotSettled(RetryableError):
 class ClockSkew(RetryableError):
     """The exchange refuses the timestamp (-1021) although its clock was just read again."""
 
+    advice = "check the machine's clock and the delay of the network"
+
 
 class UnstablePaging(RetryableError):
     """Rows kept moving between numbered pages, so no reading of them was whole."""
+
+    advice = "wait; give `settle` more time if it happens often"
 
 
 class StorageError(RetryableError):
     """The destination could not be written or read; nothing half-written is visible."""
 
+    advice = "repair the storage, or its connection; then run it again"
+
 
 class DestinationLocked(StorageError):
     """Another process held the lock of a local directory for too long; nothing was written."""
 
+    advice = "end the process that holds the lock, if it is no extraction"
+
 
 class WarehouseBusy(RetryableError):
     """Others wrote to the warehouse for too long; nothing was merged."""
+
+    advice = "close the connection that holds the warehouse"
 
 
 class PermanentError(LiquidationsError):
@@ -151,17 +173,25 @@ class PermanentError(LiquidationsError):
 class InvalidConnection(PermanentError):
     """The Airflow connection does not exist, or a field is missing or not what it has to be."""
 
+    advice = "correct the connection in Admin > Connections, then clear the task"
+
 
 class MissingPackage(PermanentError):
     """A package that an extra installs is missing on the worker; the message has the command."""
+
+    advice = "install the package on the worker, then clear the task"
 
 
 class InvalidInterval(PermanentError):
     """The interval to extract is missing, empty, reversed or not yet over."""
 
+    advice = "use CronDataIntervalTimetable, or give `start` and `end`"
+
 
 class InvalidRequest(PermanentError):
     """A parameter that this endpoint does not have, or not with this value."""
+
+    advice = "correct the parameter that is named, then clear the task"
 
 
 class KeyRejected(PermanentError):
@@ -170,6 +200,8 @@ class KeyRejected(PermanentError):
     `code` is its own error code, where it gave one.
     """
 
+    advice = "check key, secret, read permission and IP list at Binance; see SECURITY.md"
+
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
         self.code = code
@@ -177,6 +209,8 @@ class KeyRejected(PermanentError):
 
 class RequestRejected(PermanentError):
     """The exchange refuses the request; `code` is its own error code, where it gave one."""
+
+    advice = "look the code up in Binance's error codes, then correct the request"
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -194,9 +228,13 @@ class SpanRefused(RequestRejected):
 class LocationRestricted(PermanentError):
     """HTTP 451: the exchange does not serve the country of this IP address."""
 
+    advice = "run it from a country that Binance serves"
+
 
 class FirewallBlocked(PermanentError):
     """HTTP 403: the exchange's firewall refused the request before it was read."""
+
+    advice = "stop all requests for a while; check what else runs on this IP address"
 
 
 class WaitTooLong(PermanentError):
@@ -205,34 +243,52 @@ class WaitTooLong(PermanentError):
     Not retried: a retry would wait again. Find the cause, then clear the task.
     """
 
+    advice = "find out what else uses this IP address, then clear the task, or raise max_wait"
+
 
 class BeyondRetention(PermanentError):
     """The window is older than the exchange is known to keep, so no answer would be proof."""
+
+    advice = "see `beyond_retention`: skip such windows, or extract what is left"
 
 
 class DataLossImminent(PermanentError):
     """The exchange deletes rows that are missing or not proven within `warn_days`; fetch them before."""
 
+    advice = "backfill the days that are named, before they are deleted"
+
 
 class SaturatedInstant(PermanentError):
     """One millisecond holds more rows than any request can return; completeness is not provable."""
+
+    advice = "ask Binance's support for the rows of that minute"
 
 
 class UnexpectedRow(PermanentError):
     """A row outside the requested window, or without the fields that identify it."""
 
+    advice = "nothing was dropped; report the row that is shown"
+
 
 class RowsMissing(PermanentError):
     """The exchange does not return rows of an earlier extraction any more; that one is unchanged."""
+
+    advice = 'find out why; missing_rows="keep" keeps them together with the new rows'
 
 
 class InvalidProbeReport(PermanentError):
     """The file is not a probe's report, or is that of another account or schema version."""
 
+    advice = "run `binance-liq probe` with this account's connection"
+
 
 class InconsistentManifest(PermanentError):
     """A manifest and its object contradict each other, so neither can be trusted."""
 
+    advice = "see which object is named; extract its window again"
+
 
 class WarehouseError(PermanentError):
     """Staged rows contradict the warehouse's table; nothing was merged."""
+
+    advice = "correct the column, row or file that is named, then clear the task"

@@ -58,6 +58,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     f"{_PACKAGE}.operators.liquidations",
                     f"{_PACKAGE}.operators.coverage",
+                    f"{_PACKAGE}.operators.shown",
                     f"{_PACKAGE}.operators.waiting",
                     f"{_PACKAGE}.dag_support.cloud_dag",
                     f"{_PACKAGE}.dag_support.operators",
@@ -72,6 +73,10 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": f"{_PACKAGE}.transfers.object_storage_to_{module}",
             }
             for target, module in _TRANSFERS
+        ],
+        "extra-links": [
+            f"{_PACKAGE}.operators.links.{name}Link"
+            for name in ("Object", "Manifest", "Coverage", "Documentation")
         ],
         "connection-types": [
             {

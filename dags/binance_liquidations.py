@@ -7,9 +7,9 @@ same for past days; its runs may overlap.
 | task | what it does |
 |---|---|
 | `settings` | reads the Variable and the run's parameters, and logs the least that the run costs |
-| `extract` | one per account and endpoint: one object, and its manifest |
+| `extract` | one per account and endpoint: one object, its manifest, and events of assets |
 | `load` | after all extractions have ended: merges the extracted windows into the warehouse |
-| `watcher` | fails the run if one of its tasks failed; else it is skipped |
+| `watcher` | fails the run if one of its tasks failed, and names each with its reason; else it is skipped |
 
 **What to set:** the Airflow Variable `binance_liquidations`, as JSON, or the environment variable
 `AIRFLOW_VAR_BINANCE_LIQUIDATIONS`. Everything in it is optional, and so are `POOL` and
@@ -49,6 +49,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable  # also for Airflow 3.1
+from airflow_provider_binance_liq.dag_support.assets import outlets_of
 from airflow_provider_binance_liq.dag_support.operators import (
     ConfiguredExtractOperator,
     ConfiguredLoadOperator,
@@ -98,7 +99,8 @@ def extract_and_load(*, again: bool) -> None:
         task_id="extract",
         pool=POOL,
         variable=VARIABLE,
-        map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
+        map_index_template="{{ task.map_label }}",
+        outlets=outlets_of(VARIABLE),
     ).expand_kwargs(settings)
     load = ConfiguredLoadOperator(
         task_id="load",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, Asset, AssetAlias, AssetAny
+from airflow.sdk import DAG
 
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable  # also for Airflow 3.1
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.dag_support.assets import BY_ENDPOINT, EXTRACTED, announce, outlets_of
 from airflow_provider_binance_liq.dag_support.operators import (
     ConfiguredExtractOperator,
     ConfiguredLoadOperator,
@@ -20,21 +20,20 @@ from airflow_provider_binance_liq.dag_support.tasks import (
     extract_settings,
     load_settings,
     read_events,
+    watcher,
 )
 
 VARIABLE = "binance_liquidations"
 #: of the extracting tasks; it has to exist. The scheduler needs it before a run can read the Variable
 POOL = "default_pool"
-#: the operator emits an event of its endpoint's asset: the alias's name, an underscore, the endpoint's name
-ALIAS = AssetAlias("binance_liquidations", group="binance")
-ASSETS = [Asset(f"{ALIAS.name}_{name}", group="binance") for name in ENDPOINTS]
 
 EXTRACT = """## Extracting every day, and emitting asset events.
 
 Every day, it extracts each account's own liquidations of the day before, proves them complete or says why
 not, and writes them as NDJSON with a manifest. Each `extract` emits its manifest as an event of its
-endpoint's asset, such as `binance_liquidations_margin`; a task that fails emits nothing.
-`binance_liquidations_load` loads them.
+endpoint's asset, such as `binance_liquidations_margin`; a task that fails emits nothing. When all have ended,
+`announce` emits the manifests of the run in one event of `binance_liquidations_extracted`, and one run of
+`binance_liquidations_load` loads them. `watcher` fails the run if an extraction failed.
 
 Use both instead of `binance_liquidations` if the warehouse is not always available, or if other DAGs wait for
 new windows too; otherwise leave them paused. They use the Variable `binance_liquidations`; the DAG of that
@@ -74,26 +73,28 @@ with DAG(
     params=EXTRACT_PARAMS,
     **COMMON,
 ):
-    ConfiguredExtractOperator.partial(
+    settings = extract_settings(VARIABLE, loads=False)
+    extract = ConfiguredExtractOperator.partial(
         task_id="extract",
         pool=POOL,
         variable=VARIABLE,
-        map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
-        outlets=[ALIAS],
-    ).expand_kwargs(extract_settings(VARIABLE, loads=False))
+        map_index_template="{{ task.map_label }}",
+        outlets=outlets_of(VARIABLE),
+    ).expand_kwargs(settings)
+    [settings, extract, announce(extract.output)] >> watcher()
 
 with DAG(
     "binance_liquidations_load",
     description="Load what binance_liquidations_extract announces, as soon as it does",
     doc_md=LOAD,
-    # Any of them, not all: an account has only some of the endpoints, and each window is proven by itself.
-    schedule=AssetAny(*ASSETS),
+    # One event a run: the events of single extractions would start several loads of the same run.
+    schedule=[EXTRACTED],
     max_active_runs=16,
     params={**LOAD_PARAMS, "since": SINCE},
     **COMMON,
 ):
     settings = load_settings(VARIABLE)
-    events = read_events.override(inlets=ASSETS)()
+    events = read_events.override(inlets=[EXTRACTED, *BY_ENDPOINT])()
     load = ConfiguredLoadOperator(
         task_id="load",
         manifests=events["manifests"],

@@ -22,6 +22,8 @@ _READABLE: Final = (1, 2)
 LOADS: Final = "_loads"
 #: beside them too: what is kept of the manifests, so that not all of them have to be read each time
 INDEX: Final = "_index"
+#: the caveat of a second look that found no first one: it compared nothing
+NOTHING_TO_COMPARE: Final = "this second look found no earlier extraction of the window to compare with"
 Compression = Literal["gzip"] | None
 AutoCloseTypeFilter = AutoCloseType | None
 Count = Annotated[int, msgspec.Meta(ge=0)]

@@ -32,6 +32,10 @@ _JITTER_MS: Final = 2 * MINUTE_MS
 #: the shortest wait doubles with every five answers in a row that asked to wait, up to 64 minutes
 _DOUBLED_EVERY: Final = 5
 _DOUBLINGS: Final = 6
+#: a wait up to so long is not worth giving up a worker slot: to come back takes about as long
+_TRIVIAL_MS: Final = 5_000
+#: once a task has waited so long in all, it holds its worker slot for trivial waits alone
+_HELD_MS: Final = MINUTE_MS
 #: units of time in seconds, each with the next smaller one
 _UNITS: Final = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
@@ -83,6 +87,13 @@ class Waits:
         """
         self._check_end(until_ms, now_ms, reason)
         self.waited_ms += max(until_ms - now_ms, 0)
+
+    def may_hold(self, wait_ms: int) -> bool:
+        """Whether a task that could leave its worker slot may hold it for a wait that comes next.
+
+        Many short waits add up: each by itself would be a reason to stay.
+        """
+        return wait_ms <= _TRIVIAL_MS or self.waited_ms + wait_ms <= _HELD_MS
 
     def latest(self, now_ms: int) -> int:
         """Return the latest instant at which a wait that begins now may end."""

@@ -136,6 +136,11 @@ def to_datetime(instant_ms: int) -> datetime:
     return _EPOCH + instant_ms * _MILLISECOND
 
 
+def iso_seconds(instant_ms: int) -> str:
+    """ISO 8601 in UTC, rounded up to a second: for an instant that is waited for."""
+    return iso(-(-instant_ms // 1000) * 1000)
+
+
 def iso(instant_ms: int) -> str:
     """ISO 8601 in UTC: `2026-10-10T00:00:00Z`, with milliseconds only where there are some."""
     precision = "milliseconds" if instant_ms % 1000 else "seconds"

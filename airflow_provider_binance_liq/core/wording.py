@@ -1,4 +1,4 @@
-"""Words that many messages share: numbers with their noun, and what a misspelled name could be."""
+"""Words that many messages share: numbers with their noun, short texts, and what a wrong name could be."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 def count(number: int, noun: str) -> str:
     """Write a number with its noun: `1 row`, `2,000 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def shorten(text: str, longest: int) -> str:
+    """Cut a text at a word, so that it has `longest` characters at most; its end then shows that."""
+    if len(text) <= longest:
+        return text
+    cut = text[:longest]
+    return f"{cut[: cut.rfind(' ')] if ' ' in cut else cut[:-1]}…"
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:

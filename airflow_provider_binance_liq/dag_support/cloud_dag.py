@@ -83,7 +83,7 @@ def extract_and_prepare(
     """
     settings = ReadSettingsOperator(task_id="settings", warehouse=warehouse, variable=variable, retries=0)
     extract = LiquidationsToObjectStorageOperator.partial(
-        task_id="extract", pool=pool, map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}"
+        task_id="extract", pool=pool, map_index_template="{{ task.map_label }}"
     ).expand_kwargs(settings.output)
     prepare = PrepareLoadOperator(
         task_id="prepare",

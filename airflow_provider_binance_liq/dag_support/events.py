@@ -1,14 +1,15 @@
 """Events of assets that carry manifests: from runs that extract to runs that load.
 
-An extracting task puts its manifest into the event of each asset that is among its outlets. A run that was
-triggered by such events loads those manifests. Airflow gathers the events of a run by their time, and one
-that comes while the run is being made may be given to a later run or, where none follows, to no run. So a run
-also reads the events that came since: to load what another run loads as well costs nothing and changes
-nothing, to load it never would be a gap.
+An extracting task puts its manifest into the event of each asset that is among its outlets; a run may
+announce all of its manifests in one event. A run that was triggered by such events loads those manifests.
+Airflow gathers the events of a run by their time, and one that comes while the run is being made may be given
+to a later run or, where none follows, to no run. So a run also reads the events that came since: to load what
+another run loads as well costs nothing and changes nothing, to load it never would be a gap.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import chain
@@ -76,15 +77,15 @@ def read_events(triggering: Iterable[Event], since: Iterable[Event] = ()) -> Ann
     found: dict[str, dict[str, Any]] = {}
     others = []
     for event in triggering:
-        try:
-            _take(event, found)
-        except InconsistentManifest as error:
-            others.append(f"{_describe(event)}: {error}")
+        for plain in _manifests(event):
+            try:
+                _take(plain, found)
+            except InconsistentManifest as error:
+                others.append(f"{_describe(event)}: {error}")
     for event in since:
-        try:
-            _take(event, found)
-        except InconsistentManifest:
-            continue
+        for plain in _manifests(event):
+            with suppress(InconsistentManifest):
+                _take(plain, found)
     return Announced(list(found.values()), others)
 
 
@@ -102,8 +103,15 @@ def check_events(others: Iterable[str]) -> None:
         raise InconsistentManifest(message)
 
 
-def _take(event: Event, found: dict[str, dict[str, Any]]) -> None:
-    manifest = from_dict(dict(event.extra or {}))
+def _manifests(event: Event) -> list[Any]:
+    """Return what an event holds: one manifest, or those of a run."""
+    extra = dict(event.extra or {})
+    several = extra.get("manifests")
+    return several if isinstance(several, list) else [extra]
+
+
+def _take(plain: Any, found: dict[str, dict[str, Any]]) -> None:
+    manifest = from_dict(plain if isinstance(plain, dict) else {})
     try:
         Loadable.of(manifest)
     except InvalidRequest as error:

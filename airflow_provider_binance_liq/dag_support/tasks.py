@@ -20,12 +20,25 @@ from airflow_provider_binance_liq.dag_support.settings import (
     listed_destinations,
     read_settings,
 )
+from airflow_provider_binance_liq.dag_support.watching import watcher
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow.sdk import Context
+
+__all__ = [
+    "EXTRACT_PARAMS",
+    "LOAD_PARAMS",
+    "SINCE",
+    "check_events",
+    "extract_settings",
+    "load_settings",
+    "read_events",
+    "read_variable",
+    "watcher",
+]
 
 T = TypeVar("T")
 
@@ -139,14 +152,3 @@ def check_events(others: list[str]) -> None:
         check(others)
     except InconsistentManifest as error:
         raise AirflowFailException(str(error)) from None
-
-
-# Airflow's watcher pattern: a run ends as its last tasks do, and a load succeeds with what there is. It has
-# nobody to notify: the task that failed did.
-@task(trigger_rule="one_failed", retries=0, on_failure_callback=None)
-def watcher() -> None:
-    """Fail the run where a task of it failed."""
-    raise AirflowFailException(
-        "a task of this run failed; what the other tasks extracted was loaded. Once the cause is fixed, "
-        "clear the failed task with those downstream of it: what was loaded is not loaded twice"
-    )

@@ -27,7 +27,7 @@ with DAG(
     extract = LiquidationsToObjectStorageOperator.partial(
         task_id="extract",
         destination=LAKE,
-        map_index_template="{{ task.binance_conn_id }} {{ task.endpoint }}",
+        map_index_template="{{ task.map_label }}",
     ).expand_kwargs(
         [
             {"binance_conn_id": account, "endpoint": endpoint}

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging import PageQuery
     from airflow_provider_binance_liq.core.rows import Page
+    from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
 
 __all__ = ["ATTEMPTS", "BinanceClient", "ClientSettings", "Spent", "is_loopback"]
 
@@ -103,6 +104,8 @@ class BinanceClient:
         )
         #: when the last attempt was sent and its answer received, by the local clock
         self._sent_ms = self._received_ms = 0
+        #: what the last signed request cost
+        self._cost: RequestCost | None = None
         #: public paths that were requested already to learn the used weight or the limit
         self._prepared: set[str] = set()
 
@@ -162,6 +165,14 @@ class BinanceClient:
     def redact(self, error: LiquidationsError) -> None:
         """Remove secrets that an answer may have echoed from an error, wherever it was made."""
         error.args = tuple(self._redact(part) if isinstance(part, str) else part for part in error.args)
+
+    def weight_usage(self) -> tuple[int, int] | None:
+        """Return how much weight of the last signed request's pool is used, and how much may be."""
+        if self._cost is None:
+            return None
+        now_ms = self.now_ms(self._cost.family)
+        pool = self._rate_limiter.pool(self._cost, now_ms)
+        return pool.used(now_ms), pool.allowed
 
     # How it is requested.
 
@@ -227,6 +238,7 @@ class BinanceClient:
             target = f"{target}?{self._signed_query(request)}"
             self.spent.requests += 1
             self.spent.weight += request.cost.weight
+            self._cost = request.cost
         self._sent_ms = self._clocks.local_ms()
         used: int | None = None
         try:

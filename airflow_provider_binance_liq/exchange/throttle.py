@@ -1,7 +1,8 @@
 """The throttle: delays requests during a ban or a Retry-After, and beyond our share of the weight.
 
-A short wait is a sleep in the worker; a longer one is raised, with the instant to come back at. Every sleep
-is counted by `Waits`, which ends the task where its waits add up to more than `max_wait`.
+A short wait is a sleep in the worker; a longer one is raised, with the instant to come back at, and so is a
+short one where short ones have added up. Every sleep is counted by `Waits`, which ends the task where its
+waits add up to more than `max_wait`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.waits import after_waits, credible
+from airflow_provider_binance_liq.core.windows import iso_seconds
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
     IpBanned,
@@ -49,6 +51,10 @@ class WaitContext:
     known_ban: Callable[[], int] | None = None
     #: what the task may wait in total; None: each wait is limited by itself alone
     waits: Waits | None = None
+    #: whether the task can wait without its worker slot: then its short waits may not add up in it either
+    can_leave: bool = False
+    #: told of each wait in the worker: until when, in epoch ms on this machine's clock, and why
+    on_wait: Callable[[int, str], None] | None = None
 
 
 #: of the first client of a task
@@ -140,17 +146,26 @@ class Throttle:
 
     def _wait(self, delay: Delay, now_ms: int, request: Request) -> None:
         seconds = (delay.until_ms - now_ms) / 1000
-        if seconds > self.max_sleep_s:
+        if seconds > self.max_sleep_s or not self._may_hold(seconds):
             kind = IpBanned if delay.banned else Throttled
             message = (
                 f"{request.name} has to wait for {seconds:.0f} s, because {delay.reason}; "
                 "a retry continues then"
             )
-            raise kind(message, self._to_local_ms(delay.until_ms, request), self.consecutive_waits)
-        log.info("%s: waiting %.1f s, because %s", request.name, seconds, delay.reason)
+            until_ms = self._to_local_ms(delay.until_ms, request)
+            raise kind(message, until_ms, self.consecutive_waits, delay.reason)
+        until_ms = self._to_local_ms(delay.until_ms, request)
+        log.info("Waiting %.1f s, until %s: %s", seconds, iso_seconds(until_ms), delay.reason)
+        if self.context.on_wait is not None:
+            self.context.on_wait(until_ms, delay.reason)
         metrics.waited(request.cost.pool, seconds, banned=delay.banned)
         # A little later, and with jitter: other clients wait for the same instant.
         self._sleep_for(seconds + self.uniform(0.05, 0.5), delay.reason)
+
+    def _may_hold(self, seconds: float) -> bool:
+        """Whether a short wait may be a sleep, which holds the worker slot."""
+        waits = self.context.waits
+        return not self.context.can_leave or waits is None or waits.may_hold(int(seconds * 1000))
 
     def _sleep_for(self, seconds: float, reason: str) -> None:
         if self.context.waits is not None:

@@ -52,6 +52,11 @@ class Comparison:
     uncompared: str = ""
 
     @property
+    def is_first(self) -> bool:
+        """Whether there was no earlier extraction at all."""
+        return self.earlier is None and not self.uncompared
+
+    @property
     def proven(self) -> Manifest | None:
         """The earlier manifest, if it proves that its rows are complete and this extraction adds none."""
         if self.earlier is None or self.uncompared or not self.earlier.proof.complete:

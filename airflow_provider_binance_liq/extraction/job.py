@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq import __version__, metrics
 from airflow_provider_binance_liq.core.horizon import Horizon, OnBeyondRetention, Retention
-from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow, Proof
+from airflow_provider_binance_liq.core.manifest import NOTHING_TO_COMPARE, Manifest, ManifestWindow, Proof
 from airflow_provider_binance_liq.core.paging import begin_with
 from airflow_provider_binance_liq.core.premise_table import PREMISES
 from airflow_provider_binance_liq.core.premises import Claim, Evidence
@@ -29,6 +29,7 @@ from airflow_provider_binance_liq.exceptions import (
 from airflow_provider_binance_liq.exchange.client import BinanceClient, Spent
 from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier, find_proven
+from airflow_provider_binance_liq.extraction.progress import Progress, tell_nobody
 from airflow_provider_binance_liq.extraction.reader import extract
 from airflow_provider_binance_liq.extraction.resume import Journal, Source
 from airflow_provider_binance_liq.extraction.summary import log_result, subject
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.exchange.connection import Account
     from airflow_provider_binance_liq.extraction.comparison import Comparison
+    from airflow_provider_binance_liq.extraction.progress import Tell
     from airflow_provider_binance_liq.extraction.reader import Filters, Reading
     from airflow_provider_binance_liq.lake import Place
 
@@ -95,6 +97,10 @@ class Job:
     known_ban: Callable[[], int] | None = None
     #: what the task may wait in total; None: each wait is limited by itself alone
     waits: Waits | None = None
+    #: whether there should be an earlier extraction to compare with
+    second_look: bool = False
+    #: gets how far it is, as plain JSON values
+    tell: Tell = tell_nobody
 
     def run(self, *, client: BinanceClient | None = None, clock: Callable[[], float] = time.time) -> Manifest:
         """Extract the window; return the manifest as it is stored.
@@ -127,12 +133,14 @@ class Job:
         log.info("Extracting %s", self._subject)
         sweep_spools()
         with ExitStack() as open_here:
-            own = client or open_here.enter_context(closing(self._client(clock)))
+            progress = Progress(self._subject, self.tell)
+            own = client or open_here.enter_context(closing(self._client(clock, progress)))
+            progress.usage = own.weight_usage
             spool = open_here.enter_context(Spool())
             journal = open_here.enter_context(Journal(own, spool.path, at, self._source()))
             if self.resume.journal is not None:
                 journal.load(self.resume.journal, int(clock() * 1000))
-            reading, too_old = self._read(own, spool, journal, clock)
+            reading, too_old = self._read(own, spool, journal, clock, progress)
             spent = Spent(journal.requests + own.spent.requests, journal.weight + own.spent.weight)
             open_here.enter_context(lock(at))
             manifest = self._publish(at, spool, reading, spent, too_old, extracted_at_ms=int(clock() * 1000))
@@ -159,12 +167,23 @@ class Job:
         settings = self.account.settings
         return Source(settings.origins[self.endpoint.family.name], settings.api_key)
 
-    def _client(self, clock: Callable[[], float]) -> BinanceClient:
-        waits = WaitContext(self.resume.consecutive_waits, self.known_ban, self.waits)
+    def _client(self, clock: Callable[[], float], progress: Progress) -> BinanceClient:
+        waits = WaitContext(
+            self.resume.consecutive_waits,
+            self.known_ban,
+            self.waits,
+            can_leave=self.resumable,
+            on_wait=progress.waiting,
+        )
         return BinanceClient(self.account.settings, clock=clock, wait_context=waits)
 
     def _read(
-        self, client: BinanceClient, spool: Spool, journal: Journal, clock: Callable[[], float]
+        self,
+        client: BinanceClient,
+        spool: Spool,
+        journal: Journal,
+        clock: Callable[[], float],
+        progress: Progress,
     ) -> tuple[Reading, str]:
         """Read the window; before a long wait, save the journal.
 
@@ -182,6 +201,7 @@ class Job:
                 exchange=journal,
                 spool=spool,
                 observations=begin_with(self.probe, self.endpoint),
+                on_page=progress.page,
             )
         except Throttled as error:
             if self.resumable:
@@ -260,5 +280,11 @@ class Job:
             method=reading.method,
             premises=claim.premises,
             incomplete_reasons=claim.incomplete_reasons,
-            caveats=(*reasons, *filter(None, [self.endpoint.caveat]), *reading.caveats, *found.caveats),
+            caveats=(
+                *reasons,
+                *filter(None, [self.endpoint.caveat]),
+                *reading.caveats,
+                *found.caveats,
+                *([NOTHING_TO_COMPARE] if self.second_look and found.is_first else []),
+            ),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_binance_liq.core.endpoints import AUTO_CLOSE_TYPES
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
@@ -18,7 +18,7 @@ from airflow_provider_binance_liq.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PROGRESS_EVERY: Final = 50
+
+def _no_page(pages: int, rows: int, ask: PageQuery) -> None:
+    """Take a page that nobody wants to know of."""
 
 
 class Exchange(Protocol):
@@ -118,14 +120,18 @@ def extract(
     exchange: Exchange,
     spool: Spool,
     observations: Observations | None = None,
+    on_page: Callable[[int, int, PageQuery], None] = _no_page,
 ) -> Reading:
     """Read `window` completely into `spool`, which then holds at least its rows that pass `filters`.
 
     :param observations: what is known of the exchange already, from a probe.
+    :param on_page: called after each page, with the pages and rows so far, and what was asked.
 
     :raises LiquidationsError: the window could not be proven; the error names endpoint and window.
     """
-    reader = _Reader(endpoint, window, filters, exchange, spool, observations or Observations())
+    reader = _Reader(
+        endpoint, window, filters, exchange, spool, observations or Observations(), on_page=on_page
+    )
     with located(f"{endpoint.name} {window}"):
         for span in window.split(endpoint.max_span_ms - 2 * MARGIN_MS):
             for steps in _plans(endpoint, span, filters, reader.observations):
@@ -157,6 +163,8 @@ class _Reader:
         exchange: Exchange,
         spool: Spool,
         observations: Observations,
+        *,
+        on_page: Callable[[int, int, PageQuery], None],
     ) -> None:
         self.endpoint = endpoint
         self.window = window
@@ -164,6 +172,7 @@ class _Reader:
         self.exchange = exchange
         self.spool = spool
         self.observations = observations
+        self.on_page = on_page
         self.pages = 0
         self.isolated = False
         self.arguments: set[str] = set()
@@ -211,23 +220,17 @@ class _Reader:
             log.info("Whether the symbols are spelled correctly could not be checked: %s", error)
             return ()
         unlisted = sorted(named - listed) if listed is not None else []
-        caveats = tuple(
+        return tuple(
             f"symbol {symbol!r} has no row and is not in exchangeInfo: check its spelling, or it was delisted"
             for symbol in unlisted
         )
-        for caveat in caveats:
-            log.warning("%s: %s", self.endpoint.name, caveat)
-        return caveats
 
     def _answer(self, ask: PageQuery) -> Answer:
         page = self.exchange.fetch(self.endpoint, ask)
         self.pages += 1
         self.isolated = self.isolated or any(row.isolated for row in page.rows)
         unseen = self.spool.keep(row for row in page.rows if self._is_wanted(row, ask))
-        if self.pages % _PROGRESS_EVERY == 0:
-            log.info(
-                "%s: %d pages, %d rows so far, at %s", self.endpoint.name, self.pages, len(self.spool), ask
-            )
+        self.on_page(self.pages, len(self.spool), ask)
         return Answer(page, unseen)
 
     def _is_wanted(self, row: Row, ask: PageQuery) -> bool:

@@ -44,9 +44,13 @@ def subject(endpoint: Endpoint, account: str, window: Window) -> str:
 
 
 def log_result(subject: str, manifest: Manifest) -> None:
-    """Log what was extracted; as a warning where it is not complete."""
+    """Log what was extracted, as a warning where it is not complete; and each caveat of it."""
     level = logging.INFO if manifest.proof.complete else logging.WARNING
     log.log(level, "%s", summarize(subject, manifest))
+    proof = manifest.proof
+    # The first are the reasons, which are in the line above.
+    for caveat in proof.caveats[len(proof.incomplete_reasons) :]:
+        log.warning("Caveat: %s", caveat)
 
 
 def summarize(subject: str, manifest: Manifest) -> str:

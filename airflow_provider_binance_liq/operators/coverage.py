@@ -32,12 +32,18 @@ from airflow_provider_binance_liq.exceptions import (
 from airflow_provider_binance_liq.operators.failing import failing_at_once
 from airflow_provider_binance_liq.operators.intervals import check_settle
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
+from airflow_provider_binance_liq.operators.links import (
+    COVERAGE_LINKS,
+    base_url,
+    coverage_page,
+    history_query,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport, Expectation
 
@@ -79,6 +85,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
         "retention_days",
     )
     ui_color = "#f7dcdc"
+    operator_extra_links: Collection[BaseOperatorLink] = COVERAGE_LINKS
 
     def __init__(
         self,
@@ -114,7 +121,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the manifests, log and measure what is missing, and fail where it will soon be lost."""
-        with failing_at_once():
+        with failing_at_once(lambda: f"Lake: {self.destination}", context):
             report = self._read()
             for line in report.lines():
                 self.log.info("%s", line)
@@ -170,8 +177,11 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
     def _errors(self, report: CoverageReport) -> Iterator[PermanentError]:
         # A history without any window may be a wrong name: see below.
         if any(one.windows for one in report.endangered):
-            verdict, _, first = report.lines()
-            message = f"{verdict}. {first}. Extract it before then: clear its run, or backfill its days"
+            verdict, *_ = report.lines()
+            message = (
+                f"{report.first_loss()}. {verdict}. Extract it before then: clear its run, or backfill its "
+                f"days. Coverage page: {_page_of(report)}"
+            )
             yield DataLossImminent(message)
         if report.absent:
             message = (
@@ -187,6 +197,20 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
                 "take the manifest away; one of a newer schema version needs a newer version of this package"
             )
             yield InconsistentManifest(message)
+
+
+def _page_of(report: CoverageReport) -> str:
+    """Return the address of the coverage page, at the day that is lost first."""
+    first = report.endangered[0]
+    start_ms = first.coverage.listed[0].window.start_ms
+    series = first.series
+    history = coverage_page(
+        series.account,
+        series.endpoint,
+        iso(start_ms)[:10],
+        history_query(series.symbols, series.auto_close_type),
+    )
+    return base_url() + history
 
 
 def _is_template(value: object) -> bool:

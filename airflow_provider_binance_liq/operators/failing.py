@@ -1,37 +1,94 @@
-"""How operators fail: what a retry cannot help is raised as the error that Airflow does not retry.
+"""How operators fail: three short lines first in the log, then one traceback and no more.
 
-Its message has the name of the error, so the log ends with the reason. The traceback shows the cause only
-where a library raised it: the way through this package says nothing more.
+The lines say the cause, what to do, and which window or load it was. A permanent error is raised as the error
+that Airflow does not retry; a retryable one as it is. The way through this package and through a library says
+nothing more to whoever reads the log, so it is logged as DEBUG alone.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import logging
+import re
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_binance_liq.compat import AirflowFailException
-from airflow_provider_binance_liq.exceptions import PermanentError
+from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
+from airflow_provider_binance_liq.core.wording import shorten
+from airflow_provider_binance_liq.exceptions import LiquidationsError, PermanentError
 from airflow_provider_binance_liq.extras import missing_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+#: the XCom of a task that failed or was skipped, in words; the watcher reads it
+XCOM: Final = "failure"
+#: how the errors of requests begin: what came back is what a reader needs first
+_REQUEST: Final = re.compile(r"^GET \S+(?: \([^)]*\))?:? ")
+#: the log's pane shows about so many characters of a line
+_SHOWN: Final = 90
 
 
-@contextmanager
-def failing_at_once() -> Iterator[None]:
+def failing_at_once(
+    subject: Callable[[], str] = str, context: Context | None = None
+) -> AbstractContextManager[None]:
     """Raise permanent errors of the block as `AirflowFailException`, and so a package that is not installed.
 
+    :param subject: returns what was done, such as `Window: usdm_futures of desk, 2026-10-10 to 2026-10-11`.
+    :param context: of a task, whose XCom `failure` gets the reason.
     :raises AirflowFailException: Airflow does not retry the task.
     """
-    try:
-        yield
-    except PermanentError as error:
-        raise _failure(error) from error.__cause__
-    except ImportError as error:
-        if (missing := missing_package(error)) is None:
-            raise
-        raise _failure(missing) from None
+    return _Failing(subject, context)
 
 
-def _failure(error: PermanentError) -> AirflowFailException:
-    return AirflowFailException(f"{type(error).__name__}: {error}")
+def skipped(reason: str, context: Context | None = None) -> AirflowSkipException:
+    """Return the exception that skips a task, once the open part of the log has the reason."""
+    log.warning("Skipped: %s", reason)
+    _push(context, {"error": "skipped", "cause": reason})
+    return AirflowSkipException(reason)
+
+
+class _Failing(AbstractContextManager[None]):
+    def __init__(self, subject: Callable[[], str], context: Context | None) -> None:
+        self._subject = subject
+        self._context = context
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, ImportError):
+            error = missing_package(error)
+        if not isinstance(error, LiquidationsError):
+            return
+        log.debug("Where it was raised", exc_info=error)
+        self._tell(error)
+        if isinstance(error, PermanentError):
+            message = f"{type(error).__name__}: {error}"
+            raise AirflowFailException(message) from None
+        raise error.with_traceback(None) from None
+
+    def _tell(self, error: LiquidationsError) -> None:
+        name, library = type(error).__name__, error.__cause__
+        cause = _REQUEST.sub("", " ".join(str(error).removeprefix(f"{error.where}: ").split()))
+        retry = "" if isinstance(error, PermanentError) else " (a retry may succeed)"
+        log.error("%s", shorten(f"Cause: {name}: {cause}", _SHOWN))
+        log.error("What to do: %s%s", error.advice, retry)
+        log.error("%s", self._subject() or f"Window: {error.where}")
+        if library is not None:
+            log.error("%s", shorten(f"Raised by {type(library).__name__}: {library}", 2 * _SHOWN))
+        _push(self._context, {"error": name, "cause": cause})
+
+
+def _push(context: Context | None, reason: dict[str, Any]) -> None:
+    """Keep the reason for the watcher, with the name and number of a mapped task."""
+    if context is None or "ti" not in context:
+        return
+    ti = context["ti"]
+    index = getattr(ti, "map_index", None)
+    label = getattr(context.get("task"), "map_label", "")
+    known = {"map_index": -1 if index is None else index, "label": label}
+    ti.xcom_push(key=XCOM, value=known | reason)

@@ -9,9 +9,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow.sdk import Asset, AssetAlias
-
-from airflow_provider_binance_liq.compat import AirflowSkipException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
 from airflow_provider_binance_liq.core.given import is_given
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
@@ -28,15 +25,18 @@ from airflow_provider_binance_liq.exceptions import (
     located,
 )
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
+from airflow_provider_binance_liq.operators import labels
+from airflow_provider_binance_liq.operators.announcing import announced
 from airflow_provider_binance_liq.operators.choices import check_choices
-from airflow_provider_binance_liq.operators.failing import failing_at_once
+from airflow_provider_binance_liq.operators.failing import failing_at_once, skipped
 from airflow_provider_binance_liq.operators.intervals import (
     data_interval,
     schedule_zone,
     window_between,
 )
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
-from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, WaitingOperator, resume_state
+from airflow_provider_binance_liq.operators.shown import ShownOperator
+from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, resume_state
 
 # What takes time to import (requests, cryptography, fsspec) is imported in the worker, where it is used: DAG
 # files import this module, and Airflow imports DAG files again and again.
@@ -56,7 +56,7 @@ _EARLY_MS: Final = 10 * 60_000
 _TERMINATED: Final = 128 + 15
 
 
-class LiquidationsToObjectStorageOperator(WaitingOperator):
+class LiquidationsToObjectStorageOperator(ShownOperator):
     """Extract one endpoint's liquidations over the data interval, and write them as NDJSON.
 
     The XCom is the manifest, as plain JSON values; never rows.
@@ -150,7 +150,6 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self._is_running = False
         self._started_ms = 0
         self._origin: str | None = None
-        self._manifest: Manifest | None = None
         check_choices(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -174,8 +173,10 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
         self._waits = Waits(int(self.max_wait.total_seconds() * 1000), state.waited_ms)
         self._is_running = True
         self._started_ms = _now_ms()
+        self._show_progress_in(context)
+        self._outcome = "failed"
         try:
-            with failing_at_once(), located(self.endpoint):
+            with failing_at_once(self._subject, context), located(self.endpoint):
                 return self._extract_in_time(context, state)
         finally:
             self._is_running = False
@@ -193,36 +194,29 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
     def _extract_in_time(self, context: Context, state: ResumeState) -> dict[str, Any]:
         """Extract; where an error says when to continue, wait until then and continue."""
-        window = self._window(context)
+        self._extracted = window = self._window(context)
         with located(f"{self.endpoint} {window}"):
             self._waits.lost_ms = self._lost_ms(window)
             while True:
                 try:
                     self._settle(window)
-                    self._manifest = self._extract(window, state)
-                    return self._announced(self._manifest.to_dict(), context)
+                    self.manifest = self._extract(window, state)
+                    self._outcome = labels.outcome(self.manifest)
+                    return announced(self, self.manifest, context)
+                except BeyondRetention as error:
+                    if self.beyond_retention != "skip":
+                        raise
+                    self._outcome = "skipped"
+                    raise skipped(str(error), context) from None
                 except RetryableError as error:
                     self._wait_out(error)
                     state = error.resume
-
-    def _announced(self, manifest: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Put the manifest into the event of each asset among the outlets; of an alias, that of the endpoint.
-
-        A task that is mapped over endpoints has one alias: assets among its outlets would get events of all.
-        """
-        for outlet in self.outlets:
-            if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra = manifest
-            elif isinstance(outlet, AssetAlias):
-                asset = Asset(f"{outlet.name}_{self.endpoint}", group=outlet.group)
-                context["outlet_events"][outlet].add(asset, extra=manifest)
-        return manifest
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
         """Tell Airflow's OpenLineage provider what was read and written; also after a failure."""
         from airflow_provider_binance_liq.lineage.reports import report_extraction
 
-        return report_extraction(self.endpoint, self._origin, self._manifest, since_ms=self._started_ms)
+        return report_extraction(self.endpoint, self._origin, self.manifest, since_ms=self._started_ms)
 
     # The window.
 
@@ -264,6 +258,7 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
 
         endpoint = get_endpoint(self.endpoint)
         account = BinanceHook(self.binance_conn_id).account()
+        self._account = account.label
         self._origin = account.settings.origins.get(endpoint.family.name)
         ban = SharedBan(account.settings.origins) if account.settings.coordinate else None
         job = Job(
@@ -284,13 +279,11 @@ class LiquidationsToObjectStorageOperator(WaitingOperator):
             resumable=self.deferrable,
             known_ban=ban.until_ms if ban else None,
             waits=self._waits,
+            second_look=self.look_back_days > 0,
+            tell=self._tell,
         )
         try:
             return job.run()
-        except BeyondRetention as error:
-            if self.beyond_retention != "skip":
-                raise
-            raise AirflowSkipException(str(error)) from None
         except IpBanned as error:
             if ban:
                 ban.set(error.retry_at_ms)

@@ -18,7 +18,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.waits import jitter
-from airflow_provider_binance_liq.core.windows import iso, to_datetime
+from airflow_provider_binance_liq.core.windows import iso, iso_seconds, to_datetime
 from airflow_provider_binance_liq.exceptions import FROM_START, IpBanned, ResumeState, Throttled
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
 
@@ -62,11 +62,12 @@ class WaitingOperator(BaseOperator):
         """
         now_ms = _now_ms()
         seconds = (until_ms - now_ms) / 1000
-        if self.deferrable and seconds > _SHORT_WAIT_S:
+        if self.deferrable and (seconds > _SHORT_WAIT_S or not self._waits.may_hold(until_ms - now_ms)):
             self._defer_until(until_ms, reason)
         if seconds > 0:
             self._waits.add(until_ms, now_ms, reason)
-            self.log.info("Waiting %.1f s, until %s: %s", seconds, iso(until_ms), reason)
+            self.log.info("Waiting %.1f s, until %s: %s", seconds, iso_seconds(until_ms), reason)
+            self._tell({"waiting_until": iso(until_ms), "why": reason})
             time.sleep(seconds)
 
     def _wait_out(self, error: RetryableError) -> None:
@@ -107,10 +108,14 @@ class WaitingOperator(BaseOperator):
         if throttled:
             pool = get_endpoint(self.endpoint).weight_pool
             metrics.waited(pool, (until_ms - now_ms) / 1000, banned=isinstance(throttled, IpBanned))
-        self.log.info("Deferred until %s: %s", iso(until_ms), reason)
+        self.log.info("Deferred until %s: %s", iso_seconds(until_ms), reason)
+        self._tell({"waiting_until": iso(until_ms), "why": reason, "without_worker_slot": True})
         trigger = DateTimeTrigger(moment=to_datetime(until_ms))
         kept = asdict(replace(state, waited_ms=self._waits.waited_ms))
         self.defer(trigger=trigger, method_name="resume", kwargs=kept)
+
+    def _tell(self, state: dict[str, Any]) -> None:
+        """Take how far the task is, for whoever looks."""
 
     #: returns a random number from 0 to 1; nothing has to be secret about it
     _jitter = staticmethod(random.random)
@@ -120,5 +125,5 @@ def _reason(error: RetryableError) -> str:
     if isinstance(error, IpBanned):
         return "its IP address is banned"
     if isinstance(error, Throttled):
-        return "your share of the weight is used up, or the exchange asked to wait (429)"
+        return error.why or "your share of the weight is used up, or the exchange asked to wait (429)"
     return str(error).removeprefix(f"{error.where}: ")

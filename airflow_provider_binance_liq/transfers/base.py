@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_binance_liq.compat import AirflowSkipException
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.operators.failing import failing_at_once
+from airflow_provider_binance_liq.operators.failing import failing_at_once, skipped
+from airflow_provider_binance_liq.operators.links import COVERAGE_LINKS
 
 # The warehouses' own libraries are imported in the worker: DAG files import the modules of this package.
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_provider_binance_liq.core.manifest import Manifest
     from airflow_provider_binance_liq.warehouse.load import Engine, Summary
@@ -35,6 +36,7 @@ class LoadOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("manifests", "destination")
     ui_color = "#dcefe0"
+    operator_extra_links: Collection[BaseOperatorLink] = COVERAGE_LINKS
 
     def __init__(
         self, *, manifests: Any, destination: str | Sequence[str] | None = None, **kwargs: Any
@@ -51,19 +53,21 @@ class LoadOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load, and return what was done; nothing of the context is needed."""
-        del context
         from airflow_provider_binance_liq.warehouse.load import load
         from airflow_provider_binance_liq.warehouse.manifests import collect
 
-        with failing_at_once():
+        with failing_at_once(self._subject, context):
             self._given = [one.manifest for one in collect(self.manifests)]
             engine = self.engine()
             summary = load(engine, self._given, destination=self.destination)
         if not summary.windows:
-            raise AirflowSkipException("there is no manifest to load")
+            raise skipped("there is no manifest to load: no extraction has ended with one", context)
         self._summary = summary
         self.log.info("%s", summary.sentence(str(engine)))
         return summary.to_dict()
+
+    def _subject(self) -> str:
+        return f"Load: {count(len(self._given), 'window')}, by {self.task_id}; nothing of it was merged"
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
         """Tell Airflow's OpenLineage provider what was read and written; also after a failure."""

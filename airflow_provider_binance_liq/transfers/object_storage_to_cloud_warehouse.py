@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_binance_liq.compat import AirflowSkipException
-from airflow_provider_binance_liq.operators.failing import failing_at_once
+from airflow_provider_binance_liq.core.wording import count
+from airflow_provider_binance_liq.operators.failing import failing_at_once, skipped
+from airflow_provider_binance_liq.operators.links import COVERAGE_LINKS
 from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse, prepare
 from airflow_provider_binance_liq.warehouse.manifests import collect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import BaseOperatorLink, Context, XComArg
 
     from airflow_provider_binance_liq.core.manifest import Manifest
 
@@ -42,6 +43,7 @@ class PrepareLoadOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("manifests", "destination", "via")
     ui_color = "#dcefe0"
+    operator_extra_links: Collection[BaseOperatorLink] = COVERAGE_LINKS
 
     def __init__(
         self,
@@ -64,15 +66,18 @@ class PrepareLoadOperator(BaseOperator):
         """Check, and hand the statements on."""
         warehouse = get_warehouse(self.warehouse)
         run = f"{context.get('run_id', '')} {self.task_id}"
-        with failing_at_once():
+        with failing_at_once(self._subject, context):
             self._given = [one.manifest for one in collect(self.manifests)]
             load = prepare(self._given, warehouse, self.destination, via=self.via, run=run)
         if load is None:
-            raise AirflowSkipException("there is no manifest to load")
+            raise skipped("there is no manifest to load: no extraction has ended with one", context)
         for step in STEPS:
             context["ti"].xcom_push(key=step, value=load.pop(step))
         self.log.info("Prepared: %s", load)
         return load
+
+    def _subject(self) -> str:
+        return f"Load: {count(len(self._given), 'window')}, prepared by {self.task_id}"
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
         """Tell Airflow's OpenLineage provider what was read; the operators that load tell of their tables."""

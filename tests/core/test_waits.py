@@ -133,3 +133,26 @@ def test_no_retry_begins_another_series_of_waits():
 def test_lengths_of_time_are_told_in_words(ms, said):
     with pytest.raises(WaitTooLong, match=f"would now wait {said}, until"):
         Waits(0).add(NOON + ms, NOON, "of a test")
+
+
+# --- what may hold a worker slot ------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 2 * MINUTE_MS)))
+def test_what_a_task_waits_in_its_slot_adds_up_to_a_minute_beside_trivial_waits(lengths):
+    waits, now, held = Waits(DAY_MS * 9), NOON, 0
+    for length in lengths:
+        if waits.may_hold(length) and length > 5_000:
+            held += length
+        waits.add(now + length, now, "because")
+        now += length
+    assert held <= MINUTE_MS
+
+
+def test_a_first_wait_of_a_minute_and_every_wait_of_seconds_stay_in_the_slot():
+    waits = Waits(DAY_MS)
+    assert waits.may_hold(MINUTE_MS)
+    assert not waits.may_hold(MINUTE_MS + 1)
+    waits.waited_ms = DAY_MS
+    assert waits.may_hold(5_000)
+    assert not waits.may_hold(5_001)

@@ -19,6 +19,7 @@ from airflow_provider_binance_liq.core.windows import (
     days_earlier,
     epoch_ms,
     iso,
+    iso_seconds,
     read_iso,
     to_datetime,
 )
@@ -258,3 +259,8 @@ def test_an_iso_instant_is_in_utc_unless_it_names_its_zone():
 def test_what_is_no_iso_instant_is_refused(text):
     with pytest.raises(InvalidInterval, match="is not an ISO 8601 day or instant"):
         read_iso(text)
+
+
+def test_an_instant_that_is_waited_for_is_rounded_up():
+    assert iso_seconds(1_791_590_400_000) == "2026-10-10T00:00:00Z"
+    assert iso_seconds(1_791_590_400_001) == "2026-10-10T00:00:01Z"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.core.wording import count, unknown
+from airflow_provider_binance_liq.core.wording import count, shorten, unknown
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,17 @@ def test_an_unknown_name_is_told_with_what_there_is_and_what_was_perhaps_meant(n
 @pytest.mark.parametrize("name", ["", None, 7, ["usdm"]])
 def test_a_name_that_is_no_name_has_no_suggestion(name):
     assert unknown("endpoint", name, ENDPOINTS).endswith("flexible_loan.")
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "short"),
+    [
+        ("as it is", 8, "as it is"),
+        ("cut at a word", 10, "cut at a…"),
+        ("cut at a word", 9, "cut at a…"),
+        ("oneverylongword", 5, "onev…"),
+    ],
+)
+def test_a_text_is_cut_at_a_word(text, longest, short):
+    assert shorten(text, longest) == short
+    assert len(short) <= max(longest, len(text))

@@ -110,3 +110,16 @@ def test_a_run_takes_what_triggered_it_and_what_came_since_from_the_minute_befor
     assert found.manifests == [between, before, late]
     assert found.others == []
     assert read_run(context, "2026-11-02T00:00:00+00:00").manifests == [between, old, before, late]
+
+
+def test_an_event_may_hold_the_manifests_of_a_whole_run(manifests):
+    event = Event({"manifests": manifests}, source_task_id="announce")
+    assert read_events([event]).to_dict() == {"manifests": manifests, "others": []}
+    assert read_events([Event({"manifests": []})]).to_dict() == {"manifests": [], "others": []}
+
+
+@pytest.mark.parametrize("wrong", [None, 5, {}])
+def test_what_is_no_manifest_among_those_of_a_run_is_reported_and_the_others_are_loaded(manifests, wrong):
+    found = read_events([Event({"manifests": [manifests[0], wrong, manifests[1]]})])
+    assert found.manifests == manifests
+    assert len(found.others) == 1

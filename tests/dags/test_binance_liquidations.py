@@ -9,6 +9,7 @@ import pytest
 from support.fixed_days import recent_day
 from support.sample_dags import configure, connect, in_state, read_dag, states
 
+from airflow_provider_binance_liq.compat import HAS_PARTITIONS
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
@@ -132,11 +133,30 @@ def test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it
     assert read(database, "SELECT endpoint FROM binance_liquidation_windows") == [("margin",)]
 
 
-def test_the_ui_names_each_extraction_by_its_connection_and_endpoint(dag, configured):
+def test_the_ui_names_each_extraction_by_account_endpoint_day_and_outcome(dag, configured):
     configured(endpoints=["margin", "usdm_futures"])
     run = dag.test(logical_date=recent_day(14))
-    named = [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
-    assert sorted(named) == ["binance_demo margin", "binance_demo usdm_futures"]
+    day = period(recent_day(14) - timedelta(days=1))
+    margin, futures = sorted(_named(run))
+    assert re.fullmatch(rf"demo · margin · {day} · \d+ rows? · (proven|not complete)", margin)
+    assert re.fullmatch(rf"demo · usdm_futures · {day} · \d+ rows? · proven", futures)
+
+
+def period(day):
+    return f"{day.day} {day:%b}"
+
+
+def _named(run):
+    return [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
+
+
+def test_an_extraction_that_failed_or_was_skipped_is_named_so(dag, two_accounts):
+    old = datetime(2026, 1, 2, tzinfo=UTC)
+    run = dag.test(logical_date=old, run_conf={"beyond_retention": "skip", "endpoints": ["margin"]})
+    assert _named(run) == ["revoked · margin · 1 Jan · skipped", "demo · margin · 1 Jan · skipped"]
+    run = dag.test(logical_date=recent_day(18), run_conf={"endpoints": ["margin"]})
+    day = period(recent_day(18) - timedelta(days=1))
+    assert f"revoked · margin · {day} · failed" in _named(run)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +227,20 @@ def two_accounts(configured, exchange, monkeypatch):
 
 
 def test_a_key_that_is_refused_fails_its_own_tasks_and_the_run_but_what_others_extracted_is_loaded(
-    dag, two_accounts
+    dag, two_accounts, caplog
 ):
+    logged = caplog
     run = dag.test(logical_date=recent_day(8))
     assert in_state(run, "failed") == {"extract[0]", "extract[1]", "watcher"}
     assert in_state(run, "success") == {"settings", "extract[2]", "extract[3]", "load"}
     assert str(run.state) == "failed"
+    error = logged.text.rpartition("2 tasks of this run failed: ")[2]
+    for index, endpoint in enumerate(["usdm_futures", "margin"]):
+        named = (
+            f"extract[{index}], revoked · {endpoint} · {period(recent_day(8) - timedelta(days=1))} · failed: "
+        )
+        assert f"Failed: {named}KeyRejected: HTTP 401" in logged.text
+        assert named in error
     windows = "SELECT account, endpoint FROM binance_liquidation_windows"
     assert sorted(read(two_accounts, windows)) == [("demo", "margin"), ("demo", "usdm_futures")]
     assert read(two_accounts, "SELECT DISTINCT account FROM binance_liquidations") == [("demo",)]
@@ -263,11 +291,43 @@ def test_each_extraction_announces_its_manifest_for_its_endpoint_alone_and_one_t
     before = len(announced())
     run = read_dag("binance_liquidations_extract").test(logical_date=recent_day(11))
     assert str(run.state) == "failed"
+    assert in_state(run, "failed") == {"extract[0]", "extract[1]", "watcher"}
+    futures, margin = (returned(run, "extract", index) for index in (2, 3))
     assert sorted(announced()[before:], key=lambda event: event[0]) == [
-        ("binance_liquidations_margin", returned(run, "extract", 3)),
-        ("binance_liquidations_usdm_futures", returned(run, "extract", 2)),
+        ("binance_liquidations_binance_demo_margin", margin),
+        ("binance_liquidations_binance_demo_usdm_futures", futures),
+        *[("binance_liquidations_binance_demo_usdm_futures_proven_days", futures)] * HAS_PARTITIONS,
+        ("binance_liquidations_extracted", {"manifests": [futures, margin]}),
+        ("binance_liquidations_margin", margin),
+        ("binance_liquidations_usdm_futures", futures),
     ]
+    assert not margin["proof"]["complete"]  # so there is no event of a day that was proven
     assert not two_accounts.exists()
+
+
+def test_the_dag_that_loads_too_announces_each_extraction(airflow_database, configured):
+    before = len(announced())
+    configured(endpoints=["usdm_futures"])
+    run = read_dag("binance_liquidations").test(logical_date=recent_day(20))
+    names = [name for name, extra in announced()[before:] if extra == returned(run, "extract", 0)]
+    assert "binance_liquidations_usdm_futures" in names
+    assert "binance_liquidations_binance_demo_usdm_futures" in names
+
+
+@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+def test_the_day_that_was_proven_is_the_partition_of_its_event(airflow_database, configured):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    configured(endpoints=["usdm_futures"])
+    run = read_dag("binance_liquidations").test(logical_date=recent_day(21))
+    with create_session() as session:
+        events = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all()
+        found = {event.asset.name: event.partition_key for event in events}
+    day = (recent_day(21) - timedelta(days=1)).date().isoformat()
+    assert found["binance_liquidations_binance_demo_usdm_futures_proven_days"] == day
+    assert found["binance_liquidations_binance_demo_usdm_futures"] is None
 
 
 @pytest.mark.slow
@@ -283,11 +343,12 @@ def test_what_was_announced_since_an_instant_can_be_loaded_by_hand(airflow_datab
     assert read(database, "SELECT count(*) FROM binance_liquidation_windows") == [(2,)]
 
 
-def test_the_loading_dag_runs_for_any_endpoint_and_not_only_when_all_were_extracted(airflow_database):
-    from airflow.sdk import AssetAny
-
-    schedule = read_dag("binance_liquidations_load").schedule
-    assert isinstance(schedule, AssetAny)
-    assert [asset.name for asset in schedule.objects] == [
-        f"binance_liquidations_{name}" for name in ENDPOINTS
+def test_the_loading_dag_runs_once_for_all_that_a_run_has_extracted(airflow_database, configured):
+    configured(endpoints=["margin"])
+    dag = read_dag("binance_liquidations_load")
+    assert [asset.name for asset in dag.schedule] == ["binance_liquidations_extracted"]
+    inlets = [asset.name for asset in dag.get_task("read_events").inlets]
+    assert inlets == [
+        "binance_liquidations_extracted",
+        *(f"binance_liquidations_{name}" for name in ENDPOINTS),
     ]

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from airflow_provider_binance_liq.core.manifest import from_json
+from airflow_provider_binance_liq.core.windows import Window, epoch_ms
 from airflow_provider_binance_liq.demo import airflow
 from airflow_provider_binance_liq.demo.days import Days
 from airflow_provider_binance_liq.demo.directory import Directory
@@ -24,6 +25,7 @@ from airflow_provider_binance_liq.demo.postgres import PostgresServer
 from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.progress import Progress, failures
 from airflow_provider_binance_liq.demo.rest import AirflowApi
+from airflow_provider_binance_liq.operators.labels import label, outcome
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(900)]
@@ -115,6 +117,25 @@ class RealAirflow:
         path = f"/api/v2/dags/{LOAD}/dagRuns/{run_id}/upstreamAssetEvents"
         return [event["source_run_id"] for event in self.api._call("GET", path)["asset_events"]]
 
+    def map_names(self):
+        """The names in the UI of all extractions."""
+        path = f"/api/v2/dags/{EXTRACT}/dagRuns/~/taskInstances"
+        found = self.api._items(path, "task_instances")
+        return sorted(one["rendered_map_index"] for one in found if one["task_id"] == "extract")
+
+    def names_expected(self):
+        """The same, from the manifests in the lake."""
+        manifests = [from_json(path.read_bytes()) for path in self.directory.lake.rglob("*.manifest.json")]
+        return sorted(
+            label(
+                one.account,
+                one.endpoint,
+                Window(*(epoch_ms(datetime.fromisoformat(at)) for at in (one.window.start, one.window.end))),
+                outcome(one),
+            )
+            for one in manifests
+        )
+
     def landed(self):
         manifests = [from_json(path.read_bytes()) for path in self.directory.lake.rglob("*.manifest.json")]
         return {(one.account, one.endpoint, one.window.start, one.object.sha256) for one in manifests}
@@ -168,7 +189,11 @@ def test_all_that_extractions_announce_is_loaded_by_runs_that_their_events_trigg
     assert days >= runs
     assert len(real.loaded()) == len(real.landed()) == days * len(ACCOUNTS) * len(ENDPOINTS)
     consumed = [real.consumed(run.run_id) for run in real.api.runs(LOAD)]
-    # One load after several extractions: the first has what was announced while the DAG was paused.
+    # One event a run, so no run is loaded twice; the first load has what was announced while it was paused.
+    sources_of_all = [source for sources in consumed for source in sources]
+    assert len(sources_of_all) == len(set(sources_of_all)) == days
+    assert len(consumed) <= days - 3
     assert max(len(set(sources)) for sources in consumed) >= 4
+    assert real.map_names() == real.names_expected()
     assert any("backfill" in source for sources in consumed for source in sources)
     assert any("scheduled" in source for sources in consumed for source in sources)

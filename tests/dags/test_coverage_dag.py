@@ -98,14 +98,17 @@ def test_while_there_is_time_the_run_succeeds_and_tells_what_is_missing(run, mai
     assert mailbox == []
 
 
-def test_fourteen_days_before_it_is_forgotten_an_email_says_what_and_until_when(run, mailbox):
+def test_fourteen_days_before_it_is_forgotten_an_email_says_what_and_until_when(run, mailbox, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://data.example.com")
     # The second of October is forgotten 90 days later; what came after the third is missing too, but later.
     done = run(77, notifier=NOTIFIER)
     assert in_state(done, "failed") == {"check"}
     (message,) = mailbox
     assert (message["To"], message["Subject"]) == ("risk@example.com", "binance_liquidations_coverage")
     text = "".join((part.get_payload(decode=True) or b"").decode() for part in message.walk())
-    assert "DataLossImminent" in text
+    assert "DataLossImminent: Expires first: margin of " in text
+    lost = iso(START + DAY_MS)[:10]
+    assert f"https://data.example.com/plugin/binance-liq-coverage?history=desk%2Fmargin&day={lost}" in text
     assert f"from {iso(START + 91 * DAY_MS)} on (in 14 days; retention 90 days, assumed)" in text
     assert summary(done)["endangered"] == 1
 

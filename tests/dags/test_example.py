@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,9 @@ def test_it_extracts_each_account_and_endpoint_and_loads_what_the_exchange_has(d
         assert str(run.state) == "success", states(run)
         assert in_state(run, "success") == {"extract[0]", "extract[1]", "extract[2]", "load"}
         named = [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
-        assert sorted(named) == [
-            f"binance_desk {endpoint}" for endpoint in ("coinm_futures", "margin", "usdm_futures")
+        yesterday = day - timedelta(days=1)
+        assert [one.rpartition(f" · {yesterday.day} {yesterday:%b} · ")[0] for one in sorted(named)] == [
+            f"demo · {endpoint}" for endpoint in ("coinm_futures", "margin", "usdm_futures")
         ]
         start_ms = int(day.timestamp() * 1000) - DAY_MS
         truth = [

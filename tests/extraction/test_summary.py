@@ -80,7 +80,7 @@ MISSPELLED = (
 def test_a_misspelled_symbol_is_a_warning_and_a_caveat(start, logged):
     run = start({})
     manifest = run.run("usdm_futures", DAY, symbols=["NOSUCHUSDT", "BTCUSDT"])
-    assert ("WARNING", f"usdm_futures: {MISSPELLED}") in logged()
+    assert ("WARNING", f"Caveat: {MISSPELLED}") in logged()
     assert MISSPELLED in manifest.proof.caveats
     assert manifest.proof.complete
     assert manifest.proof.weight == 50

@@ -106,16 +106,21 @@ def test_what_was_never_fetched_is_told_with_the_day_on_which_it_is_forgotten(la
     ]
 
 
-def test_it_fails_with_a_specific_error_once_there_are_no_more_days_left_than_to_warn(lake, check):
+def test_it_fails_with_a_specific_error_once_there_are_no_more_days_left_than_to_warn(
+    lake, check, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://data.example.com/airflow/")
     extract(lake, "usdm_futures", 0, 2)
     settle = {"start": iso(START), "retention_days": 10}
     assert check(6, warn_days=4.99, **settle)["endangered"] == 0
     said = failure(check, 6, warn_days=5, **settle)
     assert said.startswith(
-        "DataLossImminent: 1 of 1 histories lose data within 5 days. Expires first: usdm_futures of desk, "
-        f"{day(1)}, missing; Binance deletes it from {iso(START + 11 * DAY_MS)} on (in 5 days; retention "
-        "10 days, configured). Extract it"
+        f"DataLossImminent: Expires first: usdm_futures of desk, {day(1)}, missing; Binance deletes it from "
+        f"{iso(START + 11 * DAY_MS)} on (in 5 days; retention 10 days, configured). 1 of 1 histories lose "
+        "data within 5 days. Extract it"
     )
+    page = f"/plugin/binance-liq-coverage?history=desk%2Fusdm_futures&day={iso(START + DAY_MS)[:10]}"
+    assert said.endswith(f". Coverage page: https://data.example.com/airflow{page}")
 
 
 def test_a_run_that_stopped_is_told_although_nothing_failed(lake, check):
@@ -221,7 +226,7 @@ def test_a_pair_that_is_extracted_by_a_filter_alone_is_there(lake, check):
 def test_where_something_is_lost_soon_and_something_else_is_not_there_both_are_said(lake, check):
     extract(lake, "usdm_futures", 0, 2)
     said = failure(check, 89, accounts=["desk", "dsek"])
-    assert said.startswith("DataLossImminent: 1 of 1 histories")
+    assert said.startswith("DataLossImminent: Expires first: usdm_futures of desk")
     assert "Nothing was found" in said
     assert "any endpoint of dsek" in said
 

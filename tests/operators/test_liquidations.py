@@ -561,6 +561,39 @@ def test_tasks_that_one_ban_deferred_come_back_spread_over_two_minutes_and_none_
     assert max(moments) - min(moments) <= timedelta(minutes=2)
 
 
+def test_short_waits_that_add_up_are_deferred_and_no_row_is_lost(connect_to, tmp_path, now, sleeping):
+    day_ms = int(DAY.timestamp() * 1000)
+    rows = {"usdm_futures": [numbered_row("usdm_futures", n, day_ms + n * 1000) for n in range(1, 1201)]}
+    with Simulator(Settings(seed=5), clock=time.time, history=ExplicitHistory(rows)) as exchange:
+        # Two requests a minute: an extraction of a dozen waits again and again, for less than a minute each.
+        connect_to(exchange, extra={"weight_share": 0.05})
+        task = LiquidationsToObjectStorageOperator(
+            task_id="extract", endpoint="usdm_futures", destination=f"file://{tmp_path}"
+        )
+        deferrals, kwargs, held = 0, {}, []
+        while True:
+            sleeping.clear()
+            try:
+                manifest = task.resume(interval(DAY), **kwargs)
+            except TaskDeferred as deferred:
+                deferrals += 1
+                kwargs = json.loads(json.dumps(deferred.kwargs))
+                now.move_to(deferred.trigger.serialize()[1]["moment"])
+            else:
+                break
+            finally:
+                held += sleeping
+        truth = exchange.truth("usdm_futures", start_ms=day_ms, end_ms=day_ms + 86_400_000)
+    assert lines(manifest) == truth
+    assert len(truth) == 1200
+    assert manifest["proof"]["complete"]
+    assert deferrals >= 4
+    # A worker slot is held for the first minute of waits, and for trivial ones.
+    assert sum(seconds for seconds in held if seconds > 6) <= 61
+    # No request was sent twice: the answers before each wait were kept.
+    assert manifest["proof"]["requests"] == manifest["proof"]["pages"]
+
+
 class _NotYet(RetryableError):
     """What says when it can be gone on, without being a ban."""
 
