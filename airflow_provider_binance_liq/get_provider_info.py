@@ -117,7 +117,8 @@ def _choice(label: str, description: str, shown: dict[str | None, str], **schema
     return _field(label, description, enum=list(shown), values_display=names, **schema)
 
 
-# In the order of the form.
+# In the order of the form. What a new choice stores has 5 characters or more: Airflow's masker warns about
+# every shorter value.
 _CONN_FIELDS: dict[str, Any] = {
     "account": _field(
         "Account label",
@@ -149,8 +150,8 @@ _CONN_FIELDS: dict[str, Any] = {
         "If so, tasks share what is known about its used weight and its bans.",
         {
             None: "Default: yes, unless the base URL is on this machine",
-            "yes": "Yes, share with them",
-            "no": "No, this connection is alone",
+            "shared": "Yes, share with them",
+            "alone": "No, this connection is alone",
         },
     ),
     "recv_window_ms": _field(

@@ -29,7 +29,7 @@ _TYPES: Final = ("binance", "generic", "", None)
 _LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
 #: a key of 16,384 bits takes 13 KB
 _LONGEST_KEY: Final = 64 * 1024
-_ANSWERS: Final = {"true": True, "yes": True, "false": False, "no": False}
+_ANSWERS: Final = {"true": True, "shared": True, "false": False, "alone": False}
 #: where there is none to use
 _NO_SIGNER: Final[Signer] = HmacSigner("")
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
@@ -112,10 +112,10 @@ class _Reader(FieldReader):
         if not self.is_set("coordinate"):
             base_url = self.text("base_url")
             return base_url is None or not is_loopback(self.origin(base_url))
-        # The form's list has yes and no; from a connection URI, true and false are texts.
+        # The form stores shared or alone; from a connection URI, true and false are texts.
         text = str(value).lower() if isinstance(value, bool | str) else ""
         if text not in _ANSWERS:
-            raise Mistake(f"coordinate is {value!r}; it has to be true or false, or yes or no")
+            raise Mistake(f"coordinate is {value!r}; it has to be true or false, or shared or alone")
         return _ANSWERS[text]
 
     def label(self) -> str:

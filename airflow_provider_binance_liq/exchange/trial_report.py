@@ -1,7 +1,8 @@
 """What the test of a connection found, in a few lines.
 
 Airflow shows the message for seconds, in a narrow box, as one paragraph: line breaks are lost there, but not
-in a terminal. So each line begins with a bullet, the verdict comes first, and what is equal is said once.
+in a terminal. So each line begins with a bullet, which stays with its first word; the verdict comes first,
+and what is equal is said once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 #: a clock that differs by more should be set
 _TOLERATED_MS: Final = 1000
-_BULLET: Final = "\n\N{BULLET} "
+_BULLET: Final = "\n\N{BULLET}\N{NO-BREAK SPACE}"
 _SIGNATURE_CODE: Final = -1022
 
 _SIGNATURE: Final = "the secret or private key does not belong to this API key (-1022). Enter both again"

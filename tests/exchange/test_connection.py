@@ -131,8 +131,8 @@ def test_limits_that_the_user_knows_better_are_by_pool():
         ({"coordinate": False}, False),
         ({"coordinate": "false"}, False),
         ({"base_url": "http://127.0.0.1:8080", "coordinate": "True"}, True),
-        ({"base_url": "http://127.0.0.1:8080", "coordinate": "yes"}, True),
-        ({"coordinate": "no"}, False),
+        ({"base_url": "http://127.0.0.1:8080", "coordinate": "shared"}, True),
+        ({"coordinate": "alone"}, False),
     ],
 )
 def test_others_are_taken_to_ask_from_the_same_address_but_where_the_exchange_is_this_machine(

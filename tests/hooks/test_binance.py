@@ -119,7 +119,7 @@ def test_a_good_connection_tells_of_its_key_every_family_its_clock_and_the_weigh
     define()
     works, said = BinanceHook().test_connection()
     assert works
-    verdict, *lines = said.split("\n\N{BULLET} ")
+    verdict, *lines = said.split("\n\N{BULLET}\N{NO-BREAK SPACE}")
     assert verdict == "connection 'binance_default': Everything can be read with this HMAC key."
     assert lines[0] == f"{ALL}: can be read"
     assert re.fullmatch(r"This machine's clock is 2\.\d s behind Binance's: set it", lines[1])
