@@ -83,11 +83,39 @@ def test_each_endpoint_counts_for_the_connections_that_have_it():
 def test_what_is_beyond_retention_is_said(logged, connection):
     connection("desk")
     old = DAY - timedelta(days=100)
-    (told,) = logged(extractions("desk", endpoints=["margin"]), old, old + timedelta(days=1))
+    told, _ = logged(extractions("desk", endpoints=["margin"]), old, old + timedelta(days=1))
     assert told.endswith(
         "1 minute. margin: 1 window of it begins before 2026-08-22T00:00:00Z, so rows may be gone (90 days "
         "are kept, assumed)"
     )
+
+
+@pytest.mark.parametrize("of_backfill", [False, True])
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("fail", 'Their tasks fail. To skip such days, choose beyond_retention "skip"; in a backfill, with'),
+        ("skip", "They are skipped, because beyond_retention is skip."),
+        ("extract", "What is left is extracted, which is never proven complete."),
+    ],
+)
+def test_the_last_line_says_what_happens_to_a_day_beyond_retention(
+    logged, connection, choice, told, of_backfill
+):
+    connection("desk")
+    old = DAY - timedelta(days=100)
+    given = extractions("desk", endpoints=["margin", "usdm_futures"], beyond_retention=choice)
+    last = logged(given, old, old + timedelta(days=1), of_backfill=of_backfill)[-1]
+    assert last.startswith(f"Older than the exchange is known to keep: usdm_futures, margin. {told}")
+
+
+def test_a_filtered_run_is_estimated_with_its_symbols(connection):
+    connection("desk")
+    (one,) = extractions("desk", endpoints=["margin"])
+    window = Window.between(DAY, NEXT)
+    filtered = {**one, "operator": one["operator"] | {"symbols": ["BTCUSDT", "ETHUSDT"]}}
+    (estimate,) = estimate_run([filtered], window, 0.5, NOW_MS).endpoints
+    assert estimate.filters.symbols == ("BTCUSDT", "ETHUSDT")
 
 
 def test_a_second_look_is_judged_by_the_day_that_it_looks_at(logged, connection):
