@@ -50,7 +50,10 @@ LOAD_PARAMS: Final = {name: _listed(_TITLES[name]) for name in CHOICES}
 #: of a DAG that extracts
 EXTRACT_PARAMS: Final = {
     "connections": _param(
-        "array", "Connections", "Only these of the settings' connections, one id a line. Empty: all of them."
+        "array",
+        "Connections",
+        "Only these of the settings' connections, one id a line. Empty: all of them. "
+        f'(In a backfill, no parameter counts without the tick "{OVERRIDE}".)',
     ),
     "endpoints": _param(
         "array",

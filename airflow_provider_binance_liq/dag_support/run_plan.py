@@ -74,7 +74,7 @@ def log_plan(
 
 
 def tell_of_retention(extractions: Sequence[Mapping[str, Any]], window: Window, now_ms: int) -> None:
-    """Say, in the log's last line, which endpoints may not keep the window any more, and what follows."""
+    """Say, at the log's end, which endpoints may not keep the window any more, and what follows."""
     old = sorted(
         {
             name
@@ -86,17 +86,16 @@ def tell_of_retention(extractions: Sequence[Mapping[str, Any]], window: Window, 
     )
     if not old:
         return
-    what = _CONSEQUENCES[extractions[0]["operator"]["beyond_retention"]]
-    log.warning("Older than the exchange is known to keep: %s. %s", ", ".join(old), what)
+    choice = extractions[0]["operator"]["beyond_retention"]
+    log.warning("%s (older than the exchange is known to keep): %s", _CONSEQUENCES[choice], ", ".join(old))
+    if choice == "fail":
+        log.warning('To skip such days, choose beyond_retention "skip"; in a backfill, tick "%s"', OVERRIDE)
 
 
 _CONSEQUENCES: Final = {
-    "fail": (
-        'Their tasks fail. To skip such days, choose beyond_retention "skip"; in a backfill, with the tick '
-        f'"{OVERRIDE}".'
-    ),
-    "skip": "They are skipped, because beyond_retention is skip.",
-    "extract": "What is left is extracted, which is never proven complete.",
+    "fail": "These will fail",
+    "skip": "These are skipped, as beyond_retention says",
+    "extract": "Of these, what is left is extracted, and never proven complete",
 }
 
 

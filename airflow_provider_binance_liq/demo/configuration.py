@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
+from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.demo.directory import Directory
@@ -36,7 +37,9 @@ def configure_airflow(api: AirflowApi, simulator: Simulator, directory: Director
 def connection(simulator: Simulator) -> dict[str, Any]:
     """Return the connection to the simulated exchange, as Airflow's REST interface takes it."""
     credentials = simulator.credentials(ACCOUNT)
-    extra = {
+    # Every field of the form: of a stored connection, Airflow shows only what it has.
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    extra = dict.fromkeys(fields) | {
         "account": ACCOUNT,
         "weight_share_percent": _WEIGHT_SHARE_PERCENT,
         "base_url": simulator.url,
