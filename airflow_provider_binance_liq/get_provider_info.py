@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 _PACKAGE = "airflow_provider_binance_liq"
 #: what is loaded into, by the name that Airflow's own providers give it, and by which module
@@ -84,11 +84,17 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": f"{_PACKAGE}.hooks.binance.BinanceHook",
                 "hook-name": "Binance",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["host", "port", "schema", "extra"],
-                    "relabeling": {"login": "API key", "password": "Secret or private key (PEM)"},
+                    # The port is not used. But the button "Test" of Airflow 3.3 needs one to be stored.
+                    "hidden-fields": ["host", "schema", "extra"],
+                    "relabeling": {
+                        "login": "API key",
+                        "password": "Secret or private key (PEM)",
+                        "port": "Port: enter 0",
+                    },
                     "placeholders": {
                         "login": "the API key, which may be read-only",
                         "password": "HMAC secret, or RSA / Ed25519 private key",
+                        "port": "0: Airflow 3.3 tests no saved connection without a port",
                     },
                 },
                 "conn-fields": _CONN_FIELDS,
@@ -97,70 +103,90 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
+#: of the form: below the fields that most people need
+_RARELY: Final = "Rarely needed"
+
+
+def _field(label: str, description: str, kind: str = "string", **schema: Any) -> dict[str, Any]:
+    """Describe one field of the form, which may stay empty.
+
+    A number has no bounds here: the form would replace one beyond them by the bound, silently. The hook
+    refuses it, and says so.
+    """
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
+
+
+def _choice(label: str, description: str, shown: dict[str | None, str], **schema: Any) -> dict[str, Any]:
+    """Describe a field with a list to choose from: value -> what the list shows."""
+    names = {str(value or "null"): text for value, text in shown.items()}
+    return _field(label, description, enum=list(shown), values_display=names, **schema)
+
+
+# In the order of the form. What a new choice stores has 5 characters or more: Airflow's masker warns about
+# every shorter value.
 _CONN_FIELDS: dict[str, Any] = {
-    "account": {
-        "label": "Account label",
-        "description": "Names the account in object keys and tables. Default: the connection id.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "environment": {
-        "label": "Environment",
-        "description": "Demo has USDⓈ-M and COIN-M futures only. Default: production.",
-        "schema": {"type": ["string", "null"], "enum": ["production", "demo", None]},
-    },
-    "private_key_path": {
-        "label": "Private key file",
-        "description": "Path of a PEM file on the worker, instead of pasting the key.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "private_key_passphrase": {
-        "label": "Private key passphrase",
-        "description": "If the private key is encrypted.",
-        "schema": {"type": ["string", "null"], "format": "password"},
-    },
-    "weight_share": {
-        "label": "Weight share",
-        "description": (
-            "Share of the IP address's request weight that all programs on it may use before this provider "
-            "waits. Default: 0.5."
-        ),
-        "schema": {"type": ["number", "null"], "minimum": 0.01, "maximum": 1},
-    },
+    "account": _field(
+        "Account label",
+        "Name of the account in object keys and tables. Empty: the connection id.",
+    ),
+    "environment": _choice(
+        "Environment",
+        "Which of Binance's environments the key is for.",
+        {
+            None: "Production (default)",
+            "production": "Production",
+            "demo": "Demo: USD-M and COIN-M futures only",
+        },
+    ),
+    "private_key_path": _field(
+        "Private key file", "Path of a PEM file on every worker, instead of the field Secret."
+    ),
+    "private_key_passphrase": _field(
+        "Passphrase of the private key", "Only if the private key is encrypted.", format="password"
+    ),
+    "weight_share_percent": _field(
+        "Weight share, in percent",
+        "How much of the IP address's request weight per minute may be used, by all programs on it, before "
+        "this provider waits. From 1 to 100. Empty: 50.",
+        "number",
+    ),
+    "coordinate": _choice(
+        "Do other tasks use the same IP address?",
+        "If so, tasks share what is known about its used weight and its bans.",
+        {
+            None: "Default: yes, unless the base URL is on this machine",
+            "shared": "Yes, share with them",
+            "alone": "No, this connection is alone",
+        },
+    ),
+    "recv_window_ms": _field(
+        "recvWindow, in milliseconds",
+        "How long a signed request stays valid. From 1 to 60000. Empty: 5000.",
+        "integer",
+        section=_RARELY,
+    ),
+    "timeout_s": _field(
+        "Timeout, in seconds",
+        "To connect, and to wait for more of an answer. From 0.1 to 300. Empty: 10.",
+        "number",
+        section=_RARELY,
+    ),
+    "base_url": _field(
+        "Base URL",
+        "One origin for every API: a proxy, or the simulator. https, or http to this machine.",
+        section=_RARELY,
+    ),
     **{
-        f"{pool}_weight_limit": {
-            "label": f"Weight limit, {title}",
-            "description": (
-                f"Weight per minute and IP address, if it is not {what}. The share is of this limit."
-            ),
-            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000},
-        }
-        for pool, title, what in (
-            ("futures", "futures", "what exchangeInfo says"),
-            ("papi", "portfolio margin", "the documented 6000"),
-            ("sapi", "margin", "the documented 12000"),
+        f"{pool}_weight_limit": _field(
+            f"Weight limit of {title}",
+            f"Weight per minute and IP address, if it is not {what}. The share is taken of it.",
+            "integer",
+            section=_RARELY,
         )
-    },
-    "coordinate": {
-        "label": "Other tasks use the same IP address",
-        "description": (
-            "Share the rate limit state and bans of the IP address with other tasks. Default: yes, except "
-            "for a base URL on this machine."
-        ),
-        "schema": {"type": ["boolean", "null"]},
-    },
-    "recv_window_ms": {
-        "label": "recvWindow (ms)",
-        "description": "How long a signed request stays valid. Default: 5000.",
-        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 60000},
-    },
-    "timeout_s": {
-        "label": "Timeout (s)",
-        "description": "To connect, and to wait for more of an answer. Default: 10.",
-        "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 300},
-    },
-    "base_url": {
-        "label": "Base URL",
-        "description": "One origin for every API, for a proxy or the simulator. https, or http to loopback.",
-        "schema": {"type": ["string", "null"]},
+        for pool, title, what in (
+            ("futures", "USD-M and COIN-M futures", "the one in exchangeInfo"),
+            ("papi", "portfolio margin", "the documented 6000"),
+            ("sapi", "margin and loans", "the documented 12000"),
+        )
     },
 }

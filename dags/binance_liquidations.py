@@ -36,7 +36,14 @@ An account is either classic (`usdm_futures`, `coinm_futures`, `margin`) or port
 `destination`, `database`, `postgres_conn_id` and `schema` choose one: each may be a list in the settings, and
 its first value is the default. So a user who may only trigger cannot make a run write to another place or use
 another key: such a run fails and says what is allowed. `compression` and `beyond_retention` can be chosen
-freely.
+freely. `symbols` restricts the run to some symbols; their rows are written to objects of their own. `start`
+and `end` (*From* and *To*) are extracted instead of the run's day.
+
+**In a backfill**, Airflow passes parameters to the runs only if "Override parameters on existing runs" is
+ticked, for new runs too. Without it, the settings alone apply, and `settings` warns of that in its log. Days
+older than the exchange is known to keep fail, so that none of them looks extracted; to skip them, choose
+"Skip them", with that tick, or set `beyond_retention` in the Variable. `start` and `end` are refused: each
+run has its day.
 
 **When an extraction fails**, for example because a key was revoked, the windows of the others are loaded
 nevertheless; `watcher` then fails, and so does the run.

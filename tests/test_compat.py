@@ -112,10 +112,9 @@ def test_the_form_has_every_field_that_is_declared_and_no_other(form):
 def test_the_form_names_the_standard_fields_as_declared_and_hides_the_others(form):
     behaviour = DECLARED["ui-field-behaviour"]
     assert form.hook_name == DECLARED["hook-name"]
-    for name in ("login", "password"):
+    for name in ("login", "password", "port"):
         shown = getattr(form.standard_fields, name)
         assert shown.title == behaviour["relabeling"][name]
         assert shown.placeholder == behaviour["placeholders"][name]
     assert form.standard_fields.host.hidden
-    assert form.standard_fields.port.hidden
     assert form.standard_fields.url_schema.hidden

@@ -47,6 +47,29 @@ def test_a_field_of_the_form_is_a_valid_schema_that_may_stay_empty(field):
     assert field["description"]
 
 
+def test_a_choice_is_shown_in_words_and_never_as_null():
+    choices = [field["schema"] for field in CONNECTION_FIELDS.values() if "enum" in field["schema"]]
+    assert len(choices) == 2
+    for schema in choices:
+        assert schema["enum"][0] is None
+        assert list(schema["values_display"]) == [value or "null" for value in schema["enum"]]
+        assert all(" " in text or text.istitle() for text in schema["values_display"].values())
+
+
+def test_no_number_has_a_bound_that_the_form_would_put_in_its_place_silently():
+    bounds = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+    assert not [name for name, field in CONNECTION_FIELDS.items() if bounds & set(field["schema"])]
+
+
+def test_the_form_has_plain_letters_and_what_is_rarely_needed_last():
+    assert all(
+        f"{field['label']}{field['description']}{field['schema']}".isascii()
+        for field in CONNECTION_FIELDS.values()
+    )
+    rarely = ["section" in field["schema"] for field in CONNECTION_FIELDS.values()]
+    assert rarely == sorted(rarely)
+
+
 def test_the_passphrase_is_typed_unseen():
     assert CONNECTION_FIELDS["private_key_passphrase"]["schema"]["format"] == "password"
 

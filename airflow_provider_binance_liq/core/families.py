@@ -20,6 +20,8 @@ class Family:
     """One of Binance's APIs: a host, a clock and a way to count weight."""
 
     name: str
+    #: as people call it, in plain letters
+    title: str
     #: origin per environment; an environment that is absent does not exist for this family
     origins: Mapping[Environment, str]
     #: path of the public clock on `clock_family`'s origin
@@ -53,6 +55,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         for family in (
             Family(
                 name="fapi",
+                title="USD-M futures",
                 origins=_origins("https://fapi.binance.com", "https://demo-fapi.binance.com"),
                 clock_path="/fapi/v1/time",
                 clock_family="fapi",
@@ -64,6 +67,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             ),
             Family(
                 name="dapi",
+                title="COIN-M futures",
                 origins=_origins("https://dapi.binance.com", "https://demo-dapi.binance.com"),
                 clock_path="/dapi/v1/time",
                 clock_family="dapi",
@@ -75,6 +79,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             ),
             Family(
                 name="papi",
+                title="portfolio margin",
                 origins=_origins("https://papi.binance.com"),
                 clock_path="/fapi/v1/time",
                 clock_family="fapi",
@@ -85,6 +90,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             ),
             Family(
                 name="sapi",
+                title="margin and loans",
                 origins=_origins("https://api.binance.com"),
                 clock_path="/api/v3/time",
                 clock_family="sapi",

@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 from urllib.parse import quote
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -40,6 +40,9 @@ _PEM_LINE: Final = 64
 class Signer(Protocol):
     """Turns the bytes of a query into the value of its `signature` parameter."""
 
+    #: what Binance calls this kind of key
+    kind: ClassVar[str]
+
     def sign(self, payload: bytes) -> str:
         """Return the signature, not yet percent-encoded."""
         ...
@@ -49,6 +52,7 @@ class Signer(Protocol):
 class HmacSigner:
     """HMAC-SHA256 with the secret that Binance shows once."""
 
+    kind: ClassVar[str] = "HMAC"
     secret: str = field(repr=False)
 
     def sign(self, payload: bytes) -> str:
@@ -60,6 +64,7 @@ class HmacSigner:
 class RsaSigner:
     """RSASSA-PKCS1-v1_5 with SHA-256."""
 
+    kind: ClassVar[str] = "RSA"
     key: RSAPrivateKey = field(repr=False)
 
     def sign(self, payload: bytes) -> str:
@@ -71,6 +76,7 @@ class RsaSigner:
 class Ed25519Signer:
     """Ed25519 over the payload itself."""
 
+    kind: ClassVar[str] = "Ed25519"
     key: Ed25519PrivateKey = field(repr=False)
 
     def sign(self, payload: bytes) -> str:

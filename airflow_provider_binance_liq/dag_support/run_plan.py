@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.estimates import WindowSeries
+from airflow_provider_binance_liq.core.horizon import Retention
 from airflow_provider_binance_liq.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE
 from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.dag_support.params import OVERRIDE
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.hooks.binance import BinanceHook
@@ -44,7 +46,7 @@ def log_plan(
 
     It never fails: what is wrong fails where it is used.
 
-    :param extractions: what `DagSettings.extractions` returned.
+    :param extractions: what `DagSettings.extractions` returned, narrowed by the run's parameters.
     :param of_backfill: log the tables, and the command that estimates the whole backfill, too.
     :param now_ms: epoch milliseconds that retention is judged at; by default now.
     """
@@ -68,6 +70,33 @@ def log_plan(
         )
         for command in commands(extractions, share):
             log.info("%s", command)
+    tell_of_retention(extractions, window, now_ms)
+
+
+def tell_of_retention(extractions: Sequence[Mapping[str, Any]], window: Window, now_ms: int) -> None:
+    """Say, at the log's end, which endpoints may not keep the window any more, and what follows."""
+    old = sorted(
+        {
+            name
+            for one in extractions
+            for name in one["endpoints"]
+            if Retention.of(ENDPOINTS[name]).why_incomplete(window, now_ms)
+        },
+        key=list(ENDPOINTS).index,
+    )
+    if not old:
+        return
+    choice = extractions[0]["operator"]["beyond_retention"]
+    log.warning("%s (older than the exchange is known to keep): %s", _CONSEQUENCES[choice], ", ".join(old))
+    if choice == "fail":
+        log.warning('To skip such days, choose beyond_retention "skip"; in a backfill, tick "%s"', OVERRIDE)
+
+
+_CONSEQUENCES: Final = {
+    "fail": "These will fail",
+    "skip": "These are skipped, as beyond_retention says",
+    "extract": "Of these, what is left is extracted, and never proven complete",
+}
 
 
 def estimate_run(
@@ -78,10 +107,15 @@ def estimate_run(
     :raises InvalidRequest: a share that not one request fits into.
     """
     series = WindowSeries(window, window.end_ms - window.start_ms)
+    symbols = extractions[0]["operator"].get("symbols")
     accounts = Counter(name for one in extractions for name in one["endpoints"])
     return CostEstimate.of(
         series,
-        [(one, Filters(), accounts[name]) for name, one in ENDPOINTS.items() if accounts[name]],
+        [
+            (one, Filters.of(one, symbols, None), accounts[name])
+            for name, one in ENDPOINTS.items()
+            if accounts[name]
+        ],
         every=_length(series.every_ms),
         now_ms=now_ms,
         accounts=len(extractions),

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow.sdk import Param, Variable, task
+from airflow.sdk import Variable, task
 
 from airflow_provider_binance_liq.compat import AirflowFailException
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
 from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint, show
+from airflow_provider_binance_liq.dag_support.params import EXTRACT_PARAMS, LOAD_PARAMS, SINCE
 from airflow_provider_binance_liq.dag_support.settings import (
-    CHOICES,
     DagSettings,
     listed_destinations,
     read_settings,
 )
 from airflow_provider_binance_liq.dag_support.watching import watcher
-from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow.sdk import Context
 
@@ -41,32 +41,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-def _param(kind: str, description: str, **schema: Any) -> Param:
-    return Param(None, type=["null", kind], description=description, **schema)
-
-
-#: of a DAG that loads
-LOAD_PARAMS: Final = {
-    name: _param("string", "One of those that the settings list. Empty: the first.") for name in CHOICES
-}
-#: of a DAG that extracts
-EXTRACT_PARAMS: Final = {
-    "connections": _param("array", "Only these of the settings' connections. Empty: all."),
-    "endpoints": _param("array", "Only these of their endpoints. Empty: all.", examples=list(ENDPOINTS)),
-    "destination": LOAD_PARAMS["destination"],
-    "compression": _param("string", "Empty: as the settings say.", enum=[None, "gzip"]),
-    "beyond_retention": _param(
-        "string",
-        "What to do with days older than the exchange is known to keep. Empty: as the settings say.",
-        enum=[None, "fail", "skip", "extract"],
-    ),
-}
-#: of a DAG that loads what was announced
-SINCE: Final = _param(
-    "string", "Load what was announced since this instant. Empty: what triggered the run.", format="date-time"
-)
 
 
 def read_variable(name: str, read: Callable[[Any], T]) -> T:
@@ -119,12 +93,34 @@ def extract_settings(
     :param again: for a second look.
     :param loads: whether the run loads what it extracts.
     """
+    from airflow_provider_binance_liq.dag_support import run_parameters
     from airflow_provider_binance_liq.dag_support.run_plan import log_plan
 
-    extractions = _read(variable, params, ti, dag_run, loads=loads).extractions(again=again)
+    found = _read(variable, params, ti, dag_run, loads=loads)
     of_backfill = dag_run.run_type == "backfill"
+    with _failing_by_name():
+        window = run_parameters.window_of(params, of_backfill=of_backfill)
+        extractions = run_parameters.narrow(found.extractions(again=again), params, window)
+        run_parameters.check_connections(extractions, found.warehouse.postgres_conn_id if loads else None)
+    if of_backfill:
+        run_parameters.warn_of_backfill(dag_run.conf, {"beyond_retention": found.beyond_retention})
+    if window is not None:
+        data_interval_start, data_interval_end = run_parameters.instants(window)
     log_plan(extractions, data_interval_start, data_interval_end, of_backfill=of_backfill)
     return per_endpoint(extractions)
+
+
+@contextmanager
+def _failing_by_name() -> Iterator[None]:
+    """Raise what a person has to change as the error that Airflow does not retry.
+
+    :raises AirflowFailException: with the name of the error, and its message.
+    """
+    try:
+        yield
+    except PermanentError as error:
+        message = f"{type(error).__name__}: {error}"
+        raise AirflowFailException(message) from None
 
 
 @task(task_id="settings", retries=0)

@@ -61,6 +61,8 @@ def airflow_environment(
         "CORE__PARALLELISM": PARALLELISM,
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__PLUGINS_FOLDER": _PLUGINS,
+        # The button "Test" of a connection; who may use the demo's Airflow is known.
+        "CORE__TEST_CONNECTION": "Enabled",
         "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "DATABASE__SQL_ALCHEMY_CONN": database_url,
         "API__HOST": HOST,

@@ -1,7 +1,8 @@
-"""Who may use the demo's Airflow: one administrator, with a password made for this demo alone.
+"""Who may use the demo's Airflow: an administrator and a viewer, with passwords made for this demo alone.
 
-The port is open to every user of the machine and to every page in a browser on it. The password is in a file
-that only its owner can read, where Airflow looks for it, and in no environment, command or log.
+The port is open to every user of the machine and to every page in a browser on it. The passwords are in a
+file that only its owner can read, where Airflow looks for it, and in no environment, command or log. The
+viewer is there to try out what who may only look at Airflow sees of its pages.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER: Final = "admin"
-#: role of Airflow's simple auth manager
-_ROLE: Final = "admin"
+VIEWER: Final = "viewer"
+#: the users, each with a role of Airflow's simple auth manager
+_ROLES: Final = {USER: "admin", VIEWER: "viewer"}
 _FILE: Final = "passwords.json"
 _PASSWORD_BYTES: Final = 16
 #: nothing that lies there already is written to, nor is a link followed
@@ -28,32 +30,37 @@ _ANEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEX
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The administrator, and the file that Airflow reads the password from."""
+    """The administrator and the viewer, and the file that Airflow reads their passwords from."""
 
     file: Path
     password: str = field(repr=False)
+    viewer_password: str = field(repr=False)
     user: str = USER
+    viewer: str = VIEWER
 
     @classmethod
     def make(cls, directory: Path) -> Self:
-        """Choose a password and write it into a new file in `directory`.
+        """Choose the passwords and write them into a new file in `directory`.
 
         :raises DemoFailed: when the file is there already, or cannot be written.
         """
-        made = cls(directory / _FILE, secrets.token_urlsafe(_PASSWORD_BYTES))
+        passwords = {user: secrets.token_urlsafe(_PASSWORD_BYTES) for user in _ROLES}
+        made = cls(directory / _FILE, passwords[USER], passwords[VIEWER])
         try:
             with os.fdopen(os.open(made.file, _ANEW, 0o600), "w", encoding="utf-8") as file:
-                json.dump({made.user: made.password}, file)
+                json.dump(passwords, file)
         except OSError as error:
-            message = f"the password of the demo's Airflow cannot be written to {made.file}: {error.strerror}"
+            message = (
+                f"the passwords of the demo's Airflow cannot be written to {made.file}: {error.strerror}"
+            )
             raise DemoFailed(message) from error
         return made
 
     @property
     def settings(self) -> dict[str, object]:
-        """Airflow's settings for it; the password itself is not among them."""
+        """Airflow's settings for them; the passwords themselves are not among them."""
         return {
             "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": False,
-            "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{self.user}:{_ROLE}",
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in _ROLES.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.file,
         }

@@ -32,6 +32,8 @@ class Child:
     name: str
     process: subprocess.Popen[Any]
     log: Path
+    #: whether it is to end by itself
+    ends: bool = False
 
 
 class Processes:
@@ -80,10 +82,17 @@ class Processes:
             raise DemoFailed(message)
 
     def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], **options: Any
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        ends: bool = False,
+        **options: Any,
     ) -> Child:
         """Start `command`; what it prints is appended to `<name>.log`.
 
+        :param ends: whether it is to end by itself, and somebody will wait for that.
         :param options: further arguments of `subprocess.Popen`, such as the `user` to run as.
         :raises DemoFailed: it cannot be started.
         """
@@ -103,7 +112,7 @@ class Processes:
             except (OSError, subprocess.SubprocessError) as error:
                 message = f"{command[0]} could not be started: {error}"
                 raise DemoFailed(message) from error
-            child = Child(name, process, path)
+            child = Child(name, process, path, ends)
             self._children.append(child)
             self._update_guard()
         return child
@@ -121,7 +130,14 @@ class Processes:
 
         :raises DemoFailed: it takes longer than `limit_s` or ends with another status than 0.
         """
-        child = self.start(name, command, environment, **options)
+        self.wait_for_end(self.start(name, command, environment, **options), limit_s=limit_s)
+
+    def wait_for_end(self, child: Child, *, limit_s: float) -> None:
+        """Wait until a child ends that is to end by itself.
+
+        :raises DemoFailed: it takes longer than `limit_s` or ends with another status than 0.
+        """
+        name = child.name
         try:
             status = child.process.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -143,10 +159,10 @@ class Processes:
         return self._logs / f"{name}.log"
 
     def check(self) -> None:
-        """Raise `DemoFailed` when a child that should run has ended."""
+        """Raise `DemoFailed` when a child that should run has ended; one that was to end, not well."""
         for child in self._children:
             status = child.process.poll()
-            if status is not None:
+            if status is not None and (status != 0 or not child.ends):
                 message = f"{child.name} ended by itself, with status {status}"
                 raise DemoFailed(message, child.log)
 

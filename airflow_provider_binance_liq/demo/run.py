@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
-from airflow_provider_binance_liq.demo import airflow, days
+from airflow_provider_binance_liq.demo import airflow, days, history
+from airflow_provider_binance_liq.demo.configuration import ACCEPTED, ACCOUNT, DAG_ID, configure_airflow
 from airflow_provider_binance_liq.demo.console import labelled
 from airflow_provider_binance_liq.demo.directory import Directory
 from airflow_provider_binance_liq.demo.environment import HOST, PARALLELISM, Port, airflow_environment
@@ -32,17 +32,11 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.demo.console import Console
     from airflow_provider_binance_liq.demo.days import Days
     from airflow_provider_binance_liq.demo.interrupts import Interrupts
+    from airflow_provider_binance_liq.demo.processes import Child
     from airflow_provider_binance_liq.demo.progress import Progress
 
-DAG_ID: Final = "binance_liquidations"
-CONNECTION: Final = "binance_default"
-#: premises that are not documented of the real exchange, and hold for the simulated one
-ACCEPTED: Final = ("isolated_rows", "recorded_by_endpoint")
-ACCOUNT: Final = "demo"
-_VARIABLE: Final = "binance_liquidations"
-#: nearly all of it: no other client uses the simulated exchange's IP address, but tasks begin by its clock
-_WEIGHT_SHARE: Final = 0.9
 _BACKFILL_LIMIT_S: Final = 900.0
+_HISTORY_LIMIT_S: Final = 120.0
 _POLL_S: Final = 1.0
 
 
@@ -130,11 +124,14 @@ class Demo:
             port=port.number,
             login=login,
         )
+        # Meanwhile: it needs none of Airflow's components.
+        earlier = self._start_history(processes, environment, simulator, directory)
         api = AirflowApi(_url(port))
         stack.callback(api.close)
         self._start_airflow(processes, environment, api, login)
         running = _Running(simulator, processes, api, _url(port), login)
-        self._configure_airflow(running, directory)
+        configure_airflow(api, simulator, directory)
+        self._finish_history(processes, earlier)
         return running
 
     def _start_simulator(self, stack: ExitStack) -> Simulator:
@@ -174,25 +171,18 @@ class Demo:
             airflow.wait_for_dag(processes, api, DAG_ID)
             outcome.append("API server, scheduler, DAG processor and triggerer are healthy")
 
-    def _configure_airflow(self, running: _Running, directory: Directory) -> None:
-        """Create what a user would under Admin: the connection, and what the DAG is to do."""
-        credentials = running.simulator.credentials(ACCOUNT)
-        extra = {"base_url": running.simulator.url, "account": ACCOUNT, "weight_share": _WEIGHT_SHARE}
-        running.api.create_connection(
-            {
-                "connection_id": CONNECTION,
-                "conn_type": "binance",
-                "description": "The demo's simulated exchange",
-                "login": credentials.api_key,
-                "password": credentials.secret,
-                "extra": json.dumps(extra),
-            }
-        )
-        running.api.create_variable(
-            _VARIABLE,
-            json.dumps(dag_settings(directory), indent=2),
-            "What the DAG binance_liquidations extracts, of whom, and where to",
-        )
+    def _start_history(
+        self, processes: Processes, environment: dict[str, str], simulator: Simulator, directory: Directory
+    ) -> Child:
+        lake = f"file://{directory.lake}"
+        command = history.command(simulator.settings, self._days, lake, ACCEPTED)
+        return processes.start("earlier-days", command, environment, ends=True)
+
+    def _finish_history(self, processes: Processes, earlier: Child) -> None:
+        with self._console.phase("Lake", "extracting what it has from before") as outcome:
+            processes.wait_for_end(earlier, limit_s=_HISTORY_LIMIT_S)
+            extracted = history.EarlierDays.before(self._days).extracted
+            outcome.append(f"{history.ENDPOINT} of {len(extracted)} earlier days is there already")
 
     # ---- the backfill
 
@@ -225,7 +215,8 @@ class Demo:
             exchange = _history(running.simulator, wanted)
             report = Report(wanted, cascades, exchange, warehouse)
             outcome.append("every row of the warehouse compared with the exchange's own history")
-        for line in (*report.lines(), request_line(running.simulator.stats)):
+        left_out = str(history.EarlierDays.before(self._days))
+        for line in (*report.lines(), request_line(running.simulator.stats), left_out):
             self._console.say(line)
         return report.faults()
 
@@ -245,7 +236,9 @@ class Demo:
             "",
             f"Airflow's pages:    {running.url}",
             f"Sign in there as:   {login.user}, password {login.password}   (made for this demo alone)",
+            f"             or as: {login.viewer}, password {login.viewer_password}   (who may only look)",
             f"The backfill there: {running.url}/dags/{DAG_ID}/backfills",
+            f"The connection:     {running.url}/connections   (with a button to test it)",
             f"Objects, manifests: {directory.lake}",
             f"Warehouse (DuckDB): {directory.warehouse}",
             f"Ctrl-C stops everything and {kept}.",
@@ -275,17 +268,6 @@ class Demo:
 
     def _show(self, label: str) -> Callable[[str], None]:
         return lambda text: self._console.progress(labelled(label, text))
-
-
-def dag_settings(directory: Directory) -> dict[str, Any]:
-    """Return the value of the Variable that the sample DAG reads."""
-    return {
-        "endpoints": list(WITH_ORDERS),
-        "connections": [{"binance_conn_id": CONNECTION, "accept_premises": list(ACCEPTED)}],
-        # Not `as_uri()`: an ObjectStoragePath takes %20 for three letters.
-        "destination": f"file://{directory.lake}",
-        "database": str(directory.warehouse),
-    }
 
 
 def _history(simulator: Simulator, wanted: Days) -> dict[str, list[str]]:

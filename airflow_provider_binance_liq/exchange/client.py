@@ -11,6 +11,7 @@ Time, sleep and randomness are arguments.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,7 +32,7 @@ from airflow_provider_binance_liq.exceptions import (
 )
 from airflow_provider_binance_liq.exchange.clocks import Clocks
 from airflow_provider_binance_liq.exchange.rate_limit_state import RateLimitStore, find_rate_limit_state
-from airflow_provider_binance_liq.exchange.rate_limiter import RateLimiter
+from airflow_provider_binance_liq.exchange.rate_limiter import RateLimiter, RequestCost
 from airflow_provider_binance_liq.exchange.redaction import Redactor, hide_in_logs
 from airflow_provider_binance_liq.exchange.request import (
     Request,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.paging import PageQuery
     from airflow_provider_binance_liq.core.rows import Page
-    from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
+    from airflow_provider_binance_liq.core.weights import PoolLimit
 
 __all__ = ["ATTEMPTS", "BinanceClient", "ClientSettings", "Spent", "is_loopback"]
 
@@ -69,6 +70,7 @@ class BinanceClient:
 
     :param store: where the rate limit state is; by default as `settings.coordinate` says.
     :param wait_context: what is known about waits before this client starts.
+    :param ends_at: the instant of the system's monotonic clock at which every attempt is over.
     :raises LiquidationsError: every method, by the branch that says what a retry should do.
     """
 
@@ -82,10 +84,11 @@ class BinanceClient:
         uniform: Callable[[float, float], float] = random.uniform,
         store: RateLimitStore | None = None,
         wait_context: WaitContext = NO_WAITS,
+        ends_at: float = math.inf,
     ) -> None:
         self.settings = settings
         self.spent = Spent()
-        self._transport = Transport(settings.timeout_s)
+        self._transport = Transport(settings.timeout_s, ends_at)
         self._redact = Redactor(settings.api_key)
         #: headers of the last answer
         self.last_headers: Mapping[str, str] = {}
@@ -161,6 +164,11 @@ class BinanceClient:
     def now_ms(self, family: str) -> int:
         """Return the time on the exchange's clock."""
         return self._clocks.now_ms(family)
+
+    def weight_limit(self, endpoint: Endpoint) -> PoolLimit:
+        """Return the limit that counts the requests to `endpoint`, with what is known of its usage."""
+        cost = RequestCost(endpoint.family.name, endpoint.weight_pool, endpoint.weight)
+        return self._rate_limiter.pool(cost, self.now_ms(endpoint.family.name))
 
     def redact(self, error: LiquidationsError) -> None:
         """Remove secrets that an answer may have echoed from an error, wherever it was made."""

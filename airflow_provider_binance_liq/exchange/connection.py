@@ -1,39 +1,37 @@
 """The fields of a connection, checked one by one; each mistake has a message of its own.
 
-Fields are read by name. None and an empty text count as unset, because Airflow's form writes them for unused
-fields. Every value is checked here, because no other part of Airflow does.
+Every value is checked here, because no other part of Airflow does.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import Final, get_args
 from urllib.parse import urlsplit
 
 from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environment
-from airflow_provider_binance_liq.core.signing import load_private_key, load_signer
+from airflow_provider_binance_liq.core.signing import HmacSigner, Signer, load_private_key, load_signer
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, MAX_WEIGHT
 from airflow_provider_binance_liq.exceptions import InvalidConnection
+from airflow_provider_binance_liq.exchange.fields import PASSPHRASE, FieldReader, Fields, Mistake
 from airflow_provider_binance_liq.exchange.settings import ClientSettings, is_loopback
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from airflow_provider_binance_liq.core.signing import Signer
+__all__ = ["Account", "Fields", "read_account", "read_label"]
 
 #: what a connection's type may be: unset where it comes from the environment as JSON, `generic` where it was
 #: made before this provider was installed
 _TYPES: Final = ("binance", "generic", "", None)
 #: a part of an object's key, so neither a slash nor `key=value`
 _LABEL: Final = re.compile(r"[\w@+-][\w.@+-]*")
-#: the one extra that is a secret
-_PHRASE: Final = "private_key_passphrase"
 #: a key of 16,384 bits takes 13 KB
 _LONGEST_KEY: Final = 64 * 1024
+_ANSWERS: Final = {"true": True, "shared": True, "false": False, "alone": False}
+#: where there is none to use
+_NO_SIGNER: Final[Signer] = HmacSigner("")
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -45,60 +43,27 @@ class Account:
     settings: ClientSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """The fields of a connection as Airflow returns them."""
-
-    conn_id: str
-    login: str | None = field(repr=False)
-    password: str | None = field(repr=False)
-    extra: str | None = field(repr=False)
-    conn_type: str | None = None
-
-    def extras(self) -> Mapping[str, Any]:
-        """Parse the extra.
-
-        :raises InvalidConnection: it is not a JSON object.
-        """
-        try:
-            extra = json.loads(self.extra or "{}")
-        except ValueError:
-            extra = None
-        if not isinstance(extra, dict):
-            raise self.invalid("the extra is not a JSON object")
-        return extra
-
-    def secrets(self) -> list[str]:
-        """List the values that must never be shown."""
-        try:
-            passphrase = self.extras().get(_PHRASE)
-        except InvalidConnection:
-            passphrase = None
-        return [text for text in (self.login, self.password, passphrase) if isinstance(text, str) and text]
-
-    def invalid(self, reason: str) -> InvalidConnection:
-        """Make the error that names this connection."""
-        return InvalidConnection(f"connection {self.conn_id!r}: {reason}")
-
-
 def read_account(fields: Fields) -> Account:
     """Check every field of a connection.
 
     :raises InvalidConnection: naming the connection, the field, and what it has to be; never its secrets.
     """
     reader = _Reader(fields)
-    reader.check_type()
-    settings = ClientSettings(
-        api_key=reader.api_key(),
-        signer=reader.signer(),
-        origins=reader.origins(),
-        recv_window_ms=reader.whole("recv_window_ms", default=5000, least=1, most=60_000),
-        weight_share=reader.number("weight_share", default=DEFAULT_WEIGHT_SHARE, least=0.01, most=1),
-        weight_limits=reader.weight_limits(),
-        coordinate=reader.coordinate(),
-        timeout_s=reader.number("timeout_s", default=10, least=0.1, most=300),
-    )
-    return Account(reader.label(), settings)
+    with reader.telling_all():
+        reader.check_type()
+        return Account(
+            reader.try_to(reader.label, fields.conn_id),
+            ClientSettings(
+                api_key=reader.try_to(reader.api_key, ""),
+                signer=reader.try_to(reader.signer, _NO_SIGNER),
+                origins=reader.try_to(reader.origins, {}),
+                recv_window_ms=reader.try_to(reader.recv_window_ms, 1),
+                weight_share=reader.try_to(reader.weight_share, 1.0),
+                weight_limits=reader.weight_limits(),
+                coordinate=reader.try_to(reader.coordinate, instead=False),
+                timeout_s=reader.try_to(reader.timeout_s, 1.0),
+            ),
+        )
 
 
 def read_label(fields: Fields) -> str:
@@ -106,61 +71,52 @@ def read_label(fields: Fields) -> str:
 
     :raises InvalidConnection: it cannot stand in an object's key.
     """
-    return _Reader(fields).label()
+    reader = _Reader(fields)
+    with reader.telling_all():
+        return reader.label()
 
 
-class _Reader:
-    """Reads and checks single fields."""
-
-    def __init__(self, fields: Fields) -> None:
-        self.fields = fields
-        self.extra = fields.extras()
-
-    def text(self, name: str) -> str | None:
-        value = self.extra.get(name)
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            shown = "no text" if name == _PHRASE else repr(value)
-            raise self.fields.invalid(f"{name} is {shown}; it has to be a text")
-        return value
-
-    def number(self, name: str, *, default: float, least: float, most: float) -> float:
-        value = self.extra.get(name)
-        if value is None or value == "":
-            return default
-        try:
-            number = float(str(value))
-        except ValueError:
-            number = math.nan
-        if not least <= number <= most:
-            raise self.fields.invalid(f"{name} is {value!r}; it has to be a number from {least} to {most}")
-        return number
-
-    def whole(self, name: str, *, default: int, least: int, most: int) -> int:
-        number = self.number(name, default=default, least=least, most=most)
-        if not float(number).is_integer():
-            raise self.fields.invalid(f"{name} is {number!r}; it has to be a whole number")
-        return int(number)
+class _Reader(FieldReader):
+    """Reads and checks the fields of a Binance account."""
 
     def weight_limits(self) -> dict[str, int]:
         """Read the configured limits, by pool."""
-        given = {
-            pool: self.whole(f"{pool}_weight_limit", default=0, least=1, most=MAX_WEIGHT) for pool in POOLS
-        }
+
+        def limit(pool: str) -> int:
+            return self.whole(f"{pool}_weight_limit", default=0, least=1, most=MAX_WEIGHT)
+
+        given = {pool: self.try_to(partial(limit, pool), 0) for pool in POOLS}
         return {pool: limit for pool, limit in given.items() if limit}
+
+    def recv_window_ms(self) -> int:
+        return self.whole("recv_window_ms", default=5000, least=1, most=60_000)
+
+    def timeout_s(self) -> float:
+        return self.number("timeout_s", default=10, least=0.1, most=300)
+
+    def weight_share(self) -> float:
+        """Read the share, which the form has in percent, and older connections as a fraction."""
+        fraction = self.number("weight_share", default=DEFAULT_WEIGHT_SHARE, least=0.01, most=1)
+        percent = self.number("weight_share_percent", default=fraction * 100, least=1, most=100)
+        if self.is_set("weight_share") and not math.isclose(fraction * 100, percent):
+            message = (
+                f"weight_share is {fraction:g} and weight_share_percent is {percent:g}, which are different "
+                "shares; keep one of them"
+            )
+            raise Mistake(message)
+        return fraction if math.isclose(fraction * 100, percent) else percent / 100
 
     def coordinate(self) -> bool:
         """Whether other tasks use this address; on loopback, each simulator is an exchange of its own."""
         value = self.extra.get("coordinate")
-        if value is None or value == "":
+        if not self.is_set("coordinate"):
             base_url = self.text("base_url")
-            return base_url is None or not is_loopback(base_url.strip())
-        # From a connection URI, it is a text.
-        text = str(value).lower() if isinstance(value, bool | str) else None
-        if text not in ("true", "false"):
-            raise self.fields.invalid(f"coordinate is {value!r}; it has to be true or false")
-        return text == "true"
+            return base_url is None or not is_loopback(self.origin(base_url))
+        # The form stores shared or alone; from a connection URI, true and false are texts.
+        text = str(value).lower() if isinstance(value, bool | str) else ""
+        if text not in _ANSWERS:
+            raise Mistake(f"coordinate is {value!r}; it has to be true or false, or shared or alone")
+        return _ANSWERS[text]
 
     def label(self) -> str:
         given = self.text("account")
@@ -169,23 +125,21 @@ class _Reader:
             advice = (
                 "it is part of object keys, so letters, digits and . _ - @ + only, not beginning with a dot"
             )
-            raise self.fields.invalid(f"account {label!r} cannot be used: {advice}")
+            raise Mistake(f"account {label!r} cannot be used: {advice}")
         return label
 
     def api_key(self) -> str:
         key = (self.fields.login or "").strip()
         if not key:
-            raise self.fields.invalid("the login is empty; it has to be the API key")
+            raise Mistake("the login is empty; it has to be the API key")
         if not _PRINTABLE.fullmatch(key):
-            raise self.fields.invalid(
-                "the login is not an API key: it has blanks or characters outside of ASCII"
-            )
+            raise Mistake("the login is not an API key: it has blanks or characters outside of ASCII")
         return key
 
     def check_type(self) -> None:
         """Refuse the connection of another service: its key and secret are not for Binance."""
         if self.fields.conn_type not in _TYPES:
-            raise self.fields.invalid(
+            raise Mistake(
                 f"its type is {self.fields.conn_type!r}, so its login and password are another service's; "
                 "check which connection binance_conn_id names, and give that one the type 'binance'"
             )
@@ -194,13 +148,13 @@ class _Reader:
         """Load the HMAC secret, or the private key; a key file is never used as a secret."""
         path, password = self.text("private_key_path"), (self.fields.password or "").strip()
         if path is not None and password:
-            raise self.fields.invalid("it has both a password and a private_key_path; keep one of them")
-        phrase = self.text(_PHRASE)
+            raise Mistake("it has both a password and a private_key_path; keep one of them")
+        phrase = self.text(PASSPHRASE)
         key = None if path is None else self.key_file(path)
         try:
             return load_signer(password, phrase) if key is None else load_private_key(key, phrase)
         except InvalidConnection as error:
-            raise self.fields.invalid(str(error)) from None
+            raise Mistake(str(error)) from None
 
     def key_file(self, path: str) -> str:
         """Read the PEM private key of a file."""
@@ -217,7 +171,7 @@ class _Reader:
             if "-----BEGIN " in text:
                 return text
             reason = "it is not a PEM file: no line of it says BEGIN"
-        raise self.fields.invalid(f"private_key_path {path!r} cannot be read: {reason}")
+        raise Mistake(f"private_key_path {path!r} cannot be read: {reason}")
 
     def origins(self) -> dict[str, str]:
         """Map each family to the origin that serves it; a family that the environment lacks is absent."""
@@ -237,20 +191,18 @@ class _Reader:
         for known in environments:
             if given == known:
                 return known
-        raise self.fields.invalid(f"environment is {given!r}; it has to be one of {', '.join(environments)}")
+        raise Mistake(f"environment is {given!r}; it has to be one of {', '.join(environments)}")
 
     def origin(self, url: str) -> str:
         try:
             parts = urlsplit(url.strip())
             _ = parts.port
         except ValueError:
-            raise self.fields.invalid("base_url is not a URL") from None
+            raise Mistake("base_url is not a URL") from None
         if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
-            raise self.fields.invalid(
-                "base_url has to be an origin alone, such as https://proxy.example:8443"
-            )
+            raise Mistake("base_url has to be an origin alone, such as https://proxy.example:8443")
         if not parts.hostname or parts.scheme not in ("https", "http"):
-            raise self.fields.invalid(f"base_url is {url!r}; it has to begin with https:// and name a host")
+            raise Mistake(f"base_url is {url!r}; it has to begin with https:// and name a host")
         if parts.scheme == "http" and not is_loopback(url.strip()):
-            raise self.fields.invalid(f"base_url is {url!r}; plain http is for this machine alone, use https")
+            raise Mistake(f"base_url is {url!r}; plain http is for this machine alone, use https")
         return f"{parts.scheme}://{parts.netloc}"

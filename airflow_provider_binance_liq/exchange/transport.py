@@ -8,6 +8,8 @@ So one deadline covers an attempt from the DNS look-up to the last byte: `deadli
 from __future__ import annotations
 
 import http.client
+import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -44,10 +46,14 @@ class NoAnswer:
 
 
 class Transport:
-    """The connections of one client."""
+    """The connections of one client.
 
-    def __init__(self, timeout_s: float) -> None:
+    :param ends_at: the instant of the monotonic clock at which the last attempt is over.
+    """
+
+    def __init__(self, timeout_s: float, ends_at: float = math.inf) -> None:
         self._timeout_s = timeout_s
+        self._ends_at = ends_at
         self._session = requests.Session()
         self._session.mount("https://", _DeadlineAdapter())
         self._session.mount("http://", _DeadlineAdapter())
@@ -58,7 +64,7 @@ class Transport:
 
     def get(self, target: str, headers: Mapping[str, str]) -> Response | NoAnswer:
         """Send one GET, with its target unchanged, and receive the answer."""
-        deadline = Deadline(DEADLINE_FACTOR * self._timeout_s)
+        deadline = Deadline(min(DEADLINE_FACTOR * self._timeout_s, self._ends_at - time.monotonic()))
         answer: Response | NoAnswer
         try:
             with deadline:

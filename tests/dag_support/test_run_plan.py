@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.dag_support.params import OVERRIDE
 from airflow_provider_binance_liq.dag_support.run_plan import commands, estimate_run, greatest_share, log_plan
 from airflow_provider_binance_liq.dag_support.settings import read_settings
 
@@ -83,11 +84,44 @@ def test_each_endpoint_counts_for_the_connections_that_have_it():
 def test_what_is_beyond_retention_is_said(logged, connection):
     connection("desk")
     old = DAY - timedelta(days=100)
-    (told,) = logged(extractions("desk", endpoints=["margin"]), old, old + timedelta(days=1))
+    told, *_ = logged(extractions("desk", endpoints=["margin"]), old, old + timedelta(days=1))
     assert told.endswith(
         "1 minute. margin: 1 window of it begins before 2026-08-22T00:00:00Z, so rows may be gone (90 days "
         "are kept, assumed)"
     )
+
+
+@pytest.mark.parametrize("of_backfill", [False, True])
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("fail", "These will fail"),
+        ("skip", "These are skipped, as beyond_retention says"),
+        ("extract", "Of these, what is left is extracted, and never proven complete"),
+    ],
+)
+def test_the_end_of_the_log_says_what_happens_to_a_day_beyond_retention(
+    logged, connection, choice, told, of_backfill
+):
+    connection("desk")
+    old = DAY - timedelta(days=100)
+    given = extractions("desk", endpoints=["margin", "usdm_futures"], beyond_retention=choice)
+    lines = logged(given, old, old + timedelta(days=1), of_backfill=of_backfill)
+    advice = lines.pop() if choice == "fail" else None
+    assert lines[-1] == f"{told} (older than the exchange is known to keep): usdm_futures, margin"
+    if advice is not None:
+        assert (
+            advice == f'To skip such days, choose beyond_retention "skip"; in a backfill, tick "{OVERRIDE}"'
+        )
+
+
+def test_a_filtered_run_is_estimated_with_its_symbols(connection):
+    connection("desk")
+    (one,) = extractions("desk", endpoints=["margin"])
+    window = Window.between(DAY, NEXT)
+    filtered = {**one, "operator": one["operator"] | {"symbols": ["BTCUSDT", "ETHUSDT"]}}
+    (estimate,) = estimate_run([filtered], window, 0.5, NOW_MS).endpoints
+    assert estimate.filters.symbols == ("BTCUSDT", "ETHUSDT")
 
 
 def test_a_second_look_is_judged_by_the_day_that_it_looks_at(logged, connection):

@@ -352,3 +352,42 @@ def test_the_loading_dag_runs_once_for_all_that_a_run_has_extracted(airflow_data
         "binance_liquidations_extracted",
         *(f"binance_liquidations_{name}" for name in ENDPOINTS),
     ]
+
+
+# --- what a run's parameters take -----------------------------------------------------------------------
+
+
+def test_a_run_may_be_of_some_symbols_and_is_written_and_loaded_beside_the_whole_day(
+    dag, exchange, configured
+):
+    database = configured(endpoints=["usdm_futures"])
+    day = recent_day()
+    run = dag.test(logical_date=day, run_conf={"symbols": ["BTCUSDT"]})
+    assert run.state == "success"
+    names = [path.name for path in database.parent.rglob("*.manifest.json")]
+    assert len(names) == 1
+    assert ".filter-" in names[0]
+
+
+def test_a_run_may_be_of_another_time_than_its_day(dag, configured):
+    database = configured(endpoints=["usdm_futures"])
+    day = recent_day()
+    start, end = day - timedelta(days=3, hours=6), day - timedelta(days=3)
+    run = dag.test(logical_date=day, run_conf={"start": start.isoformat(), "end": end.isoformat()})
+    assert run.state == "success"
+    (path,) = database.parent.rglob("*.manifest.json")
+    assert path.name == f"{start:%Y%m%dT%H%M%SZ}_{end:%Y%m%dT%H%M%SZ}.manifest.json"
+
+
+def test_half_a_time_fails_in_the_first_task(dag, configured, capsys):
+    configured(endpoints=["usdm_futures"])
+    run = dag.test(logical_date=recent_day(), run_conf={"start": "2026-10-01T00:00:00Z"})
+    assert in_state(run, "failed") == {"settings", "watcher"}
+    assert "InvalidInterval: only one of start and end is given" in capsys.readouterr().out
+
+
+def test_a_connection_that_does_not_exist_fails_in_the_first_task(dag, configured, capsys):
+    configured(connections=["nosuch"])
+    run = dag.test(logical_date=recent_day())
+    assert in_state(run, "failed") == {"settings", "watcher"}
+    assert "connection 'nosuch' does not exist; create it (type Binance)" in capsys.readouterr().out

@@ -25,7 +25,7 @@ def of_airflow(user=(), port=8080):
         dags=Path("/dags"),
         database_url="postgresql+psycopg2://airflow@/postgres?host=/tmp/pg",
         port=port,
-        login=Login(HOME / "passwords.json", "of this demo alone"),
+        login=Login(HOME / "passwords.json", "of this demo alone", "of its viewer"),
     )
 
 
@@ -93,7 +93,7 @@ def test_airflow_listens_on_this_machine_only_and_is_reached_where_it_listens():
 def test_nobody_is_administrator_without_the_password_which_no_environment_holds():
     made = of_airflow()
     assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
-    assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin"
+    assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,viewer:viewer"
     assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(HOME / "passwords.json")
     assert not any("of this demo alone" in value for value in made.values())
 

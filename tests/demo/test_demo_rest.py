@@ -133,7 +133,7 @@ def test_a_dag_is_there_or_not(scripted, api):
 def test_signed_in_every_call_carries_the_token(scripted, api):
     scripted.answer("/auth/token", {"access_token": "abc"})
     scripted.answer("/api/v2/dags/some", {})
-    login = Login(Path("/passwords.json"), "of this demo alone")
+    login = Login(Path("/passwords.json"), "of this demo alone", "of its viewer")
     api.sign_in(login)
     api.has_dag("some")
     first, second = scripted.asked

@@ -26,6 +26,7 @@ import psutil
 import pytest
 import requests
 
+from airflow_provider_binance_liq.demo.configuration import ACCOUNT
 from airflow_provider_binance_liq.demo.directory import MARKER
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
@@ -42,7 +43,7 @@ UP_S = 180
 BACKFILL_S = 240
 END_S = 40
 AT_WORK = r"^Backfill .*running"
-KEY = Simulator(Settings(seed=SEED)).credentials("demo")
+KEY = Simulator(Settings(seed=SEED, accounts=(ACCOUNT,))).credentials(ACCOUNT)
 #: the key's secret, and what a signed URL has
 SECRETS = (re.compile(KEY.secret.encode()), re.compile(rb"signature(=|%3D)\w", re.IGNORECASE))
 

@@ -37,7 +37,10 @@ EXTRAS = (
     "sapi_weight_limit",
     "coordinate",
     "timeout_s",
+    "weight_share_percent",
 )
+#: of connections that are written by hand: the form has the share in percent
+NOT_IN_THE_FORM = {"weight_share"}
 
 
 def pem(key, passphrase=None):
@@ -84,8 +87,8 @@ def test_a_connection_may_have_no_extra_at_all(extra):
 @pytest.mark.parametrize("name", EXTRAS)
 def test_every_extra_of_the_form_is_read_and_every_extra_that_is_read_is_in_the_form(name):
     (connection_type,) = get_provider_info()["connection-types"]
-    assert name in connection_type["conn-fields"]
-    assert set(connection_type["conn-fields"]) == set(EXTRAS)
+    assert (name in connection_type["conn-fields"]) == (name not in NOT_IN_THE_FORM)
+    assert set(connection_type["conn-fields"]) == set(EXTRAS) - NOT_IN_THE_FORM
 
 
 def test_extras_that_nobody_knows_are_passed_over():
@@ -128,12 +131,31 @@ def test_limits_that_the_user_knows_better_are_by_pool():
         ({"coordinate": False}, False),
         ({"coordinate": "false"}, False),
         ({"base_url": "http://127.0.0.1:8080", "coordinate": "True"}, True),
+        ({"base_url": "http://127.0.0.1:8080", "coordinate": "shared"}, True),
+        ({"coordinate": "alone"}, False),
     ],
 )
 def test_others_are_taken_to_ask_from_the_same_address_but_where_the_exchange_is_this_machine(
     extra, expected
 ):
     assert read(**extra).settings.coordinate is expected
+
+
+@pytest.mark.parametrize(
+    ("extra", "share"),
+    [
+        ({"weight_share_percent": 30}, 0.3),
+        ({"weight_share_percent": "7"}, 0.07),
+        ({"weight_share_percent": 1}, 0.01),
+        ({"weight_share_percent": 100}, 1),
+        ({"weight_share_percent": 12.5}, 0.125),
+        ({"weight_share": 0.07, "weight_share_percent": 7}, 0.07),
+        ({"weight_share": "0.3", "weight_share_percent": None}, 0.3),
+        ({"weight_share": "", "weight_share_percent": ""}, 0.5),
+    ],
+)
+def test_the_share_may_be_a_fraction_or_in_percent(extra, share):
+    assert read(**extra).settings.weight_share == share
 
 
 def test_blanks_around_key_and_secret_are_not_part_of_them():
@@ -227,6 +249,14 @@ MISTAKES = {
     "no weight": ({"weight_share": 0}, "weight_share is 0"),
     "a weight of false": ({"weight_share": False}, "weight_share is False"),
     "a weight that is no number": ({"weight_share": "nan"}, "weight_share is 'nan'"),
+    "a share of seven times the whole": (
+        {"weight_share_percent": 700}, "weight_share_percent is 700; .* from 1 to 100",
+    ),
+    "a fraction in place of percents": ({"weight_share_percent": 0.5}, "weight_share_percent is 0.5; .* 1"),
+    "two shares": (
+        {"weight_share": 0.5, "weight_share_percent": 30},
+        "weight_share is 0.5 and weight_share_percent is 30, which are different shares; keep one of them",
+    ),
     "an endless timeout": ({"timeout_s": "inf"}, "timeout_s is 'inf'; .* from 0.1 to 300"),
     "a negative timeout": ({"timeout_s": -1}, "timeout_s is -1"),
     "no limit at all": ({"futures_weight_limit": 0}, "futures_weight_limit is 0; .* from 1 to 1000000"),
@@ -327,6 +357,24 @@ def test_a_connection_of_another_type_is_refused_and_its_password_goes_nowhere(k
         read_account(Fields("c", KEY, SECRET, None, kind))
     assert "give that one the type 'binance'" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(InvalidConnection) as caught:
+        read(login="", password="two words", environment="moon", futures_weight_limit=0, base_url=7)
+    assert str(caught.value) == (
+        "connection 'binance_default': 5 mistakes: (1) the login is empty; it has to be the API key; "
+        "(2) the password is neither a PEM private key nor an HMAC secret: it holds blanks, line breaks or "
+        "characters outside of ASCII; (3) environment is 'moon'; it has to be one of production, demo; "
+        "(4) futures_weight_limit is 0; it has to be a number from 1 to 1000000; "
+        "(5) base_url is 7; it has to be a text"
+    )
+
+
+def test_of_another_services_connection_nothing_else_is_told():
+    with pytest.raises(InvalidConnection) as caught:
+        read_account(Fields("c", "", "two words", '{"timeout_s": 0}', "aws"))
+    assert "mistakes" not in str(caught.value)
 
 
 def test_mistakes_differ_in_their_messages():
