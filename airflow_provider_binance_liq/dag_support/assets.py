@@ -16,29 +16,27 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import Asset, AssetAlias, Variable, task
+from airflow.sdk import Asset, Variable, task
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.operators.announcing import PROVEN_DAYS, extraction_assets
+from airflow_provider_binance_liq.operators.announcing import ENDPOINT, PROVEN_DAYS, extraction_assets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PREFIX: Final = "binance_liquidations"
 GROUP: Final = "binance"
-#: the operator emits an event of its endpoint's asset: the alias's name, an underscore, the endpoint's name
-ALIAS: Final = AssetAlias(PREFIX, group=GROUP)
-#: of any connection, by endpoint
-BY_ENDPOINT: Final = [Asset(f"{PREFIX}_{name}", group=GROUP) for name in ENDPOINTS]
+#: of any connection, by endpoint; no alias, since the first events through one fail tasks that end together
+BY_ENDPOINT: Final = [Asset(f"{PREFIX}_{name}", group=GROUP, extra={ENDPOINT: name}) for name in ENDPOINTS]
 #: one event a run, with the manifests of all that it has extracted
 EXTRACTED: Final = Asset(f"{PREFIX}_extracted", group=GROUP)
 
 
-def outlets_of(variable: str) -> list[Asset | AssetAlias]:
+def outlets_of(variable: str) -> list[Asset]:
     """Return what `extract` may announce: by endpoint; and of each connection that the Variable lists."""
-    return [ALIAS, *_by_connection(variable)]
+    return [*BY_ENDPOINT, *_by_connection(variable)]
 
 
 def proven_days(variable: str, endpoints: Iterable[str]) -> list[Asset]:
@@ -47,7 +45,7 @@ def proven_days(variable: str, endpoints: Iterable[str]) -> list[Asset]:
     return [
         one
         for one in _by_connection(variable)
-        if one.extra.get(PROVEN_DAYS) and one.extra.get("endpoint") in wanted
+        if one.extra.get(PROVEN_DAYS) and one.extra.get(ENDPOINT) in wanted
     ]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.sdk import AssetAlias
+from airflow.sdk import Asset
 
 from airflow_provider_binance_liq.compat import HAS_PARTITIONS
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.assets import outlets_of, proven_days
 
 NAME = "binance_liquidations"
@@ -22,10 +23,16 @@ def names(outlets):
     return [one.name for one in outlets]
 
 
+def split(outlets):
+    """The assets of endpoints, and those of connections; none is an alias."""
+    assert {type(one) for one in outlets} == {Asset}
+    return outlets[: len(ENDPOINTS)], outlets[len(ENDPOINTS) :]
+
+
 def test_each_connection_and_endpoint_of_the_variable_has_its_assets(variable):
     variable(json.dumps({"connections": ["desk", {"binance_conn_id": "pm", "endpoints": ["portfolio_um"]}]}))
-    alias, *assets = outlets_of(NAME)
-    assert isinstance(alias, AssetAlias)
+    of_endpoints, assets = split(outlets_of(NAME))
+    assert names(of_endpoints) == [f"{NAME}_{name}" for name in ENDPOINTS]
     of_extractions = [one.name for one in assets if not one.name.endswith("_proven_days")]
     assert of_extractions == [
         "binance_liquidations_desk_usdm_futures",
@@ -41,18 +48,18 @@ def test_each_connection_and_endpoint_of_the_variable_has_its_assets(variable):
 @pytest.mark.parametrize("text", ["{", "[]", '{"endpoints": ["spot"]}', '{"unknown": 1}'])
 def test_a_variable_that_is_wrong_breaks_no_dag_file(variable, text):
     variable(text)
-    assert names(outlets_of(NAME)) == [NAME]
+    assert split(outlets_of(NAME))[1] == []
     assert proven_days(NAME, ["margin"]) == []
 
 
-def test_where_no_variable_can_be_read_there_is_the_alias_alone(monkeypatch):
+def test_where_no_variable_can_be_read_there_are_the_assets_of_the_endpoints_alone(monkeypatch):
     from airflow.sdk import Variable
 
     def unreachable(*_, **__):
         raise ConnectionError("the secrets backend does not answer")
 
     monkeypatch.setattr(Variable, "get", unreachable)
-    assert names(outlets_of(NAME)) == [NAME]
+    assert split(outlets_of(NAME))[1] == []
 
 
 @pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
