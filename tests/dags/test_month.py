@@ -61,8 +61,10 @@ def month(airflow_database, monkeypatch):
     from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
     from airflow.models.asset import AssetActive, AssetModel, AssetPartitionDagRun
     from airflow.models.dag import DagModel
+    from airflow.models.dag_version import DagVersion
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.dagrun import DagRun
+    from airflow.models.serialized_dag import SerializedDagModel
     from airflow.utils.session import create_session
     from sqlalchemy import delete, select, update
     from support.airflow_of_any_version import DagBag
@@ -70,6 +72,9 @@ def month(airflow_database, monkeypatch):
     assert read(monkeypatch, ["desk"])
     name = "binance_liquidations_month"
     with create_session() as session:
+        # What an earlier test has stored would be taken for the DAG for some seconds more.
+        for model in (SerializedDagModel, DagVersion):
+            session.execute(delete(model).where(model.dag_id == name))
         session.merge(DagBundleModel(name="dags-folder"))
         session.flush()
         bag = DagBag()

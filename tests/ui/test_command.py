@@ -36,7 +36,8 @@ def coverage(lake, capsys):
 
 def embedded(text):
     """The document in a page, as a browser finds it."""
-    (found,) = re.findall(r'<script type="application/json" id="coverage">(.*?)</script>', text, re.DOTALL)
+    element = r'^<script type="application/json" id="coverage">(.*?)</script>'
+    (found,) = re.findall(element, text, re.DOTALL | re.MULTILINE)
     return json.loads(found)
 
 
@@ -81,7 +82,7 @@ def test_the_file_has_all_of_it_and_loads_nothing(coverage, tmp_path):
     assert (found["dag_id"], found["histories"][0]["conn_id"]) == (None, None)
     assert found["now"] == found["as_of"] == "2026-10-09T00:00:00Z"
     policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1])
-    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    (script,) = re.findall(r"^<script>(.*?)</script>", text, re.DOTALL | re.MULTILINE)
     checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert policy.startswith(f"default-src 'none'; script-src 'sha256-{checksum}'; ")
     assert not re.search(r"<(link|img|iframe|script)[^>]*\b(src|href)=", text)
