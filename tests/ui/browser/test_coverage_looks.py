@@ -1,4 +1,4 @@
-"""Whether everybody can read the page: by assistive technology, in light and dark, on a phone, and at once.
+"""Whether everybody can read the page: by assistive technology, in light and dark, and on a phone.
 
 The pictures of the documentation are taken here.
 """
@@ -128,45 +128,10 @@ def test_nothing_moves_for_whom_motion_disturbs(visit, busy):
     assert page.locator(".c.runs .box").first.evaluate("one => getComputedStyle(one).animationName") == "none"
 
 
-#: From the document's last byte to the frame after the cells were painted.
-FIRST_PAINT = """
-new Promise((done) => {
-  const look = () => {
-    const root = document.querySelector("binance-liq-coverage")?.shadowRoot;
-    if (!root?.querySelector(".line .c")) return requestAnimationFrame(look);
-    requestAnimationFrame(() => setTimeout(() => {
-      const read = performance.getEntriesByType("resource").find((one) => one.name.endsWith("/coverage"));
-      done(performance.now() - read.responseEnd);
-    }));
-  };
-  look();
-})
-"""
-
-
-def test_two_years_of_eighteen_histories_are_painted_at_once(visit, serve, record_property):
-    document = large()
-    assert sum(len(one["states"]) for one in document["histories"]) == 13_140
-    site = serve(document)
-    page = visit(site.page)
-    clock = page.context.new_cdp_session(page)
-    # Time that the page's thread worked: what other processes of the machine took meanwhile is not in it.
-    clock.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def worked_ms():
-        metrics = clock.send("Performance.getMetrics")["metrics"]
-        return 1000 * next(one["value"] for one in metrics if one["name"] == "TaskDuration")
-
-    passed, worked = [], []
-    for _ in range(6):
-        page.goto("about:blank")
-        before = worked_ms()
-        page.goto(site.page, wait_until="commit")
-        passed.append(round(page.evaluate(FIRST_PAINT)))
-        worked.append(round(worked_ms() - before))
-    record_property("first_paint_ms", passed)
-    record_property("first_paint_worked_ms", worked)
-    assert min(worked) < 300, (worked, passed)
+def test_of_two_years_of_eighteen_histories_only_what_is_in_view_is_made(visit, serve):
+    page = visit(serve(large()).page)
+    page.locator(".line .c").first.wait_for()
+    assert page.locator(".line .c").count() < 13_140 / 4
 
 
 def test_cells_out_of_view_are_made_when_they_come_into_view(visit, serve):
