@@ -159,6 +159,7 @@ def test_an_extraction_that_failed_or_was_skipped_is_named_so(dag, two_accounts)
     assert f"revoked · margin · {day} · failed" in _named(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wish",
     [
@@ -183,6 +184,7 @@ def test_whoever_triggers_cannot_name_what_the_settings_do_not_have(dag, configu
     assert not database.exists()
 
 
+@pytest.mark.slow
 def test_a_parameter_that_there_is_not_fails_the_run_instead_of_being_ignored(dag, configured, capsys):
     configured(endpoints=["margin"])
     run = dag.test(logical_date=recent_day(17), run_conf={"endpoint": ["margin"]})
@@ -190,6 +192,7 @@ def test_a_parameter_that_there_is_not_fails_the_run_instead_of_being_ignored(da
     assert "unknown parameter 'endpoint'" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_may_choose_another_destination_and_database_that_the_settings_list(dag, configured, tmp_path):
     other = tmp_path / "other.duckdb"
     configured(
@@ -210,6 +213,7 @@ def test_a_run_logs_what_it_costs_at_the_least(dag, configured, caplog):
     assert "This run needs at least 2 requests of weight 51 (" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_unknown_endpoint_fails_in_the_first_task(dag, configured):
     database = configured(endpoints=["spot"])
     run = dag.test(logical_date=recent_day(5))
@@ -246,6 +250,7 @@ def test_a_key_that_is_refused_fails_its_own_tasks_and_the_run_but_what_others_e
     assert read(two_accounts, "SELECT DISTINCT account FROM binance_liquidations") == [("demo",)]
 
 
+@pytest.mark.slow
 def test_where_every_key_is_refused_nothing_is_loaded_and_the_run_fails(dag, two_accounts):
     run = dag.test(logical_date=recent_day(9), run_conf={"connections": ["binance_revoked"]})
     assert str(run.state) == "failed"
@@ -253,6 +258,7 @@ def test_where_every_key_is_refused_nothing_is_loaded_and_the_run_fails(dag, two
     assert not two_accounts.exists()
 
 
+@pytest.mark.slow
 def test_the_second_look_is_the_same_dag_some_days_back(airflow_database, configured, tmp_path):
     second = read_dag("binance_liquidations_second_look")
     database = configured(endpoints=["margin"], second_look_days=10)
@@ -305,6 +311,7 @@ def test_each_extraction_announces_its_manifest_for_its_endpoint_alone_and_one_t
     assert not two_accounts.exists()
 
 
+@pytest.mark.slow
 def test_the_dag_that_loads_too_announces_each_extraction(airflow_database, configured):
     before = len(announced())
     configured(endpoints=["usdm_futures"])
@@ -357,6 +364,7 @@ def test_the_loading_dag_runs_once_for_all_that_a_run_has_extracted(airflow_data
 # --- what a run's parameters take -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_may_be_of_some_symbols_and_is_written_and_loaded_beside_the_whole_day(
     dag, exchange, configured
 ):
@@ -379,6 +387,7 @@ def test_a_run_may_be_of_another_time_than_its_day(dag, configured):
     assert path.name == f"{start:%Y%m%dT%H%M%SZ}_{end:%Y%m%dT%H%M%SZ}.manifest.json"
 
 
+@pytest.mark.slow
 def test_half_a_time_fails_in_the_first_task(dag, configured, capsys):
     configured(endpoints=["usdm_futures"])
     run = dag.test(logical_date=recent_day(), run_conf={"start": "2026-10-01T00:00:00Z"})

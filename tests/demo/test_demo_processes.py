@@ -298,6 +298,7 @@ def locked(directory):
     return False
 
 
+@pytest.mark.slow
 def test_what_a_killed_demo_leaves_is_stopped_and_removed_and_the_directory_held_until_then(
     killable, directory
 ):
@@ -310,6 +311,7 @@ def test_what_a_killed_demo_leaves_is_stopped_and_removed_and_the_directory_held
     assert not locked(directory)
 
 
+@pytest.mark.slow
 def test_the_signals_of_a_terminal_do_not_end_the_guard_before_the_demo(killable, directory):
     _, guard_pid, _ = killable
     wait_until(lambda: ignores(guard_pid, signal.SIGHUP))

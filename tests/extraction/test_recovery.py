@@ -47,6 +47,7 @@ def rows(numbers):
     return [dying.body(number) for number in numbers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [(), FIRST, SECOND], ids=["nothing", "fewer rows", "the same rows"])
 def test_killed_before_any_step_on_a_disk_nothing_lies_and_a_rerun_repairs(
     tmp_path, land_and_die, before, record_property

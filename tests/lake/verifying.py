@@ -143,7 +143,9 @@ class Lake:
         return found
 
 
-everywhere = pytest.mark.parametrize("either", ["file", "s3"], indirect=True)
+everywhere = pytest.mark.parametrize(
+    "either", ["file", pytest.param("s3", marks=pytest.mark.slow)], indirect=True
+)
 packed = pytest.mark.parametrize("compression", [None, "gzip"])
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 from histories import BY_NUMBER, BY_TIME, DAY_MS, HOUR_MS, NOW_MS, SYMBOLS, rich
-from support.covering import covering
+from support.covering import covering, one_of_each_paging
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, WITH_ORDERS
 from airflow_provider_binance_liq.simulator import Settings, make_row
@@ -166,7 +166,7 @@ def test_a_span_below_a_week_that_is_cut_short_is_told(probe, hours, over_span):
     assert probed.learnt.longest_span_ms is None
 
 
-@pytest.mark.parametrize("endpoint", WITH_ORDERS)
+@one_of_each_paging(WITH_ORDERS)
 def test_a_span_below_a_week_that_is_refused_is_told_even_without_rows(probe, endpoint):
     probed = probe(endpoint, [], max_span_hours=6)
     assert probed.verdict("span_refused") == "observed"
@@ -190,7 +190,7 @@ def test_without_a_limit_of_spans_nothing_is_claimed_but_what_was_whole(probe):
     assert 87 * DAY_MS < probed.learnt.longest_span_ms <= 90 * DAY_MS
 
 
-@pytest.mark.parametrize("endpoint", WITH_ORDERS)
+@one_of_each_paging(WITH_ORDERS)
 def test_how_far_back_rows_are_answered_is_learnt_and_not_taken_for_a_proof(probe, endpoint):
     whole = probe(endpoint, rich(endpoint))
     assert whole.learnt.retention_days_seen == 88
@@ -224,7 +224,7 @@ def test_a_start_that_is_too_old_is_not_taken_for_too_long_a_span(probe):
     assert probed.learnt.too_long_span_ms is None
 
 
-@pytest.mark.parametrize("endpoint", WITH_ORDERS)
+@one_of_each_paging(WITH_ORDERS)
 def test_too_long_a_span_is_told_where_old_ones_are_refused_too(probe, endpoint):
     knobs = {"retention_days": 60, "beyond_retention": "refuse", "max_span_hours": 24 * 7}
     probed = probe(endpoint, rich(endpoint), **knobs)
@@ -285,7 +285,7 @@ def test_isolated_rows_are_told(probe):
 # --- what is said of every row
 
 
-@pytest.mark.parametrize("endpoint", BY_TIME)
+@one_of_each_paging(BY_TIME)
 def test_what_is_said_of_every_row_is_never_proven_by_some(probe, endpoint):
     premises = probe(endpoint, rich(endpoint)).endpoint.premises
     for code in ("two_types", "symbols_listed", "update_after_time", "rows_settled"):
@@ -294,7 +294,7 @@ def test_what_is_said_of_every_row_is_never_proven_by_some(probe, endpoint):
         assert "says nothing about others" in premises[code].detail
 
 
-@pytest.mark.parametrize("endpoint", BY_TIME)
+@one_of_each_paging(BY_TIME)
 def test_one_row_of_a_third_type_refutes(probe, endpoint):
     other = make_row(endpoint, orderId=5, time=NOW_MS - HOUR_MS * 30, clientOrderId="settlement_autoclose-1")
     probed = probe(endpoint, [*rich(endpoint), other])
@@ -303,7 +303,7 @@ def test_one_row_of_a_third_type_refutes(probe, endpoint):
     assert hidden.verdict("two_types") == "cannot_be_told"
 
 
-@pytest.mark.parametrize("endpoint", BY_TIME)
+@one_of_each_paging(BY_TIME)
 def test_one_row_that_was_updated_before_it_was_created_refutes(probe, endpoint):
     at = NOW_MS - HOUR_MS * 30
     early = make_row(endpoint, orderId=5, time=at, updateTime=at - 1)
@@ -339,7 +339,7 @@ def test_rows_that_appear_while_it_asks_refute_that_all_had_settled(probe, endpo
 # --- what an account cannot show
 
 
-@pytest.mark.parametrize("endpoint", WITH_ORDERS)
+@one_of_each_paging(WITH_ORDERS)
 def test_without_rows_everything_is_said_to_be_untold(probe, endpoint):
     probed = probe(endpoint, [])
     found = probed.endpoint.premises.values()
@@ -371,7 +371,7 @@ def test_a_few_rows_that_agree_tell_bounds_and_no_cut(probe, endpoint, count):
     assert probed.learnt.cut_side == ("newest" if count > 1 else None)
 
 
-@pytest.mark.parametrize("endpoint", BY_TIME)
+@one_of_each_paging(BY_TIME)
 def test_a_page_of_one_millisecond_claims_nothing_that_it_cannot_show(probe, endpoint):
     rows = [make_row(endpoint, orderId=n, time=NOW_MS - HOUR_MS) for n in range(130)]
     probed = probe(endpoint, rows)

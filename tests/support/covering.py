@@ -6,6 +6,8 @@ from itertools import combinations, product
 
 import pytest
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+
 
 def covering(names, *factors, together=1, also=lambda *_: False, indirect=()):
     """Parametrise over a product; all of it but a covering part is marked `slow`.
@@ -26,6 +28,18 @@ def covering(names, *factors, together=1, also=lambda *_: False, indirect=()):
         marks = () if chosen in quick or also(*values) else pytest.mark.slow
         cases.append(pytest.param(*values, id="-".join(ids), marks=marks))
     return pytest.mark.parametrize(names, cases, indirect=indirect)
+
+
+def one_of_each_paging(endpoints):
+    """Parametrise over `endpoint`; the quick suite runs the first of each kind of paging."""
+    first = {ENDPOINTS[name].is_by_time: name for name in reversed(endpoints)}
+    return pytest.mark.parametrize(
+        "endpoint",
+        [
+            name if name in first.values() else pytest.param(name, marks=pytest.mark.slow)
+            for name in endpoints
+        ],
+    )
 
 
 def _named(values):

@@ -110,7 +110,7 @@ def test_flows_and_loans_have_views_of_their_own(warehouse, lake):
     assert found == [("USDT", "BTC", MS + 1)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_what_is_listed_is_what_the_newest_extraction_of_its_window_does_not_have(warehouse, lake, seed):
     random = Random(seed)
     kept, newest, manifests = {}, {}, []
