@@ -47,7 +47,7 @@ def connection(simulator: Simulator) -> dict[str, Any]:
     return {
         "connection_id": _CONNECTION,
         "conn_type": "binance",
-        "description": "The demo's simulated exchange. (Port 0: Airflow 3.3 tests none without a port.)",
+        "description": "The demo's simulated exchange. (Port 0: without a port, Airflow 3.3 cannot test it.)",
         "login": credentials.api_key,
         "password": credentials.secret,
         "port": 0,

@@ -237,6 +237,7 @@ class Demo:
             f"Airflow's pages:    {running.url}",
             f"Sign in there as:   {login.user}, password {login.password}   (made for this demo alone)",
             f"             or as: {login.viewer}, password {login.viewer_password}   (who may only look)",
+            f"What is missing:    {running.url}/plugin/binance-liq-nav   (and how to backfill it)",
             f"The backfill there: {running.url}/dags/{DAG_ID}/backfills",
             f"The connection:     {running.url}/connections   (with a button to test it)",
             f"Objects, manifests: {directory.lake}",

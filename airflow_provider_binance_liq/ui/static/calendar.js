@@ -55,7 +55,7 @@ function facts(history, view, chooseWanting) {
   return make("div", { class: "facts" },
     terms([
       ["Filter", history.filter],
-      ["Binance", retentionInWords(history)],
+      ["Retention", retentionInWords(history)],
       ["Documentation", history.docs_url ? outside(history.docs_url, new URL(history.docs_url).host) : ""],
       ["Kept from", instant(history.kept_from)],
       ["First gap", gap ? instant(gap.start) : "none"],

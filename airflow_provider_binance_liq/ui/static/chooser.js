@@ -1,6 +1,6 @@
 /* Chosen days: what extracting them costs, and the backfill that does it. */
 
-import { counted, dayName, dayNumber, grouped } from "./days.js";
+import { counted, dayName, grouped } from "./days.js";
 import { button, copy, make, outside } from "./elements.js";
 import { WANTING, isFetchable, stateOf } from "./states.js";
 
@@ -128,7 +128,7 @@ export class Chooser {
       }), "proven ones again") : "",
       make("div", { class: "row-of" },
         canStart ? button("Backfill…", () => this.confirm(), { class: "main" }) : "",
-        button("Copy the command", () => this.#copy(), { disabled: !ready || this.estimate?.error || this.estimate?.why_not }),
+        button("Copy the command", () => this.#copy(), { disabled: !ready || Boolean(this.estimate?.error || this.estimate?.why_not) }),
         button("Clear", () => this.clear(), { class: "plain" })));
   }
 
@@ -141,9 +141,11 @@ export class Chooser {
     this.#estimate();
   }
 
-  async #copy() {
+  /** What is said behind an open dialog nobody sees, so the dialog has a place for it. */
+  async #copy(place) {
     await copy(this.command());
-    this.app.say("The command is copied.");
+    if (place) place.textContent = "The command is copied.";
+    else this.app.say("The command is copied.");
   }
 
   /** Airflow is asked what it would do before anything is asked of the reader. */
@@ -151,6 +153,7 @@ export class Chooser {
     const { backfills } = this.estimate;
     const dagId = this.app.dagId();
     const status = make("p", { role: "status" }, "Asking Airflow what would run…");
+    const copied = make("p", { role: "status", class: "quiet" });
     const start = button("Start the backfill", () => this.#start(backfills, start, status), { class: "main", disabled: true });
     const shown = make("pre", { tabindex: "0", "aria-label": "Command" }, make("code", {}, this.command()));
     this.dialog.replaceChildren(
@@ -159,14 +162,14 @@ export class Chooser {
       make("p", {}, `${this.#cost()}.`),
       backfills.length > 1 ? make("p", { class: "quiet" }, `The days are not in one stretch, so these are ${backfills.length} backfills. `
         + "Airflow runs one at a time: keep this page open until the last has begun.") : "",
-      status,
+      status, copied,
       make("details", {}, make("summary", {}, "The same as a command"), shown),
-      make("footer", {}, button("Copy the command", () => this.#copy()), button("Cancel", () => this.dialog.close()), start));
+      make("footer", {}, button("Copy the command", () => this.#copy(copied)), button("Cancel", () => this.dialog.close()), start));
     this.dialog.showModal();
     try {
       const plans = await Promise.all(backfills.map((one) => this.app.server.tryBackfill(dagId, one)));
       const runs = plans.reduce((sum, plan) => sum + plan.total_entries, 0);
-      status.textContent = `Airflow will run ${counted(runs, "run")}; runs of these days that exist already run again.`;
+      status.textContent = `Airflow will run ${counted(runs, "run")}; a day that has a run already is run again.`;
       start.disabled = runs === 0;
       if (runs) start.focus();
     } catch (error) {
@@ -234,5 +237,3 @@ export const wantingDays = (history, first, last, clock) => {
   }
   return found;
 };
-
-export const gapStart = (history) => dayNumber(history.oldest_gap.start);

@@ -6,7 +6,7 @@
 
 import { readFilters, select, writeFilters } from "./address.js";
 import { calendar } from "./calendar.js";
-import { Chooser, gapStart, wantingDays } from "./chooser.js";
+import { Chooser, wantingDays } from "./chooser.js";
 import { counted, dayName } from "./days.js";
 import { button, download, make, outside } from "./elements.js";
 import { LAYOUT } from "./layout.js";
@@ -148,8 +148,7 @@ class Coverage extends HTMLElement {
   }
 
   #firstGap() {
-    const history = firstLoss(this.view.shown);
-    const day = Math.max(this.view.first, gapStart(history));
+    const { history, day } = firstLoss(this.view.shown, this.view.first, this.view.last);
     this.strip.cell(history, day)?.scrollIntoView({ block: "nearest", inline: "center" });
     this.strip.fill();
     this.strip.focus(history, day);

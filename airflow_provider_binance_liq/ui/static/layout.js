@@ -1,12 +1,14 @@
 /* Where things are: the grid of days, the panel of one day, the bar of chosen days, on any width. */
 
 export const LAYOUT = `
-:host { display: block; box-sizing: border-box; color: var(--fg); background: var(--bg); min-height: 100%;
-  font: 14px/1.45 var(--chakra-fonts-body, Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
-  font-variant-numeric: tabular-nums; --name: 252px; }
+:host { display: block; box-sizing: border-box; color: var(--fg); background: var(--bg); min-height: 100%; --name: 252px; }
+/* Not at the host: there the page around it decides, and Airflow's has larger letters and breaks words. */
+main, .tip, dialog { font: 14px/1.45 var(--chakra-fonts-body, Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
+  font-variant-numeric: tabular-nums; overflow-wrap: normal; word-break: normal; }
 *, *::before, *::after { box-sizing: border-box; }
 [hidden] { display: none !important; }
 main { padding: 20px 24px 24px; max-width: 1920px; margin: 0 auto; container: page / inline-size; }
+:host([brief]) main { padding: 12px 0; }
 h1 { margin: 0 0 4px; font-size: 13px; font-weight: 600; color: var(--quiet); }
 h2 { margin: 0; font-size: 16px; font-weight: 600; }
 h3 { margin: 16px 0 4px; font-size: 13px; font-weight: 600; }
@@ -45,7 +47,7 @@ input[type="checkbox"] { min-height: 0; accent-color: var(--brand); margin: 0; w
 .legend .key { display: inline-flex; align-items: center; gap: 7px; font-size: 12px; color: var(--quiet); padding: 0 4px; }
 .legend .keys { display: flex; flex-wrap: wrap; gap: 6px; }
 .legend .ramp { display: inline-flex; gap: 2px; }
-.notice { border: 1px solid var(--line); border-left: 4px solid var(--missing); border-radius: 6px; background: var(--panel); padding: 10px 14px; margin: 12px 0; }
+.notice { border: 1px solid var(--line); border-left: 4px solid var(--brand); border-radius: 6px; background: var(--panel); padding: 10px 14px; margin: 12px 0; }
 .notice.failed-notice { border-left-color: var(--failed); }
 .notice summary { cursor: pointer; font-weight: 500; }
 .notice ul { margin: 8px 0 0; padding-left: 18px; overflow-wrap: anywhere; }
@@ -64,7 +66,7 @@ input[type="checkbox"] { min-height: 0; accent-color: var(--brand); margin: 0; w
 .axis .name { background: var(--soft); display: flex; align-items: flex-end; padding-bottom: 6px; }
 .name { left: 0; border-right: 1px solid var(--line); }
 .name button { display: flex; gap: 6px; width: 100%; text-align: left; padding: 0 2px; min-height: 24px; border: 0; background: none; font-weight: 600; align-items: center; }
-.name button > span:last-child { overflow: hidden; text-overflow: ellipsis; }
+.name button > span:last-child { line-height: 1.3; white-space: normal; overflow-wrap: anywhere; }
 .name button:hover { background: none; color: var(--brand-fg); }
 .name .turn { width: 12px; flex: none; }
 .name [aria-expanded="true"] .turn { transform: rotate(90deg); }
@@ -75,7 +77,7 @@ input[type="checkbox"] { min-height: 0; accent-color: var(--brand); margin: 0; w
 .axis .month { align-items: flex-start; }
 .axis .month > b { position: sticky; left: calc(var(--name) + 4px); padding: 4px 2px 0; font-weight: 600; color: var(--fg); white-space: nowrap; }
 .month + .month { box-shadow: -1px 0 var(--line); }
-.tick { position: absolute; bottom: 5px; width: var(--w); text-align: center; font-size: 10px; }
+.tick { position: absolute; bottom: 5px; width: var(--w); text-align: center; font-size: 10px; white-space: nowrap; }
 .c { width: var(--w); padding: 40px var(--gap) 8px 0; position: relative; cursor: pointer; scroll-margin: 48px 16px 16px calc(var(--name) + 8px); }
 .c > .box { width: calc(var(--w) - var(--gap)); height: calc(var(--w) - var(--gap)); }
 .c.has::before { content: ""; position: absolute; left: 1px; right: calc(var(--gap) + 1px); bottom: calc(9px + var(--w) - var(--gap)); height: var(--bar-height, 0); background: var(--bar); border-radius: 2px 2px 0 0; opacity: .75; }

@@ -6,7 +6,10 @@ import { depth, isFetchable, isUrgent, sentences, stateOf } from "./states.js";
 
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
-const tagged = (tag, text) => make("li", {}, tag ? [make("span", { class: "tag" }, tag), " "] : "", text);
+/** A text whose names of fields are between backticks. */
+const withNames = (text) => text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
+
+const tagged = (tag, text) => make("li", {}, tag ? [make("span", { class: "tag" }, tag), " "] : "", withNames(text));
 
 function secondLook(look) {
   if (look === null || look === undefined) return null;
@@ -16,7 +19,8 @@ function secondLook(look) {
 
 const fileLink = (server, path) => link(server.file(path), path.split("/").at(-1), { download: "", title: path });
 
-const LOADED = { true: "yes", false: "not yet", null: "not known" };
+/** Nothing is said where it is not known. */
+const LOADED = { true: "yes", false: "not yet" };
 
 /** One window of a day. */
 function windowSection(one, server) {
@@ -77,7 +81,7 @@ export function panel(history, day, view, { server, dagId, close, choose }) {
     make("div", { class: "state" }, square(box.replace("box ", "")),
       make("div", {}, sentences(history, day, { clock: view.clock, running }).map((one) => make("p", {}, sentence(one))))),
     make("p", { class: "quiet" }, `00:00 to 24:00 UTC. Airflow labels its run ${dayName(day + 1)}, by the end of its interval.`),
-    isFetchable(history, day, view.clock) ? make("p", { style: "margin-top:8px" }, button(`Extract this day${"pe".includes(letter) ? " again" : ""}…`, () => choose(history, day))) : null,
+    isFetchable(history, day, view.clock) ? make("p", { style: "margin:8px 0" }, button(`Extract this day${"pe".includes(letter) ? " again" : ""}…`, () => choose(history, day))) : null,
     server ? later(make("div", {}), server.day(history.id, dayName(day)).then((found) => [
       ...(found.problems ?? []).map((problem) => make("p", { class: "notice failed-notice" }, problem)),
       ...found.windows.map((one) => windowSection(one, server)),

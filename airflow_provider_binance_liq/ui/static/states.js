@@ -82,11 +82,18 @@ export function countDays(histories, first, last) {
   return counts;
 }
 
-/** The gap that is lost first, and its history. */
-export function firstLoss(histories) {
-  const gaps = histories.filter((one) => one.oldest_gap);
-  gaps.sort((a, b) => Date.parse(a.oldest_gap.recoverable_until) - Date.parse(b.oldest_gap.recoverable_until));
-  return gaps[0] ?? null;
+/** Of the days from `first` to `last`, the one that is lost first: its history, and until when it can be fetched. */
+export function firstLoss(histories, first, last) {
+  const found = histories.flatMap((history) => {
+    const low = Math.max(first, history.first);
+    const at = [...history.states.slice(low - history.first, Math.max(0, last - history.first + 1))].findIndex((letter) => RECOVERABLE.includes(letter));
+    if (at < 0) return [];
+    const day = low + at;
+    const gap = history.oldest_gap;
+    const until = gap && dayNumber(gap.start) === day ? Date.parse(gap.recoverable_until) : (day + history.retention.days) * DAY_MS;
+    return [{ history, day, until }];
+  });
+  return found.sort((a, b) => a.until - b.until)[0] ?? null;
 }
 
 /** The one sentence on top, in parts: [text, tone]. */
@@ -98,10 +105,9 @@ export function headline(histories, first, last, clock) {
     const verb = recoverable === 1 ? "is" : "are";
     const what = recoverable === counts.m ? "missing" : counts.m ? "missing or not proven" : "not proven";
     parts.push([`${counted(recoverable, "day")} ${verb} ${what} and recoverable`, "wanting"]);
-    const next = firstLoss(histories);
-    const left = next && Date.parse(next.oldest_gap.recoverable_until) - clock;
-    if (next) parts.push(["; ", ""], [`the first is lost in ${duration(left)}`, left < URGENT_DAYS * DAY_MS ? "urgent" : ""]);
-    parts.push([". ", ""]);
+    const left = firstLoss(histories, first, last).until - clock;
+    const which = recoverable === 1 ? "it" : "the first";
+    parts.push(["; ", ""], [`${which} is lost in ${duration(left)}`, left < URGENT_DAYS * DAY_MS ? "urgent" : ""], [". ", ""]);
   } else {
     parts.push(["Nothing is missing that can still be fetched", "well"], [". ", ""]);
   }

@@ -112,7 +112,7 @@ export class Strip {
     const assumed = history.retention.source === "assumed" ? " assumed" : "";
     return [make("span", { class: "gone", role: "none", style: `width:${left}px` }),
       make("span", { class: `kept${assumed}`, role: "none", style: `left:${left}px` },
-        make("span", { "aria-hidden": "true" }, `${history.retention.days} d ${history.retention.source}`))];
+        make("span", { "aria-hidden": "true" }, `kept ${history.retention.days} d, ${history.retention.source}`))];
   }
 
   #sums(history) {

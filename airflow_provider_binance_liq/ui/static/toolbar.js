@@ -3,11 +3,11 @@
 import { counted, grouped, instant, isDay } from "./days.js";
 import { isFiltered } from "./address.js";
 import { button, link, make, square } from "./elements.js";
-import { STATES, headline, plainTitle } from "./states.js";
+import { STATES, firstLoss, headline, plainTitle } from "./states.js";
 
 export function head({ coverage, shown, first, last, filters }, { clock, canRefresh, refresh, save, nextGap }) {
   const parts = shown.length ? headline(shown, first, last, clock) : [["No day matches the filters.", ""]];
-  const gap = shown.some((one) => one.oldest_gap);
+  const gap = firstLoss(shown, first, last);
   return make("header", { class: "head" },
     make("div", { class: "said" },
       make("p", { class: "headline", id: "headline" }, parts.map(([text, tone]) => (tone ? make("span", { class: tone }, text) : text)),

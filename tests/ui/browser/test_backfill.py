@@ -23,6 +23,7 @@ ESTIMATE = {
     "minutes": 0.4,
     "days": 2,
     "backfills": [stretch(days_ago(12), days_ago(11))],
+    "why_not": "",
     "command": "airflow backfill create --dag-id binance_liquidations --from-date 2026-11-15",
 }
 

@@ -30,6 +30,25 @@ def test_it_says_so_if_all_is_well(serve, visit):
     assert page.get_by_role("button", name="Go to the first gap").count() == 0
 
 
+def test_a_gap_outside_of_the_chosen_days_is_not_spoken_of(serve, visit):
+    history = quiet("desk", "margin", 60).put(days_ago(40), "m").put(days_ago(20), "m")
+    url = serve(document([history])).page
+    page = visit(f"{url}{'&' if '?' in url else '?'}from={days_ago(30)}")
+    assert headline(page).startswith("1 day is missing and recoverable; it is lost in 69 d. ")
+    page.get_by_role("button", name="Go to the first gap").click()
+    page.locator(f'.tip:has-text("{days_ago(20)}")').wait_for()
+    page.get_by_label("From").fill(days_ago(10))
+    page.get_by_label("From").press("Tab")
+    assert headline(page).startswith("Nothing is missing that can still be fetched. ")
+    assert page.get_by_role("button", name="Go to the first gap").count() == 0
+
+
+def test_a_long_name_of_a_row_is_not_cut_off(serve, visit):
+    page = visit(serve(document([quiet("a-desk-with-a-long-name", "coinm_futures", 60)])).page)
+    name = page.locator(".name button > span").last
+    assert name.evaluate("one => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight")
+
+
 def test_the_page_says_what_is_read_while_it_waits(serve, visit):
     site = serve(None)
     ready = threading.Event()
