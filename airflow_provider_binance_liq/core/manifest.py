@@ -134,8 +134,16 @@ def from_dict(plain: dict[str, Any]) -> Manifest:
         current = _from_version_1(plain) if version == 1 else plain
         _check_members(current)
         manifest = _checked(msgspec.convert(current, Manifest))
-        manifest.to_dict()  # what is nested too deep to be written again is none
-    except (KeyError, TypeError, AttributeError, RecursionError, msgspec.ValidationError) as error:
+        # What is nested too deep to be written again, or is half a character, is none.
+        msgspec.json.encode(manifest.to_dict())
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        UnicodeEncodeError,
+        msgspec.ValidationError,
+    ) as error:
         message = f"the manifest lacks or misspells a member: {error}"
         raise InconsistentManifest(message) from error
     return manifest

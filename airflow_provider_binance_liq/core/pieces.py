@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -79,10 +80,14 @@ def overlapping(ordered: Iterable[P]) -> Iterator[list[P]]:
 
 def apart(group: Iterable[P]) -> Iterator[P]:
     """Choose windows that do not overlap, so that no row counts twice: long and late ones first."""
-    chosen: list[Piece] = []
+    # Those that are chosen do not overlap, so their starts and their ends have the same order.
+    starts: list[int] = []
+    ends: list[int] = []
     for piece in sorted(group, key=_weight, reverse=True):
-        if all(one.end_ms <= piece.start_ms or piece.end_ms <= one.start_ms for one in chosen):
-            chosen.append(piece)
+        place = bisect_left(starts, piece.end_ms)
+        if not place or ends[place - 1] <= piece.start_ms:
+            starts.insert(place, piece.start_ms)
+            ends.insert(place, piece.end_ms)
             yield piece
 
 

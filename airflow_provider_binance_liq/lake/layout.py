@@ -107,11 +107,24 @@ def place(
     compression: Compression = None,
 ) -> Place:
     """Return the place: `<endpoint>/account=<account>/date=<start>/<start>_<end>`, all from the window."""
-    date = to_datetime(window.start_ms).date().isoformat()
-    directory = destination / endpoint.name / f"account={account}" / f"date={date}"
-    stem = f"{compact(window.start_ms)}_{compact(window.end_ms)}{filter_mark(filters)}"
+    directory = destination / endpoint.name / f"account={account}" / f"date={_date(window)}"
+    stem = _stem(window, filters)
     bounds = ManifestWindow(iso(window.start_ms), iso(window.end_ms))
     return Place(directory, stem, compression, Identity(endpoint.name, account, bounds, _sorted(filters)))
+
+
+def manifest_path(endpoint: str, account: str, window: Window, filters: ManifestFilters) -> str:
+    """Return where a manifest lies, relative to the destination."""
+    name = f"{_stem(window, filters)}{MANIFEST_SUFFIX}"
+    return f"{endpoint}/account={account}/date={_date(window)}/{name}"
+
+
+def _date(window: Window) -> str:
+    return to_datetime(window.start_ms).date().isoformat()
+
+
+def _stem(window: Window, filters: ManifestFilters) -> str:
+    return f"{compact(window.start_ms)}_{compact(window.end_ms)}{filter_mark(filters)}"
 
 
 def _sorted(filters: ManifestFilters) -> ManifestFilters:

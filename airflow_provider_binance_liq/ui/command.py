@@ -153,6 +153,9 @@ def _write(path: Path, content: str) -> None:
 
     :raises InvalidRequest: it cannot be written.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # It would be replaced, for everybody on this machine where it is a device.
+        raise InvalidRequest(f"{path} cannot be written: it is a device or a pipe; name a file")
     hidden = None
     try:
         number, hidden = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: a listing that is older is repeated in the background, for the next request
+#: a listing that is older is repeated in the background, for the next request; by as much may clocks differ
 FRESH_MS: Final = 60_000
 
 
@@ -42,11 +42,12 @@ class Snapshots:
         """
         asked_ms = self._now_ms()
         found = None if refresh else self._open(destination)
-        if found is None:
+        # How old a listing of a later time is, by a clock that was ahead, is not known.
+        if found is None or found.listed_at_ms > asked_ms + FRESH_MS:
             with self._locks[destination]:
                 known = self._known.get(destination)
                 # Whoever held the lock may have listed it for this request, too.
-                if known is None or known.listed_at_ms < asked_ms:
+                if known is None or not asked_ms <= known.listed_at_ms <= self._now_ms():
                     self._refresh(destination)
                 return self._known[destination]
         self._known[destination] = found

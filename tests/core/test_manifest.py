@@ -286,6 +286,12 @@ def test_a_claim_of_version_1_says_no_more_than_the_same_one_would_today(endpoin
     assert (proof.complete, proof.incomplete_reasons) == (not reasons, reasons)
 
 
+def test_half_a_character_is_refused_since_no_page_could_show_it():
+    for name, value in (("account", "desk\ud800"), ("extracted_at", "\udfff")):
+        with pytest.raises(InconsistentManifest, match="surrogates not allowed"):
+            from_json(json.dumps({**PLAIN, name: value}))
+
+
 def test_a_claim_that_its_own_reasons_contradict_is_refused():
     proof = {**PLAIN["proof"], "incomplete_reasons": ["within_retention"]}
     with pytest.raises(InconsistentManifest, match="in spite of"):

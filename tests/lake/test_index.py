@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+from pathlib import Path
 
 import pytest
 from verifying import DIRECTORY, STEM, day, everywhere, row
@@ -188,6 +190,45 @@ def test_an_object_that_is_gone_or_has_another_size_is_told_and_so_is_its_return
     assert "and the manifest says" in index.refresh(lake.path, NOW).entries[PATH].why
     path.write_bytes(content)
     assert index.refresh(lake.path, NOW).entries[PATH].why == ""
+
+
+@everywhere
+def test_an_object_that_is_there_only_in_another_form_is_not_the_one(either):
+    lake = either
+    lake.land([row(1)])
+    lake.edit(lambda plain: plain["object"].update(compression="gzip"))
+    entry = index.refresh(lake.path, NOW).entries[PATH]
+    assert (entry.complete, entry.why) == (False, "its object is not there")
+
+
+def test_a_manifest_of_another_window_than_its_path_says_proves_nothing(lake):
+    lake.land([row(1)])
+    lake.edit(lambda plain: plain["window"].update(start="2026-09-20T00:00:00Z"))
+    assert "is at another path" in index.refresh(lake.path, NOW).entries[PATH].why
+
+
+def test_a_copy_of_a_manifest_elsewhere_proves_nothing(lake):
+    lake.land([row(1)])
+    copies = f"usdm_futures/account=desk/copies/{STEM}"
+    lake.at(copies).parent.mkdir()
+    for path in (lake.manifest, lake.object):
+        lake.at(copies).parent.joinpath(path.name).write_bytes(path.read_bytes())
+    found = index.refresh(lake.path, NOW).entries
+    assert found[PATH].complete
+    assert "is at another path" in found[f"{copies}.manifest.json"].why
+
+
+def test_a_name_that_is_no_text_is_not_that_of_a_manifest(lake):
+    lake.land([row(1)])
+    name = os.fsencode(lake.manifest.path).replace(b".manifest", b"\xff.manifest")
+    try:
+        Path(os.fsdecode(name)).write_bytes(b"{}")
+    except OSError:
+        pytest.skip("this file system takes only text for a name")
+    assert list(index.refresh(lake.path, NOW).entries) == [PATH]
+    assert index.load(lake.path).entries[PATH].rows == 1
+    report = json.loads(lake.command("--json")[1])
+    assert [one["kind"] for one in report["notes"]] == ["foreign"]
 
 
 def test_a_lake_that_cannot_be_listed_is_an_error_and_no_empty_lake(lake):

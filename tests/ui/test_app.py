@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -76,6 +76,19 @@ def test_what_is_shown_is_as_of_the_last_listing_until_the_lake_is_listed_again(
     refreshed = get("coverage", params={"refresh": "true"}).json()
     assert refreshed["histories"][0]["first_day"] == "2026-10-03"
     assert refreshed["as_of"] >= first["as_of"]
+
+
+def test_a_listing_of_a_clock_that_was_ahead_is_shown_to_nobody(get, configured, run):
+    with time_machine.travel(NOW + timedelta(hours=3), tick=True):
+        assert get("coverage", params={"refresh": "true"}).json()["as_of"] >= "2026-10-09T03"
+    manifest = next(
+        (run.directory / "lake/usdm_futures/account=desk/date=2026-10-01").glob("*.manifest.json")
+    )
+    manifest.unlink()
+    for refresh in ("false", "true"):
+        found = get("coverage", params={"refresh": refresh}).json()
+        assert found["histories"][0]["first_day"] == "2026-10-03"
+        assert found["as_of"] < "2026-10-09T03"
 
 
 def test_without_an_index_the_lake_is_read_and_one_is_written(get, configured, run):

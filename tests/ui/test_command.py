@@ -7,6 +7,7 @@ import csv
 import hashlib
 import html
 import json
+import os
 import re
 from datetime import date
 
@@ -14,10 +15,11 @@ import pytest
 from support.running import START
 
 from airflow_provider_binance_liq.cli import main
-from airflow_provider_binance_liq.core.manifest import from_json
+from airflow_provider_binance_liq.core.manifest import ManifestFilters, from_json
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.lake import open_destination
+from airflow_provider_binance_liq.lake.layout import filter_mark
 from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport, Expectation
 from airflow_provider_binance_liq.lake.verify.holdings import read_holdings
 
@@ -97,6 +99,11 @@ def test_no_text_of_a_manifest_ends_the_script_that_it_is_in(coverage, run, tmp_
     evil = "</script><script>alert(1)</script><!--\u2028"
     plain["filters"]["symbols"] = [evil]
     manifest.write_text(json.dumps(plain))
+    mark = filter_mark(ManifestFilters((evil,)))
+    for path in list(manifest.parent.iterdir()):
+        stem, suffix = path.name.split(".", 1)
+        path.rename(path.with_name(f"{stem}{mark}.{suffix}"))
+    (manifest,) = manifest.parent.glob("*.manifest.json")
     broken = manifest.with_name(f"{manifest.name.removesuffix('.manifest.json')}<b>.manifest.json")
     broken.write_text("{")
     path = tmp_path / "coverage.html"
@@ -167,3 +174,15 @@ def test_what_cannot_be_asked_is_refused_without_a_secret(coverage, lake, destin
     assert (status, out) == (2, "")
     assert said in err
     assert "secret" not in err
+
+
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(coverage, tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        status, _, err = coverage("--csv", path)
+        assert status == 2
+        assert "it is a device or a pipe" in err
+        assert path.is_fifo()
+    assert link.is_symlink()

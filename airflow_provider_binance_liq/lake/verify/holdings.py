@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.manifest import from_json
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
-from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES, manifest_path
 from airflow_provider_binance_liq.lake.storage import storing
 from airflow_provider_binance_liq.lake.verify.claims import Claim, read_claim
 from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_files
@@ -109,9 +110,14 @@ def _usable(path: str, claim: Claim) -> Claim:
 
     :raises InconsistentManifest: it is not.
     """
-    series = claim.series
-    if not path.startswith(f"{series.endpoint}/account={series.account}/"):
-        message = f"it says that it is of {series}, and is at another path"
+    series, filters = claim.series, claim.manifest.filters
+    if series.endpoint in ENDPOINTS:
+        there = path == manifest_path(series.endpoint, series.account, claim.window, filters)
+    else:
+        # How a newer version names windows is not known.
+        there = path.startswith(f"{series.endpoint}/account={series.account}/")
+    if not there:
+        message = f"it says that it is of {series}, {claim.window}, and is at another path"
         raise InconsistentManifest(message)
     return claim
 
@@ -126,13 +132,25 @@ def _check_object(destination: ObjectStoragePath, path: str, claim: Claim, listi
         raise _WrongObject("its object is not there")
     name = f"{stem}{SUFFIXES[expected.compression]}"
     listed = listing.stored.get(name)
-    if listed is None or listed.size in (None, expected.bytes):
+    if listed is not None and listed.size in (None, expected.bytes):
         return
     # The object may have been replaced between the listing and the reading of its manifest.
-    with storing("look for", name):
-        destination.fs.invalidate_cache()
-        size = destination.fs.size(f"{str(destination.path).rstrip('/')}/{name}")
+    size = _size_now(destination, name)
     if size != expected.bytes:
         found = count(size or 0, "byte")
         message = f"its object has {found}, and the manifest says {expected.bytes:,}"
         raise _WrongObject(message)
+
+
+def _size_now(destination: ObjectStoragePath, name: str) -> int | None:
+    """Ask for the size of an object again.
+
+    :raises InconsistentManifest: it is not there, perhaps only in another form.
+    """
+    with storing("look for", name):
+        destination.fs.invalidate_cache()
+        try:
+            size: int | None = destination.fs.size(f"{str(destination.path).rstrip('/')}/{name}")
+        except FileNotFoundError as error:
+            raise _WrongObject("its object is not there") from error
+    return size

@@ -76,7 +76,7 @@ class Listing:
 
 def is_manifest(name: str) -> bool:
     """Whether a path is that of a manifest; a hidden one is a temporary file."""
-    return name.endswith(MANIFEST_SUFFIX) and not _is_hidden(name)
+    return name.endswith(MANIFEST_SUFFIX) and not _is_hidden(name) and _is_text(name)
 
 
 def is_object(name: str) -> bool:
@@ -214,6 +214,11 @@ def _is_local(store: Any) -> bool:
 
 def _is_hidden(name: str) -> bool:
     return name.rpartition("/")[2].startswith(".")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be written as UTF-8: a local file system takes any bytes for one."""
+    return name.isascii() or not any("\ud800" <= one <= "\udfff" for one in name)
 
 
 def explain(error: BaseException) -> str:
