@@ -5,19 +5,17 @@ The pictures of the documentation are taken here.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from support.coverage_cells import cell_of, drag
 from support.coverage_documents import days_ago, document, example, large, lively
 from support.coverage_site import PREFIX, RUNS
 from support.coverage_windows import WINDOW
+from support.pictures import keep
 
 from airflow_provider_binance_liq.ui.page import page as auditors_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 NARROW = {"width": 360, "height": 780}
 CONF = {"connections": ["desk"], "endpoints": ["usdm_futures"]}
 ESTIMATE = {
@@ -143,20 +141,19 @@ def test_cells_out_of_view_are_made_when_they_come_into_view(visit, serve):
 
 
 @pytest.mark.parametrize(
-    ("name", "state", "scheme", "size"),
+    ("name", "state", "look"),
     [
-        ("coverage-light", "as_it_is", "light", {"width": 1440, "height": 760}),
-        ("coverage-dark", "day", "dark", {"width": 1440, "height": 860}),
-        ("coverage-opened", "opened", "light", {"width": 1440, "height": 900}),
-        ("coverage-backfill", "confirming", "light", {"width": 1440, "height": 860}),
-        ("coverage-narrow", "as_it_is", "light", NARROW),
+        ("coverage-light", "as_it_is", {"scheme": "light", "size": {"width": 1440, "height": 760}}),
+        ("coverage-dark", "day", {"scheme": "dark", "size": {"width": 1440, "height": 860}}),
+        ("coverage-opened", "opened", {"scheme": "light", "size": {"width": 1440, "height": 900}}),
+        ("coverage-backfill", "confirming", {"scheme": "light", "size": {"width": 1440, "height": 860}}),
+        ("coverage-narrow", "as_it_is", {"scheme": "light", "size": NARROW}),
     ],
 )
-def test_pictures_of_the_documentation(visit, busy, name, state, scheme, size):
-    page = visit(busy.page, scheme=scheme, size=size)
+def test_pictures_of_the_documentation(visit, busy, name, state, look, tmp_path):
+    page = visit(busy.page, **look)
     STATES[state](page)
     page.mouse.move(1, 1)
     picture = page.screenshot()
     assert len(picture) < 250_000
-    IMAGES.mkdir(exist_ok=True)
-    (IMAGES / f"{name}.png").write_bytes(picture)
+    keep(picture, name, tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.coverage_cells import cell_of, drag
+from support.pictures import keep
 
 from airflow_provider_binance_liq.demo import airflow
 from airflow_provider_binance_liq.demo.days import Days
@@ -24,7 +25,6 @@ from airflow_provider_binance_liq.simulator import Settings, Simulator
 pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(900)]
 
 DAG = "binance_liquidations"
-IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 
 
 class SmallAirflow:
@@ -125,7 +125,7 @@ def test_the_page_follows_the_theme_of_airflow(real, browse):
     assert page.locator("binance-liq-coverage").evaluate(colours) == page.locator("html").evaluate(colours)
 
 
-def test_a_missing_day_is_backfilled_from_the_page(real, browse):
+def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
     today = datetime.now(UTC).date()
     # Three of its days are missing, of two endpoints: the newest day that is due as well.
     missing = [today - timedelta(days=6), today - timedelta(days=5)]
@@ -144,7 +144,7 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse):
         "one => one.append(one.textContent.replace(/^\\S+/, 'file:///data/lake'))"
     )
     page.locator(".said .quiet").evaluate("one => one.firstChild.remove()")
-    (IMAGES / "coverage-in-airflow.png").write_bytes(page.screenshot())
+    keep(page.screenshot(), "coverage-in-airflow", tmp_path)
 
     drag(page, *cells)
     page.get_by_role("button", name="Backfill…").click()

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from support.pictures import keep
 
 from airflow_provider_binance_liq.demo import airflow
 from airflow_provider_binance_liq.demo.configuration import ACCOUNT, DAG_ID, configure_airflow
@@ -20,8 +21,6 @@ from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-#: where pictures go: with BINANCE_LIQ_PICTURES=docs/images, those of the documentation are made anew
-PICTURES = os.environ.get("BINANCE_LIQ_PICTURES")
 _TIMEOUT_MS = 60_000
 
 
@@ -106,9 +105,8 @@ def visit(browser, real):
 @pytest.fixture
 def take_picture(tmp_path):
     """Keep a picture of a page, or of a part of it."""
-    directory = Path(PICTURES) if PICTURES else tmp_path
 
     def take(shown, name):
-        shown.screenshot(path=directory / f"{name}.png", animations="disabled")
+        keep(shown.screenshot(animations="disabled"), name, tmp_path)
 
     return take
