@@ -176,7 +176,9 @@ class Demo:
     ) -> Child:
         lake = f"file://{directory.lake}"
         command = history.command(simulator.settings, self._days, lake, ACCEPTED)
-        return processes.start("earlier-days", command, environment, ends=True)
+        # A demo that is ended early kills it: what it keeps on the way goes with the demo's directory.
+        scratch = {"TMPDIR": str(directory.airflow_home)}
+        return processes.start("earlier-days", command, environment | scratch, ends=True)
 
     def _finish_history(self, processes: Processes, earlier: Child) -> None:
         with self._console.phase("Lake", "extracting what it has from before") as outcome:

@@ -14,10 +14,23 @@ from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
 USERS = "admin:admin,viewer:viewer"
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def day(number, days=1):
     return Window(START + number * DAY_MS, START + (number + days) * DAY_MS)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Start one browser for all tests: its driver runs once in a process."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="the dependency group `browser` is not installed"
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

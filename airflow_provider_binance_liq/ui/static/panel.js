@@ -47,6 +47,12 @@ function windowSection(one, server) {
     secondLook(one.second_look));
 }
 
+/** Whether a task extracts a history: it is called by account (or connection) and endpoint, then by what came of it. */
+function extracts(task, history) {
+  const [whose, endpoint] = (task.rendered_map_index ?? "").split(" · ");
+  return endpoint === history.endpoint && [history.account, history.conn_id].includes(whose);
+}
+
 /** Runs of a data day, newest first, with the log of the extracting task of this history. */
 async function runLinks(server, dagId, history, day) {
   const start = `${dayName(day)}T00:00:00`;
@@ -54,8 +60,7 @@ async function runLinks(server, dagId, history, day) {
   const runs = found.filter((run) => run.data_interval_start?.startsWith(start)).reverse().slice(0, 3);
   const items = await Promise.all(runs.map(async (run) => {
     const tasks = (await server.tasksOf(dagId, run.dag_run_id)).task_instances ?? [];
-    const name = `${history.conn_id ?? history.account} ${history.endpoint}`;
-    const task = tasks.find((one) => one.rendered_map_index === name);
+    const task = tasks.find((one) => extracts(one, history));
     return make("li", {}, outside(server.runPage(dagId, run.dag_run_id), run.dag_run_id), ` ${run.state}`,
       task ? [", ", outside(server.runPage(dagId, run.dag_run_id, task), `log of ${task.task_id}`)] : null);
   }));

@@ -12,19 +12,7 @@ from support.coverage_site import Site
 
 #: of axe-core, which finds what assistive technology would stumble over
 AXE = "axe-core@4.10.3"
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 780}
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="the dependency group `browser` is not installed"
-    )
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

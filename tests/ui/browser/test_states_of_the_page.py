@@ -152,7 +152,8 @@ def test_a_day_links_to_its_run_and_to_the_log_of_its_extraction(site, page):
     }
     site.give(RUNS, {"dag_runs": [run]})
     site.give(f"{PREFIX}day", {"windows": [], "problems": []})
-    task = {"task_id": "extract", "map_index": 2, "rendered_map_index": "desk usdm_futures"}
+    name = "desk · usdm_futures · 13 Nov · 3 rows · proven"
+    task = {"task_id": "extract", "map_index": 2, "rendered_map_index": name}
     site.give(
         f"{RUNS}/scheduled__2026-11-14T00%3A00%3A00%2B00%3A00/taskInstances", {"task_instances": [task]}
     )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 from support.pictures import keep
@@ -20,7 +17,6 @@ from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.simulator import Settings, Simulator
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 _TIMEOUT_MS = 60_000
 
 
@@ -63,27 +59,15 @@ def real(tmp_path_factory):
         yield Real(stack, tmp_path_factory.mktemp("ui") / "place")
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not Path(CHROMIUM).exists():
-        pytest.skip("there is no Chromium")
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=options)
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def visit(browser, real):
+def visit(chromium, real):
     """Sign in as one of the users, and open a page of Airflow's."""
     with ExitStack() as stack:
 
         @contextmanager
         def context(height):
             size = {"width": 1280, "height": height}
-            made = browser.new_context(viewport=size, timezone_id="UTC", locale="en-US")
+            made = chromium.new_context(viewport=size, timezone_id="UTC", locale="en-US")
             yield made
             made.close()
 
