@@ -14,7 +14,9 @@ from support.lakehouse import LOADED_AT, row, tampered
 from support.other_kinds import FLOWS, LOANS, flow, loan
 
 from airflow_provider_binance_liq.cli import main
+from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest
+from airflow_provider_binance_liq.lake.layout import manifest_path
 from airflow_provider_binance_liq.warehouse import export as module
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.duckdb import TYPES
@@ -37,14 +39,17 @@ def place(lake):
         placed = []
         for manifest in manifests:
             now_at = Path(manifest.object.uri.removeprefix("file://"))
-            day = manifest.window.start[:10]
-            directory = lake.directory / manifest.endpoint / f"account={manifest.account}" / f"date={day}"
-            directory.mkdir(parents=True, exist_ok=True)
-            stem = f"{day}-{manifest.extracted_at[:10]}"
-            now_at.rename(directory / f"{stem}.ndjson")
-            uri = f"file://{directory / stem}.ndjson"
-            placed.append(replace(manifest, object=replace(manifest.object, uri=uri)))
-            (directory / f"{stem}.manifest.json").write_text(placed[-1].to_json(), encoding="utf-8")
+            window = Window.between(
+                *map(datetime.fromisoformat, (manifest.window.start, manifest.window.end))
+            )
+            path = lake.directory / manifest_path(
+                manifest.endpoint, manifest.account, window, manifest.filters
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            object_ = path.parent / path.name.replace(".manifest.json", ".ndjson")
+            now_at.rename(object_)
+            placed.append(replace(manifest, object=replace(manifest.object, uri=f"file://{object_}")))
+            path.write_text(placed[-1].to_json(), encoding="utf-8")
         return placed
 
     return put
