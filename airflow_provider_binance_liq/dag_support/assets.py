@@ -65,8 +65,7 @@ def _extractions(variable: str) -> list[dict[str, Any]]:
         return read_settings(None if text is None else json.loads(text), {}).extractions(again=False)
     except (InvalidRequest, ValueError):
         return []
-    # A DAG file can be read where there is no database to ask, and a secrets backend may raise any error.
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - without a database any error may come, and the DAG file is read all the same
         return []
 
 

@@ -101,11 +101,10 @@ def check_connections(extractions: Extractions, postgres_conn_id: str | None) ->
             BinanceHook(conn_id).account_label()
         except InvalidConnection as error:
             failures.append(error)
-            # Its traceback would say nothing more.
-            log.error("%s. Its extractions will fail", error)  # noqa: TRY400
-        # A secrets backend that does not answer now may do so for the tasks that need it.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - a secrets backend may answer the tasks that need it later
             log.warning("The connection %r cannot be read now: %s", conn_id, type(error).__name__)
+    for failure in failures:
+        log.error("%s. Its extractions will fail", failure)
     if failures and len(failures) == len(names):
         raise failures[0]
     if postgres_conn_id is not None:

@@ -17,7 +17,7 @@ from airflow_provider_binance_liq.core.families import FAMILIES, POOLS, Environm
 from airflow_provider_binance_liq.core.signing import HmacSigner, Signer, load_private_key, load_signer
 from airflow_provider_binance_liq.core.weights import DEFAULT_WEIGHT_SHARE, MAX_WEIGHT
 from airflow_provider_binance_liq.exceptions import InvalidConnection
-from airflow_provider_binance_liq.exchange.fields import PASSPHRASE, FieldReader, Fields, Mistake
+from airflow_provider_binance_liq.exchange.fields import HIDDEN_EXTRA, FieldReader, Fields, Mistake
 from airflow_provider_binance_liq.exchange.settings import ClientSettings, is_loopback
 
 __all__ = ["Account", "Fields", "read_account", "read_label"]
@@ -149,7 +149,7 @@ class _Reader(FieldReader):
         path, password = self.text("private_key_path"), (self.fields.password or "").strip()
         if path is not None and password:
             raise Mistake("it has both a password and a private_key_path; keep one of them")
-        phrase = self.text(PASSPHRASE)
+        phrase = self.text(HIDDEN_EXTRA)
         key = None if path is None else self.key_file(path)
         try:
             return load_signer(password, phrase) if key is None else load_private_key(key, phrase)

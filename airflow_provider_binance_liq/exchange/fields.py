@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: the one extra that is a secret; this is its name
-# The name is no secret.
-PASSPHRASE: Final = "private_key_passphrase"  # noqa: S105
+HIDDEN_EXTRA: Final = "private_key_passphrase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Fields:
     def secrets(self) -> list[str]:
         """List the values that must never be shown."""
         try:
-            passphrase = self.extras().get(PASSPHRASE)
+            passphrase = self.extras().get(HIDDEN_EXTRA)
         except InvalidConnection:
             passphrase = None
         return [text for text in (self.login, self.password, passphrase) if isinstance(text, str) and text]
@@ -108,7 +107,7 @@ class FieldReader:
         if not self.is_set(name):
             return None
         if not isinstance(value, str):
-            shown = "no text" if name == PASSPHRASE else repr(value)
+            shown = "no text" if name == HIDDEN_EXTRA else repr(value)
             raise Mistake(f"{name} is {shown}; it has to be a text")
         return value
 

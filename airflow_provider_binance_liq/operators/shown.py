@@ -72,7 +72,6 @@ class ShownOperator(WaitingOperator):
             return
         try:
             self._set_state(_STATE_KEY, state)
-        # Whatever the store raises: it is there for people who look.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - whatever the store raises: it is there for people who look
             self.log.debug("The task's state cannot be kept: %s", error)
             self._set_state = None

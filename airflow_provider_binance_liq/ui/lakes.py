@@ -145,7 +145,6 @@ def _label(conn_id: str) -> str | None:
         return BinanceHook(conn_id).account_label()
     except LiquidationsError as error:
         log.info("The account of the connection %r is not known: %s", conn_id, error)
-    # A secrets backend may raise any error.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - a secrets backend may raise any error
         log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
     return None

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from airflow.sdk import Asset
+from support.partitions import with_partitions
 
 from airflow_provider_binance_liq.compat import HAS_PARTITIONS
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
@@ -62,7 +63,7 @@ def test_where_no_variable_can_be_read_there_are_the_assets_of_the_endpoints_alo
     assert split(outlets_of(NAME))[1] == []
 
 
-@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+@with_partitions
 def test_proven_days_are_those_of_the_endpoints_that_are_wanted(variable):
     variable(json.dumps({"connections": ["desk", "fund"]}))
     found = names(proven_days(NAME, ["margin", "usdm_futures"]))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.fixed_days import recent_day
+from support.partitions import with_partitions
 from support.sample_dags import configure, connect, in_state, read_dag, states
 
 from airflow_provider_binance_liq.compat import HAS_PARTITIONS
@@ -321,7 +322,7 @@ def test_the_dag_that_loads_too_announces_each_extraction(airflow_database, conf
     assert "binance_liquidations_binance_demo_usdm_futures" in names
 
 
-@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+@with_partitions
 def test_the_day_that_was_proven_is_the_partition_of_its_event(airflow_database, configured):
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session

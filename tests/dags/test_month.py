@@ -6,8 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
-from airflow_provider_binance_liq.compat import HAS_PARTITIONS
+from support.partitions import with_partitions, without_partitions
 
 
 def read(monkeypatch, connections):
@@ -19,12 +18,12 @@ def read(monkeypatch, connections):
     return bag.dags.get("binance_liquidations_month")
 
 
-@pytest.mark.skipif(HAS_PARTITIONS, reason="for Airflow before 3.3")
+@without_partitions
 def test_an_older_airflow_reads_the_file_and_has_no_dag(airflow_database, monkeypatch):
     assert read(monkeypatch, ["desk"]) is None
 
 
-@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+@with_partitions
 def test_it_waits_for_every_day_of_the_month_of_each_connection(airflow_database, monkeypatch):
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -45,7 +44,7 @@ def test_it_waits_for_every_day_of_the_month_of_each_connection(airflow_database
     }
 
 
-@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+@with_partitions
 def test_without_an_account_that_has_these_endpoints_there_is_nothing_to_wait_for(
     airflow_database, monkeypatch
 ):
@@ -106,7 +105,7 @@ def month(airflow_database, monkeypatch):
         session.execute(delete(DagRun).where(DagRun.dag_id == name))
 
 
-@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+@with_partitions
 def test_it_runs_when_the_last_day_of_the_month_is_proven_and_not_before(month):
     announce, runs = month
     for endpoint in ("usdm_futures", "coinm_futures"):

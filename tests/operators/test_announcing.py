@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import Asset, AssetAlias
 from support.lakehouse import Lake, row
+from support.partitions import with_partitions
 
 from airflow_provider_binance_liq.compat import HAS_PARTITIONS
 from airflow_provider_binance_liq.core.manifest import ManifestFilters, ManifestWindow
@@ -72,7 +73,7 @@ def test_a_mapped_task_announces_on_the_assets_of_its_connection_and_endpoint_al
     assert all(event.extra == manifest.to_dict() for event in events.values())
 
 
-@pytest.mark.skipif(not HAS_PARTITIONS, reason="Airflow has partitions of assets since 3.3")
+@with_partitions
 def test_a_proven_day_is_a_partition_and_one_that_is_not_proven_has_no_event(announce, manifest):
     events = announce(manifest)
     assert events["liq_desk_usdm_futures_proven_days"].partition_keys == {"2026-10-10"}

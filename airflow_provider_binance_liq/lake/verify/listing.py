@@ -181,7 +181,7 @@ def _list_root(store: Any, root: str, destination: str) -> list[dict[str, Any]]:
             message = f"{destination} cannot be read: {explain(error)}"
             raise StorageError(message) from error
         return []
-    except Exception as error:
+    except Exception as error:  # stores raise errors of their libraries
         message = f"{destination} cannot be read: {explain(error)}"
         raise StorageError(message) from error
     if len(entries) == 1 and _is_file(entries[0], root):

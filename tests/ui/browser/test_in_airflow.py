@@ -126,7 +126,7 @@ def test_the_page_follows_the_theme_of_airflow(real, browse):
 
 
 def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
-    today = datetime.now(UTC).date()
+    today = datetime.now(UTC).date()  # no fixed day: Airflow's own processes tell the real time
     # Three of its days are missing, of two endpoints: the newest day that is due as well.
     missing = [today - timedelta(days=6), today - timedelta(days=5)]
     real.api.unpause(DAG)
