@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 from support import loading
 from support.lakehouse import row
@@ -107,6 +110,48 @@ def test_threads_of_one_process_wait_for_each_other_too(lake, warehouse):
     assert len(warehouse.windows()) == 6
 
 
+@pytest.fixture
+def before(monkeypatch):
+    """Do something just before a function is called for the first time."""
+
+    def set_up(owner, name, act):
+        real, left = getattr(owner, name), [act]
+
+        def function(*arguments, **options):
+            if left:
+                left.pop()(*arguments)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, function)
+
+    return set_up
+
+
+def test_duckdb_never_creates_the_file_since_it_would_overwrite_one_made_in_between(lake, warehouse, before):
+    opened = []
+    before(duckdb, "connect", opened.append)
+    warehouse.load(lake.lay([row(1)]))
+    assert len(opened) == 1
+    assert opened != [str(warehouse.path)]
+    assert list(warehouse.path.parent.iterdir()) == [warehouse.path]
+
+
+def test_a_first_load_keeps_what_another_loaded_while_it_was_creating_the_file(lake, warehouse, before):
+    first, second = lake.lay([row(1)]), lake.lay([row(2)], day=11)
+    before(os, "link", lambda *_: warehouse.load(first))
+    assert warehouse.load(second).inserted == 1
+    assert warehouse.query("SELECT count(*) FROM binance_liquidations") == [(2,)]
+    assert len(warehouse.windows()) == 2
+
+
+def test_without_hard_links_a_first_load_works_all_the_same(lake, warehouse, before):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "no hard links here")
+
+    before(os, "link", refuse)
+    assert warehouse.load(lake.lay([row(1)])).inserted == 1
+
+
 # --- readers ---------------------------------------------------------------------------------------------
 
 READER = """
@@ -169,8 +214,6 @@ def test_a_reader_that_closes_the_file_in_time_is_waited_for(lake, warehouse, re
 
 @pytest.mark.slow
 def test_a_reader_in_the_same_process_is_waited_for_as_well(lake, warehouse):
-    import duckdb
-
     warehouse.load(lake.lay([row(1)]))
     second = lake.lay([row(2)], day=11)
     with (

@@ -7,10 +7,13 @@ for a bounded time; a whole transaction is repeated, never a part of one.
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_binance_liq.core.urls import hide_parameters
 from airflow_provider_binance_liq.exceptions import StorageError, WarehouseBusy, WarehouseError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.load import Session
 
 T = TypeVar("T")
+#: what a file system answers that has no hard links
+_NO_HARD_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,10 @@ class DuckDB:
     def _transaction(self) -> Iterator[Session]:
         import duckdb
 
-        if not self.database.startswith(MOTHERDUCK):
-            _create_directory(Path(self.database))
         connection: DuckDBPyConnection | None = None
         try:
+            if not self.database.startswith(MOTHERDUCK):
+                _create(Path(self.database))
             connection = duckdb.connect(self.database)
             connection.begin()
             yield DuckDBSession(connection)
@@ -87,9 +92,34 @@ class DuckDB:
                 connection.close()
 
 
-def _create_directory(path: Path) -> None:
+def _create(path: Path) -> None:
+    """Create an empty database where there is none, whole at once, and never over another one.
+
+    DuckDB looks whether a file is there, and opens it later. A file that another process made and filled in
+    between is overwritten, and what was committed to it is lost (seen with DuckDB 2.0.0).
+    """
+    import duckdb
+
+    if path.exists():
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as directory:
+            made = Path(directory) / path.name
+            duckdb.connect(str(made)).close()
+            _link(made, path)
     except OSError as error:
-        message = f"the directory of the database {path} cannot be created: {error}"
+        message = f"the database {path} cannot be created: {error}"
         raise StorageError(message) from error
+
+
+def _link(made: Path, path: Path) -> None:
+    """Give a file its name, unless another file has it."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        # A file system without hard links: DuckDB creates the file itself.
+        if error.errno not in _NO_HARD_LINKS:
+            raise
