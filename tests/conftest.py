@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # Its name is short: sockets are made below it, and their paths may have 107 bytes.
 _home = tempfile.TemporaryDirectory(prefix="liq-")
 HOME = Path(_home.name)
-# What tests that are killed leave is removed with it; pytest's own directories, which it keeps, are not in it.
+# What tests that are killed leave is removed with it. What pytest keeps of the last runs is not in it.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 (HOME / "tmp").mkdir()
 tempfile.tempdir = os.environ["TMPDIR"] = str(HOME / "tmp")
@@ -58,8 +59,16 @@ for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "
     os.environ.pop(_name, None)
 
 register_profiles()
+# Nothing that collecting makes is garbage: to look for some takes a fifth of its time.
+gc.disable()
 # Airflow takes its level from whoever imports it first, and a command imports it to log errors alone.
 logging.getLogger("airflow_provider_binance_liq").setLevel(logging.INFO)
+
+
+def pytest_collection_finish():
+    """Look for garbage among what the tests make, and no more among what was there before."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture
