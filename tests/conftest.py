@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -13,12 +14,24 @@ from pathlib import Path
 
 import pytest
 from support.examples import register_profiles
+from support.sample_dags import bundles
 
 #: fixtures of warehouses, for several folders
 pytest_plugins = ["support.warehouses"]
 REPOSITORY = Path(__file__).resolve().parent.parent
-_home = tempfile.TemporaryDirectory(prefix="binance-liq-tests-")
+# Its name is short: sockets are made below it, and their paths may have 107 bytes.
+_home = tempfile.TemporaryDirectory(prefix="liq-")
 HOME = Path(_home.name)
+# What tests that are killed leave is removed with it. What pytest keeps of the last runs is not in it.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+(HOME / "tmp").mkdir()
+tempfile.tempdir = os.environ["TMPDIR"] = str(HOME / "tmp")
+
+# `dag.test` reads and stores all of the bundle that has the DAG: each of them is one file here.
+BUNDLES = HOME / "bundles"
+for _file in REPOSITORY.glob("dags/*.py"):
+    (BUNDLES / _file.stem).mkdir(parents=True)
+    (BUNDLES / _file.stem / _file.name).symlink_to(_file)
 
 _SETTINGS = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "OPENLINEAGE_")
 for _name in [name for name in os.environ if name.startswith(_SETTINGS)]:
@@ -32,6 +45,7 @@ os.environ |= {
     "AIRFLOW_HOME": str(HOME),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(*sorted(BUNDLES.iterdir())),
     "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
     "AIRFLOW__CORE__FERNET_KEY": "",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME / 'airflow.db'}",
@@ -45,8 +59,16 @@ for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "
     os.environ.pop(_name, None)
 
 register_profiles()
+# Nothing that collecting makes is garbage: to look for some takes a fifth of its time.
+gc.disable()
 # Airflow takes its level from whoever imports it first, and a command imports it to log errors alone.
 logging.getLogger("airflow_provider_binance_liq").setLevel(logging.INFO)
+
+
+def pytest_collection_finish():
+    """Look for garbage among what the tests make, and no more among what was there before."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

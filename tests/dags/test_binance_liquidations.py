@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from types import SimpleNamespace
 
 import pytest
-from support.fixed_days import recent_day
+from support.fixed_days import recent_day, travel
 from support.partitions import with_partitions
 from support.sample_dags import configure, connect, in_state, read_dag, states
 
@@ -18,6 +21,7 @@ from airflow_provider_binance_liq.warehouse.tables import row_table, row_tables
 
 DAY_MS = 86_400_000
 DAGS = ("binance_liquidations", "binance_liquidations_second_look")
+SETTINGS = Settings(seed=7, cascade_rows=300)
 
 pytestmark = [pytest.mark.clock, pytest.mark.usefixtures("fixed_clock")]
 
@@ -29,7 +33,7 @@ def dag(airflow_database):
 
 @pytest.fixture
 def exchange():
-    with Simulator(Settings(seed=7, cascade_rows=300)) as simulator:
+    with Simulator(SETTINGS) as simulator:
         yield simulator
 
 
@@ -134,13 +138,12 @@ def test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it
     assert read(database, "SELECT endpoint FROM binance_liquidation_windows") == [("margin",)]
 
 
-def test_the_ui_names_each_extraction_by_account_endpoint_day_and_outcome(dag, configured):
-    configured(endpoints=["margin", "usdm_futures"])
-    run = dag.test(logical_date=recent_day(14))
-    day = period(recent_day(14) - timedelta(days=1))
-    margin, futures = sorted(_named(run))
+def test_the_ui_names_each_extraction_by_account_endpoint_day_and_outcome(run_with_a_refused_key):
+    day = period(recent_day(8) - timedelta(days=1))
+    margin, futures, *refused = sorted(_named(run_with_a_refused_key.run))
     assert re.fullmatch(rf"demo · margin · {day} · \d+ rows? · (proven|not complete)", margin)
     assert re.fullmatch(rf"demo · usdm_futures · {day} · \d+ rows? · proven", futures)
+    assert refused == [f"revoked · {name} · {day} · failed" for name in ("margin", "usdm_futures")]
 
 
 def period(day):
@@ -151,13 +154,10 @@ def _named(run):
     return [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
 
 
-def test_an_extraction_that_failed_or_was_skipped_is_named_so(dag, two_accounts):
+def test_an_extraction_that_was_skipped_is_named_so(dag, two_accounts):
     old = datetime(2026, 1, 2, tzinfo=UTC)
     run = dag.test(logical_date=old, run_conf={"beyond_retention": "skip", "endpoints": ["margin"]})
     assert _named(run) == ["revoked · margin · 1 Jan · skipped", "demo · margin · 1 Jan · skipped"]
-    run = dag.test(logical_date=recent_day(18), run_conf={"endpoints": ["margin"]})
-    day = period(recent_day(18) - timedelta(days=1))
-    assert f"revoked · margin · {day} · failed" in _named(run)
 
 
 @pytest.mark.slow
@@ -208,10 +208,8 @@ def test_a_run_may_choose_another_destination_and_database_that_the_settings_lis
     assert {path.name for path in tmp_path.iterdir()} == {"other lake", "other.duckdb"}
 
 
-def test_a_run_logs_what_it_costs_at_the_least(dag, configured, caplog):
-    configured(endpoints=["margin", "usdm_futures"])
-    dag.test(logical_date=recent_day(10))
-    assert "This run needs at least 2 requests of weight 51 (" in caplog.text
+def test_a_run_logs_what_it_costs_at_the_least(run_with_a_refused_key):
+    assert "This run needs at least 4 requests of weight 102 (" in run_with_a_refused_key.log
 
 
 @pytest.mark.slow
@@ -224,31 +222,55 @@ def test_an_unknown_endpoint_fails_in_the_first_task(dag, configured):
     assert not database.exists()
 
 
-@pytest.fixture
-def two_accounts(configured, exchange, monkeypatch):
+def configure_two_accounts(monkeypatch, exchange, home):
     """One account whose key is right, and one whose key the exchange refuses."""
+    connect(monkeypatch, exchange, "binance_demo")
     connect(monkeypatch, exchange, "binance_revoked", login="k" * 64, extra={"account": "revoked"})
-    return configured(endpoints=["margin", "usdm_futures"], connections=["binance_revoked", "binance_demo"])
+    known = {"endpoints": ["margin", "usdm_futures"], "connections": ["binance_revoked", "binance_demo"]}
+    configure(monkeypatch, home, database=str(home / "warehouse.duckdb"), **known)
+    return home / "warehouse.duckdb"
+
+
+@pytest.fixture
+def two_accounts(exchange, tmp_path, monkeypatch):
+    return configure_two_accounts(monkeypatch, exchange, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def run_with_a_refused_key(airflow_database, tmp_path_factory):
+    """One run of two accounts, for all tests that only look at it."""
+    log = StringIO()
+    handler = logging.StreamHandler(log)
+    with travel(), pytest.MonkeyPatch.context() as monkeypatch, Simulator(SETTINGS) as exchange:
+        database = configure_two_accounts(monkeypatch, exchange, tmp_path_factory.mktemp("two accounts"))
+        logging.getLogger().addHandler(handler)
+        run = read_dag("binance_liquidations").test(logical_date=recent_day(8))
+    logging.getLogger().removeHandler(handler)
+    return SimpleNamespace(run=run, log=log.getvalue(), database=database)
 
 
 def test_a_key_that_is_refused_fails_its_own_tasks_and_the_run_but_what_others_extracted_is_loaded(
-    dag, two_accounts, caplog
+    run_with_a_refused_key,
 ):
-    logged = caplog
-    run = dag.test(logical_date=recent_day(8))
+    run, log = run_with_a_refused_key.run, run_with_a_refused_key.log
     assert in_state(run, "failed") == {"extract[0]", "extract[1]", "watcher"}
     assert in_state(run, "success") == {"settings", "extract[2]", "extract[3]", "load"}
     assert str(run.state) == "failed"
-    error = logged.text.rpartition("2 tasks of this run failed: ")[2]
+    error = log.rpartition("2 tasks of this run failed: ")[2]
     for index, endpoint in enumerate(["usdm_futures", "margin"]):
         named = (
             f"extract[{index}], revoked · {endpoint} · {period(recent_day(8) - timedelta(days=1))} · failed: "
         )
-        assert f"Failed: {named}KeyRejected: HTTP 401" in logged.text
+        assert f"Failed: {named}KeyRejected: HTTP 401" in log
         assert named in error
     windows = "SELECT account, endpoint FROM binance_liquidation_windows"
-    assert sorted(read(two_accounts, windows)) == [("demo", "margin"), ("demo", "usdm_futures")]
-    assert read(two_accounts, "SELECT DISTINCT account FROM binance_liquidations") == [("demo",)]
+    assert sorted(read(run_with_a_refused_key.database, windows)) == [
+        ("demo", "margin"),
+        ("demo", "usdm_futures"),
+    ]
+    assert read(run_with_a_refused_key.database, "SELECT DISTINCT account FROM binance_liquidations") == [
+        ("demo",)
+    ]
 
 
 @pytest.mark.slow

@@ -6,27 +6,18 @@ runs of two backfills and a scheduled one, so events come while a run of the loa
 
 from __future__ import annotations
 
-import json
-import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
+from support.real_airflow import RealAirflow
 
 from airflow_provider_binance_liq.core.manifest import from_json
 from airflow_provider_binance_liq.core.windows import Window, epoch_ms
-from airflow_provider_binance_liq.demo import airflow
 from airflow_provider_binance_liq.demo.days import Days
-from airflow_provider_binance_liq.demo.directory import Directory
-from airflow_provider_binance_liq.demo.environment import Port, airflow_environment
-from airflow_provider_binance_liq.demo.login import Login
-from airflow_provider_binance_liq.demo.postgres import PostgresServer
-from airflow_provider_binance_liq.demo.processes import Processes
 from airflow_provider_binance_liq.demo.progress import Progress, failures
-from airflow_provider_binance_liq.demo.rest import AirflowApi
 from airflow_provider_binance_liq.operators.labels import label, outcome
-from airflow_provider_binance_liq.simulator import Settings, Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(900)]
 
@@ -36,64 +27,17 @@ ENDPOINTS = ("usdm_futures", "margin")
 UNFINISHED = {"queued", "running"}
 
 
-class RealAirflow:
-    """An Airflow of four processes, a simulated exchange, and what the DAGs write."""
+class TwoDags(RealAirflow):
+    """The DAG that extracts and the one that loads, and what they write."""
 
     def __init__(self, stack, place):
-        self.directory = stack.enter_context(Directory.take(place))
-        self.port = Port.take(None)
-        stack.callback(self.port.release)
-        self.processes = Processes(self.directory.path, self.directory.logs, self.directory.lock)
-        stack.enter_context(self.processes)
-        postgres = PostgresServer(self.processes)
-        postgres.start()
-        simulator = stack.enter_context(Simulator(Settings(seed=7, accounts=ACCOUNTS), port=0))
-        url = f"http://127.0.0.1:{self.port.number}"
-        login = Login.make(self.directory.airflow_home)
-        environment = self._settings(simulator) | airflow_environment(
-            {},
-            home=self.directory.airflow_home,
-            logs=self.directory.logs,
-            dags=airflow.sample_dags(),
-            database_url=postgres.url,
-            port=self.port.number,
-            login=login,
-        )
-        airflow.create_tables(self.processes, environment)
-        airflow.start_components(self.processes, environment | self._settings(simulator))
-        self.api = AirflowApi(url)
-        stack.callback(self.api.close)
-        airflow.wait_until_healthy(self.processes, self.api, lambda _: None)
-        self.api.sign_in(login)
-        airflow.wait_for_dag(self.processes, self.api, LOAD)
-        airflow.wait_for_dag(self.processes, self.api, EXTRACT)
+        super().__init__(stack, place, ACCOUNTS, (LOAD, EXTRACT), endpoints=list(ENDPOINTS))
 
-    def _settings(self, simulator):
-        found = {}
-        for account in ACCOUNTS:
-            credentials = simulator.credentials(account)
-            found[f"AIRFLOW_CONN_{account.upper()}"] = json.dumps(
-                {
-                    "conn_type": "binance",
-                    "login": credentials.api_key,
-                    "password": credentials.secret,
-                    "extra": {"base_url": simulator.url, "weight_share": 0.9},
-                }
-            )
-        variable = {
-            "connections": list(ACCOUNTS),
-            "endpoints": list(ENDPOINTS),
-            "destination": f"file://{self.directory.lake}",
-            "database": str(self.directory.warehouse),
-        }
-        return found | {"AIRFLOW_VAR_BINANCE_LIQUIDATIONS": json.dumps(variable)}
+    def wait(self, condition):
+        def told():
+            return self.states(EXTRACT), self.states(LOAD), self.missing()
 
-    def wait_for(self, condition, limit_s=300):
-        deadline = time.monotonic() + limit_s
-        while not condition():
-            self.processes.check()
-            assert time.monotonic() < deadline, (self.states(EXTRACT), self.states(LOAD), self.missing())
-            time.sleep(1)
+        self.wait_for(condition, 300, told)
 
     def states(self, dag_id):
         return [run.state for run in self.api.runs(dag_id)]
@@ -159,7 +103,7 @@ class RealAirflow:
 @pytest.fixture
 def real(tmp_path):
     with ExitStack() as stack:
-        yield RealAirflow(stack, tmp_path / "place")
+        yield TwoDags(stack, tmp_path / "place")
 
 
 def backfill(real, first, last):
@@ -173,14 +117,14 @@ def test_all_that_extractions_announce_is_loaded_by_runs_that_their_events_trigg
     # Unpaused, the DAG has a scheduled run as well: the one of yesterday.
     real.api.unpause(EXTRACT)
     runs += 1
-    real.wait_for(lambda: real.is_idle(EXTRACT, runs) and real.backfills_are_over())
+    real.wait(lambda: real.is_idle(EXTRACT, runs) and real.backfills_are_over())
     assert set(real.states(EXTRACT)) == {"success"}, real.failures(EXTRACT)
     assert real.states(LOAD) == []  # paused: whatever is announced meanwhile waits
 
     real.api.unpause(LOAD)
     runs += backfill(real, yesterday - timedelta(days=2), yesterday - timedelta(days=1))
-    real.wait_for(lambda: real.is_idle(EXTRACT, runs) and not real.missing())
-    real.wait_for(lambda: real.is_idle(LOAD, 1))
+    real.wait(lambda: real.is_idle(EXTRACT, runs) and not real.missing())
+    real.wait(lambda: real.is_idle(LOAD, 1))
 
     assert set(real.states(EXTRACT)) == {"success"}, real.failures(EXTRACT)
     assert set(real.states(LOAD)) == {"success"}, real.failures(LOAD)

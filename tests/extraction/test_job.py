@@ -104,8 +104,7 @@ def test_on_the_worst_day_no_row_is_lost_on_the_other_endpoints(start, measure, 
     assert requests <= 2 * least
 
 
-@pytest.mark.parametrize("endpoint", BY_NUMBER)
-@pytest.mark.parametrize("order", ORDERS)
+@covering("endpoint, order", BY_NUMBER, ORDERS)
 def test_on_the_worst_day_numbered_pages_take_one_request_more_to_see_that_there_is_no_further_page(
     start, measure, endpoint, order
 ):

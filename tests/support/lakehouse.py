@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -98,12 +98,33 @@ def tampered(manifest: Manifest) -> Manifest:
 
 @dataclass
 class Warehouse:
-    """A DuckDB file, loaded and looked at."""
+    """A DuckDB file, loaded and looked at.
+
+    Between loads of this process it may be held open: to open a file takes DuckDB longer than a small load.
+    """
 
     path: Path
+    #: let other processes have the file between loads
+    shared: bool = False
+    _open: Any = field(default=None, repr=False, compare=False)
 
     def load(self, *given: Any, at: datetime = LOADED_AT, **retry: Any) -> Summary:
+        self.hold()
         return load(self.engine(**retry), list(given), now=lambda: at)
+
+    def hold(self) -> None:
+        """Keep the file open until `release`, unless other processes are to open it."""
+        import duckdb
+
+        if self._open is None and not self.shared:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._open = duckdb.connect(str(self.path))
+
+    def release(self) -> None:
+        """Close the file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self._connected() as connection:
@@ -113,6 +134,7 @@ class Warehouse:
     def _connected(self) -> Iterator[Any]:
         import duckdb
 
+        self.hold()
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             yield connection
@@ -147,6 +169,7 @@ class Warehouse:
 
     def empty(self) -> None:
         """Begin anew."""
+        self.release()
         self.path.unlink(missing_ok=True)
 
     def written(self) -> object:

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
     from airflow_provider_binance_liq.simulator.simulator import Simulator
+
+#: the file of a DAG, where it is not named after it
+_FILES = {
+    "binance_liquidations_second_look": "binance_liquidations",
+    "binance_liquidations_extract": "binance_liquidations_by_asset",
+    "binance_liquidations_load": "binance_liquidations_by_asset",
+}
+
+
+def bundles(*directories: Path) -> str:
+    """Return Airflow's setting that makes each directory a bundle of DAGs, named after it."""
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    known = [{"name": path.name, "classpath": local, "kwargs": {"path": str(path)}} for path in directories]
+    return json.dumps(known)
 
 
 def read_dag(dag_id: str) -> Any:
     """Read a sample DAG anew: `dag.test` leaves a run's own parameters in it."""
     from support.airflow_of_any_version import DagBag
 
-    dag = DagBag().dags[dag_id]
+    bundle = Path(os.environ["AIRFLOW_HOME"], "bundles", _FILES.get(dag_id, dag_id))
+    dag = DagBag(dag_folder=str(bundle)).dags[dag_id]
     for task in dag.tasks:
         task.retries = 0  # a task that fails here would be waited for, minutes long
     return dag

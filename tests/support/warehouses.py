@@ -39,11 +39,13 @@ def postgres(database: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def duckdb(tmp_path: Path) -> Any:
+def duckdb(tmp_path: Path) -> Iterator[Any]:
     """Give a DuckDB file that is not there yet."""
     from support.lakehouse import Warehouse
 
-    return Warehouse(tmp_path / "ware house" / "liquidations.duckdb")
+    warehouse = Warehouse(tmp_path / "ware house" / "liquidations.duckdb")
+    yield warehouse
+    warehouse.release()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.lakehouse import Lake, Warehouse
+from support.lakehouse import Lake
 
 
 @pytest.fixture
@@ -12,5 +12,5 @@ def lake(tmp_path):
 
 
 @pytest.fixture
-def warehouse(tmp_path):
-    return Warehouse(tmp_path / "ware house" / "liquidations.duckdb")
+def warehouse(duckdb):
+    return duckdb

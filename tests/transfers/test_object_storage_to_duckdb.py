@@ -84,6 +84,7 @@ def test_it_waits_as_long_as_it_is_told(lake, warehouse):
     import duckdb
 
     warehouse.load(lake.lay([row(1)]))
+    warehouse.release()
     task = operator(manifests=lake.lay([row(2)], day=11).to_dict(), database=str(warehouse.path), wait_s=0.1)
     with (
         duckdb.connect(str(warehouse.path), read_only=True),

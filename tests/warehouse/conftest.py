@@ -19,3 +19,9 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def warehouse(duckdb: Any) -> Any:
     return duckdb
+
+
+@pytest.fixture
+def not_held(warehouse: Any) -> None:
+    """Let nothing open the file but what is tested."""
+    warehouse.shared = True

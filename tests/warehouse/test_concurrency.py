@@ -19,6 +19,8 @@ from support.lakehouse import row
 
 from airflow_provider_binance_liq.exceptions import RetryableError, WarehouseBusy
 
+pytestmark = pytest.mark.usefixtures("not_held")
+
 LOADING = Path(loading.__file__)
 BOUND_S = 50
 

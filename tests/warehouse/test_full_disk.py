@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.lakehouse import row
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("not_held")]
 
 SUPPORT = Path(__file__).parents[1] / "support"
 ROWS = 2000

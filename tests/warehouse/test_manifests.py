@@ -42,6 +42,7 @@ def days(given):
 # --- nesting ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("not_held")
 @pytest.mark.parametrize(
     "given", [None, "", [], (), [None, [], [None, [None]]], Lazy([]), Lazy([None]), "[]"]
 )

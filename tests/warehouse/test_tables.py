@@ -194,6 +194,7 @@ def test_the_users_own_views_and_indexes_survive_a_load(lake, warehouse):
 # --- files that are none ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("not_held")
 def test_a_file_that_is_no_database_is_refused_and_kept(lake, warehouse):
     warehouse.path.parent.mkdir()
     warehouse.path.write_bytes(b"somebody's letters\n" * 1000)
@@ -205,12 +206,14 @@ def test_a_file_that_is_no_database_is_refused_and_kept(lake, warehouse):
     assert warehouse.path.read_bytes() == b"somebody's letters\n" * 1000
 
 
+@pytest.mark.usefixtures("not_held")
 def test_a_directory_in_place_of_the_file_can_be_mended(lake, warehouse):
     warehouse.path.mkdir(parents=True)
     with pytest.raises(StorageError, match="cannot be read or written"):
         warehouse.load(lake.lay([row(1)]))
 
 
+@pytest.mark.usefixtures("not_held")
 def test_a_directory_that_cannot_be_made_can_be_mended(lake, warehouse):
     warehouse.path.parent.write_text("a file where the directory belongs")
     with pytest.raises(StorageError, match="cannot be created"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,80 +10,26 @@ from pathlib import Path
 import pytest
 from support.coverage_cells import cell_of, drag
 from support.pictures import keep
+from support.real_airflow import RealAirflow
 
-from airflow_provider_binance_liq.demo import airflow
 from airflow_provider_binance_liq.demo.days import Days
-from airflow_provider_binance_liq.demo.directory import Directory
-from airflow_provider_binance_liq.demo.environment import Port, airflow_environment
-from airflow_provider_binance_liq.demo.login import Login
-from airflow_provider_binance_liq.demo.postgres import PostgresServer
-from airflow_provider_binance_liq.demo.processes import Processes
-from airflow_provider_binance_liq.demo.rest import AirflowApi, NotReachable
-from airflow_provider_binance_liq.simulator import Settings, Simulator
+from airflow_provider_binance_liq.demo.rest import NotReachable
 
 pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(900)]
 
 DAG = "binance_liquidations"
 
 
-class SmallAirflow:
-    """An Airflow of four processes, with one account of a simulated exchange."""
+class SmallAirflow(RealAirflow):
+    """An Airflow with one account of a simulated exchange."""
 
     def __init__(self, stack, place):
-        directory = stack.enter_context(Directory.take(place))
-        port = Port.take(None)
-        stack.callback(port.release)
-        self.processes = Processes(directory.path, directory.logs, directory.lock)
-        stack.enter_context(self.processes)
-        postgres = PostgresServer(self.processes)
-        postgres.start()
-        exchange = stack.enter_context(Simulator(Settings(seed=7, accounts=("desk",)), port=0))
-        self.url = f"http://127.0.0.1:{port.number}"
-        login = Login.make(directory.airflow_home)
-        environment = self._settings(exchange, directory) | airflow_environment(
-            {},
-            home=directory.airflow_home,
-            logs=directory.logs,
-            dags=airflow.sample_dags(),
-            database_url=postgres.url,
-            port=port.number,
-            login=login,
-        )
-        airflow.create_tables(self.processes, environment)
-        airflow.start_components(self.processes, environment)
-        self.api = AirflowApi(self.url)
-        stack.callback(self.api.close)
-        airflow.wait_until_healthy(self.processes, self.api, lambda _: None)
-        self.api.sign_in(login)
-        airflow.wait_for_dag(self.processes, self.api, DAG)
+        super().__init__(stack, place, ["desk"], [DAG], endpoints=["usdm_futures", "coinm_futures"])
         self.token = self.api._session.headers["Authorization"].removeprefix("Bearer ")
-
-    def _settings(self, exchange, directory):
-        credentials = exchange.credentials("desk")
-        connection = {
-            "conn_type": "binance",
-            "login": credentials.api_key,
-            "password": credentials.secret,
-            "extra": {"base_url": exchange.url, "weight_share": 0.9},
-        }
-        variable = {
-            "connections": ["desk"],
-            "endpoints": ["usdm_futures", "coinm_futures"],
-            "destination": f"file://{directory.lake}",
-            "database": str(directory.warehouse),
-        }
-        return {
-            "AIRFLOW_CONN_DESK": json.dumps(connection),
-            "AIRFLOW_VAR_BINANCE_LIQUIDATIONS": json.dumps(variable),
-        }
 
     def backfill(self, day):
         number = self.api.create_backfill(DAG, Days(day, day), at_once=4)
-        deadline = time.monotonic() + 240
-        while not self._has_ended(number):
-            self.processes.check()
-            assert time.monotonic() < deadline, number
-            time.sleep(1)
+        self.wait_for(lambda: self._has_ended(number), 240, lambda: number)
 
     def _has_ended(self, number):
         try:
