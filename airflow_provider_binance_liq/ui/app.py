@@ -85,6 +85,7 @@ class _Routes:
             warn_days=lake.warn_days,
             dag_id=lake.dag_id,
             connections=lake.labels(),
+            loads=self.snapshots.loads(lake.destination),
         )
         return _json(document(found.entries.values(), expected, shown))
 
@@ -93,7 +94,8 @@ class _Routes:
         series = read_history_id(history)
         _check_endpoint(series.endpoint)
         entries = self.snapshots.of(lake.destination).entries.values()
-        return _json(day_details(open_destination(lake.destination), entries, series, day))
+        loads = self.snapshots.loads(lake.destination)
+        return _json(day_details(open_destination(lake.destination), entries, series, day, loads))
 
     def file(self, lake: LakeDep, path: str) -> StreamingResponse:
         """Return an object or a manifest as a download."""

@@ -97,7 +97,7 @@ def test_without_an_index_the_lake_is_read_and_one_is_written(get, configured, r
     before = states(get)
     index.write_bytes(b"damaged")
     assert states(get) == before
-    assert json.loads(gzip.decompress(index.read_bytes()))["version"] == 1
+    assert json.loads(gzip.decompress(index.read_bytes()))["version"] == 2
 
 
 def test_a_lake_that_cannot_be_read_is_an_error_in_words(get, configured):
