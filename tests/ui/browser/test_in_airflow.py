@@ -135,7 +135,7 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
 
     page = browse("/plugin/binance-liq-nav", "light")
     page.get_by_role("grid", name="Days by account and endpoint").wait_for(timeout=60_000)
-    assert "6 days are missing and recoverable" in page.locator("#headline").inner_text()
+    assert "6 days are missing and can be extracted" in page.locator("#headline").inner_text()
     row = int(page.locator(".line[data-history]", has_text="desk · USD").get_attribute("data-history"))
     cells = [cell_of(page, row, day.isoformat()) for day in missing]
     assert all("missing: no window covers it" in cell.get_attribute("aria-label") for cell in cells)
@@ -152,7 +152,7 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
     page.get_by_role("button", name="Start the backfill").click()
     page.get_by_text("The backfill has ended: 2 of 2 days proven.").wait_for(timeout=240_000)
     assert all("proven complete" in cell.get_attribute("aria-label") for cell in cells)
-    assert "4 days are missing and recoverable" in page.locator("#headline").inner_text()
+    assert "4 days are missing and can be extracted" in page.locator("#headline").inner_text()
 
     cells[0].click()
     panel = page.get_by_role("complementary")

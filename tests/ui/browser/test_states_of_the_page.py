@@ -19,14 +19,14 @@ def headline(page):
 
 def test_one_sentence_says_how_things_are(page):
     assert headline(page) == (
-        "13 days are missing or not proven and recoverable; the first is lost in 3 d 16 h. "
+        "13 days are missing or not proven and can be extracted; the first is lost in 3 d 16 h. "
         "1 day failed verification. 6 are lost for good, 706 proven."
     )
 
 
 def test_it_says_so_if_all_is_well(serve, visit):
     page = visit(serve(document([quiet("desk", "margin", 60)])).page)
-    assert headline(page) == "Nothing is missing that can still be fetched. Nothing is lost, 57 proven."
+    assert headline(page) == "Nothing is missing that can be extracted. Nothing is lost, 57 proven."
     assert page.get_by_role("button", name="Go to the first gap").count() == 0
 
 
@@ -34,12 +34,12 @@ def test_a_gap_outside_of_the_chosen_days_is_not_spoken_of(serve, visit):
     history = quiet("desk", "margin", 60).put(days_ago(40), "m").put(days_ago(20), "m")
     url = serve(document([history])).page
     page = visit(f"{url}{'&' if '?' in url else '?'}from={days_ago(30)}")
-    assert headline(page).startswith("1 day is missing and recoverable; it is lost in 69 d. ")
+    assert headline(page).startswith("1 day is missing and can be extracted; it is lost in 69 d. ")
     page.get_by_role("button", name="Go to the first gap").click()
     page.locator(f'.tip:has-text("{days_ago(20)}")').wait_for()
     page.get_by_label("From").fill(days_ago(10))
     page.get_by_label("From").press("Tab")
-    assert headline(page).startswith("Nothing is missing that can still be fetched. ")
+    assert headline(page).startswith("Nothing is missing that can be extracted. ")
     assert page.get_by_role("button", name="Go to the first gap").count() == 0
 
 
