@@ -68,7 +68,7 @@ const SOURCES = {
 export const withoutAmount = ({ rows_without_amount: rows }) => (rows ? `amounts of ${counted(rows, "row")} are not recorded` : "");
 
 const worthInWords = (history, money) =>
-  (money ? `${history.rows_without_amount ? "at least " : ""}${money}` : history.rows_without_amount ? "amounts not recorded" : "");
+  (money ? `${history.rows_without_amount ? "≥ " : ""}${money}` : history.rows_without_amount ? "amounts not recorded" : "");
 
 export const exactly = (notional) => Object.entries(notional).map(([unit, amount]) => `${grouped(amount)} ${unit}`);
 

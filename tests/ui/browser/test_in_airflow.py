@@ -145,11 +145,6 @@ def test_the_page_is_found_in_the_menu_and_as_a_tab_of_the_dag(real, browse):
     page.get_by_role("heading", name="Nothing has been extracted yet").wait_for(timeout=60_000)
 
 
-def test_on_a_dag_without_liquidations_the_tab_says_so(real, browse):
-    page = browse("/dags/binance_liquidations_month/plugin/binance-liq-dag", "light")
-    page.get_by_role("heading", name="This DAG does not extract liquidations").wait_for(timeout=60_000)
-
-
 def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
     today = datetime.now(UTC).date()  # no fixed day: Airflow's own processes tell the real time
     # Three of its days are missing, of two endpoints: the newest day that is due as well.
