@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 #: p proven, with rows; e proven, empty; h partly proven, the rest can still be fetched; u extracted, not
 #: proven; m missing, can still be fetched; l lost; f a manifest that cannot be used; n not expected (yet)
 Letter = Literal["p", "e", "h", "u", "m", "l", "f", "n"]
-#: bits of a day's flags: a caveat or an assumed premise; extracted again with another result
+#: bits of a day's flags: a caveat, or an assumed premise that the history's other days do not have
 CAVEAT: Final = 1
+#: in the lake, and in no warehouse whose loads leave receipts
 NOT_LOADED: Final = 2
+#: extracted again with another result
 AGAIN: Final = 4
+#: whether it is loaded is not known
+LOAD_UNKNOWN: Final = 8
+#: lost, and there is a manifest that cannot be used
+UNUSABLE: Final = 16
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -92,7 +98,11 @@ def calendar(
     )
     for stretch in found:
         days.add(stretch, expected)
-    states = days.letters(expected, {day - days.first for day in failed})
+    places = {day - days.first for day in failed}
+    states = days.letters(expected, places)
+    for place in places:
+        if 0 <= place < days.many and states[place] == "l":
+            days.flags[place] |= UNUSABLE
     gap = next((one for one in found if one.recoverable and one.window.start_ms < expected.end_ms), None)
     return Calendar(day_of(days.first), states, days.rows, days.flags, gap)
 
@@ -226,7 +236,8 @@ class _Days:
         open_ms = self.unproven[place] + self.missing[place] + self.lost[place]
         if not open_ms and (not taken_over or self.proven[place] == end_ms - start_ms):
             return "p" if self.has_rows[place] else "e"
-        if failed:
+        # Beyond what is kept, no extraction mends it.
+        if failed and not self.lost[place]:
             return "f"
         if taken_over or end_ms > expected.settled_ms:
             return "n"

@@ -12,7 +12,7 @@ from airflow_provider_binance_liq.core.units import DAY_MS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.families import Family
-    from airflow_provider_binance_liq.core.kinds import RowKind
+    from airflow_provider_binance_liq.core.kinds import Amount, RowKind
 
 #: what an account is: `any` stands for both
 AccountType = Literal["classic", "portfolio_margin", "any"]
@@ -104,6 +104,11 @@ class Endpoint:
     def max_span_ms(self) -> int:
         """Longest span of one request in ms, strictly below what is documented."""
         return self.max_span_days * DAY_MS - 1
+
+    @property
+    def amount(self) -> Amount | None:
+        """What a row is worth; None where it states no amount that may be added up."""
+        return self.kind.amount_in_contracts if self.in_contracts else self.kind.amount
 
     @property
     def is_by_time(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,17 @@ class KeyField:
     def column(self) -> str:
         """Its name in manifests and in the warehouse: the exchange's, in lower case with underscores."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What a row is worth: the product of its factors, and the asset that this is in."""
+
+    #: fields that are multiplied; mostly one
+    factors: tuple[str, ...]
+    #: the asset: of the symbol the one it is quoted in, or its base; or the one that a field names
+    unit: Literal["quote", "base", "field"]
+    unit_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,10 @@ class RowKind:
     unchanging: tuple[str, ...] = ()
     #: rows have an id of their own; without one, rows that agree in every field of the key are one row
     has_id: bool = True
+    #: what a row is worth; None where it states no amount that may be added up
+    amount: Amount | None = None
+    #: the same where quantities count contracts
+    amount_in_contracts: Amount | None = None
 
 
 _SYMBOL: Final = KeyField("symbol")
@@ -56,6 +71,9 @@ ORDER: Final = RowKind(
     key=(_SYMBOL, _ORDER_ID),
     instants=("time", "updateTime"),
     table="binance_liquidations",
+    amount=Amount(("cumQuote",), "quote"),
+    # `cumQuote` is not sent by every such endpoint.
+    amount_in_contracts=Amount(("cumBase",), "base"),
 )
 #: an order as the margin endpoints return it: one instant, few fields
 MARGIN_RECORD: Final = RowKind(
@@ -64,9 +82,10 @@ MARGIN_RECORD: Final = RowKind(
     instants=("updatedTime",),
     table="binance_liquidations",
     isolated="isIsolated",
+    amount=Amount(("executedQty", "avgPrice"), "quote"),
 )
 
-#: an entry of a margin account's ledger
+#: an entry of a margin account's ledger; what is bought, sold, repaid and charged cannot be one sum
 CAPITAL_FLOW: Final = RowKind(
     name="capital_flow",
     key=(KeyField("id", is_whole=True),),
@@ -87,6 +106,7 @@ LOAN_LIQUIDATION: Final = RowKind(
     table="binance_loan_liquidations",
     symbol=None,
     has_id=False,
+    amount=Amount(("liquidationDebt",), "field", "loanCoin"),
 )
 
 KINDS: Final = (ORDER, MARGIN_RECORD, CAPITAL_FLOW, LOAN_LIQUIDATION)

@@ -28,6 +28,7 @@ Compression = Literal["gzip"] | None
 AutoCloseTypeFilter = AutoCloseType | None
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
+AmountText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$", max_length=200)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -92,6 +93,15 @@ class ManifestDifferences:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestNotional:
+    """How much the rows of the object are worth: exact, and by asset."""
+
+    amounts: dict[Name, AmountText]
+    #: rows that are in none of the amounts, because theirs or its asset could not be read
+    unpriced: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One window's extraction, complete with what is needed to check it."""
 
@@ -105,6 +115,8 @@ class Manifest:
     provider_version: Name
     #: how this look differs from the one before it; None where it does not, or is the first
     differences: ManifestDifferences | None = None
+    #: None where an earlier version wrote the manifest, or where rows state no amount
+    notional: ManifestNotional | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def to_dict(self) -> dict[str, Any]:

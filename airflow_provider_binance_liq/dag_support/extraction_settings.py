@@ -125,6 +125,9 @@ def read_members(kind: type[T], given: object) -> T:
 def _check_no_credentials(settings: object) -> None:
     """Refuse URLs with a secret: what a run is set to is in logs and XComs that others may read."""
     for name, value in _texts("", msgspec.to_builtins(settings)):
+        if any("\ud800" <= one <= "\udfff" for one in value):
+            message = f"{name} is {value[:_SHOWN]!a}, which has half of a character: write it again"
+            raise InvalidRequest(message)
         if has_credentials(value):
             message = (
                 f"{name} is {show(value)}: a secret in it would be in logs and XComs. Put it into an Airflow "

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_binance_liq.dag_support.run_parameters import check_narrowed
 from airflow_provider_binance_liq.dag_support.settings import check_chosen
 from airflow_provider_binance_liq.dag_support.tasks import read_variable
 from airflow_provider_binance_liq.exceptions import FROM_START
+from airflow_provider_binance_liq.operators.failing import failing_at_once
 from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
 from airflow_provider_binance_liq.transfers.object_storage_to_warehouse import (
     ObjectStorageToWarehouseOperator,
@@ -29,7 +31,8 @@ class ConfiguredExtractOperator(LiquidationsToObjectStorageOperator):
     """Extract what the Variable has.
 
     :param variable: name of the Variable.
-    :raises AirflowFailException: connection, endpoint, destination or probe report are not in it.
+    :raises AirflowFailException: connection, endpoint, destination or probe report are not in it; or symbols,
+        time, type or retention are neither the run's parameters nor given in the DAG's file.
     """
 
     template_fields: Sequence[str] = ()
@@ -48,7 +51,15 @@ class ConfiguredExtractOperator(LiquidationsToObjectStorageOperator):
         }
         chosen = {"destination": self.destination}
         read_variable(self.variable, lambda given: check_chosen(given, chosen, connection))
+        with failing_at_once():
+            check_narrowed(vars(self), context.get("params") or {}, self._authored())
         return super()._execute(context, state)
+
+    def _authored(self) -> dict[str, Any]:
+        """Return what the DAG's file gives all of the mapped tasks."""
+        dag = self.get_dag()
+        mapped = dag.task_dict.get(self.task_id) if dag else None
+        return dict(getattr(mapped, "partial_kwargs", {}))
 
 
 class ConfiguredLoadOperator(ObjectStorageToWarehouseOperator):

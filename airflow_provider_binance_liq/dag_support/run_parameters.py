@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: parameters of an extraction that would make it less than it looks
+_CHECKED: Final = ("symbols", "start", "end", "retention_days", "auto_close_type")
 _EMPTY: Final[tuple[object, ...]] = (None, "", [])
 
 #: what `DagSettings.extractions` returns
@@ -58,15 +60,39 @@ def narrow(extractions: Extractions, parameters: Mapping[str, Any], window: Wind
 
     :raises InvalidRequest: symbols that are none, or for endpoints without symbols alone.
     """
-    more: dict[str, Any] = {}
+    more = _narrowed(parameters)
     if window is not None:
         # The time is the one to extract: a second look does not look further back from there.
-        more = {"start": parameters["start"], "end": parameters["end"], "look_back_days": 0}
-    symbols = parameters.get("symbols")
-    if symbols not in _EMPTY:
-        more["symbols"] = _symbols(symbols)
+        more["look_back_days"] = 0
+    if "symbols" in more:
         extractions = _with_symbols(extractions)
     return [{**one, "operator": one["operator"] | more} for one in extractions]
+
+
+def _narrowed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the run's parameters alone say of an extraction."""
+    found = {name: parameters[name] for name in ("start", "end") if parameters.get(name) not in _EMPTY}
+    symbols = parameters.get("symbols")
+    return found if symbols in _EMPTY else found | {"symbols": _symbols(symbols)}
+
+
+def check_narrowed(
+    handed: Mapping[str, Any], parameters: Mapping[str, Any], authored: Mapping[str, Any]
+) -> None:
+    """Check again, where it is used, what a task was handed beside what the settings say.
+
+    :param handed: the task's own parameters.
+    :param parameters: of the run.
+    :param authored: what the DAG's file gives each task.
+    :raises InvalidRequest: neither has it; the message names it.
+    """
+    known = {name: authored.get(name) for name in _CHECKED} | _narrowed(parameters)
+    for name in _CHECKED:
+        if (handed[name] or None) != (known[name] or None):
+            message = (
+                f"{name} is {show(handed[name])}, which neither the run's parameters nor the DAG's file have"
+            )
+            raise InvalidRequest(message)
 
 
 def _symbols(given: object) -> list[str]:

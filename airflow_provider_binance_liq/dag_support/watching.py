@@ -70,7 +70,7 @@ def failed_tasks(states: Mapping[str, Any], task_ids: Collection[str]) -> dict[s
 def describe(
     failed: Mapping[str, Iterable[int]], reasons: Mapping[str, Mapping[int, Mapping[str, Any]]]
 ) -> Iterator[str]:
-    """Write each task that failed: `extract[2], desk · margin · 22 Nov · failed: KeyRejected: …`."""
+    """Write each task that failed: `extract[2], desk · margin · 22 Nov 2026 · failed: KeyRejected: …`."""
     for task_id, indexes in failed.items():
         for index in indexes:
             reason = reasons.get(task_id, {}).get(index, {})

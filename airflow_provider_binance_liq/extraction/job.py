@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_binance_liq import __version__, metrics
 from airflow_provider_binance_liq.core.horizon import Horizon, OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.manifest import NOTHING_TO_COMPARE, Manifest, ManifestWindow, Proof
+from airflow_provider_binance_liq.core.notional import Tally
 from airflow_provider_binance_liq.core.paging import begin_with
 from airflow_provider_binance_liq.core.premise_table import PREMISES
 from airflow_provider_binance_liq.core.premises import Claim, Evidence
@@ -222,7 +223,8 @@ class Job:
         :param too_old: why the window cannot be claimed complete for its age; empty where it can.
         """
         symbols = self.filters.symbols
-        local = draft(spool.bodies(symbols), spool.path, self.compression)
+        tally = Tally(self.endpoint)
+        local = draft(tally.watch(spool.bodies(symbols)), spool.path, self.compression)
         found = compare_with_earlier(local, at, spool, self.endpoint, symbols, self.missing_rows)
         claim = self._claim(reading, found, too_old)
         if not claim.complete and (proven := found.proven):
@@ -235,7 +237,7 @@ class Job:
             # The same rows stay proven, although the exchange returns other content of them now.
             claim = Claim(proven.proof.premises)
         if found.merged:
-            local = draft(spool.bodies(symbols), spool.path, self.compression)
+            local = draft(tally.watch(spool.bodies(symbols)), spool.path, self.compression)
         manifest = Manifest(
             endpoint=self.endpoint.name,
             account=self.account.label,
@@ -246,6 +248,7 @@ class Job:
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
             differences=found.differences,
+            notional=tally.result(),
         )
         commit(manifest, at, spool.path, seen=found.earlier)
         return manifest

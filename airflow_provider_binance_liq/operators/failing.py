@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.wording import shorten
-from airflow_provider_binance_liq.exceptions import LiquidationsError, PermanentError
+from airflow_provider_binance_liq.exceptions import KeyRejected, LiquidationsError, PermanentError
 from airflow_provider_binance_liq.extras import missing_package
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ XCOM: Final = "failure"
 _REQUEST: Final = re.compile(r"^GET \S+(?: \([^)]*\))?:? ")
 #: the log's pane shows about so many characters of a line
 _SHOWN: Final = 90
+#: the exchange refuses the signature
+_SIGNATURE_CODE: Final = -1022
+_WRONG_PAIR: Final = "enter key and secret again: the secret does not belong to this API key"
 
 
 def failing_at_once(
@@ -76,11 +79,17 @@ class _Failing(AbstractContextManager[None]):
         cause = _REQUEST.sub("", " ".join(str(error).removeprefix(f"{error.where}: ").split()))
         retry = "" if isinstance(error, PermanentError) else " (a retry may succeed)"
         log.error("%s", shorten(f"Cause: {name}: {cause}", _SHOWN))
-        log.error("What to do: %s%s", error.advice, retry)
+        log.error("What to do: %s%s", _advice(error), retry)
         log.error("%s", self._subject() or f"Window: {error.where}")
         if library is not None:
             log.error("%s", shorten(f"Raised by {type(library).__name__}: {library}", 2 * _SHOWN))
         _push(self._context, {"error": name, "cause": cause})
+
+
+def _advice(error: LiquidationsError) -> str:
+    """Return what to do; of a wrong secret, which the cause would say after the exchange's own words."""
+    is_of_secret = isinstance(error, KeyRejected) and error.code == _SIGNATURE_CODE
+    return _WRONG_PAIR if is_of_secret else error.advice
 
 
 def _push(context: Context | None, reason: dict[str, Any]) -> None:

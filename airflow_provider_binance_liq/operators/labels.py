@@ -1,4 +1,4 @@
-"""What a mapped task is called in the UI: `desk · usdm_futures · 22 Nov · 1,000 rows · proven`.
+"""What a mapped task is called in the UI: `desk · usdm_futures · 22 Nov 2026 · 1,000 rows · proven`.
 
 Airflow renders `map_index_template` before a task runs and once more after it, with the task's own operator
 in `task`. So `{{ task.map_label }}` says what is known: first the connection and the endpoint, in the end
@@ -38,7 +38,7 @@ def outcome(manifest: Manifest) -> str:
 
 
 def period(window: Window) -> str:
-    """Write a window in UTC: `22 Nov`, `1 Nov to 1 Dec`, `22 Nov 05:00 to 06:00`."""
+    """Write a window in UTC: `22 Nov 2026`, `1 Nov 2026 to 1 Dec 2026`, `22 Nov 2026 05:00 to 06:00`."""
     start, end = to_datetime(window.start_ms), to_datetime(window.end_ms)
     if _is_midnight(start) and _is_midnight(end):
         return _day(start) if end - start == timedelta(days=1) else f"{_day(start)} to {_day(end)}"
@@ -51,7 +51,7 @@ def _is_midnight(instant: datetime) -> bool:
 
 
 def _day(instant: datetime) -> str:
-    return f"{instant.day} {_MONTHS[instant.month - 1]}"
+    return f"{instant.day} {_MONTHS[instant.month - 1]} {instant.year}"
 
 
 def _time(instant: datetime) -> str:

@@ -53,13 +53,19 @@ class LoadOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load, and return what was done; nothing of the context is needed."""
+        from airflow_provider_binance_liq.transfers.receipts import leave_receipts
         from airflow_provider_binance_liq.warehouse.load import load
         from airflow_provider_binance_liq.warehouse.manifests import collect
 
         with failing_at_once(self._subject, context):
             self._given = [one.manifest for one in collect(self.manifests)]
             engine = self.engine()
-            summary = load(engine, self._given, destination=self.destination)
+            summary = load(
+                engine,
+                self._given,
+                destination=self.destination,
+                on_loaded=lambda manifests: leave_receipts(str(engine), manifests, self.destination),
+            )
         if not summary.windows:
             raise skipped("there is no manifest to load: no extraction has ended with one", context)
         self._summary = summary

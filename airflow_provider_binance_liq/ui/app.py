@@ -13,7 +13,12 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import msgspec
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AccessView,
+    DagAccessEntity,
+    DagDetails,
+)
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -85,6 +90,7 @@ class _Routes:
             warn_days=lake.warn_days,
             dag_id=lake.dag_id,
             connections=lake.labels(),
+            loads=self.snapshots.loads(lake.destination),
         )
         return _json(document(found.entries.values(), expected, shown))
 
@@ -93,7 +99,8 @@ class _Routes:
         series = read_history_id(history)
         _check_endpoint(series.endpoint)
         entries = self.snapshots.of(lake.destination).entries.values()
-        return _json(day_details(open_destination(lake.destination), entries, series, day))
+        loads = self.snapshots.loads(lake.destination)
+        return _json(day_details(open_destination(lake.destination), entries, series, day, loads))
 
     def file(self, lake: LakeDep, path: str) -> StreamingResponse:
         """Return an object or a manifest as a download."""
@@ -103,24 +110,29 @@ class _Routes:
         headers = _PRIVATE | {"Content-Disposition": f'attachment; filename="{_plain(found.name)}"'}
         return StreamingResponse(chunks(found), media_type=content_type(found), headers=headers)
 
-    def estimate(self, lake: LakeDep, history: str, days: Days) -> Response:
+    def estimate(self, lake: LakeDep, user: GetUserDep, history: str, days: Days) -> Response:
         """Return what extracting days costs, and the backfills that do it."""
-        return self._estimate(lake, history, days)
+        return self._estimate(lake, user, history, days)
 
     def estimate_many(
-        self, lake: LakeDep, history: Annotated[str, Body()], days: Annotated[list[date], Body()]
+        self,
+        lake: LakeDep,
+        user: GetUserDep,
+        history: Annotated[str, Body()],
+        days: Annotated[list[date], Body()],
     ) -> Response:
         """Return the same for more days than fit into an address."""
-        return self._estimate(lake, history, days)
+        return self._estimate(lake, user, history, days)
 
-    def _estimate(self, lake: Lake, history: str, days: list[date]) -> Response:
+    def _estimate(self, lake: Lake, user: GetUserDep, history: str, days: list[date]) -> Response:
         from airflow_provider_binance_liq.dag_support.run_plan import greatest_share
 
         series = read_history_id(history)
         _check_endpoint(series.endpoint)
         conn_id = lake.labels().get(series.account)
         share = greatest_share([conn_id] if conn_id else [])
-        return _json(estimate_days(series, days, lake, conn_id, share))
+        found = estimate_days(series, days, lake, conn_id, share)
+        return _json(found | {"may_backfill": _may_backfill(user, lake.dag_id)})
 
 
 def static(name: str) -> FileResponse:
@@ -149,6 +161,14 @@ def make_app(snapshots: Snapshots | None = None) -> FastAPI:
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(LiquidationsError)(_failed)
     return app
+
+
+def _may_backfill(user: GetUserDep, dag_id: str | None) -> bool:
+    """Whether Airflow lets a user create a backfill: a button that it will refuse need not be shown."""
+    details = DagDetails(id=dag_id)
+    return dag_id is not None and get_auth_manager().is_authorized_dag(
+        method="POST", access_entity=DagAccessEntity.RUN, details=details, user=user
+    )
 
 
 def _check_endpoint(name: str) -> None:

@@ -34,7 +34,7 @@ from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
 from airflow_provider_binance_liq.lake import open_destination
-from airflow_provider_binance_liq.lake.index import read_lake
+from airflow_provider_binance_liq.lake.index import read_lake, read_loads
 from airflow_provider_binance_liq.lake.verify.coverage import CoverageReport, Expectation
 from airflow_provider_binance_liq.lake.verify.findings import redact
 from airflow_provider_binance_liq.lake.verify.report import printable
@@ -135,7 +135,12 @@ def _read(arguments: argparse.Namespace) -> tuple[CoverageReport, dict[str, Any]
     destination = open_destination(absolute(arguments.destination))
     holdings, snapshot = read_lake(destination, now_ms)
     report = CoverageReport.of(holdings, expected, arguments.warn_days)
-    shown = Shown(without_connections(str(destination)), now_ms, arguments.warn_days)
+    shown = Shown(
+        without_connections(str(destination)),
+        now_ms,
+        arguments.warn_days,
+        loads=read_loads(destination),
+    )
     return report, document(snapshot.entries.values(), expected, shown)
 
 

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from airflow_provider_binance_liq.core.manifest import Manifest
-    from airflow_provider_binance_liq.lake.index import Entry
+    from airflow_provider_binance_liq.lake.index import Entry, Loads
     from airflow_provider_binance_liq.lake.verify.claims import Series
 
 
 def day_details(
-    destination: ObjectStoragePath, entries: Iterable[Entry], series: Series, day: date
+    destination: ObjectStoragePath, entries: Iterable[Entry], series: Series, day: date, loads: Loads
 ) -> dict[str, Any]:
     """Return the windows that touch a day, the newest first, and what is wrong with its manifests."""
     windows: list[dict[str, Any]] = []
@@ -36,7 +36,7 @@ def day_details(
             problems.append(_public(f"{entry.path}: {entry.why}"))
             continue
         try:
-            windows.append(_window(entry, read_manifest(destination / entry.path)))
+            windows.append(_window(entry, read_manifest(destination / entry.path), loads))
         except (InconsistentManifest, StorageError) as error:
             problems.append(_public(f"{entry.path}: {error}"))
     windows.sort(key=lambda one: str(one["extracted_at"]), reverse=True)
@@ -63,8 +63,9 @@ def _public(text: str) -> str:
     return without_connections(redact(text))
 
 
-def _window(entry: Entry, manifest: Manifest) -> dict[str, Any]:
+def _window(entry: Entry, manifest: Manifest, loads: Loads) -> dict[str, Any]:
     proof, stored = manifest.proof, manifest.object
+    found = entry.object_path, stored.sha256
     return {
         "start": manifest.window.start,
         "end": manifest.window.end,
@@ -90,7 +91,9 @@ def _window(entry: Entry, manifest: Manifest) -> dict[str, Any]:
             for code in proof.incomplete_reasons
         ],
         "second_look": asdict(manifest.differences) if manifest.differences else None,
-        "loaded": None,
+        "loaded": loads.is_loaded(*found, manifest.extracted_at),
+        "loads": [{"warehouse": _public(name), "at": at} for name, at in loads.of(*found)],
+        "notional": asdict(manifest.notional) if manifest.notional else None,
     }
 
 

@@ -16,13 +16,16 @@ from urllib.parse import parse_qsl, urlencode
 from airflow_provider_binance_liq.core.calendar import Calendar, Expected, calendar, day_number
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
+from airflow_provider_binance_liq.core.premise_table import PREMISES
 from airflow_provider_binance_liq.core.recoverable import counts_as_proven
 from airflow_provider_binance_liq.core.units import DAY_MS, LAST_MS
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.lake.index import Loads
 from airflow_provider_binance_liq.lake.layout import filter_mark
 from airflow_provider_binance_liq.lake.verify.claims import Series
 from airflow_provider_binance_liq.lake.verify.findings import redact
 from airflow_provider_binance_liq.lake.verify.holdings import Unusable
+from airflow_provider_binance_liq.ui.entries import mark, usual, worth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,6 +53,8 @@ class Shown:
     dag_id: str | None = None
     #: account's label → connection
     connections: Mapping[str, str] = field(default_factory=dict)
+    #: what loads say of themselves
+    loads: Loads = field(default_factory=Loads)
 
 
 def document(entries: Iterable[Entry], expected: Expectation, shown: Shown) -> dict[str, Any]:
@@ -61,7 +66,8 @@ def document(entries: Iterable[Entry], expected: Expectation, shown: Shown) -> d
     for series, mine in by_series.items():
         known = _History(series, expected.reach(series, firsts))
         if known.is_expected:
-            days = calendar(mine, is_proven, known.expected(expected), known.failed_days(unusable))
+            marked = list(mark(mine, usual(mine), shown.loads))
+            days = calendar(marked, is_proven, known.expected(expected), known.failed_days(unusable))
             found.append((known, days))
     found.sort(key=lambda one: (_recoverable_until_ms(one[1]) or LAST_MS, one[0].series))
     return {
@@ -72,11 +78,12 @@ def document(entries: Iterable[Entry], expected: Expectation, shown: Shown) -> d
         "dag_id": shown.dag_id,
         "settle_days": float(f"{expected.settle_ms / DAY_MS:.3g}"),
         "warn_days": shown.warn_days,
-        # Whether a window is loaded is known to the warehouse alone.
-        "loads_known": False,
+        # Of what was extracted before, no load has said whether it is loaded.
+        "loads_known": bool(shown.loads.since),
+        "loads_since": shown.loads.since or None,
         "unusable": [redact(f"{one.path}: {one.why}") for one in unusable[:_NAMED]],
         "unusable_count": len(unusable),
-        "histories": [known.to_dict(days, expected, shown) for known, days in found],
+        "histories": [known.to_dict(days, expected, shown, by_series[known.series]) for known, days in found],
     }
 
 
@@ -172,7 +179,9 @@ class _History:
         days = (failed_day(one, self.series) for one in unusable)
         return {day for day in days if day is not None}
 
-    def to_dict(self, days: Calendar, expected: Expectation, shown: Shown) -> dict[str, Any]:
+    def to_dict(
+        self, days: Calendar, expected: Expectation, shown: Shown, entries: Iterable[Entry]
+    ) -> dict[str, Any]:
         series, retention, gap = self.series, self.reach.retention, days.oldest_gap
         endpoint = ENDPOINTS.get(series.endpoint)
         filters = [*series.symbols, *([series.auto_close_type] if series.auto_close_type else [])]
@@ -190,8 +199,11 @@ class _History:
             "states": days.states,
             "rows": days.rows,
             "flags": days.flags,
-            # A manifest has no amounts, and to read every object would take too long.
-            "notional": {},
+            **worth(entries, endpoint),
+            "assumed": [
+                {"code": code, "sentence": PREMISES[code].sentence if code in PREMISES else code}
+                for code in usual(entries)
+            ],
             "oldest_gap": None
             if gap is None
             else {"start": iso(gap.window.start_ms), "recoverable_until": iso(gap.recoverable_until_ms)},

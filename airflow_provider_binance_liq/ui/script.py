@@ -20,6 +20,7 @@ MODULES = (
     "palette.js",
     "layout.js",
     "elements.js",
+    "runs.js",
     "strip.js",
     "calendar.js",
     "panel.js",

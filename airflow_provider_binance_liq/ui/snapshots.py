@@ -32,6 +32,7 @@ class Snapshots:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._known: dict[str, index.Snapshot] = {}
+        self._loads: dict[str, index.Loads] = {}
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def of(self, destination: str, *, refresh: bool = False) -> index.Snapshot:
@@ -43,7 +44,7 @@ class Snapshots:
         asked_ms = self._now_ms()
         found = None if refresh else self._open(destination)
         # How old a listing of a later time is, by a clock that was ahead, is not known.
-        if found is None or found.listed_at_ms > asked_ms + FRESH_MS:
+        if found is None or found.is_foreign or found.listed_at_ms > asked_ms + FRESH_MS:
             with self._locks[destination]:
                 known = self._known.get(destination)
                 # Whoever held the lock may have listed it for this request, too.
@@ -54,6 +55,12 @@ class Snapshots:
         if self._now_ms() - found.listed_at_ms > FRESH_MS:
             self._refresh_later(destination)
         return found
+
+    def loads(self, destination: str) -> index.Loads:
+        """Return what loads say of themselves."""
+        known = self._loads.get(destination)
+        self._loads[destination] = index.read_loads(open_destination(destination), known)
+        return self._loads[destination]
 
     def _open(self, destination: str) -> index.Snapshot | None:
         """Return what is known without a listing: the index, or what could not be stored in it."""

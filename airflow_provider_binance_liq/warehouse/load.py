@@ -135,6 +135,7 @@ def load(
     destination: str | Sequence[str] | None = None,
     fetch: Fetch | None = None,
     now: Callable[[], datetime] | None = None,
+    on_loaded: Callable[[Sequence[Manifest]], None] | None = None,
 ) -> Summary:
     """Load the objects of the manifests `given`: one, or any nesting of lists of them, None left out.
 
@@ -143,6 +144,7 @@ def load(
 
     :param destination: URL below which every object has to lie, read by this URL's own connection, or several
         of them; without it, the manifests are trusted to say where their objects are.
+    :param on_loaded: called once all of it is in the warehouse, with the manifests that are.
     :raises InconsistentManifest: an object is not what its manifest says, nor what a newer one says that
         stands beside it; nothing was merged.
     :raises WarehouseError: rows do not fit the table; nothing was merged.
@@ -163,8 +165,12 @@ def load(
         fetched = _fetch_all(new, source, Path(directory))
         loadables = (*loaded, *(one.loadable for one in fetched))
         if not fetched and not any(one.version.replaces(stored.get(one.key)) for one in loadables):
-            return Summary(windows=len(loadables), windows_skipped=len(loadables))
-        return engine.run(lambda session: _merge(session, loadables, fetched, loaded_at))
+            summary = Summary(windows=len(loadables), windows_skipped=len(loadables))
+        else:
+            summary = engine.run(lambda session: _merge(session, loadables, fetched, loaded_at))
+    if on_loaded is not None:
+        on_loaded([one.manifest for one in loadables])
+    return summary
 
 
 def _now() -> datetime:

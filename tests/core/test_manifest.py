@@ -13,6 +13,7 @@ from airflow_provider_binance_liq.core.manifest import (
     SCHEMA_VERSION,
     Manifest,
     ManifestFilters,
+    ManifestNotional,
     ManifestObject,
     ManifestWindow,
     Proof,
@@ -44,6 +45,7 @@ MANIFEST = Manifest(
     ),
     extracted_at="2026-10-11T00:01:07Z",
     provider_version="0.1.0",
+    notional=ManifestNotional({"USDC": "0.5", "USDT": "1234.56780001"}, 1),
 )
 #: the shape that others rely on, member by member
 PLAIN = {
@@ -75,7 +77,13 @@ PLAIN = {
     "extracted_at": "2026-10-11T00:01:07Z",
     "provider_version": "0.1.0",
     "differences": None,
+    "notional": {"amounts": {"USDC": "0.5", "USDT": "1234.56780001"}, "unpriced": 1},
 }
+#: members that earlier versions of this schema did not write
+OPTIONAL = [
+    ("differences",),
+    *((("notional", *more)) for more in ((), ("unpriced",), ("amounts", "USDC"), ("amounts", "USDT"))),
+]
 
 texts = st.text(max_size=20)
 names = texts.map(lambda text: f"{text}x")
@@ -111,6 +119,12 @@ manifests = st.builds(
     ),
     extracted_at=texts,
     provider_version=names,
+    notional=st.none()
+    | st.builds(
+        ManifestNotional,
+        st.dictionaries(names, st.decimals("0", "1e12", places=8).map(lambda one: f"{one:f}"), max_size=3),
+        counts,
+    ),
 )
 
 
@@ -151,7 +165,18 @@ def test_a_manifest_from_before_there_were_second_looks_has_no_differences():
     assert from_dict({name: value for name, value in PLAIN.items() if name != "differences"}) == MANIFEST
 
 
-@pytest.mark.parametrize("path", [path for path in members(PLAIN) if path != ("differences",)], ids=".".join)
+def test_a_manifest_from_before_amounts_were_added_up_does_not_say_that_there_are_none():
+    old = from_dict({name: value for name, value in PLAIN.items() if name != "notional"})
+    assert old == dataclasses.replace(MANIFEST, notional=None)
+
+
+@pytest.mark.parametrize("amount", ["", "1e3", "NaN", 1, None, ".5", "1" * 300])
+def test_an_amount_that_is_no_exact_number_is_refused(amount):
+    with pytest.raises(InconsistentManifest, match="notional"):
+        from_dict({**PLAIN, "notional": {"amounts": {"USDT": amount}, "unpriced": 0}})
+
+
+@pytest.mark.parametrize("path", [path for path in members(PLAIN) if path not in OPTIONAL], ids=".".join)
 def test_a_manifest_without_one_of_its_members_is_refused(path):
     plain = json.loads(json.dumps(PLAIN))
     inner = plain

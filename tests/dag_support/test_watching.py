@@ -26,7 +26,7 @@ def test_instances_of_mapped_tasks_are_told_from_tasks_of_such_a_name():
 
 
 def test_each_is_named_with_its_reason_and_without_one_its_log_is_named():
-    label = "desk · margin · 22 Nov · failed"
+    label = "desk · margin · 22 Nov 2026 · failed"
     reasons = {"extract": {10: {"label": label, "error": "KeyRejected", "cause": "HTTP 401, code -2015"}}}
     assert list(describe({"extract": [0, 10], "load": [-1]}, reasons)) == [
         "extract[0]: see its log",

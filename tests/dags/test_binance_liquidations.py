@@ -147,7 +147,7 @@ def test_the_ui_names_each_extraction_by_account_endpoint_day_and_outcome(run_wi
 
 
 def period(day):
-    return f"{day.day} {day:%b}"
+    return f"{day.day} {day:%b %Y}"
 
 
 def _named(run):

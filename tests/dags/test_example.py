@@ -57,7 +57,7 @@ def test_it_extracts_each_account_and_endpoint_and_loads_what_the_exchange_has(d
         assert in_state(run, "success") == {"extract[0]", "extract[1]", "extract[2]", "load"}
         named = [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
         yesterday = day - timedelta(days=1)
-        assert [one.rpartition(f" · {yesterday.day} {yesterday:%b} · ")[0] for one in sorted(named)] == [
+        assert [one.rpartition(f" · {yesterday.day} {yesterday:%b %Y} · ")[0] for one in sorted(named)] == [
             f"demo · {endpoint}" for endpoint in ("coinm_futures", "margin", "usdm_futures")
         ]
         start_ms = int(day.timestamp() * 1000) - DAY_MS

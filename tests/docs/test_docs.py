@@ -167,6 +167,7 @@ def test_every_member_of_the_manifest_is_documented():
         Manifest,
         ManifestDifferences,
         ManifestFilters,
+        ManifestNotional,
         ManifestObject,
         ManifestWindow,
         Proof,
@@ -178,13 +179,14 @@ def test_every_member_of_the_manifest_is_documented():
         "object": ManifestObject,
         "proof": Proof,
         "differences": ManifestDifferences,
+        "notional": ManifestNotional,
     }
     members = {
         f"{outer}.{inner}" if inner else outer
         for outer in Manifest.__slots__
         for inner in (nested[outer].__slots__ if outer in nested else [""])
     }
-    inside = {"gzip", "differences", "count", "keys", "symbol", "order_id"}
+    inside = {"gzip", "differences", "notional", "count", "keys", "symbol", "order_id"}
     assert listed(page("manifest.md")) - inside == members
 
 

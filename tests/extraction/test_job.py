@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 from support.covering import covering
@@ -386,6 +387,22 @@ def test_a_manifest_says_what_was_done_and_matches_its_object(start, endpoint, c
     assert manifest.provider_version == __version__
     assert from_dict(json.loads(json.dumps(manifest.to_dict()))) == manifest
     assert fetch_object(manifest, tmp_path).read_bytes().count(b"\n") == manifest.object.rows
+
+
+def test_a_manifest_says_what_its_rows_are_worth_by_the_rows_of_its_object(start):
+    run = start()
+    manifest = run.run("usdm_futures", run.cascade())
+    rows = [json.loads(line) for line in run.rows(manifest)]
+    sums = {
+        quote: sum(
+            Decimal(row["cumQuote"]) for row in rows if row["symbol"].partition("_")[0].endswith(quote)
+        )
+        for quote in ("USDC", "USDT")
+    }
+    assert {unit: Decimal(amount) for unit, amount in manifest.notional.amounts.items()} == {
+        quote: amount for quote, amount in sums.items() if amount
+    }
+    assert manifest.notional.unpriced == 0
 
 
 def test_running_twice_gives_the_same_key_and_the_same_bytes(start):

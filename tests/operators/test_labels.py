@@ -19,11 +19,11 @@ def window(start, length):
 @pytest.mark.parametrize(
     ("start", "length", "written"),
     [
-        (DAY, timedelta(days=1), "22 Nov"),
-        (DAY.replace(day=1), timedelta(days=30), "1 Nov to 1 Dec"),
-        (DAY.replace(hour=5), timedelta(hours=1), "22 Nov 05:00 to 06:00"),
-        (DAY.replace(hour=23), timedelta(hours=2), "22 Nov 23:00 to 23 Nov 01:00"),
-        (DAY, timedelta(seconds=90), "22 Nov 00:00 to 00:01:30"),
+        (DAY, timedelta(days=1), "22 Nov 2026"),
+        (DAY.replace(day=1), timedelta(days=30), "1 Nov 2026 to 1 Dec 2026"),
+        (DAY.replace(hour=5), timedelta(hours=1), "22 Nov 2026 05:00 to 06:00"),
+        (DAY.replace(hour=23), timedelta(hours=2), "22 Nov 2026 23:00 to 23 Nov 2026 01:00"),
+        (DAY, timedelta(seconds=90), "22 Nov 2026 00:00 to 00:01:30"),
     ],
 )
 def test_a_window_is_written_as_short_as_it_can_be(start, length, written):
@@ -33,4 +33,4 @@ def test_a_window_is_written_as_short_as_it_can_be(start, length, written):
 def test_what_is_not_known_yet_is_left_out():
     assert label("desk", "margin") == "desk · margin"
     done = label("desk", "margin", window(DAY, timedelta(days=1)), "1,000 rows · proven")
-    assert done == "desk · margin · 22 Nov · 1,000 rows · proven"
+    assert done == "desk · margin · 22 Nov 2026 · 1,000 rows · proven"

@@ -54,7 +54,7 @@ def test_before_it_runs_it_is_named_by_its_connection_and_after_it_by_what_it_fo
     extract = task()
     assert extract.map_label == "binance_default · usdm_futures"
     extract.execute(INTERVAL)
-    assert extract.map_label == "desk · usdm_futures · 10 Oct · 0 rows · proven"
+    assert extract.map_label == "desk · usdm_futures · 10 Oct 2026 · 0 rows · proven"
     assert extract.covered_day == ("desk", "usdm_futures", "2026-10-10", "")
 
 
@@ -63,12 +63,12 @@ def test_a_failure_and_a_skip_are_in_the_name(task, exchange):
     failing = task()
     with pytest.raises(AirflowFailException):
         failing.execute(INTERVAL)
-    assert failing.map_label == "desk · usdm_futures · 10 Oct · failed"
+    assert failing.map_label == "desk · usdm_futures · 10 Oct 2026 · failed"
     assert failing.manifest is None
     skipping = task(beyond_retention="skip", retention_days=1)
     with pytest.raises(AirflowSkipException):
         skipping.execute(INTERVAL)
-    assert skipping.map_label == "desk · usdm_futures · 10 Oct · skipped"
+    assert skipping.map_label == "desk · usdm_futures · 10 Oct 2026 · skipped"
 
 
 def test_a_second_look_without_a_first_says_that_it_compared_nothing(task, caplog):
@@ -76,12 +76,12 @@ def test_a_second_look_without_a_first_says_that_it_compared_nothing(task, caplo
     alone = task(look_back_days=1)
     manifest = alone.execute(later)
     said = "this second look found no earlier extraction of the window to compare with"
-    assert alone.map_label == "desk · usdm_futures · 10 Oct · 0 rows · proven · nothing to compare"
+    assert alone.map_label == "desk · usdm_futures · 10 Oct 2026 · 0 rows · proven · nothing to compare"
     assert manifest["proof"]["caveats"] == [said]
     assert f"Caveat: {said}" in caplog.text
     second = task(look_back_days=1)
     second.execute(later)
-    assert second.map_label == "desk · usdm_futures · 10 Oct · 0 rows · proven"
+    assert second.map_label == "desk · usdm_futures · 10 Oct 2026 · 0 rows · proven"
 
 
 def test_its_state_says_until_when_it_waits_and_why(task, exchange):

@@ -34,6 +34,7 @@ class History:
     flags: list[int]
     retention: tuple[int, str] = (90, "assumed")
     notional: dict[str, str] = field(default_factory=dict)
+    rows_without_amount: int = 0
 
     @property
     def id(self) -> str:
@@ -65,6 +66,10 @@ class History:
             "rows": self.rows,
             "flags": self.flags,
             "notional": self.notional,
+            "rows_without_amount": self.rows_without_amount,
+            "assumed": [
+                {"code": "within_retention", "sentence": "The exchange still keeps every row of the window."}
+            ],
             "oldest_gap": self._oldest_gap(kept_from),
         }
 
@@ -96,6 +101,8 @@ def lively(account: str, endpoint: str, days: int, seed: int, **known) -> Histor
             history.flags[at] = 1
         if at >= days - 6:
             history.flags[at] |= 2
+        elif at < days - 40:
+            history.flags[at] |= 8
     total = sum(history.rows)
     history.notional = {"USDT": f"{total * 831 + seed}.{total % 100:02}07"} if total else {}
     return history
@@ -137,9 +144,11 @@ def example(days: int = 150) -> dict:
     fund = lively("fund", "usdm_futures", days, 7)
     for ago in range(30, 26, -1):
         fund.put(days_ago(ago), "m")
-    fund.put(days_ago(100), "l")
+    fund.put(days_ago(100), "l", flags=16)
+    fund.rows_without_amount = 12
     loans = quiet("fund", "flexible_loan", 64)
     portfolio = lively("fund", "portfolio_um", days - 48, 9)
+    portfolio.notional, portfolio.rows_without_amount = {}, sum(portfolio.rows)
     return document([desk, coinm, margin, fund, portfolio, loans])
 
 

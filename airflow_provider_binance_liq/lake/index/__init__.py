@@ -5,13 +5,26 @@ that instant. A refresh lists the lake again, and reads each manifest anew whose
 not the one in the index. Without an index, or with one that cannot be read, all manifests are read. Losing
 it loses nothing, and a write to it that fails never fails an extraction.
 
-`entries` has what is kept of a manifest, `store` the files below `_index/`, `refresh` compares with the lake.
+`entries` has what is kept of a manifest, `store` the files below `_index/`, `refresh` compares with the lake;
+`receipts` has what loads say of themselves.
 """
 
 from __future__ import annotations
 
 from airflow_provider_binance_liq.lake.index.entries import Entry
+from airflow_provider_binance_liq.lake.index.receipts import Loads, leave, read_loads
 from airflow_provider_binance_liq.lake.index.refresh import read_lake, refresh
 from airflow_provider_binance_liq.lake.index.store import Snapshot, load, record, save
 
-__all__ = ["Entry", "Snapshot", "load", "read_lake", "record", "refresh", "save"]
+__all__ = [
+    "Entry",
+    "Loads",
+    "Snapshot",
+    "leave",
+    "load",
+    "read_lake",
+    "read_loads",
+    "record",
+    "refresh",
+    "save",
+]

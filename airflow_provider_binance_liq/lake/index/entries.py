@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from airflow_provider_binance_liq.core.calendar import AGAIN, CAVEAT
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
 from airflow_provider_binance_liq.lake.verify.claims import Series
 
 if TYPE_CHECKING:
+    from airflow_provider_binance_liq.core.manifest import Manifest
     from airflow_provider_binance_liq.lake.verify.claims import Claim
     from airflow_provider_binance_liq.lake.verify.listing import Listing
 
+#: characters of a SHA-256 that tell an object from another one at the same path
+SHORT: Final = 16
 _PLACE: Final = re.compile(
     r"(?P<endpoint>[^/]+)/account=(?P<account>[^/]+)/date=(?P<date>\d{4}-\d{2}-\d{2})/"
     r"[^/]*?(?P<mark>\.filter-[0-9a-f]{12})?\.manifest\.json"
@@ -58,13 +62,21 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     #: bits of `core.calendar`
     flags: int = 0
     extracted_at: str = ""
+    #: beginning of the object's SHA-256
+    sha256: str = ""
+    #: asset and amount of what its rows are worth; None where that is not recorded
+    amounts: tuple[tuple[str, str], ...] | None = None
+    #: rows that are in none of the amounts
+    unpriced: int = 0
+    #: codes of the premises that its proof assumes
+    assumed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, path: str, mark: str, claim: Claim) -> Entry:
         """Keep what a calendar needs of a manifest."""
         manifest, series = claim.manifest, claim.series
-        proof = manifest.proof
-        doubtful = not proof.complete or any(one.status == "assumed" for one in proof.premises)
+        proof, notional = manifest.proof, manifest.notional
+        doubtful = not proof.complete or _remarks(manifest)
         return cls(
             path=path,
             mark=mark,
@@ -81,6 +93,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
             packed=manifest.object.compression is not None,
             flags=(CAVEAT if doubtful else 0) | (AGAIN if manifest.differences else 0),
             extracted_at=manifest.extracted_at,
+            sha256=manifest.object.sha256[:SHORT],
+            amounts=None if notional is None else tuple(notional.amounts.items()),
+            unpriced=0 if notional is None else notional.unpriced,
+            assumed=tuple(sorted(one.code for one in proof.premises if one.status == "assumed")),
         )
 
     @property
@@ -105,3 +121,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """What its path says of an unusable manifest; None where it says nothing."""
         match = _PLACE.fullmatch(self.path)
         return None if match is None else NamedPlace(**match.groupdict(default=""))
+
+
+def _remarks(manifest: Manifest) -> bool:
+    """Whether its proof has a caveat beside those that every proof of the endpoint has."""
+    proof, endpoint = manifest.proof, ENDPOINTS.get(manifest.endpoint)
+    usual = {endpoint.caveat} if endpoint else set()
+    return any(one not in usual for one in proof.caveats[len(proof.incomplete_reasons) :])

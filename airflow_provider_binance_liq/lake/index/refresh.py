@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq.core.manifest import INDEX
 from airflow_provider_binance_liq.lake.index.entries import Entry
+from airflow_provider_binance_liq.lake.index.receipts import fold
 from airflow_provider_binance_liq.lake.index.store import Snapshot, added_names, load, save
 from airflow_provider_binance_liq.lake.storage import storing
 from airflow_provider_binance_liq.lake.verify.holdings import read_holdings, read_listed
@@ -38,6 +39,7 @@ def refresh(destination: ObjectStoragePath, now_ms: int, previous: Snapshot | No
     ]
     read = entries_of(read_listed(destination, listing, changed), listing)
     entries = {path: read.get(path) or known[path] for path in listing.manifests}
+    fold(destination, now_ms)
     snapshot = Snapshot(entries, now_ms, before.added if before else ())
     return save(destination, snapshot)
 

@@ -20,7 +20,13 @@ import msgspec
 from airflow_provider_binance_liq.core.manifest import INDEX
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.index.entries import Entry
-from airflow_provider_binance_liq.lake.storage import key_of, make_directory, storing, uploads_whole
+from airflow_provider_binance_liq.lake.storage import (
+    is_local,
+    key_of,
+    make_directory,
+    storing,
+    uploads_whole,
+)
 from airflow_provider_binance_liq.lake.verify.claims import read_claim
 from airflow_provider_binance_liq.lake.verify.listing import Stored
 
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: grows when a member of the base or of an entry changes its meaning; an index of another version is not read
-VERSION: Final = 1
+VERSION: Final = 2
 _BASE: Final = "manifests.json.gz"
 _ADDED: Final = "added"
 _ADDED_NAME: Final = re.compile(r"\d{13}-[0-9a-f]{32}\.json")
@@ -45,6 +51,8 @@ _LEVEL: Final = 1
 
 class _Base(msgspec.Struct, frozen=True):
     version: int
+    #: the destination's URL, without the connection in it
+    lake: str
     #: when the listing began that it was made from, in epoch ms
     listed_at_ms: int
     #: names of added files whose entries are in it, and which may not be removed yet
@@ -66,6 +74,8 @@ class Snapshot:
     base: Mapping[str, Entry] = field(default_factory=dict)
     #: names of the added files that are in the base
     folded: tuple[str, ...] = ()
+    #: it was made at another destination: only a listing tells what is here
+    is_foreign: bool = False
 
 
 def load(destination: ObjectStoragePath, previous: Snapshot | None = None) -> Snapshot | None:
@@ -89,7 +99,7 @@ def _load(destination: ObjectStoragePath, previous: Snapshot | None) -> Snapshot
     except FileNotFoundError:
         return None
     if previous is None or previous.mark != mark:
-        previous = _decode(path.fs.cat_file(key_of(path)), mark, path)
+        previous = _decode(path.fs.cat_file(key_of(path)), mark, path, _url(destination))
     if previous is None:
         return None
     names = added_names(destination)
@@ -100,10 +110,16 @@ def _load(destination: ObjectStoragePath, previous: Snapshot | None) -> Snapshot
         known = entries.get(entry.path)
         if known is None or known.extracted_at <= entry.extracted_at:
             entries[entry.path] = entry
-    return Snapshot(entries, previous.listed_at_ms, names, mark, previous.base, previous.folded)
+    return replace(previous, entries=entries, added=names, mark=mark)
 
 
-def _decode(content: bytes, mark: str, path: ObjectStoragePath) -> Snapshot | None:
+def _url(destination: ObjectStoragePath) -> str:
+    """Return where a lake is, by whatever connection it is reached."""
+    scheme = "file" if is_local(destination) else destination.protocol
+    return f"{scheme}://{key_of(destination).strip('/')}"
+
+
+def _decode(content: bytes, mark: str, path: ObjectStoragePath, lake: str) -> Snapshot | None:
     try:
         base = msgspec.json.decode(gzip.decompress(content), type=_Base)
     except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -112,7 +128,8 @@ def _decode(content: bytes, mark: str, path: ObjectStoragePath) -> Snapshot | No
     if base.version != VERSION:
         return None
     entries = {entry.path: entry for entry in base.entries}
-    return Snapshot(entries, base.listed_at_ms, base.folded, mark, entries, base.folded)
+    is_foreign = base.lake != lake
+    return Snapshot(entries, base.listed_at_ms, base.folded, mark, entries, base.folded, is_foreign)
 
 
 def added_names(destination: ObjectStoragePath) -> tuple[str, ...]:
@@ -143,11 +160,12 @@ def save(destination: ObjectStoragePath, snapshot: Snapshot) -> Snapshot:
     :returns: the snapshot as it is stored, or as it was given.
     """
     path = destination / INDEX / _BASE
-    base = _Base(VERSION, snapshot.listed_at_ms, snapshot.added, list(snapshot.entries.values()))
+    entries = list(snapshot.entries.values())
+    base = _Base(VERSION, _url(destination), snapshot.listed_at_ms, snapshot.added, entries)
     try:
         with storing("write", path):
             make_directory(path.parent)
-            _write(path, gzip.compress(msgspec.json.encode(base), _LEVEL, mtime=0))
+            write_whole(path, gzip.compress(msgspec.json.encode(base), _LEVEL, mtime=0))
             path.fs.invalidate_cache()
             mark = Stored.of(path.fs.info(key_of(path))).mark
             directory = destination / INDEX / _ADDED
@@ -158,7 +176,7 @@ def save(destination: ObjectStoragePath, snapshot: Snapshot) -> Snapshot:
             "The index of the lake's manifests could not be written; nothing depends on it: %s", error
         )
         return snapshot
-    return replace(snapshot, mark=mark, base=snapshot.entries, folded=snapshot.added)
+    return replace(snapshot, mark=mark, base=snapshot.entries, folded=snapshot.added, is_foreign=False)
 
 
 def record(destination: ObjectStoragePath, place: Place, manifest: Manifest, now_ms: int) -> None:
@@ -170,14 +188,14 @@ def record(destination: ObjectStoragePath, place: Place, manifest: Manifest, now
             # The mark stays empty, so that the next listing reads the manifest once more.
             entry = Entry.of(relative, "", read_claim(manifest))
             make_directory(path.parent)
-            _write(path, msgspec.json.encode(entry))
+            write_whole(path, msgspec.json.encode(entry))
     except StorageError as error:
         log.warning(
             "The index of the lake's manifests could not be updated; nothing depends on it: %s", error
         )
 
 
-def _write(path: ObjectStoragePath, content: bytes) -> None:
+def write_whole(path: ObjectStoragePath, content: bytes) -> None:
     """Write a file in one step."""
     store: Any = path.fs
     if uploads_whole(path):

@@ -3,7 +3,7 @@
 import { DAY_MS, counted, dayName, duration, grouped, instant, weekday } from "./days.js";
 import { button, make, outside, square, terms } from "./elements.js";
 import { STATES, countDays } from "./states.js";
-import { cellHtml, retentionInWords } from "./strip.js";
+import { cellHtml, exactly, retentionInWords, withoutAmount } from "./strip.js";
 
 const WEEKDAY_NAMES = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const startOfYear = (year) => Date.UTC(year, 0, 1) / DAY_MS;
@@ -59,12 +59,13 @@ function facts(history, view, chooseWanting) {
       ["Documentation", history.docs_url ? outside(history.docs_url, new URL(history.docs_url).host) : ""],
       ["Kept from", instant(history.kept_from)],
       ["First gap", gap ? instant(gap.start) : "none"],
-      ["Recoverable until", gap ? `${instant(gap.recoverable_until)} (${duration(Date.parse(gap.recoverable_until) - view.clock)})` : ""],
-      ["Notional", Object.entries(history.notional).map(([unit, amount]) => `${grouped(amount)} ${unit}`).join(", ")],
+      ["Can be extracted until", gap ? `${instant(gap.recoverable_until)} (${duration(Date.parse(gap.recoverable_until) - view.clock)})` : ""],
+      ["Notional, all days", [...exactly(history.notional), withoutAmount(history)].filter(Boolean).join(", ")],
+      ["Assumed for most days", history.assumed?.length ? make("ul", { class: "plain-list" }, history.assumed.map((one) => make("li", { title: one.code }, one.sentence))) : ""],
     ]),
     make("div", { class: "row-of tally" }, Object.entries(STATES).filter(([letter]) => counts[letter])
       .map(([letter, { name }]) => make("span", {}, square(`s-${letter}`), `${grouped(counts[letter])} ${name}`))),
-    wanting ? button(`Choose the ${counted(wanting, "day")} to recover`, () => chooseWanting(history)) : null);
+    wanting ? button(`Choose the ${counted(wanting, "day")} to extract`, () => chooseWanting(history)) : null);
 }
 
 /** The calendars of an opened row, with what is known of its history beside them. */

@@ -2,6 +2,7 @@
 
 import { counted, dayName, grouped } from "./days.js";
 import { button, copy, make, outside } from "./elements.js";
+import { newestRuns, tasksToClear } from "./runs.js";
 import { WANTING, isFetchable, stateOf } from "./states.js";
 
 /** How long to wait before what was chosen is asked about, and between two looks at a backfill. */
@@ -57,7 +58,7 @@ export class Chooser {
     if (!quietly) this.#changed(before);
   }
 
-  /** Of the chosen days, those that are extracted: what is wanting, or all that can be fetched if nothing is. */
+  /** Of the chosen days, those that are extracted: what is wanting, or all that can be extracted if nothing is. */
   taken() {
     const days = [...this.days].sort((a, b) => a - b).filter((day) => isFetchable(this.history, day, this.app.clock()));
     const wanting = days.filter((day) => WANTING.includes(stateOf(this.history, day)));
@@ -117,12 +118,14 @@ export class Chooser {
     const taken = this.taken();
     const { words, mixed } = this.#left();
     const ready = taken.length > 0 && (!this.app.server || Boolean(this.estimate));
-    const canStart = this.app.server && this.app.dagId() && this.estimate?.backfills?.length;
+    const could = this.app.server && this.app.dagId() && this.estimate?.backfills?.length;
+    const canStart = could && this.estimate.may_backfill !== false;
     this.element.replaceChildren(
       make("div", {},
         make("p", {}, make("b", {}, taken.length ? `${counted(taken.length, "day")} to extract` : "No day to extract"), ` of ${this.history.label}`),
         make("p", { class: "quiet" }, [stretches(taken).slice(0, 3).map(rangeName).join(", "), words].filter(Boolean).join(" · "))),
       taken.length ? make("p", { class: "quiet", id: "cost" }, this.#cost()) : "",
+      could && !canStart ? make("p", { class: "quiet" }, "Your role may not create backfills. Copy the command for somebody whose role may.") : "",
       mixed ? make("label", { class: "row-of quiet" }, make("input", {
         type: "checkbox", checked: this.again, change: (event) => this.#again(event.target.checked),
       }), "proven ones again") : "",
@@ -148,28 +151,42 @@ export class Chooser {
     else this.app.say("The command is copied.");
   }
 
+  /** A day whose run is there already has its extraction cleared in it: a backfill would leave the run's other tasks out. */
+  async #plan() {
+    const dagId = this.app.dagId();
+    const days = this.taken();
+    const clears = await tasksToClear(this.app.server, dagId, this.history, days);
+    const there = clears.map((one) => one.day);
+    const rest = days.filter((day) => !there.includes(day));
+    let { backfills } = this.estimate;
+    if (clears.length) backfills = rest.length ? (await this.app.server.estimate(this.history.id, rest.map(dayName))).backfills : [];
+    const plans = await Promise.all(backfills.map((one) => this.app.server.tryBackfill(dagId, one)));
+    return { clears, backfills, runs: clears.length + plans.reduce((sum, plan) => sum + plan.total_entries, 0) };
+  }
+
   /** Airflow is asked what it would do before anything is asked of the reader. */
   async confirm() {
-    const { backfills } = this.estimate;
     const dagId = this.app.dagId();
     const status = make("p", { role: "status" }, "Asking Airflow what would run…");
     const copied = make("p", { role: "status", class: "quiet" });
-    const start = button("Start the backfill", () => this.#start(backfills, start, status), { class: "main", disabled: true });
+    const start = button("Start the backfill", () => this.#start(start, status), { class: "main", disabled: true });
     const shown = make("pre", { tabindex: "0", "aria-label": "Command" }, make("code", {}, this.command()));
+    const several = make("p", { class: "quiet" });
     this.dialog.replaceChildren(
       make("h2", { id: "backfill-title" }, `Backfill ${counted(this.taken().length, "day")}?`),
       make("p", {}, `${dagId} extracts ${this.history.label} for ${stretches(this.taken()).map(rangeName).join(", ")}.`),
       make("p", {}, `${this.#cost()}.`),
-      backfills.length > 1 ? make("p", { class: "quiet" }, `The days are not in one stretch, so these are ${backfills.length} backfills. `
-        + "Airflow runs one at a time: keep this page open until the last has begun.") : "",
-      status, copied,
+      several, status, copied,
       make("details", {}, make("summary", {}, "The same as a command"), shown),
       make("footer", {}, button("Copy the command", () => this.#copy(copied)), button("Cancel", () => this.dialog.close()), start));
     this.dialog.showModal();
     try {
-      const plans = await Promise.all(backfills.map((one) => this.app.server.tryBackfill(dagId, one)));
-      const runs = plans.reduce((sum, plan) => sum + plan.total_entries, 0);
-      status.textContent = `Airflow will run ${counted(runs, "run")}; a day that has a run already is run again.`;
+      this.plan = await this.#plan();
+      const { backfills, clears, runs } = this.plan;
+      if (backfills.length > 1) several.textContent = `The days are not in one stretch, so these are ${backfills.length} backfills. `
+        + "Airflow runs one at a time: keep this page open until the last has begun.";
+      status.textContent = `Airflow will run ${counted(runs, "run")}${clears.length ? `; ${clears.length === runs ? "each" : grouped(clears.length)} of them is there already: `
+        + "only this extraction and what follows it run again" : ""}.`;
       start.disabled = runs === 0;
       if (runs) start.focus();
     } catch (error) {
@@ -184,48 +201,71 @@ export class Chooser {
     status.className = "failed";
   }
 
-  async #start(backfills, start, status) {
+  async #start(start, status) {
     start.disabled = true;
     const dagId = this.app.dagId();
-    const [first, ...rest] = backfills;
+    const { clears, backfills } = this.plan;
+    const begun = { since: this.app.clock(), dagId, history: this.history, days: this.taken(), total: backfills.length, cleared: [] };
     try {
-      const created = await this.app.server.createBackfill(dagId, first);
+      for (const one of clears) {
+        await this.app.server.clear(dagId, one);
+        begun.cleared.push(one.run.dag_run_id);
+      }
+      const id = backfills.length ? (await this.app.server.createBackfill(dagId, backfills[0])).id : null;
       this.dialog.close();
-      const days = this.taken();
-      const { history } = this;
       this.clear();
-      this.#follow({ id: created.id, rest, dagId, history, days, total: backfills.length });
+      this.#follow({ ...begun, id, rest: backfills.slice(1) });
     } catch (error) {
       this.#refused(error, status);
     }
   }
 
-  /** Look at a backfill until it has ended, then begin the next, then read the lake again. */
-  async #follow({ id, rest, dagId, history, days, total }) {
+  async #isAtWork({ id, cleared }) {
+    await this.app.lookAtRuns();
+    if (id !== null && !(await this.app.server.backfill(id)).completed_at) return true;
+    return this.app.runs.some((run) => cleared.includes(run.dag_run_id));
+  }
+
+  /** Look at runs until they have ended, then begin the next backfill, then read the lake again. */
+  async #follow(begun) {
+    const { rest, dagId, total } = begun;
     const which = total > 1 ? `Backfill ${total - rest.length} of ${total}` : "The backfill";
     try {
-      for (;;) {
-        await this.app.lookAtRuns();
-        const found = await this.app.server.backfill(id);
-        if (found.completed_at) break;
+      while (await this.#isAtWork(begun)) {
         this.app.say(`${which} is running${this.app.runsInWords()}.`, this.app.server.backfillsPage(dagId));
         await new Promise((done) => { this.poll = setTimeout(done, POLL_MS); });
         if (!this.app.isConnected) return;
       }
       if (rest.length) {
         const next = await this.app.server.createBackfill(dagId, rest[0]);
-        await this.#follow({ id: next.id, rest: rest.slice(1), dagId, history, days, total });
+        await this.#follow({ ...begun, id: next.id, rest: rest.slice(1) });
         return;
       }
-      await this.app.load(true);
-      const now = this.app.histories.find((one) => one.id === history.id);
-      const proven = now ? days.filter((day) => "pe".includes(stateOf(now, day))).length : 0;
-      this.app.say(`The backfill has ended: ${grouped(proven)} of ${counted(days.length, "day")} proven.`
-        + (proven < days.length ? " The runs' logs say why the others are not." : ""), this.app.server.backfillsPage(dagId));
+      await this.app.load(true, { inOrder: true });
+      this.app.say(await this.#outcome(begun), this.app.server.backfillsPage(dagId));
     } catch (error) {
       const waiting = rest.length ? ` ${counted(rest.length, "backfill")} of ${total} not begun.` : "";
       this.app.say(`${which} cannot be followed: ${error.message}${waiting}`, this.app.server.backfillsPage(dagId));
     }
+  }
+
+  /** What the days are now, and what that is due to: an earlier extraction may prove a day whose run has failed. */
+  async #outcome({ dagId, history, days, since }) {
+    const now = this.app.histories.find((one) => one.id === history.id);
+    const proven = now ? days.filter((day) => "pe".includes(stateOf(now, day))) : [];
+    const runs = await newestRuns(this.app.server, dagId, days).catch(() => new Map());
+    const failed = days.filter((day) => runs.get(day)?.state === "failed");
+    const earlier = await Promise.all(failed.filter((day) => proven.includes(day)).map((day) => this.#isEarlier(history, day, since)));
+    const count = earlier.filter(Boolean).length;
+    return [`The backfill has ended: ${grouped(proven.length)} of ${counted(days.length, "day")} proven.`,
+      failed.length ? ` ${counted(failed.length, "run")} failed.` : "",
+      count ? ` ${grouped(count)} of the proven days ${count === 1 ? "was" : "were"} not extracted again: an earlier extraction proves ${count === 1 ? "it" : "them"}.` : "",
+      proven.length < days.length || failed.length ? " The runs' logs say why." : ""].join("");
+  }
+
+  async #isEarlier(history, day, since) {
+    const { windows } = await this.app.server.day(history.id, dayName(day));
+    return windows.every((one) => Date.parse(one.extracted_at) < since);
   }
 }
 

@@ -1,14 +1,14 @@
 /* <binance-liq-coverage>: which days of each account's liquidations are proven, missing or lost, and what to do.
 
    In Airflow it has the attributes `api` (this provider's routes) and `airflow` (the base URL), both ending with a
-   slash; with `brief`, it is the one sentence and a link, for a dashboard. Without them it reads the document from `<script type="application/json" id="coverage">`, and offers no
+   slash; `dag` is the DAG whose tab it is in; with `brief`, it is the one sentence and a link, for a dashboard. Without them it reads the document from `<script type="application/json" id="coverage">`, and offers no
    action. */
 
 import { readFilters, select, writeFilters } from "./address.js";
 import { calendar } from "./calendar.js";
 import { Chooser, wantingDays } from "./chooser.js";
 import { counted, dayName } from "./days.js";
-import { button, download, make, outside } from "./elements.js";
+import { button, download, link, make, outside } from "./elements.js";
 import { LAYOUT } from "./layout.js";
 import { PALETTE } from "./palette.js";
 import { panel } from "./panel.js";
@@ -26,7 +26,7 @@ class Coverage extends HTMLElement {
     if (!this.shadowRoot) this.#build();
     this.filters = readFilters(window.location.search);
     const api = this.getAttribute("api");
-    const dagId = new URLSearchParams(window.location.search).get("dag_id");
+    const dagId = new URLSearchParams(window.location.search).get("dag_id") ?? this.getAttribute("dag");
     this.server = api ? new Server(new URL(api, document.baseURI).href, new URL(this.getAttribute("airflow"), document.baseURI).href, dagId) : null;
     this.runs = [];
     this.ready = this.server ? this.load(false) : this.#embedded();
@@ -57,18 +57,31 @@ class Coverage extends HTMLElement {
   }
 
   /** Read the document; on a refresh, the lake is listed first. */
-  async load(refresh) {
+  async load(refresh, { inOrder = false } = {}) {
     if (!this.coverage) this.page.replaceChildren(blank("Reading the lake…", "Manifests are listed once, and remembered."));
     try {
-      this.#show(await this.server.coverage(refresh));
+      const found = await this.server.coverage(refresh);
+      this.#show(inOrder ? this.#asBefore(found) : found);
       this.status.replaceChildren();
       this.lookAtRuns().catch(() => {});
     } catch (error) {
       this.above.replaceChildren();
+      this.coverage = null;
+      if (error.status === 404 && this.hasAttribute("dag")) {
+        this.page.replaceChildren(blank("This DAG does not extract liquidations", "Airflow before 3.4 shows this tab on every DAG. ",
+          link(this.server.pluginPage(), "Open the coverage of the DAG that does")));
+        return;
+      }
       const title = { 401: "Sign in again", 403: "No permission" }[error.status] ?? "The lake cannot be read";
       this.page.replaceChildren(blank(title, error.message, button("Try again", () => this.load(true))));
-      this.coverage = null;
     }
+  }
+
+  /** Rows stay where they were: who has just started something there looks for it there. */
+  #asBefore(found) {
+    const place = new Map(this.histories.map((one) => [one.id, one.index]));
+    const last = this.histories.length;
+    return { ...found, histories: [...found.histories].sort((a, b) => (place.get(a.id) ?? last) - (place.get(b.id) ?? last)) };
   }
 
   #show(coverage) {

@@ -110,6 +110,7 @@ input[type="checkbox"] { min-height: 0; accent-color: var(--brand); margin: 0; w
 .facts .tally span { display: inline-flex; gap: 6px; align-items: center; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; margin: 8px 0; font-size: 13px; }
 dt { color: var(--quiet); }
+.plain-list { margin: 0; padding: 0; list-style: none; }
 dd { margin: 0; overflow-wrap: anywhere; }
 
 .panel { flex: 0 0 340px; border: 1px solid var(--line); border-radius: 10px; background: var(--panel); padding: 14px 18px 18px; position: sticky; top: 12px; max-height: calc(100vh - 24px); overflow: auto; }

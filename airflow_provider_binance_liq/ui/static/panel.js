@@ -2,6 +2,8 @@
 
 import { bytesInWords, counted, dayName, grouped, instant, weekdayName } from "./days.js";
 import { button, cellClasses, link, make, outside, square, terms } from "./elements.js";
+import { extracts } from "./runs.js";
+import { exactly, withoutAmount } from "./strip.js";
 import { depth, isFetchable, isUrgent, sentences, stateOf } from "./states.js";
 
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
@@ -31,7 +33,8 @@ function windowSection(one, server) {
       ["Verdict", proven],
       ["Rows", grouped(one.rows)],
       ["Size", one.bytes === null ? "" : bytesInWords(one.bytes)],
-      ["Loaded", LOADED[one.loaded]],
+      ["Notional", one.notional ? [...exactly(one.notional.amounts), withoutAmount({ rows_without_amount: one.notional.unpriced })].filter(Boolean).join(", ") : ""],
+      ["Loaded", one.loads?.length ? one.loads.map((load) => make("div", {}, `into ${load.warehouse}, ${instant(load.at)}`)) : LOADED[one.loaded]],
       ["Method", one.method],
       ["Cost", `${counted(one.pages, "page")}, ${counted(one.requests, "request")}, weight ${grouped(one.weight)}`],
       ["Extracted", one.extracted_at ? instant(one.extracted_at) : ""],
@@ -45,12 +48,6 @@ function windowSection(one, server) {
       ? make("details", { open: true }, make("summary", {}, `${counted(one.premises.length, "premise")} of the proof`),
         make("ul", {}, one.premises.map((premise) => tagged(premise.status, premise.sentence)))) : null,
     secondLook(one.second_look));
-}
-
-/** Whether a task extracts a history: it is called by account (or connection) and endpoint, then by what came of it. */
-function extracts(task, history) {
-  const [whose, endpoint] = (task.rendered_map_index ?? "").split(" · ");
-  return endpoint === history.endpoint && [history.account, history.conn_id].includes(whose);
 }
 
 /** Runs of a data day, newest first, with the log of the extracting task of this history. */

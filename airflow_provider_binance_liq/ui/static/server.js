@@ -97,7 +97,7 @@ export class Server {
   }
 
   runsOf(dagId, day, nextDay) {
-    const query = [["logical_date_gte", `${day}T00:00:00Z`], ["logical_date_lte", `${nextDay}T00:00:00Z`], ["limit", "20"]];
+    const query = [["logical_date_gte", `${day}T00:00:00Z`], ["logical_date_lte", `${nextDay}T00:00:00Z`], ["limit", "100"]];
     return ask(this.#url(this.airflow, `api/v2/dags/${encodeURIComponent(dagId)}/dagRuns`, query));
   }
 
@@ -117,6 +117,13 @@ export class Server {
 
   createBackfill(dagId, one) {
     return ask(this.#url(this.airflow, "api/v2/backfills"), this.#backfill(dagId, one), OF_BACKFILLS);
+  }
+
+  /** One mapped task of a run again, and what follows it: the run's other tasks stay as they are. */
+  clear(dagId, { run, task }) {
+    const body = { dry_run: false, dag_run_id: run.dag_run_id, task_ids: [[task.task_id, task.map_index]], only_failed: false,
+      include_downstream: true, reset_dag_runs: true };
+    return ask(this.#url(this.airflow, `api/v2/dags/${encodeURIComponent(dagId)}/clearTaskInstances`), posted(body), OF_BACKFILLS);
   }
 
   backfill(id) {

@@ -2,12 +2,14 @@
 
 import { DAY_MS, counted, dayName, dayNumber, duration, grouped, weekdayName } from "./days.js";
 
-/** Days that can be fetched are shown sharper once fewer days than this are left. */
+/** Days that can be extracted are shown sharper once fewer days than this are left. */
 export const URGENT_DAYS = 7;
 
 export const CAVEAT = 1;
 export const NOT_LOADED = 2;
 export const AGAIN = 4;
+export const LOAD_UNKNOWN = 8;
+export const UNUSABLE = 16;
 
 /** In the order of the legend. `name` is the short name; `words` says what it means, in a sentence about a day. */
 export const STATES = {
@@ -59,11 +61,12 @@ export function sentences(history, day, { clock, running }) {
   if (letter !== "p" && history.rows[at]) found.push(counted(history.rows[at], "row"));
   if (WANTING.includes(letter)) {
     const left = timeLeft(history, day, clock);
-    found.push(left > 0 ? `can be fetched for ${duration(left)}` : "the exchange keeps it no longer");
+    found.push(left > 0 ? `can be extracted for ${duration(left)}` : "the exchange keeps it no longer");
   }
   const flags = history.flags[at];
-  if (flags & CAVEAT) found.push("rests on an assumption or has a caveat");
+  if (flags & CAVEAT) found.push("has a caveat, or rests on an assumption that other days do not");
   if (flags & NOT_LOADED) found.push("in the lake, not yet loaded");
+  if (flags & UNUSABLE) found.push("a manifest of it cannot be used: restore it from a backup");
   if (flags & AGAIN) found.push("extracted more than once");
   if (running) found.push(`a run is ${running} now`);
   return found;
@@ -82,7 +85,7 @@ export function countDays(histories, first, last) {
   return counts;
 }
 
-/** Of the days from `first` to `last`, the one that is lost first: its history, and until when it can be fetched. */
+/** Of the days from `first` to `last`, the one that is lost first: its history, and until when it can be extracted. */
 export function firstLoss(histories, first, last) {
   const found = histories.flatMap((history) => {
     const low = Math.max(first, history.first);
@@ -104,12 +107,12 @@ export function headline(histories, first, last, clock) {
   if (recoverable) {
     const verb = recoverable === 1 ? "is" : "are";
     const what = recoverable === counts.m ? "missing" : counts.m ? "missing or not proven" : "not proven";
-    parts.push([`${counted(recoverable, "day")} ${verb} ${what} and recoverable`, "wanting"]);
+    parts.push([`${counted(recoverable, "day")} ${verb} ${what} and can be extracted`, "wanting"]);
     const left = firstLoss(histories, first, last).until - clock;
     const which = recoverable === 1 ? "it" : "the first";
     parts.push(["; ", ""], [`${which} is lost in ${duration(left)}`, left < URGENT_DAYS * DAY_MS ? "urgent" : ""], [". ", ""]);
   } else {
-    parts.push(["Nothing is missing that can still be fetched", "well"], [". ", ""]);
+    parts.push(["Nothing is missing that can be extracted", "well"], [". ", ""]);
   }
   if (counts.f) parts.push([`${counted(counts.f, "day")} failed verification`, "failed"], [". ", ""]);
   parts.push([counts.l ? `${grouped(counts.l)} ${counts.l === 1 ? "is" : "are"} lost for good, ` : "Nothing is lost, ", ""]);
@@ -138,6 +141,9 @@ export function daysAtWork(histories, runs) {
 
 const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
 
+/** One window that is not known to be loaded leaves it open for the day. */
+const loadedInWords = (flags) => (flags & NOT_LOADED ? false : flags & LOAD_UNKNOWN ? "" : true);
+
 /** What is shown, one line a day, for a spreadsheet. */
 export function asCsv(histories, first, last, { matches, loadsKnown }) {
   const lines = ["account,endpoint,filter,day,state,rows,caveat,loaded,recoverable_until"];
@@ -149,7 +155,7 @@ export function asCsv(histories, first, last, { matches, loadsKnown }) {
       const known = "pehu".includes(letter);
       const until = RECOVERABLE.includes(letter) ? `${dayName(day + one.retention.days)}T00:00:00Z` : "";
       const facts = [one.account, one.endpoint, one.filter, dayName(day), STATES[letter].name, one.rows[day - one.first],
-        known ? Boolean(flags & CAVEAT) : "", known && loadsKnown ? !(flags & NOT_LOADED) : "", until];
+        known ? Boolean(flags & CAVEAT) : "", known && loadsKnown ? loadedInWords(flags) : "", until];
       lines.push(facts.map(quoted).join(","));
     }
   }

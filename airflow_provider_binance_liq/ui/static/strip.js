@@ -6,7 +6,7 @@ import { cellClasses, escaped, make } from "./elements.js";
 import { RECOVERABLE, URGENT_DAYS, cellName, countDays, depth, isUrgent, stateOf } from "./states.js";
 
 const BAR = 30;
-/** Days beside the retention that fit the width as well: a screen then shows all that can be fetched. */
+/** Days beside the retention that fit the width as well: a screen then shows all that can be extracted. */
 const BESIDE = 3;
 /** Of the column of names, with the edges of the grid. */
 const NAMES = 272;
@@ -41,7 +41,7 @@ function months(first, last) {
   return found;
 }
 
-/** How wide a day is, in pixels: all that can be fetched is in view if the page is wide enough. */
+/** How wide a day is, in pixels: all that can be extracted is in view if the page is wide enough. */
 export function widthOfDay(view, width) {
   if (width < 720) return 16;
   const kept = Math.max(...view.shown.map((one) => one.retention.days), 7) + BESIDE;
@@ -64,7 +64,13 @@ const SOURCES = {
   documented: "documented by Binance", assumed: "assumed: Binance does not document it", configured: "as configured",
 };
 
-const exactly = (notional) => Object.entries(notional).map(([unit, amount]) => `${grouped(amount)} ${unit}`);
+/** Rows that are in none of the sums, so that no sum passes for all. */
+export const withoutAmount = ({ rows_without_amount: rows }) => (rows ? `amounts of ${counted(rows, "row")} are not recorded` : "");
+
+const worthInWords = (history, money) =>
+  (money ? `${history.rows_without_amount ? "≥ " : ""}${money}` : history.rows_without_amount ? "amounts not recorded" : "");
+
+export const exactly = (notional) => Object.entries(notional).map(([unit, amount]) => `${grouped(amount)} ${unit}`);
 
 export const retentionInWords = ({ retention }) => `kept ${retention.days} days, ${SOURCES[retention.source]}`;
 
@@ -123,11 +129,13 @@ export class Strip {
     const left = gap ? Date.parse(gap.recoverable_until) - clock : 0;
     const tone = left < URGENT_DAYS * DAY_MS ? "urgent" : "wanting";
     const rows = history.rows.slice(Math.max(0, first - history.first), last - history.first + 1).reduce((sum, one) => sum + one, 0);
-    const money = amounts(history.notional);
+    // Amounts are of all days, so beside the rows of some they would mislead.
+    const whole = first <= history.first && last >= history.last;
+    const money = whole ? worthInWords(history, amounts(history.notional)) : "";
     return [
-      days && gap ? make("small", { class: tone }, make("b", {}, counted(days, "day")), ` to recover, ${duration(left)} left`)
+      days && gap ? make("small", { class: tone }, make("b", {}, counted(days, "day")), ` to extract, ${duration(left)} left`)
         : make("small", { class: counts.f ? "failed" : "well" }, counts.f ? `${grouped(counts.f)} failed verification` : "nothing missing"),
-      make("small", { title: [counted(rows, "row"), ...exactly(history.notional)].join(", ") },
+      make("small", { title: [counted(rows, "row"), ...exactly(history.notional), withoutAmount(history)].filter(Boolean).join(", ") },
         `${history.filter ? `${history.filter} · ` : ""}${counted(rows, "row")}${money ? ` · ${money}` : ""}`),
     ];
   }

@@ -68,7 +68,7 @@ export function legend(counts, filters, { change, loadsKnown }) {
     make("span", { class: "keys" },
       key(square("s-m s-urgent"), "under 7 days left"),
       key(square("s-n runs"), "running"),
-      key(square("s-e caveat"), "caveat or assumption"),
+      key(square("s-e caveat"), "caveat or unusual assumption"),
       loadsKnown ? key(square("s-e waits"), "not yet loaded") : null));
 }
 

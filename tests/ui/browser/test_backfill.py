@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from support.coverage_cells import cell_of, drag
 from support.coverage_documents import days_ago, document, example, lively
-from support.coverage_site import PREFIX
+from support.coverage_site import PREFIX, RUNS
+from support.coverage_windows import WINDOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -57,7 +60,7 @@ def test_a_drag_chooses_days_and_their_cost_is_asked_for(site, chosen):
 def test_proven_days_are_extracted_again_if_that_is_asked_for(site, chosen):
     with chosen.expect_response("**/estimate*"):
         chosen.get_by_label("proven ones again").check()
-    chosen.get_by_text("4 days to extract").wait_for()
+    chosen.get_by_text("4 days to extract", exact=True).wait_for()
     assert site.sent("GET", f"{PREFIX}estimate")[-1][0]["day"] == [days_ago(ago) for ago in (13, 12, 11, 10)]
 
 
@@ -115,7 +118,7 @@ def test_days_apart_are_backfilled_one_stretch_after_the_other(site, page):
     site.give(BACKFILLS, {"id": 7}, method="POST")
     site.give(f"{BACKFILLS}/7", {"id": 7, "completed_at": "2026-11-27T07:20:00Z"})
     page.get_by_role("button", name="desk · USD-M futures").click()
-    page.get_by_role("button", name="Choose the 7 days to recover").click()
+    page.get_by_role("button", name="Choose the 7 days to extract").click()
     page.get_by_role("button", name="Backfill…").click()
     page.get_by_text("so these are 2 backfills").wait_for()
     page.get_by_role("button", name="Start the backfill").click()
@@ -153,6 +156,102 @@ def test_the_command_is_copied(site, chosen):
     chosen.get_by_role("button", name="Copy the command").click()
     chosen.get_by_text("The command is copied.").wait_for()
     assert chosen.evaluate("navigator.clipboard.readText()") == ESTIMATE["command"]
+
+
+def run_of(day, state, task="desk · usdm_futures · 15 Nov 2026 · 3 rows · proven", *, name=None):
+    """Give what Airflow says of the run of a day, and of its tasks."""
+    run = name or f"scheduled__{day}"
+    start = datetime.fromisoformat(f"{day}T00:00:00Z")
+    ends = [f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in (start, start + timedelta(days=1))]
+    about = dict(zip(("data_interval_start", "data_interval_end"), ends, strict=True))
+    tasks = [
+        {"task_id": "settings", "map_index": -1, "state": "success", "rendered_map_index": None},
+        {"task_id": "extract", "map_index": 4, "state": "failed", "rendered_map_index": task},
+    ]
+    return {"dag_run_id": run, "state": state, **about}, (f"{RUNS}/{run}/taskInstances", tasks)
+
+
+def give_runs(site, *runs):
+    """Answer with these runs, and with their tasks; none of them is at work."""
+    known = [run for run, _ in runs]
+    site.answers[("GET", RUNS)] = lambda: (
+        200,
+        {"dag_runs": known if "logical_date_gte" in site.requests[-1][2] else []},
+    )
+    for _, (path, tasks) in runs:
+        site.give(path, {"task_instances": tasks})
+
+
+def test_a_day_whose_run_is_there_has_its_extraction_cleared_and_nothing_else(site, chosen):
+    give_runs(site, run_of(days_ago(12), "failed"))
+    later = {**ESTIMATE, "backfills": [stretch(days_ago(11), days_ago(11))]}
+    site.give(f"{PREFIX}estimate", later)
+    site.give(f"{BACKFILLS}/dry_run", {"backfills": [], "total_entries": 1}, method="POST")
+    site.give("/api/v2/dags/binance_liquidations/clearTaskInstances", {"task_instances": []}, method="POST")
+    site.give(BACKFILLS, {"id": 7}, method="POST")
+    site.give(f"{BACKFILLS}/7", {"id": 7, "completed_at": "2026-11-27T07:20:00Z"})
+    chosen.get_by_role("button", name="Backfill…").click()
+    chosen.get_by_text("Airflow will run 2 runs; 1 of them is there already").wait_for()
+    chosen.get_by_role("button", name="Start the backfill").click()
+    chosen.get_by_text("The backfill has ended").wait_for()
+    ((_, cleared),) = site.sent("POST", "/api/v2/dags/binance_liquidations/clearTaskInstances")
+    assert cleared["dag_run_id"] == f"scheduled__{days_ago(12)}"
+    assert cleared["task_ids"] == [["extract", 4]]
+    assert cleared["include_downstream"]
+    ((_, created),) = site.sent("POST", BACKFILLS)
+    assert created["from_date"] == f"{days_ago(11)}T00:00:00Z"
+
+
+def test_a_run_that_is_at_work_or_of_another_account_is_not_cleared(site, chosen):
+    give_runs(
+        site,
+        run_of(days_ago(12), "running"),
+        run_of(days_ago(11), "success", "fund · usdm_futures · 16 Nov 2026 · 3 rows · proven"),
+    )
+    chosen.get_by_role("button", name="Backfill…").click()
+    chosen.get_by_text("Airflow will run 2 runs.").wait_for()
+
+
+def test_a_day_that_only_an_earlier_extraction_proves_is_not_said_to_be_extracted_again(site, confirmed):
+    done = example()
+    at, states = len(done["histories"][0]["states"]), done["histories"][0]["states"]
+    done["histories"][0]["states"] = f"{states[: at - 13]}pe{states[at - 11 :]}"
+    site.give(f"{PREFIX}coverage", done)
+    site.give(BACKFILLS, {"id": 7}, method="POST")
+    site.give(f"{BACKFILLS}/7", {"id": 7, "completed_at": "2026-11-27T07:20:00Z"})
+    site.give(f"{PREFIX}day", {"windows": [WINDOW], "problems": []})
+    give_runs(site, run_of(days_ago(12), "failed"), run_of(days_ago(11), "success"))
+    confirmed.get_by_role("button", name="Start the backfill").click()
+    confirmed.get_by_text(
+        "The backfill has ended: 2 of 2 days proven. 1 run failed. 1 of the proven days was not extracted "
+        "again: an earlier extraction proves it. The runs' logs say why."
+    ).wait_for()
+
+
+def test_the_rows_stay_where_they_were_after_a_backfill(site, confirmed):
+    before = confirmed.locator(".line .name button").all_inner_texts()
+    done = example()
+    done["histories"].reverse()
+    site.give(f"{PREFIX}coverage", done)
+    site.give(BACKFILLS, {"id": 7}, method="POST")
+    site.give(f"{BACKFILLS}/7", {"id": 7, "completed_at": "2026-11-27T07:20:00Z"})
+    confirmed.get_by_role("button", name="Start the backfill").click()
+    confirmed.get_by_text("The backfill has ended").wait_for()
+    assert confirmed.locator(".line .name button").all_inner_texts() == before
+    confirmed.get_by_role("button", name="Refresh").click()
+    confirmed.wait_for_function(
+        "first => document.querySelector('binance-liq-coverage').shadowRoot"
+        ".querySelector('.line .name button').innerText !== first",
+        arg=before[0],
+    )
+
+
+def test_who_may_not_create_backfills_is_told_so_and_gets_the_command(site, page):
+    site.give(f"{PREFIX}estimate", {**ESTIMATE, "may_backfill": False})
+    drag(page, cell_of(page, 0, days_ago(12)), cell_of(page, 0, days_ago(11)))
+    page.get_by_text("Your role may not create backfills. Copy the command").wait_for()
+    assert page.get_by_role("button", name="Backfill…").count() == 0
+    assert page.get_by_role("button", name="Copy the command").is_enabled()
 
 
 def test_an_estimate_that_fails_says_why(site, page):

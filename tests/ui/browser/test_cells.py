@@ -11,18 +11,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 NAMES = {
     "p": "proven complete, 7 rows",
     "e": "proven complete, without a row",
-    "h": "partly covered: some of it is proven, the rest is missing; can be fetched for 79 d",
-    "u": "extracted, but not proven complete; can be fetched for 79 d",
-    "m": "missing: no window covers it; can be fetched for 79 d",
+    "h": "partly covered: some of it is proven, the rest is missing; can be extracted for 79 d",
+    "u": "extracted, but not proven complete; can be extracted for 79 d",
+    "m": "missing: no window covers it; can be extracted for 79 d",
     "l": "lost: not proven, and older than what the exchange keeps",
     "f": "failed verification: a manifest cannot be used, or its object does not match it; "
-    "can be fetched for 79 d",
+    "can be extracted for 79 d",
     "n": "not due: not over yet, or too young for its rows to have settled",
 }
 MARKS = {
-    1: "rests on an assumption or has a caveat",
+    1: "has a caveat, or rests on an assumption that other days do not",
     2: "in the lake, not yet loaded",
     4: "extracted more than once",
+    16: "a manifest of it cannot be used: restore it from a backup",
 }
 
 

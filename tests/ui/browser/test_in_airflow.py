@@ -31,6 +31,14 @@ class SmallAirflow(RealAirflow):
         number = self.api.create_backfill(DAG, Days(day, day), at_once=4)
         self.wait_for(lambda: self._has_ended(number), 240, lambda: number)
 
+    def states_of(self, day):
+        """Return the state of each task of a day's run; a mapped one is several."""
+        runs = self.api._call("GET", f"/api/v2/dags/{DAG}/dagRuns")["dag_runs"]
+        (run,) = [one for one in runs if one["data_interval_start"].startswith(day.isoformat())]
+        path = f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances"
+        found = self.api._call("GET", path)["task_instances"]
+        return sorted((one["task_id"], one["state"]) for one in found)
+
     def _has_ended(self, number):
         try:
             return bool(self.api._call("GET", f"/api/v2/backfills/{number}")["completed_at"])
@@ -70,6 +78,18 @@ def test_the_page_follows_the_theme_of_airflow(real, browse):
     assert page.locator("binance-liq-coverage").evaluate(colours) == page.locator("html").evaluate(colours)
 
 
+def test_the_page_is_found_in_the_menu_and_as_a_tab_of_the_dag(real, browse):
+    page = browse("/", "light")
+    page.get_by_role("button", name="Browse").click(timeout=60_000)
+    page.get_by_role("menuitem", name="Liquidations").click()
+    page.get_by_role("heading", name="Nothing has been extracted yet").wait_for(timeout=60_000)
+    assert page.url.endswith("/plugin/binance-liq-nav")
+
+    page = browse(f"/dags/{DAG}", "light")
+    page.get_by_role("link", name="Liquidations", exact=True).click(timeout=60_000)
+    page.get_by_role("heading", name="Nothing has been extracted yet").wait_for(timeout=60_000)
+
+
 def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
     today = datetime.now(UTC).date()  # no fixed day: Airflow's own processes tell the real time
     # Three of its days are missing, of two endpoints: the newest day that is due as well.
@@ -80,7 +100,7 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
 
     page = browse("/plugin/binance-liq-nav", "light")
     page.get_by_role("grid", name="Days by account and endpoint").wait_for(timeout=60_000)
-    assert "6 days are missing and recoverable" in page.locator("#headline").inner_text()
+    assert "6 days are missing and can be extracted" in page.locator("#headline").inner_text()
     row = int(page.locator(".line[data-history]", has_text="desk · USD").get_attribute("data-history"))
     cells = [cell_of(page, row, day.isoformat()) for day in missing]
     assert all("missing: no window covers it" in cell.get_attribute("aria-label") for cell in cells)
@@ -97,7 +117,7 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
     page.get_by_role("button", name="Start the backfill").click()
     page.get_by_text("The backfill has ended: 2 of 2 days proven.").wait_for(timeout=240_000)
     assert all("proven complete" in cell.get_attribute("aria-label") for cell in cells)
-    assert "4 days are missing and recoverable" in page.locator("#headline").inner_text()
+    assert "4 days are missing and can be extracted" in page.locator("#headline").inner_text()
 
     cells[0].click()
     panel = page.get_by_role("complementary")
@@ -106,3 +126,16 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
         panel.get_by_role("link", name=".manifest.json").click()
     manifest = json.loads(Path(download.value.path()).read_bytes())
     assert manifest["window"]["start"] == f"{missing[0]}T00:00:00Z"
+    panel.get_by_text("into liquidations.duckdb").wait_for()
+
+    # Of a day that is proven, only this extraction runs again, and what follows it.
+    whole = today - timedelta(days=7)
+    cell_of(page, row, whole.isoformat()).click()
+    panel.get_by_role("button", name="Extract this day again…").click()
+    page.get_by_role("button", name="Backfill…").click()
+    page.get_by_text("Airflow will run 1 run; each of them is there already").wait_for()
+    page.get_by_role("button", name="Start the backfill").click()
+    page.get_by_text("The backfill has ended: 1 of 1 day proven.").wait_for(timeout=240_000)
+    states = real.states_of(whole)
+    assert len(states) == 5, states
+    assert {state for _, state in states} == {"success", "skipped"}, states

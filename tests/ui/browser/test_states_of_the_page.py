@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 from support.coverage_cells import cell_of
@@ -19,14 +20,14 @@ def headline(page):
 
 def test_one_sentence_says_how_things_are(page):
     assert headline(page) == (
-        "13 days are missing or not proven and recoverable; the first is lost in 3 d 16 h. "
+        "13 days are missing or not proven and can be extracted; the first is lost in 3 d 16 h. "
         "1 day failed verification. 6 are lost for good, 706 proven."
     )
 
 
 def test_it_says_so_if_all_is_well(serve, visit):
     page = visit(serve(document([quiet("desk", "margin", 60)])).page)
-    assert headline(page) == "Nothing is missing that can still be fetched. Nothing is lost, 57 proven."
+    assert headline(page) == "Nothing is missing that can be extracted. Nothing is lost, 57 proven."
     assert page.get_by_role("button", name="Go to the first gap").count() == 0
 
 
@@ -34,12 +35,12 @@ def test_a_gap_outside_of_the_chosen_days_is_not_spoken_of(serve, visit):
     history = quiet("desk", "margin", 60).put(days_ago(40), "m").put(days_ago(20), "m")
     url = serve(document([history])).page
     page = visit(f"{url}{'&' if '?' in url else '?'}from={days_ago(30)}")
-    assert headline(page).startswith("1 day is missing and recoverable; it is lost in 69 d. ")
+    assert headline(page).startswith("1 day is missing and can be extracted; it is lost in 69 d. ")
     page.get_by_role("button", name="Go to the first gap").click()
     page.locator(f'.tip:has-text("{days_ago(20)}")').wait_for()
     page.get_by_label("From").fill(days_ago(10))
     page.get_by_label("From").press("Tab")
-    assert headline(page).startswith("Nothing is missing that can still be fetched. ")
+    assert headline(page).startswith("Nothing is missing that can be extracted. ")
     assert page.get_by_role("button", name="Go to the first gap").count() == 0
 
 
@@ -195,3 +196,50 @@ def test_a_dashboard_has_the_sentence_and_a_link(site, visit):
 def test_it_does_not_speak_of_loads_where_none_are_known(serve, visit):
     page = visit(serve(document([quiet("desk", "margin", 60)], loads_known=False)).page)
     assert "not yet loaded" not in page.locator(".legend").inner_text()
+
+
+def test_in_the_tab_of_a_dag_without_a_lake_it_says_so(site, page):
+    site.give(f"{PREFIX}coverage", {"detail": "there is no DAG with a lake 'other'"}, status=404)
+    page.evaluate(
+        """() => {
+            const tab = document.createElement("binance-liq-coverage");
+            const given = { api: "../", airflow: "../../", dag: "other" };
+            for (const [name, value] of Object.entries(given)) tab.setAttribute(name, value);
+            document.querySelector("binance-liq-coverage").replaceWith(tab);
+        }"""
+    )
+    page.get_by_role("heading", name="This DAG does not extract liquidations").wait_for()
+    assert site.sent("GET", f"{PREFIX}coverage")[-1][0] == {"dag_id": ["other"]}
+    link = page.get_by_role("link", name="Open the coverage of the DAG that does")
+    assert link.get_attribute("href") == f"{site.url}/plugin/binance-liq-nav"
+
+
+def test_what_is_worth_more_than_is_known_is_said_to_be_at_least_that(serve, visit):
+    known, some, none = (quiet(account, "margin", 60).put(days_ago(9), "p", rows=5) for account in "abc")
+    known.notional = {"BTC": "1.25", "USDT": "1234.5"}
+    some.notional, some.rows_without_amount = {"USDT": "7"}, 2
+    none.rows_without_amount = 5
+    page = visit(serve(document([known, some, none])).page)
+    sums = page.locator(".line .name small:last-child")
+    assert sums.all_inner_texts() == [
+        "5 rows · 1.25 BTC, 1,234.5 USDT",
+        "5 rows · ≥ 7 USDT",
+        "5 rows · amounts not recorded",
+    ]
+    assert "amounts of 2 rows are not recorded" in sums.nth(1).get_attribute("title")
+    # Amounts are of all days, and not of those that a filter shows.
+    page.get_by_label("From").fill(days_ago(8))
+    page.get_by_label("From").press("Enter")
+    page.get_by_text("0 rows").first.wait_for()
+    assert sums.all_inner_texts() == ["0 rows"] * 3
+
+
+def test_what_is_not_loaded_is_told_from_what_is_not_known_to_be(serve, visit):
+    one = quiet("desk", "margin", 60)
+    one.put(days_ago(9), "e", flags=2).put(days_ago(8), "e", flags=8)
+    page = visit(serve(document([one])).page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = [line.split(",") for line in Path(download.value.path()).read_text().splitlines()]
+    loaded = {row[3]: row[7] for row in rows[1:]}
+    assert [loaded[days_ago(ago)] for ago in (10, 9, 8)] == ["true", "false", ""]

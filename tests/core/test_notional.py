@@ -1,0 +1,116 @@
+"""What the rows of an object are worth: exact, by asset, and no row is left out silently."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, localcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.notional import QUOTES, Tally, add
+
+
+def tally(endpoint, *rows):
+    found = Tally(ENDPOINTS[endpoint])
+    bodies = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in rows]
+    assert list(found.watch(bodies)) == bodies
+    return found.result()
+
+
+def order(symbol="BTCUSDT", amount="1.50", **more):
+    return {"symbol": symbol, "cumQuote": amount, **more}
+
+
+def test_different_assets_are_never_added_to_each_other():
+    found = tally("usdm_futures", order(amount="0.1"), order(amount="0.2"), order("BTCUSDC", "7"))
+    assert found.amounts == {"USDC": "7", "USDT": "0.3"}
+    assert found.unpriced == 0
+
+
+def test_contracts_are_worth_what_they_settle_in():
+    rows = [
+        {"symbol": symbol, "cumBase": "0.5", "cumQuote": "99"} for symbol in ("BTCUSD_PERP", "ETHUSD_260327")
+    ]
+    assert tally("coinm_futures", *rows).amounts == {"BTC": "0.5", "ETH": "0.5"}
+
+
+def test_a_record_of_margin_is_worth_its_quantity_times_its_price():
+    row = {"symbol": "BNBBTC", "executedQty": "1.06", "avgPrice": "0.00388110"}
+    assert tally("margin", row).amounts == {"BTC": "0.004113966"}
+
+
+def test_a_loan_is_worth_its_debt():
+    row = {"loanCoin": "USDT", "collateralCoin": "BTC", "liquidationDebt": "10000.01"}
+    assert tally("flexible_loan", row).amounts == {"USDT": "10000.01"}
+
+
+def test_entries_of_a_ledger_are_not_added_up():
+    assert tally("margin_capital_flow", {"asset": "USDT", "amount": "1"}) is None
+
+
+def test_an_object_without_rows_is_worth_nothing_and_that_is_known():
+    assert (tally("usdm_futures").amounts, tally("usdm_futures").unpriced) == ({}, 0)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        order("币安人生XYZ"),
+        order("USDT"),
+        order("BNBBIDR"),
+        order(amount=""),
+        order(amount=None),
+        order(amount=True),
+        order(amount="1e9999"),
+        order(amount="NaN"),
+        order(amount=[1]),
+        {"symbol": "BTCUSDT"},
+        {"cumQuote": "1"},
+        b'{"symbol":"BTCUSDT","cumQuote":1e99}',
+    ],
+)
+def test_a_row_whose_amount_or_asset_cannot_be_read_is_counted(row):
+    found = tally("usdm_futures", row, order())
+    assert (found.amounts, found.unpriced) == ({"USDT": "1.5"}, 1)
+
+
+def test_a_filled_record_without_a_price_is_counted_and_not_worth_nothing():
+    row = {"symbol": "BNBBTC", "executedQty": "1", "avgPrice": "0"}
+    assert (tally("margin", row).amounts, tally("margin", row).unpriced) == ({}, 1)
+
+
+def test_a_number_that_is_no_text_is_exact_too():
+    assert tally("usdm_futures", b'{"symbol":"BTCUSDT","cumQuote":0.10000000000000000001}').amounts == {
+        "USDT": "0.10000000000000000001"
+    }
+
+
+@given(st.lists(st.decimals("0", "1e30", places=18), max_size=20), st.integers(0, 20))
+def test_sums_are_exact_however_they_are_divided_into_objects(amounts, cut):
+    rows = [order(amount=f"{one:f}") for one in amounts]
+    parts = [tally("usdm_futures", *some).amounts for some in (rows[:cut], rows[cut:])]
+    with localcontext(prec=200):
+        expected = sum(amounts, Decimal())
+    assert Decimal(add(one.items() for one in parts).get("USDT", "0")) == expected
+    assert Decimal(tally("usdm_futures", *rows).amounts.get("USDT", "0")) == expected
+
+
+def test_the_sums_begin_anew_where_the_rows_are_written_again():
+    found = Tally(ENDPOINTS["usdm_futures"])
+    for _ in range(2):
+        list(found.watch([json.dumps(order()).encode()]))
+    assert found.result().amounts == {"USDT": "1.5"}
+
+
+def test_no_quote_asset_ends_with_another_so_at_most_one_fits():
+    assert [(one, other) for one in QUOTES for other in QUOTES if one != other and one.endswith(other)] == []
+
+
+def test_every_endpoint_states_what_its_rows_are_worth_by_fields_that_they_have():
+    for endpoint in ENDPOINTS.values():
+        if endpoint.amount is not None:
+            named = {*endpoint.amount.factors, endpoint.amount.unit_field or endpoint.kind.symbol}
+            assert named <= {*endpoint.fields}, endpoint.name
