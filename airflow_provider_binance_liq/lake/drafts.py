@@ -60,7 +60,5 @@ def draft(bodies: Iterable[bytes], directory: Path, compression: Compression = N
 def _check_lengths(bodies: Sequence[bytes]) -> None:
     for size in map(len, bodies):
         if size > LONGEST_ROW:
-            message = (
-                f"the exchange returned a row of {size} bytes; {LONGEST_ROW} is the most that is stored"
-            )
+            message = f"the exchange returned a row of {size} bytes; {LONGEST_ROW} is the most that is stored"
             raise UnexpectedRow(message)

@@ -94,6 +94,8 @@ class Spool:
             for table in _TABLES:
                 self._database.execute(table)
         self._count = self._pages = 0
+        #: sort keys of the rows that were kept last
+        self._last_keys: set[bytes] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -163,12 +165,17 @@ class Spool:
             )
             for row, place in zip(rows, places, strict=False)  # after the last one, there is one place more
         ]
-        unseen = self._database.executemany(_INSERT, values).rowcount
-        if unseen < len(rows):
-            # Those that were inserted just now are as they should be, so this changes none of them.
+        # Pages overlap, so some rows of the last one are sent again.
+        last = self._last_keys
+        new = [value for value in values if value[0] not in last]
+        unseen = self._database.executemany(_INSERT, new).rowcount if new else 0
+        # Where more of them were there already, all are looked at; what was inserted just now stays as it is.
+        if unseen < len(new) or len(new) < len(values):
             for row, value in zip(rows, values, strict=True):
-                self._check_same(row, value[0])
-                self._database.execute(_UPDATE, value)
+                if unseen < len(new) or value[0] in last:
+                    self._check_same(row, value[0])
+                    self._database.execute(_UPDATE, value)
+        self._last_keys = {value[0] for value in values}
         return unseen
 
     def _add_page(self, bodies: bytes) -> int:
@@ -193,6 +200,7 @@ class Spool:
         outside = f"DELETE FROM rows WHERE {instant}_ms NOT BETWEEN ? AND ?"
         with _on_disk():
             dropped = self._database.execute(outside, (window.first_ms, window.last_ms)).rowcount
+        self._last_keys.clear()
         self._count -= dropped
 
     def close(self) -> None:
