@@ -2,7 +2,8 @@
 
     uv run --group peers --group fidelity python tests/benchmarks/extraction.py --rows 100000 --runs 5
 
-Each extractor runs in a process of its own; they take turns, so that a machine that slows down slows all of them.
+Each extractor runs in a process of its own; they take turns, so that a machine that slows down slows all of
+them.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def table(lines: Sequence[Line], *, floor: str = "loop-json") -> str:
     """Write the figures as Markdown, with ratios to the floor."""
     head = (
         "| extractor | rows obtained | of | lost | requests | s (min..max) | processor s (min..max) "
-        "| rows per processor s | to the floor | peak MB |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| rows per processor s | to the floor | peak MB |\n"
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     )
     base = next((line.rows_per_cpu_s for line in lines if line.contender == floor), float("nan"))
     return head + "".join(

@@ -1,6 +1,6 @@
 """Extractors of one day's rows, each to be run in a process of its own; prints what it took and obtained.
 
-    python tests/benchmarks/extractors.py ours '{"url": …, "api_key": …, "secret": …, "rows": …, "start_ms": …}'
+    python tests/benchmarks/extractors.py ours '{"url": …, "api_key": …, "secret": …, "start_ms": …}'
 
 What is imported is imported before the clock starts. The loops are what a careful engineer writes first: ask
 from the last row's instant on, until a page is short. They keep rows in memory, and prove nothing. Every
@@ -51,8 +51,8 @@ def ours(given: Given, directory: Path) -> Work:
         "account": "desk",
         "weight_share": 1,
         "futures_weight_limit": 1_000_000,
-    }
-    extra |= given.get("extra", {})
+    } | given.get("extra", {})
+    extra = {name: value for name, value in extra.items() if value is not None}
     account = read_account(Fields("benchmark", given["api_key"], given["secret"], json.dumps(extra)))
     window = Window(given["start_ms"], given["start_ms"] + DAY_MS)
     endpoint = get_endpoint("usdm_futures")
@@ -210,7 +210,7 @@ def dlt(given: Given, directory: Path) -> Work:
     first = {"startTime": given["start_ms"], "endTime": end_ms, "limit": PAGE}
 
     class ByTime(BasePaginator):
-        def update_state(self, response: Any, data: Any = None) -> None:
+        def update_state(self, response: Any, data: Any = None) -> None:  # noqa: ARG002  # dlt passes it
             given["requests"] = given.get("requests", 0) + 1
             self._has_next_page = len(data or ()) == PAGE
             self.start_ms = data[-1]["time"] + 1 if data else 0

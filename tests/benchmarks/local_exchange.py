@@ -1,8 +1,8 @@
 """The local exchange of the benchmarks: the simulator, in a process of its own, with a day of so many rows.
 
 The day is the second last one in UTC, so that every client may use the machine's clock. Rows come in threes
-of one millisecond, as the orders of one liquidation do. The exchange looks a page up instead of scanning the day,
-so that it takes the same time for a small day and for a large one.
+of one millisecond, as the orders of one liquidation do. The exchange looks a page up instead of scanning the
+day, so that it takes the same time for a small day and for a large one.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Sorted:
         self._times = [record.time_ms for record in self._records]
 
     def rows(
-        self, endpoint: Endpoint, account: str, start_ms: int, end_ms: int, by: InstantField
+        self, _endpoint: Endpoint, _account: str, start_ms: int, end_ms: int, _by: InstantField
     ) -> list[Record]:
         """Return the rows of that window that are nearest to the end which is kept."""
         first, end = bisect_left(self._times, start_ms), bisect_right(self._times, end_ms - 1)
@@ -119,11 +119,12 @@ def running(rows: int, *, keep: Keep = "oldest", **settings: Any) -> Iterator[Ex
 
 def serve(given: dict[str, Any]) -> None:
     """Serve until the standard input ends."""
+    limits = given["settings"].pop("weight_limits", [["futures", 1_000_000]])
     settings = Settings(
         seed=7,
         accounts=(ACCOUNT,),
         keep=given["keep"],
-        weight_limits=tuple((pool, 1_000_000) for pool in ("futures", "papi", "sapi", "api")),
+        weight_limits=tuple((pool, weight) for pool, weight in limits),
         **given["settings"],
     )
     history = Sorted(given["rows"], given["start_ms"], given["keep"])
