@@ -107,14 +107,15 @@ def _line(name: str, true: int, reports: list[dict[str, Any]]) -> Line:
 def table(lines: Sequence[Line], *, floor: str = "loop-json") -> str:
     """Write the figures as Markdown, with ratios to the floor."""
     head = (
-        "| extractor | runs | rows obtained | of | lost | requests | s (min..max) | processor s (min..max) "
+        "| extractor | runs | rows obtained | of | lost | requests | s (min..max) "
+        "| processor s (min..max) "
         "| rows per processor s | to the floor | peak MB |\n"
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     )
     base = next((line.rows_per_cpu_s for line in lines if line.contender == floor), float("nan"))
     return head + "".join(
-        f"| {one.contender} | {one.runs} | {one.rows:,} | {one.true:,} | {one.true - one.rows:,} | {one.requests:,} "
-        f"| {one.seconds:.2f} ({one.shortest_s:.2f}..{one.longest_s:.2f}) "
+        f"| {one.contender} | {one.runs} | {one.rows:,} | {one.true:,} | {one.true - one.rows:,} "
+        f"| {one.requests:,} | {one.seconds:.2f} ({one.shortest_s:.2f}..{one.longest_s:.2f}) "
         f"| {one.cpu_s:.2f} ({one.shortest_cpu_s:.2f}..{one.longest_cpu_s:.2f}) "
         f"| {one.rows_per_cpu_s:,.0f} | {one.rows_per_cpu_s / base:.2f} | {one.mb} |\n"
         for one in lines

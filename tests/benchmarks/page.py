@@ -120,7 +120,7 @@ def _growth(figures: dict[str, Any]) -> str:
     peaks = [one["mb"] for one in figures.get("memory", [])] or [0]
     return f"""## How cost grows
 
-This provider, medians of {sizes[0]["runs"]} runs. A figure that grows in proportion to the rows has the exponent 1;
+This provider, median of so many runs: {sizes[0]["runs"]}. A figure that grows in proportion to the rows has the exponent 1;
 below 1, a fixed part is spread over more rows. Processor time has {slopes["cpu_s"]:.2f}, requests {slopes["requests"]:.2f}.
 
 | rows | requests | processor s | s | peak MB |
@@ -128,7 +128,7 @@ below 1, a fixed part is spread over more rows. Processor time has {slopes["cpu_
 {lines}
 ![Processor time by rows](performance/growth.svg)
 
-Peak memory of one window, in a process without Airflow, and with an exchange that keeps no row. From the smallest to the
+Peak memory of one window, Airflow included, with an exchange that keeps no row. From the smallest to the
 largest it grows by {max(peaks) - min(peaks)} MB.
 
 | rows | peak MB |
