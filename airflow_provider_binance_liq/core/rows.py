@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from airflow_provider_binance_liq.core.documented_rows import Shape, documented_reader
 from airflow_provider_binance_liq.core.units import LAST_MS
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
@@ -33,15 +34,16 @@ _SHOWN: Final = 300
 _INEXACT: Final = 2.0**53
 #: stands for a field that rows of a kind do not have
 _ABSENT: Final = "absent"
+#: how a row may say that something is so
+_TRUE: Final = (True, "true", "TRUE")
 _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 #: the values of a kind's key fields, in their order: what identifies a row within one account and endpoint
 Key = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row, as sent, on one line."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One row, as sent, on one line; a struct, because a window may have a million of them."""
 
     key: Key
     #: epoch ms of its creation; of its last update where the endpoint has no other
@@ -101,10 +103,43 @@ def read_page(body: bytes, endpoint: Endpoint) -> Page:
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         message = f"not what {endpoint.path} answers: {error}"
         raise UnreadableBody(message) from None
-    page = Page(tuple(read_row(bytes(raw), endpoint) for raw in raw_rows), total)
+    rows = _read_at_once(body, raw_rows, endpoint)
+    if rows is None:
+        rows = tuple(read_row(bytes(raw), endpoint) for raw in raw_rows)
     if not endpoint.kind.has_id:
-        _check_distinct(page.rows, endpoint)
-    return page
+        _check_distinct(rows, endpoint)
+    return Page(rows, total)
+
+
+def _read_at_once(body: bytes, raw_rows: list[msgspec.Raw], endpoint: Endpoint) -> tuple[Row, ...] | None:
+    """Read all rows of a page in one pass, which is several times as fast as one by one.
+
+    None where one of them is not spelled as documented: then each is read by itself, and the error is of it.
+    """
+    if b"\n" in body or b"\r" in body:
+        return None
+    kind, restriction = endpoint.kind, endpoint.restriction
+    shape = Shape(kind, restriction.field if restriction else None, endpoint.is_by_time)
+    try:
+        found = documented_reader(shape)(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    others = restriction.others if restriction else ()
+    return tuple(
+        Row(
+            key,
+            created_ms,
+            updated_ms,
+            raw,
+            symbol if isinstance(symbol, str) else "",
+            isolated in _TRUE,
+            type_ not in others,
+            _fingerprint(kind, raw) if kind.unchanging else "",
+        )
+        for (key, (created_ms, updated_ms, symbol, isolated, type_)), raw in zip(
+            found, map(bytes, raw_rows), strict=True
+        )
+    )
 
 
 def read_row(raw: bytes, endpoint: Endpoint) -> Row:
@@ -128,7 +163,7 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
         placed[-1],
         one_line(raw),
         symbol if isinstance(symbol, str) else "",
-        isolated in (True, "true", "TRUE"),
+        isolated in _TRUE,
         endpoint.restriction is None or type_ not in endpoint.restriction.others,
         _fingerprint(kind, raw) if kind.unchanging else "",
     )
@@ -211,14 +246,17 @@ def sort_key(key: Key) -> bytes:
     Each text ends with a zero byte, of which one inside is marked, and each number begins with its length, so
     that no two keys are spelt alike.
     """
-    spelt: list[bytes] = []
-    for value in key:
-        if isinstance(value, str):
-            spelt += value.encode().replace(b"\x00", b"\x00\xff"), b"\x00"
-        else:
-            digits = str(value).encode()
-            spelt += len(digits).to_bytes(2, "big"), digits
-    return b"".join(spelt)
+    return b"".join([_spelt_text(one) if isinstance(one, str) else _spelt_number(one) for one in key])
+
+
+@lru_cache(maxsize=4096)
+def _spelt_text(text: str) -> bytes:
+    return text.encode().replace(b"\x00", b"\x00\xff") + b"\x00"
+
+
+def _spelt_number(number: int) -> bytes:
+    digits = b"%d" % number
+    return len(digits).to_bytes(2, "big") + digits
 
 
 def describe(key: Key) -> str:

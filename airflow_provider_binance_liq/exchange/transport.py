@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
+from requests.utils import check_header_validity
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -36,6 +38,7 @@ DEADLINE_FACTOR: Final = 3
 #: a longer answer is neither a page of rows nor a list of symbols
 _LONGEST_BODY: Final = 64 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
+_NO_RETRIES: Final = urllib3.Retry(0, read=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,14 @@ class Transport:
         self._timeout_s = timeout_s
         self._ends_at = ends_at
         self._session = requests.Session()
-        self._session.mount("https://", _DeadlineAdapter())
-        self._session.mount("http://", _DeadlineAdapter())
+        self._adapter = _DeadlineAdapter()
+        self._routes: dict[str, _Route] = {}
 
     def close(self) -> None:
         """Close the connections."""
+        for route in self._routes.values():
+            route.pool.close()
+        self._adapter.close()
         self._session.close()
 
     def get(self, target: str, headers: Mapping[str, str]) -> Response | NoAnswer:
@@ -80,28 +86,61 @@ class Transport:
         return NoAnswer(TOO_SLOW) if deadline.is_over else answer
 
     def _receive(self, target: str, headers: Mapping[str, str]) -> Response | NoAnswer:
-        prepared = requests.Request("GET", target.partition("?")[0], headers=dict(headers)).prepare()
-        prepared.url = target  # as it was signed; preparing it would quote it again
-        # Not by the session: for a redirect, it would read the whole body to prepare the next request.
-        adapter = self._session.get_adapter(target)
-        with adapter.send(
-            prepared, stream=True, timeout=self._timeout_s, **self._environment(target)
-        ) as response:
+        for header in headers.items():
+            check_header_validity(header)
+        route = self._route(target)
+        # Not by the session, which would follow redirects, nor by its adapter, which would prepare and parse
+        # each request and answer once more; and as it was signed: preparing the target would quote it again.
+        response = route.pool.urlopen(
+            "GET",
+            target if route.absolute else target[len(route.origin) :],
+            headers=headers,
+            retries=_NO_RETRIES,
+            redirect=False,
+            assert_same_host=False,
+            timeout=urllib3.Timeout(connect=self._timeout_s, read=self._timeout_s),
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
             body = bytearray()
             # With a size given, an answer that is shorter than announced is an error.
-            while chunk := response.raw.read(_CHUNK, decode_content=True):
+            while chunk := response.read(_CHUNK, decode_content=True):
                 body += chunk
                 if len(body) > _LONGEST_BODY:
                     return NoAnswer(TOO_LONG)
-            return Response(response.status_code, response.headers, bytes(body))
+            return Response(response.status, response.headers, bytes(body))
+        finally:
+            response.close()  # where it was read whole, the connection is in its pool again
 
-    def _environment(self, target: str) -> dict[str, Any]:
-        """Proxies and certificates from the environment; none of that for loopback."""
-        if is_loopback(target):
-            return {"proxies": {}, "verify": True}
+    def _route(self, target: str) -> _Route:
+        """Choose the connections to a host, once: by the proxies and certificates of the environment."""
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(target))
+        if origin not in self._routes:
+            adapter, settings = self._adapter, self._environment(origin)
+            prepared = requests.Request("GET", f"{origin}/").prepare()
+            pool = adapter.get_connection_with_tls_context(prepared, **settings)
+            adapter.cert_verify(pool, origin, settings["verify"], None)  # type: ignore[no-untyped-call]  # it has no types
+            absolute = adapter.request_url(prepared, settings["proxies"]) != "/"
+            self._routes[origin] = _Route(origin, pool, absolute)
+        return self._routes[origin]
+
+    def _environment(self, origin: str) -> dict[str, Any]:
+        """Proxies and certificates from the environment; none of that for loopback."""
+        if is_loopback(origin):
+            return {"proxies": {}, "verify": True}
         found = self._session.merge_environment_settings(origin, {}, None, None, None)
         return {"proxies": found["proxies"], "verify": found["verify"] or True}
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How a host is reached."""
+
+    origin: str
+    pool: Any
+    #: whether the whole URL is sent, as to a proxy, and not its path alone
+    absolute: bool
 
 
 class _Watched(HTTPConnection):

@@ -228,21 +228,27 @@ class _Reader:
     def _answer(self, ask: PageQuery) -> Answer:
         page = self.exchange.fetch(self.endpoint, ask)
         self.pages += 1
-        self.isolated = self.isolated or any(row.isolated for row in page.rows)
-        unseen = self.spool.keep(row for row in page.rows if self._is_wanted(row, ask))
+        if self.endpoint.kind.isolated and not self.isolated:
+            self.isolated = any(row.isolated for row in page.rows)
+        unseen = self.spool.keep(self._wanted(page, ask))
         self.on_page(self.pages, len(self.spool), ask)
         return Answer(page, unseen)
 
-    def _is_wanted(self, row: Row, ask: PageQuery) -> bool:
-        """Whether a row belongs to what is extracted, as far as is known yet.
+    def _wanted(self, page: Page, ask: PageQuery) -> list[Row]:
+        """Return the rows that belong to what is extracted, as far as is known yet.
 
         Requests are for a little more than the window. Only the request says which type a row is of.
         """
         if ask.auto_close_type != self.filters.auto_close_type and self.filters.auto_close_type:
-            return False
+            return []
         # Numbered pages are counted, so each row counts for its own piece of the window alone.
         wanted = ask.wanted if ask.number and ask.wanted else self.window
-        return row.created_ms in wanted or row.updated_ms in wanted
+        start_ms, end_ms = wanted.start_ms, wanted.end_ms
+        return [
+            row
+            for row in page.rows
+            if start_ms <= row.created_ms < end_ms or start_ms <= row.updated_ms < end_ms
+        ]
 
     def _symbols(self) -> Answer:
         """Name the symbols that matter: those asked for, or all that the exchange lists."""

@@ -1,7 +1,8 @@
 """The spool: rows on disk while a window is read, each kept once, handed out in the object's order.
 
 A window may hold a million rows, and pages may repeat them in any order; memory should not notice. SQLite
-does both: its key keeps rows apart, its index sorts them. A process that is killed outright leaves its
+does both: its key keeps rows apart, its index sorts them. Bodies are stored beside the index, all those of a
+page together. A process that is killed outright leaves its
 directory behind; the next one on the machine removes it, once it cannot be in use any more.
 """
 
@@ -15,6 +16,8 @@ import stat
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
@@ -35,26 +38,40 @@ _DATABASE: Final = "rows.sqlite"
 #: an extraction writes every minute or gives its worker back; one without writes for so long is not in use
 _OLDEST_S: Final = 24 * 60 * 60.0
 
-_TABLE: Final = """
-CREATE TABLE rows (
-    key BLOB PRIMARY KEY,
-    symbol TEXT NOT NULL,
-    is_liquidation INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    updated_ms INTEGER NOT NULL,
-    body BLOB NOT NULL
-) WITHOUT ROWID
-"""
-_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+#: rows that are written together
+_BATCH: Final = 200
+#: pages that are in memory while rows are handed out
+_PAGES: Final = 64
+
+_TABLES: Final = (
+    # Bodies are not in the index: to keep it sorted, SQLite would move them about.
+    "CREATE TABLE pages (page INTEGER PRIMARY KEY, bodies BLOB NOT NULL)",
+    """
+    CREATE TABLE rows (
+        key BLOB PRIMARY KEY,
+        symbol TEXT NOT NULL,
+        is_liquidation INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        updated_ms INTEGER NOT NULL,
+        page INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        size INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+_ADD: Final = "INSERT INTO pages VALUES (?, ?)"
+_READ: Final = "SELECT bodies FROM pages WHERE page = ?"
+_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # The same row may be sent again after it was updated: the later update is kept, the first spelling of it. A
 # liquidation is kept, whatever else was once answered under its key.
 _UPDATE: Final = """
-UPDATE rows SET is_liquidation = ?3, created_ms = ?5, updated_ms = ?6, body = ?7
+UPDATE rows
+SET is_liquidation = ?3, created_ms = ?5, updated_ms = ?6, page = ?7, place = ?8, size = ?9
 WHERE key = ?1 AND (updated_ms < ?6 OR is_liquidation < ?3)
 """
-_OTHER: Final = "SELECT body FROM rows WHERE key = ? AND fingerprint <> ?"
-_LIQUIDATIONS: Final = "SELECT symbol, key, body FROM rows WHERE is_liquidation"
+_OTHER: Final = "SELECT page, place, size FROM rows WHERE key = ? AND fingerprint <> ?"
+_LIQUIDATIONS: Final = "SELECT symbol, key, page, place, size FROM rows WHERE is_liquidation"
 _BY_KEY: Final = f"{_LIQUIDATIONS} ORDER BY key"
 _IN_ORDER: Final = f"{_LIQUIDATIONS} ORDER BY created_ms, key"
 _SYMBOLS: Final = "SELECT DISTINCT symbol FROM rows"
@@ -74,8 +91,11 @@ class Spool:
             # Nothing here outlives the process, so nothing has to survive a crash.
             self._database.execute("PRAGMA journal_mode = OFF")
             self._database.execute("PRAGMA synchronous = OFF")
-            self._database.execute(_TABLE)
-        self._count = 0
+            for table in _TABLES:
+                self._database.execute(table)
+        self._count = self._pages = 0
+        #: sort keys of the rows that were kept last
+        self._last_keys: set[bytes] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -103,41 +123,75 @@ class Spool:
 
     def _select(self, query: str, symbols: Container[str]) -> Iterator[tuple[bytes, bytes]]:
         """Select rows; what names no symbol belongs to the isolated account that was asked for."""
+        read = lru_cache(_PAGES)(self._bodies_of)
         with _on_disk():
-            for symbol, key, body in self._database.execute(query):
+            for symbol, key, page, place, size in self._database.execute(query):
                 if not symbols or not symbol or symbol in symbols:
-                    yield key, body
+                    yield key, read(page)[place : place + size]
+
+    def _bodies_of(self, page: int) -> bytes:
+        """Return the bodies that were written together; page 0 is of rows without any."""
+        for (bodies,) in self._database.execute(_READ, (page,)):
+            return bytes(bodies)
+        return b""
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Keep rows; returns how many of them were not there yet."""
-        unseen = 0
+        unseen, left = 0, iter(rows)
         with _on_disk():
             self._database.execute("BEGIN")
-            for row in rows:
-                values = (
-                    sort_key(row.key),
-                    row.symbol,
-                    row.is_liquidation,
-                    row.fingerprint,
-                    row.created_ms,
-                    row.updated_ms,
-                    row.body,
-                )
-                if self._database.execute(_INSERT, values).rowcount:
-                    unseen += 1
-                else:
-                    self._check_same(row)
-                    self._database.execute(_UPDATE, values)
+            while batch := list(islice(left, _BATCH)):
+                unseen += self._keep(batch)
             self._database.execute("COMMIT")
         self._count += unseen
         return unseen
 
-    def _check_same(self, row: Row) -> None:
+    def _keep(self, rows: list[Row]) -> int:
+        """Keep rows, with one write for their bodies and one for the index."""
+        bodies = [row.body for row in rows]
+        places = accumulate(map(len, bodies), initial=0)
+        page = self._add_page(b"".join(bodies))
+        values = [
+            (
+                sort_key(row.key),
+                row.symbol,
+                row.is_liquidation,
+                row.fingerprint,
+                row.created_ms,
+                row.updated_ms,
+                page,
+                place,
+                len(row.body),
+            )
+            for row, place in zip(rows, places, strict=False)  # after the last one, there is one place more
+        ]
+        # Pages overlap, so some rows of the last one are sent again.
+        last = self._last_keys
+        new = [value for value in values if value[0] not in last]
+        unseen = self._database.executemany(_INSERT, new).rowcount if new else 0
+        # Where more of them were there already, all are looked at; what was inserted just now stays as it is.
+        if unseen < len(new) or len(new) < len(values):
+            for row, value in zip(rows, values, strict=True):
+                if unseen < len(new) or value[0] in last:
+                    self._check_same(row, value[0])
+                    self._database.execute(_UPDATE, value)
+        self._last_keys = {value[0] for value in values}
+        return unseen
+
+    def _add_page(self, bodies: bytes) -> int:
+        if not bodies:
+            return 0
+        self._pages += 1
+        self._database.execute(_ADD, (self._pages, bodies))
+        return self._pages
+
+    def _check_same(self, row: Row, key: bytes) -> None:
         """Refuse a row that has the key of another one, of a kind whose rows never change."""
         if not row.fingerprint:
             return
-        for (body,) in self._database.execute(_OTHER, (sort_key(row.key), row.fingerprint)):
-            texts = " and ".join(one.decode(errors="replace") for one in (body, row.body))
+        for page, place, size in self._database.execute(_OTHER, (key, row.fingerprint)):
+            known = self._bodies_of(page)[place : place + size]
+            texts = " and ".join(one.decode(errors="replace") for one in (known, row.body))
             message = f"two rows have the key {describe(row.key)}, so one would be lost: {texts}"
             raise UnexpectedRow(message)
 
@@ -146,6 +200,7 @@ class Spool:
         outside = f"DELETE FROM rows WHERE {instant}_ms NOT BETWEEN ? AND ?"
         with _on_disk():
             dropped = self._database.execute(outside, (window.first_ms, window.last_ms)).rowcount
+        self._last_keys.clear()
         self._count -= dropped
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from operator import attrgetter, ge, le
 from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.paging.page_query import MARGIN_MS
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.rows import Page, Row
 
 INSTANTS: Final[dict[Instant, Callable[[Row], int]]] = {
-    "created": lambda row: row.created_ms,
-    "updated": lambda row: row.updated_ms,
+    "created": attrgetter("created_ms"),
+    "updated": attrgetter("updated_ms"),
+}
+#: the set of the instants for which something holds, by whether it holds for `created` and for `updated`
+_HOLDING: Final[dict[tuple[bool, bool], frozenset[Instant]]] = {
+    (False, False): frozenset(),
+    (True, False): frozenset({"created"}),
+    (False, True): frozenset({"updated"}),
+    (True, True): frozenset({"created", "updated"}),
 }
 
 
@@ -26,16 +33,20 @@ class Block:
     def __init__(self, rows: Sequence[Row]) -> None:
         self.oldest = {name: min(map(instant, rows)) for name, instant in INSTANTS.items()}
         self.newest = {name: max(map(instant, rows)) for name, instant in INSTANTS.items()}
+        self._created = self.oldest["created"], self.newest["created"]
+        self._updated = self.oldest["updated"], self.newest["updated"]
 
-    def around(self, row: Row) -> set[Instant]:
+    def around(self, row: Row) -> frozenset[Instant]:
         """Under which instants `row` lies strictly inside."""
-        return {n for n, instant in INSTANTS.items() if self.oldest[n] < instant(row) < self.newest[n]}
+        (oldest, newest), (first, last) = self._created, self._updated
+        return _HOLDING[oldest < row.created_ms < newest, first < row.updated_ms < last]
 
-    def before_edge(self, side: Side, row: Row) -> set[Instant]:
+    def before_edge(self, side: Side, row: Row) -> frozenset[Instant]:
         """Under which instants `row` lies on this side of the edge, and not at it."""
+        (oldest, newest), (first, last) = self._created, self._updated
         if side == "forward":
-            return {n for n, instant in INSTANTS.items() if instant(row) < self.newest[n]}
-        return {n for n, instant in INSTANTS.items() if instant(row) > self.oldest[n]}
+            return _HOLDING[row.created_ms < newest, row.updated_ms < last]
+        return _HOLDING[row.created_ms > oldest, row.updated_ms > first]
 
     def is_passed(self, side: Side, row: Row, counting: Iterable[Instant]) -> bool:
         """Whether a row found on `side` lies past the far edge, so that the other side was not cut."""
@@ -53,9 +64,10 @@ def unseen(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
 def lacks_known(page: Page, known: Iterable[Row], query: PageQuery) -> bool:
     """Whether an answer to `query` lacks a known row that lies inside of it under both instants."""
     keys = {row.key for row in page.rows}
+    first_ms, last_ms = query.first_ms, query.last_ms
     return any(
-        query.first_ms <= min(row.created_ms, row.updated_ms)
-        and max(row.created_ms, row.updated_ms) <= query.last_ms
+        first_ms <= row.created_ms <= last_ms
+        and first_ms <= row.updated_ms <= last_ms
         and row.key not in keys
         for row in known
     )
@@ -75,14 +87,15 @@ def likely_side(query: PageQuery, page: Page) -> Side:
 
 def sorted_by(rows: Sequence[Row]) -> Instant | Literal["either"] | None:
     """Tell which instant orders the rows, up or down; None if neither does."""
-    fits = [name for name, instant in INSTANTS.items() if _is_sorted([instant(row) for row in rows])]
+    fits = [name for name, instant in INSTANTS.items() if _is_sorted(list(map(instant, rows)))]
     if len(fits) == len(INSTANTS):
         return "either"
     return fits[0] if fits else None
 
 
 def _is_sorted(values: Sequence[int]) -> bool:
-    return all(a <= b for a, b in pairwise(values)) or all(a >= b for a, b in pairwise(values))
+    later = values[1:]
+    return all(map(le, values, later)) or all(map(ge, values, later))
 
 
 def edge_inside(side: Side, rows: Sequence[Row], exact: Instant | None, slack_rows: int) -> int:

@@ -79,19 +79,21 @@ class PageReader:
             self.observations.limit_honoured = True
         if len(rows) >= self.endpoint.pager.page_size:
             self.observations.evidence.observed.add("limit_honoured")
+        first_ms, last_ms = self.query.first_ms, self.query.last_ms
+        seeks_filter = self.observations.filtered_by is None
         for row in rows:
-            self._sample(row)
+            if len(self.sample) < _SAMPLE_ROWS:
+                self._sample(row)
             self.symbols_seen.add(row.symbol)
-            inside = [
-                self.query.first_ms <= at <= self.query.last_ms for at in (row.created_ms, row.updated_ms)
-            ]
-            if self.observations.filtered_by is None and any(inside) and not all(inside):
+            if seeks_filter and (first_ms <= row.created_ms <= last_ms) != (
+                first_ms <= row.updated_ms <= last_ms
+            ):
                 self.straddling.append(row)
             if row.updated_ms < row.created_ms and not self.careful:
                 raise Refuted
 
     def _sample(self, row: Row) -> None:
-        if len(self.sample) < _SAMPLE_ROWS and row.key not in self._sampled:
+        if row.key not in self._sampled:
             self._sampled.add(row.key)
             self.sample.append(row)
 

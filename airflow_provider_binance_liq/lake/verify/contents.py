@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from airflow_provider_binance_liq.core.endpoints import CLIENT_ORDER_ID_PREFIXES
 from airflow_provider_binance_liq.core.rows import Row, describe, read_row, sort_key

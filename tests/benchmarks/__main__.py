@@ -1,0 +1,68 @@
+"""Measures everything on `docs/performance.md`, draws its plots, and writes it.
+
+uv run --group peers --group benchmarks python tests/benchmarks
+uv run --group peers --group benchmarks python tests/benchmarks --parts growth,memory
+uv run --group peers --group benchmarks python tests/benchmarks --render
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import extraction
+import growth
+import page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+FIGURES: Final = DOCS / "performance" / "figures.json"
+
+
+def _imports(runs: int) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as directory:
+        return growth.imports(runs, Path(directory))
+
+
+def parts(rows: int, runs: int) -> dict[str, Callable[[], Any]]:
+    """Name what is measured, and how."""
+    return {
+        "extraction": lambda: [asdict(line) for line in extraction.benchmark(rows, runs)],
+        "newest": lambda: [asdict(line) for line in extraction.benchmark(2_500, 1, keep="newest")],
+        "growth": lambda: growth.growth((1_000, 10_000, 100_000), runs),
+        "memory": lambda: growth.memory((1_000, 100_000, 1_000_000)),
+        "limited": lambda: growth.limited(10_000),
+        "imports": lambda: _imports(runs),
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure the parts that are asked for, keep the others, and write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--parts", default=",".join(parts(0, 0)))
+    parser.add_argument("--render", action="store_true", help="measure nothing")
+    given = parser.parse_args(arguments)
+    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    measured = parts(given.rows, given.runs)
+    for name in [] if given.render else given.parts.split(","):
+        figures[name] = measured[name]()
+        figures["machine"] = f"{os.cpu_count()} cores, Python {platform.python_version()}, with other work"
+        FIGURES.parent.mkdir(exist_ok=True)
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    page.draw(figures, FIGURES.parent)
+    (DOCS / "performance.md").write_text(page.render(figures), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,216 @@
+"""The page on performance, from its figures: the same figures give the same page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from extraction import Line, table
+from growth import exponent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND: Final = "uv run --group peers --group benchmarks python tests/benchmarks"
+_CONTENDERS: Final = {
+    "ours": "this provider: an object with its manifest, ordered, hashed, proven complete",
+    "loop-json": "the floor: a loop over `requests` with `json`; rows stay in memory, nothing is proven",
+    "loop-orjson": "the same loop with orjson",
+    "loop-file": "the loop with `json`, and the rows written to a file",
+    "ccxt": "ccxt's method for one page, in the same loop",
+    "official-sdk": "the exchange's own SDK, in the same loop; its models check each row",
+    "python-binance": "python-binance's method for one page, in the same loop",
+    "dlt": "dlt's REST client with a cursor, and its pipeline to files",
+}
+
+
+def render(figures: dict[str, Any]) -> str:
+    """Write the page."""
+    parts = {
+        "extraction": _extraction,
+        "newest": _newest,
+        "growth": _growth,
+        "limited": _limit,
+        "imports": _rest,
+    }
+    missing = [name for name in parts if name not in figures]
+    written = [part(figures) for name, part in parts.items() if name in figures]
+    named = ", ".join(f"`--parts {name}`" for name in missing)
+    left = f"## What is not measured yet\n\nThese parts have no figures: {named}.\n" if missing else ""
+    return "\n".join([_head(figures), *written, left]).rstrip("\n") + "\n"
+
+
+def _head(figures: dict[str, Any]) -> str:
+    return f"""# How fast it extracts
+
+An extraction proves its window, orders the rows and hashes them. This page shows what that costs, beside loops that prove
+nothing and beside clients of others, on one [local exchange](simulator.md) in one run. What loads cost is on
+[another page](benchmarks.md).
+
+```console
+$ {COMMAND}
+```
+
+It measures, draws the plots, and writes this page; `--render` writes it from the figures of the last run, in
+`docs/performance/figures.json`. Compare ratios rather than seconds, and processor time rather than elapsed time.
+
+Machine: {figures["machine"]}.
+"""
+
+
+def _lines(reports: list[dict[str, Any]]) -> list[Line]:
+    return [Line(**report) for report in reports]
+
+
+def _extraction(figures: dict[str, Any]) -> str:
+    lines = _lines(figures["extraction"])
+    ours = next(line for line in lines if line.contender == "ours")
+    floor = next(line for line in lines if line.contender == "loop-json")
+    ratio = ours.rows_per_cpu_s / floor.rows_per_cpu_s
+    names = "\n".join(f"| **{name}** | {meaning} |" for name, meaning in _CONTENDERS.items())
+    met = "The goal of 1.00 is met." if ratio >= 1 else f"The goal is 1.00, so it is **not met**: {_WHY}"
+    return f"""## Beside a loop, and beside others
+
+One day of {ours.true:,} rows of USDⓈ-M futures, 100 to a page, three rows to a millisecond, from an exchange that
+returns the oldest rows first. Medians; the extractors take turns, each run in a process of its own, and
+imports are done before the clock starts.
+
+| extractor | what it does |
+|---|---|
+{names}
+
+{table(lines)}
+*To the floor* compares rows per second of processor time with **loop-json**. This provider has {ratio:.2f} of the floor.
+{met} The loops ask from one millisecond after the last row on, and so lose the rows that share that millisecond
+with the last row of a page: the column *lost*.
+
+![Rows for each second of processor time](performance/extraction.svg)
+"""
+
+
+_WHY: Final = """a profile has most of
+the difference in keeping each row once on disk (an index of SQLite, so that memory stays flat), in writing the object
+in order, and in comparing each page with the one before. None of the loops does that."""
+
+
+def _newest(figures: dict[str, Any]) -> str:
+    rows = "".join(
+        f"| {line.contender} | {line.rows:,} | {line.true:,} | {line.true - line.rows:,} | {line.requests:,} |\n"
+        for line in _lines(figures["newest"])
+    )
+    return f"""## If the newest rows are returned
+
+Which end of an interval is cut is not documented. The same extractors, on an exchange that returns the newest rows:
+
+| extractor | rows obtained | of | lost | requests |
+|---|---:|---:|---:|---:|
+{rows}
+No loop reports an error: the first page ends the loop.
+"""
+
+
+def _growth(figures: dict[str, Any]) -> str:
+    sizes = figures["growth"]
+    rows = [one["rows"] for one in sizes]
+    slopes = {name: exponent(rows, [one[name] for one in sizes]) for name in ("cpu_s", "requests")}
+    lines = "".join(
+        f"| {one['rows']:,} | {one['requests']:,} | {one['cpu_s']:.2f} | {one['seconds']:.2f} | {one['mb']} |\n"
+        for one in sizes
+    )
+    memory = "".join(f"| {one['rows']:,} | {one['mb']} |\n" for one in figures.get("memory", []))
+    peaks = [one["mb"] for one in figures.get("memory", [])] or [0]
+    return f"""## How cost grows
+
+This provider, median of so many runs: {sizes[0]["runs"]}. A figure that grows in proportion to the rows has the exponent 1;
+below 1, a fixed part is spread over more rows. Processor time has {slopes["cpu_s"]:.2f}, requests {slopes["requests"]:.2f}.
+
+| rows | requests | processor s | s | peak MB |
+|---:|---:|---:|---:|---:|
+{lines}
+![Processor time by rows](performance/growth.svg)
+
+Peak memory of one window, Airflow included, with an exchange that keeps no row. From the smallest to the
+largest it grows by {max(peaks) - min(peaks)} MB.
+
+| rows | peak MB |
+|---:|---:|
+{memory}"""
+
+
+def _limit(figures: dict[str, Any]) -> str:
+    found = figures["limited"]
+    least = found["requests"] / 48
+    return f"""## What bounds a real account
+
+USDⓈ-M and COIN-M futures allow a weight of 2,400 a minute and IP address, and a page costs 50: **48 pages a minute**. By the
+default share of one half it is 24. The provider reads a page in a few milliseconds of processor time, so the limit decides, not
+the program. One IP address serves, in an hour and with the whole weight:
+
+| | each window | in an hour |
+|---|---|---:|
+| quiet days of an account and endpoint | 1 page | 2,880 windows |
+| accounts with two futures endpoints, yesterday each | 2 pages | 1,440 accounts |
+| accounts with two futures endpoints, 90 days each | 180 pages | 16 accounts |
+| days with 2,500 rows | 29 pages | 99 days |
+
+[`binance-liq plan`](plan.md) estimates this for a range. Checked against a simulated run with a minute of five seconds:
+{found["rows"]:,} rows took {found["requests"]:,} requests and {found["minutes"]:.1f} of the exchange's minutes; the limit
+allows no less than {least:.1f}, less the part of a minute with which a run begins.
+"""
+
+
+def _rest(figures: dict[str, Any]) -> str:
+    empty = next((one["cpu_s"] for one in figures["imports"] if one["file"] == "empty.py"), None)
+    lines = "".join(
+        f"| `{one['file']}` | {one['cpu_s']:.2f} | {one['cpu_s'] / empty:.2f} |\n"
+        for one in figures["imports"]
+        if empty and one["file"] != "empty.py"
+    )
+    table_ = (
+        f"Processor time of importing each sample DAG file in a new process, Airflow included, beside a file of empty\n"
+        f"tasks ({empty:.2f} s).\n\n| file | processor s | to empty tasks |\n|---|---:|---:|\n{lines}"
+        if empty
+        else "The import of DAG files is not measured yet.\n"
+    )
+    return f"""## What it adds to Airflow
+
+{table_}
+## What is not measured here
+
+Storage (gzip, S3), `verify` over many manifests, and a whole backfill beside one of empty tasks are not on this page. The coverage
+page over 1,000, 10,000 and 100,000 manifests is [measured elsewhere](benchmarks.md#opening-the-coverage-page).
+"""
+
+
+def draw(figures: dict[str, Any], directory: Path) -> None:
+    """Draw the plots; without dates, so that the same figures give the same files."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "performance"
+    from matplotlib import pyplot as plt
+
+    lines = _lines(figures["extraction"])
+    plot, axes = plt.subplots(figsize=(7, 3))
+    axes.barh([one.contender for one in lines][::-1], [one.rows_per_cpu_s for one in lines][::-1])
+    axes.set_xlabel("rows for each second of processor time")
+    _save(plot, directory / "extraction.svg")
+    if "growth" not in figures:
+        return
+    plot, axes = plt.subplots(figsize=(7, 3))
+    sizes = figures["growth"]
+    axes.loglog([one["rows"] for one in sizes], [one["cpu_s"] for one in sizes], marker="o")
+    axes.loglog(
+        [one["rows"] for one in sizes],
+        [one["requests"] / 48 * 60 for one in sizes],
+        marker="o",
+        linestyle="--",
+    )
+    axes.legend(["processor time", "what the limit of 48 pages a minute allows"])
+    axes.set_xlabel("rows")
+    axes.set_ylabel("seconds")
+    _save(plot, directory / "growth.svg")
+
+
+def _save(plot: Any, path: Path) -> None:
+    plot.tight_layout()
+    plot.savefig(path, metadata={"Date": None})
