@@ -5,11 +5,13 @@ It loads each account's liquidations of the day before into DuckDB. A file that 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import argparse
 
 _PACKAGE: Final = "airflow_provider_binance_liq.example_dags"
 _NAME: Final = "example_binance_liquidations.py"

@@ -1,4 +1,4 @@
-"""The site builds without a broken link, loads nothing from elsewhere, and its generated parts are as they would be.
+"""The site builds without a broken link and loads nothing from elsewhere; its generated parts are current.
 
 `WRITE_DOCS=1` writes those parts anew.
 """
@@ -129,7 +129,9 @@ def advice_table():
     return "\n".join(["| error | what to do | does Airflow retry it? |", "|---|---|---|", *rows])
 
 
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="argparse words its help otherwise in later Pythons")
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="argparse words its help otherwise in later Pythons"
+)
 def test_the_page_of_the_commands_has_the_help_of_each():
     check_page(DOCS / "cli.md", {"commands": command_help})
 
@@ -159,7 +161,9 @@ def test_every_python_and_json_block_of_a_guide_can_be_read_and_python_runs(guid
     for block in blocks(guide, "json"):
         json.loads(block)
     for block in blocks(guide, "python"):
-        pytest.importorskip("kubernetes" if "kubernetes" in block else "airflow", reason="no worker has it here")
+        pytest.importorskip(
+            "kubernetes" if "kubernetes" in block else "airflow", reason="no worker has it here"
+        )
         exec(compile(block, guide.name, "exec"), {})
 
 
@@ -174,16 +178,15 @@ def test_the_settings_of_several_accounts_are_settings_that_the_sample_dag_takes
 def test_the_hosts_to_allow_are_those_of_the_endpoints():
     from airflow_provider_binance_liq.core.families import FAMILIES
 
-    hosts = {
-        urllib.parse.urlsplit(family.origins["production"]).hostname
-        for family in FAMILIES.values()
-    }
+    hosts = {urllib.parse.urlsplit(family.origins["production"]).hostname for family in FAMILIES.values()}
     page = text_of(DOCS / "guides/install.md")
     assert set(re.findall(r"`(\w+\.binance\.com)`", page)) == hosts
 
 
 def test_the_options_of_the_backfill_command_exist():
-    command = next(block for block in blocks(DOCS / "guides/first-backfill.md", "shell") if "airflow" in block)
+    command = next(
+        block for block in blocks(DOCS / "guides/first-backfill.md", "shell") if "airflow" in block
+    )
     from airflow.cli.cli_parser import get_parser
 
     given = get_parser().parse_args(command.split()[1:])

@@ -57,7 +57,9 @@ def main() -> int:
         print("The page does not say when the first row is loaded")
         return 1
     took = time.monotonic() - begun
-    print(f"Tutorial: {len(blocks)} blocks, {first[1]} s to the first row in the warehouse, {took:.0f} s in all")
+    print(
+        f"Tutorial: {len(blocks)} blocks, {first[1]} s to the first row in the warehouse, {took:.0f} s in all"
+    )
     return 0
 
 
