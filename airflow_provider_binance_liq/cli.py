@@ -28,6 +28,7 @@ COMMANDS: Final = {
         f"{_PACKAGE}.demo.command",
         "run the whole pipeline on this machine: simulated exchange, Airflow, backfill, warehouse",
     ),
+    "example": (f"{_PACKAGE}.example", "copy the example DAG into a directory, for you to edit"),
     "export": (
         f"{_PACKAGE}.warehouse.export",
         "write the rows at a destination as Parquet, typed as in a warehouse",

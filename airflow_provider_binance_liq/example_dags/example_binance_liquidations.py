@@ -13,7 +13,8 @@ ACCOUNTS = {
     "binance_default": ["usdm_futures", "coinm_futures", "margin"],
     # An account of portfolio margin has portfolio_um, portfolio_cm and portfolio_margin instead.
 }
-LAKE = "file:///tmp/binance_liquidations/lake"  # or s3://aws_default@bucket/lake
+# For one machine. Several workers need a store that all of them reach, such as s3://aws_default@bucket/lake.
+LAKE = "file:///tmp/binance_liquidations/lake"
 WAREHOUSE = "/tmp/binance_liquidations/warehouse.duckdb"  # or md:my_database
 
 with DAG(

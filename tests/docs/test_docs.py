@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_binance_liq import __version__, exceptions
-from airflow_provider_binance_liq.cli import COMMANDS
+from airflow_provider_binance_liq.cli import COMMANDS, main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
@@ -53,21 +54,36 @@ def test_continuous_integration_runs_the_readmes_commands():
     assert "uv run binance-liq demo --exit" in script
 
 
-def test_the_readmes_dag_is_a_dag_with_the_tasks_it_shows(tmp_path):
-    (code,) = blocks("python")
-    file = tmp_path / "shown.py"
-    file.write_text(code, encoding="utf-8")
-    from support.airflow_of_any_version import DagBag
+def test_the_readme_names_the_versions_that_continuous_integration_runs():
+    """`tests/versions/run.py` prints what passed under each, and fails if anything did not."""
+    named = dict(re.findall(r"^\| (3\.\d+)(?: \(beta\))? \| (\S+) \|", README, re.MULTILINE))
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    (others,) = re.findall(r"^for version in (.+); do$", script, re.MULTILINE)
+    resolved = (ROOT / "tests/versions/run.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'"([\d.b]+)": "\d{4}-', resolved)) == set(named.values())
+    assert set(others.split()) == set(named.values()) - {named["3.3"]}
+    assert all(tested.startswith(version) for version, tested in named.items())
+    assert {f"| {one} | {two}" for one, two in named.items()} <= {
+        row[: len(f"| {one} | {two}")]
+        for row in page("compatibility.md").splitlines()
+        for one, two in named.items()
+    }
 
-    bag = DagBag(dag_folder=str(tmp_path))
-    assert bag.import_errors == {}
-    (dag,) = bag.dags.values()
-    assert sorted(dag.task_ids) == ["extract", "load"]
+
+def test_the_readme_copies_the_example_with_a_command_that_exists(tmp_path, monkeypatch):
+    (command,) = [block for block in blocks("shell") if block.startswith("binance-liq example")]
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    assert main([os.path.expandvars(word) for word in shlex.split(command)[1:]]) == 0
+    assert len(list((tmp_path / "dags").glob("*.py"))) == 1
 
 
 def test_the_readme_installs_an_extra_that_exists():
-    (extra,) = re.findall(r"airflow-provider-binance-liq\[(\w+)\]", README)
+    (extra,) = re.findall(r"\.whl\)\[(\w+)\]", README)
     assert extra in PROJECT["project"]["optional-dependencies"]
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 125
 
 
 @pytest.mark.slow  # a metadata database of its own takes ten seconds

@@ -19,8 +19,18 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+#: the lowest versions that are declared are this Airflow's: `3.1.0` takes the lowest of every package named
+LOWEST = "3.1.0"
+#: newer ones have not what that Airflow imports; its own constraints have this too
+LOWEST_NEEDS = ["structlog<25.5", "universal-pathlib<0.3"]
 #: the last day of the packages that a version is resolved with: newer ones may break an older Airflow
-RESOLVED = {"3.1.8": "2026-03-17", "3.2.2": "2026-06-02", "3.3.2": "2026-11-20", "3.4.0b2": "2026-11-26"}
+RESOLVED = {
+    LOWEST: "2026-03-17",
+    "3.1.8": "2026-03-17",
+    "3.2.2": "2026-06-02",
+    "3.3.2": "2026-11-20",
+    "3.4.0b2": "2026-11-26",
+}
 #: uv takes a pre-release of what is named alone
 PRE_RELEASES = {"3.4.0b2": ["apache-airflow-core==3.4.0b2", "apache-airflow-task-sdk>=1.4.0b0"]}
 TOOLS = ["hypothesis", "jsonschema", "moto[s3,server]", "pytest", "pytest-timeout", "statsd", "time-machine"]
@@ -58,8 +68,13 @@ def install(python: str, version: str, environment: Path) -> None:
     newest = ["--exclude-newer", RESOLVED[version]]
     asked = [f"apache-airflow=={version}", *PRE_RELEASES.get(version, ()), *TOOLS]
     package = ["--editable", f"{ROOT}[amazon,demo,iceberg,openlineage]"]
-    command = ["uv", "pip", "install", "--quiet", "--python", str(environment), *newest, *asked, *package]
-    subprocess.run(command, check=True, cwd=ROOT)
+    command = ["uv", "pip", "install", "--quiet", "--python", str(environment), *newest]
+    if version == LOWEST:
+        # First by itself: the lowest versions of the tools are nobody's business.
+        lowest = ["--resolution", "lowest-direct", *package, *LOWEST_NEEDS]
+        subprocess.run([*command, *lowest], check=True, cwd=ROOT)
+        package = LOWEST_NEEDS
+    subprocess.run([*command, *asked, *package], check=True, cwd=ROOT)
 
 
 def install_browser(environment: Path) -> None:
