@@ -43,7 +43,7 @@ def test_every_extra_that_is_named_exists():
     assert named <= set(PROJECT["optional-dependencies"])
 
 
-def test_a_scheme_without_its_store_is_told_with_what_to_install():
+def test_a_scheme_without_its_store_is_reported_with_what_to_install():
     unknown = ValueError("No filesystem registered for scheme s3")
     assert how_to_reach("s3", unknown) == f"; for s3:// install '{PROJECT['name']}[amazon]'"
     assert how_to_reach("s3", ImportError("s3fs")) != ""

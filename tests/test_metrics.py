@@ -50,7 +50,7 @@ def listener(monkeypatch):
     found.socket.close()
 
 
-def test_an_extraction_tells_its_rows_its_windows_and_its_weight(listener):
+def test_an_extraction_reports_its_rows_its_windows_and_its_weight(listener):
     metrics.extracted(endpoint="usdm_futures", account="desk", rows=2500, weight=1300, complete=True)
     assert listener.take(6) == [
         "airflow.binance_liquidations.rows_extracted,endpoint=usdm_futures,account=desk:2500|c",
@@ -62,7 +62,7 @@ def test_an_extraction_tells_its_rows_its_windows_and_its_weight(listener):
     ]
 
 
-def test_weight_waits_and_days_are_told_with_what_they_are_of(listener):
+def test_weight_waits_and_days_are_reported_with_what_they_are_of(listener):
     metrics.weighed("sapi:margin", 60, 12_000)
     metrics.waited("futures", 119.6, banned=True)
     metrics.until_loss(endpoint="margin", account="desk", days=13.5)
@@ -101,7 +101,7 @@ def operator(monkeypatch, extract):
     return UsdmFuturesLiquidationsOperator(task_id="extract", destination="file:///lake", **window)
 
 
-def test_an_extraction_tells_what_it_extracted_and_spent(start, told):
+def test_an_extraction_reports_what_it_extracted_and_spent(start, told):
     run = start()
     manifest = run.run("usdm_futures", run.cascade())
     counts = {"rows": manifest.object.rows, "weight": manifest.proof.weight, "complete": True}
@@ -117,7 +117,7 @@ def test_a_window_that_is_proven_already_is_not_counted_as_extracted_again(start
     assert told == []
 
 
-def test_the_operator_tells_for_how_long_it_gives_its_slot_back(monkeypatch, told):
+def test_the_operator_reports_for_how_long_it_gives_its_slot_back(monkeypatch, told):
     from airflow.providers.common.compat.sdk import TaskDeferred
 
     from airflow_provider_binance_liq.exceptions import IpBanned
@@ -136,7 +136,7 @@ def test_the_operator_tells_for_how_long_it_gives_its_slot_back(monkeypatch, tol
     assert told == [("waited", "futures", 600.0, {"banned": True})]
 
 
-def test_each_answer_tells_what_is_used_of_the_limit_and_each_wait_how_long_it_is(start, told):
+def test_each_answer_reports_what_is_used_of_the_limit_and_each_wait_how_long_it_is(start, told):
     run = start(cascade_rows=2500)
     run.run("usdm_futures", run.cascade())
     weighed = [one for one in told if one[0] == "weighed"]
@@ -147,7 +147,7 @@ def test_each_answer_tells_what_is_used_of_the_limit_and_each_wait_how_long_it_i
     assert 0 < seconds <= 60
 
 
-def test_what_cannot_be_told_fails_nothing(monkeypatch):
+def test_what_cannot_be_determined_fails_nothing(monkeypatch):
     class Broken:
         def gauge(self, *_, **__):
             raise RuntimeError("no")
@@ -156,7 +156,7 @@ def test_what_cannot_be_told_fails_nothing(monkeypatch):
     metrics.weighed("futures", 1, 2)
 
 
-def test_where_what_airflow_has_for_it_is_not_available_nothing_is_told_and_nothing_fails(monkeypatch):
+def test_where_what_airflow_has_for_it_is_not_available_nothing_is_reported_and_nothing_fails(monkeypatch):
     import_module("airflow")
     for name in ("airflow.sdk.observability.stats", "airflow.stats"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -88,7 +88,7 @@ def test_one_of_each_is_written_in_the_singular(tell):
     assert "At least 1 request of a weight of 1, in 1 minute:" in told.lines[-1]
 
 
-def test_beyond_retention_is_told_of_each_endpoint_with_how_it_is_known(tell):
+def test_beyond_retention_is_reported_for_each_endpoint_with_how_it_is_known(tell):
     told = tell(*NINETY_DAYS[:4], "--now", "2026-11-11T12:00:00Z", "--accounts", "2")
     assert {name: told.row(name, 1) for name in WITH_ORDERS} == {
         name: [

@@ -55,9 +55,10 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     measured = parts(given.rows, given.runs)
+    load = f"load of {os.getloadavg()[0]:.1f} before the first run"
     for name in [] if given.render else given.parts.split(","):
         figures[name] = measured[name]()
-        figures["machine"] = f"{os.cpu_count()} cores, Python {platform.python_version()}, with other work"
+        figures["machine"] = f"{os.cpu_count()} cores, Python {platform.python_version()}, {load}"
         FIGURES.parent.mkdir(exist_ok=True)
         FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     page.draw(figures, FIGURES.parent)

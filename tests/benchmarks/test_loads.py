@@ -59,6 +59,6 @@ def test_the_table_has_a_line_for_every_contender_and_scenario(reports):
     assert [line.ratio for line in lines if line.contender == "ours"] == [1.0] * len(loads.SCENARIOS)
 
 
-def test_the_page_on_the_benchmarks_tells_of_every_scenario_and_contender():
+def test_the_page_on_the_benchmarks_reports_every_scenario_and_contender():
     page = Path(__file__).parents[2].joinpath("docs", "benchmarks.md").read_text(encoding="utf-8")
     assert [name for name in (*loads.SCENARIOS, *loads.CONTENDERS) if f"**{name}**" not in page] == []

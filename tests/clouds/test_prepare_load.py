@@ -85,7 +85,7 @@ def test_redshift_which_has_no_instants_in_parquet_gets_milliseconds(lake, monke
     assert windows_of(lake, "window_start") == [(1791590400000,)]
 
 
-def test_a_text_that_redshift_does_not_hold_is_refused_by_name(lake, monkeypatch):
+def test_a_text_that_redshift_does_not_hold_is_refused_with_a_specific_error(lake, monkeypatch):
     monkeypatch.setattr(Redshift, "schemes", ("file",))
     manifest = lake.lay([row(1), row(2, symbol=f'"{"币" * 342}"')])
     with pytest.raises(
@@ -123,7 +123,7 @@ def test_an_object_that_changed_and_no_newer_manifest_vouches_for_is_refused(lak
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])
-def test_a_row_that_has_a_field_twice_is_refused_by_name(lake, compression):
+def test_a_row_that_has_a_field_twice_is_refused_with_a_specific_error(lake, compression):
     twice = row(1)[:-1] + ',"order\\u0049d":2}'
     within = row(2, legs='[{"qty":1,"qty":2}]')
     manifest = lake.lay([within, twice], compression=compression)

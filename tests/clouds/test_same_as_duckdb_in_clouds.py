@@ -99,7 +99,7 @@ def test_every_value_that_is_taken_is_the_same(engine, lake, duckdb):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", OF_OTHER_TIMES)
-def test_an_instant_that_clickhouse_does_not_hold_is_refused_by_name(clickhouse, case):
+def test_an_instant_that_clickhouse_does_not_hold_is_refused_with_a_specific_error(clickhouse, case):
     engine, lake = clickhouse
     manifest = lake.lay([row(7), row(8, **TAKEN[case])])
     with pytest.raises(WarehouseError, match=OF_OTHER_TIMES[case]) as refused:
@@ -108,7 +108,7 @@ def test_an_instant_that_clickhouse_does_not_hold_is_refused_by_name(clickhouse,
 
 
 @pytest.mark.slow
-def test_what_does_not_fit_is_refused_by_name(engine, lake):
+def test_what_does_not_fit_is_refused_with_a_specific_error(engine, lake):
     engine.load(lake.lay([row(7)]), at=LOADED_AT)
     before = engine.dump()
     for case, fields in MISFITS.items():
@@ -141,7 +141,7 @@ def test_a_row_is_kept_as_it_was_sent_and_so_are_fields_that_nobody_knows(engine
 
 
 @pytest.mark.slow
-def test_a_nul_is_the_same_or_refused_by_name_and_in_a_field_that_nobody_knows_it_stops_nothing(
+def test_a_nul_is_the_same_or_refused_with_a_specific_error_and_in_a_field_that_nobody_knows_it_stops_nothing(
     engine, lake, duckdb
 ):
     load_both(engine, duckdb, lake.lay([row(1, remark='"\\u0000"')]))

@@ -137,7 +137,7 @@ def test_a_failure_says_what_came_back(family, code, expected):
     assert verdict.detail == f"HTTP 400, code {code}: what the exchange said"
 
 
-def test_a_refused_key_is_told_what_to_check():
+def test_a_refused_key_comes_with_what_to_check():
     text = "Invalid API-key, IP, or permissions for action, request ip: 203.0.113.9"
     verdict = decide("papi", refuse(-2015, text, status=401))
     assert verdict.kind is KeyRejected
@@ -160,7 +160,7 @@ def test_a_refused_key_is_told_what_to_check():
         ("fapi", -1127, "More than 0 hours between startTime and endTime.", None),
     ],
 )
-def test_a_refused_span_tells_the_longest_one_where_the_text_does(family, code, text, longest_ms):
+def test_a_refused_span_reports_the_longest_one_where_the_text_does(family, code, text, longest_ms):
     verdict = decide(family, refuse(code, text))
     assert (verdict.kind, verdict.code, verdict.longest_ms) == (SpanRefused, code, longest_ms)
 
@@ -461,7 +461,7 @@ def test_a_family_without_codes_of_its_own_is_judged_by_those_of_all():
     assert summary(decide("eapi", refuse(-1127))) == RequestRejected
 
 
-def test_of_a_long_text_the_first_three_hundred_characters_are_told():
+def test_of_a_long_text_the_first_three_hundred_characters_are_reported():
     assert decide("fapi", refuse(-99, "x" * 299 + "yz")).detail == f"HTTP 400, code -99: {'x' * 299}y"
 
 

@@ -360,7 +360,7 @@ def test_all_members_that_are_missing_of_one_part_are_named_at_once():
         from_dict({**PLAIN, "proof": proof})
 
 
-def test_what_differs_is_told_in_one_sentence():
+def test_what_differs_is_reported_in_one_sentence():
     with pytest.raises(InconsistentManifest) as caught:
         reconcile(MANIFEST, **{**FOUND, "rows": 1, "stored_bytes": 2})
     assert str(caught.value) == (

@@ -199,7 +199,9 @@ def test_rows_that_appear_late_never_hide_those_that_were_there(exchange, others
     st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["insert", "shift", "empty"])), max_size=6),
     st.sampled_from([None, 3_600_000 * 5]),
 )
-def test_numbered_pages_that_move_are_complete_or_fail_by_name(count, size, happenings, longest_ms):
+def test_numbered_pages_that_move_are_complete_or_fail_with_a_specific_error(
+    count, size, happenings, longest_ms
+):
     exchange = ModelExchange(cascade(count) if count else [], limit=size, longest_ms=longest_ms)
     steady, moving = exchange.numbered, dict(happenings)
 
@@ -309,13 +311,13 @@ def test_rows_of_a_type_that_cannot_be_asked_for_are_found_by_symbol():
 
 
 @pytest.mark.parametrize("count", [100, 101])
-def test_a_millisecond_that_cannot_be_split_fails_by_name(count):
+def test_a_millisecond_that_cannot_be_split_fails_with_a_specific_error(count):
     exchange = ModelExchange(tie(count))
     with pytest.raises(SaturatedInstant, match=r"BTCUSDT, LIQUIDATION holds 100 rows"):
         drive(plan(BY_TIME, DAY), exchange)
 
 
-def test_a_full_millisecond_fails_by_name_where_symbols_cannot_be_listed():
+def test_a_full_millisecond_fails_with_a_specific_error_where_symbols_cannot_be_listed():
     exchange = ModelExchange(tie(250, symbols=3), lists_symbols=False)
     with pytest.raises(SaturatedInstant, match="list the symbols"):
         drive(plan(BY_TIME, DAY), exchange)
@@ -415,7 +417,7 @@ def test_a_span_that_cannot_be_shortened_is_a_refusal():
 @pytest.mark.parametrize("delay_ms", [1, 2, 12, 900])
 @pytest.mark.parametrize("filter_by", ["created", "updated"])
 @pytest.mark.parametrize("order", ["other_instant", "shuffled"])
-def test_to_tell_the_filter_no_longer_span_is_asked_than_the_exchange_takes(delay_ms, filter_by, order):
+def test_to_determine_the_filter_no_longer_span_is_asked_than_the_exchange_takes(delay_ms, filter_by, order):
     orders = cascade(300, span_ms=30, delay_ms=delay_ms)
     exchange = ModelExchange(orders, longest_ms=7, filter_by=filter_by, order=order)
     window = Window(39_999_900, 40_001_500)
@@ -439,7 +441,7 @@ def test_a_window_of_one_millisecond_is_asked_as_it_is():
 
 
 @pytest.mark.parametrize("instants", [(3, 3), (11, 11), (3, 12)])
-def test_a_row_outside_of_the_window_under_both_instants_fails_by_name(instants):
+def test_a_row_outside_of_the_window_under_both_instants_fails_with_a_specific_error(instants):
     row = make_order("BTCUSDT", 1, *instants).row
     steps = plan(BY_TIME, Window(5, 10))
     next(steps)
@@ -456,7 +458,7 @@ def test_a_row_inside_under_one_instant_belongs_to_the_window(instants):
         steps.send(Answer(Page((row,)), 1))
 
 
-def test_a_row_of_another_symbol_than_the_filter_names_fails_by_name():
+def test_a_row_of_another_symbol_than_the_filter_names_fails_with_a_specific_error():
     row = make_order("ETHUSDT", 1, 7).row
     steps = plan(BY_NUMBER, Window(5, 10), symbols=["BTCUSDT"])
     next(steps)
@@ -509,20 +511,20 @@ def test_pages_that_shift_are_read_again_until_they_agree(happen):
 
 
 @pytest.mark.parametrize("happen", [shift, empty])
-def test_pages_that_never_hold_still_fail_by_name(happen):
+def test_pages_that_never_hold_still_fail_with_a_specific_error(happen):
     exchange = Drifting(cascade(250), happen, times=10_000)
     with pytest.raises(UnstablePaging, match=f"after {READINGS} readings"):
         drive(plan(BY_NUMBER, DAY), exchange, most=100)
 
 
-def test_a_page_number_that_is_overlooked_fails_by_name():
+def test_a_page_number_that_is_overlooked_fails_with_a_specific_error():
     exchange = ModelExchange(cascade(250))
     exchange.numbered = lambda rows, _: ModelExchange.numbered(exchange, rows, 1)
     with pytest.raises(UnstablePaging):
         drive(plan(BY_NUMBER, DAY), exchange, most=100)
 
 
-def test_a_total_that_disagrees_with_the_rows_fails_by_name():
+def test_a_total_that_disagrees_with_the_rows_fails_with_a_specific_error():
     exchange = ModelExchange(cascade(5))
     exchange.numbered = lambda rows, _: Answer(Page(tuple(rows), 4))
     with pytest.raises(UnstablePaging, match="5 different rows, while the last one stated a total of 4"):
@@ -539,7 +541,7 @@ def test_a_reading_ends_at_an_empty_page_and_at_one_that_repeats_the_page_before
         assert len(exchange.asked) == 2 * READINGS
 
 
-def test_pages_that_keep_shifting_are_told_with_every_total_that_was_stated():
+def test_pages_that_keep_shifting_are_reported_with_every_total_that_was_stated():
     exchange = ModelExchange(cascade(5))
     exchange.numbered = lambda rows, number: Answer(
         Page(tuple(rows[number - 1 : number]), {1: 9}.get(number))
@@ -643,7 +645,7 @@ def test_a_row_inside_a_block_by_the_instant_that_is_not_filtered_by_refutes_not
     assert found.keys() == keys(orders)
 
 
-def test_rows_of_one_instant_each_do_not_tell_the_filter_and_are_not_asked_between():
+def test_rows_of_one_instant_each_do_not_determine_the_filter_and_are_not_asked_between():
     orders = [*steady(150), make_order("BTCUSDT", 500, 95_500, 120_500)]
     exchange = ModelExchange(orders, filter_by="updated")
     found, proof = drive(plan(BY_TIME, DAY), exchange)
@@ -694,7 +696,7 @@ SATURATED = {
 
 
 @pytest.mark.parametrize(("exchange", "symbol", "told"), SATURATED.values(), ids=SATURATED)
-def test_a_saturated_millisecond_is_told_with_what_would_help(exchange, symbol, told):
+def test_a_saturated_millisecond_is_reported_with_what_would_help(exchange, symbol, told):
     with pytest.raises(SaturatedInstant) as caught:
         drive(plan(BY_TIME, DAY, symbols=[symbol] if symbol else []), exchange)
     assert str(caught.value) == told
@@ -778,7 +780,7 @@ def test_rows_of_the_same_instant_leave_the_order_of_a_page_in_order():
     assert len(exchange.asked) == 3
 
 
-def test_a_row_on_the_last_millisecond_of_what_was_asked_tells_nothing_of_the_filter():
+def test_a_row_on_the_last_millisecond_of_what_was_asked_reports_nothing_of_the_filter():
     orders = cascade(500, span_ms=20_000, delay_ms=200)
     last_ms = max(order.row.updated_ms for order in orders)
     exchange = ModelExchange(orders, keep="newest", filter_by="updated")

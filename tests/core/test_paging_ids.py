@@ -117,7 +117,7 @@ def test_ids_in_order_are_proven_at_a_page_a_page(count):
     assert len(ledger.asked) <= count / (LIMIT - 26) + 2
 
 
-def test_exactly_a_page_cannot_be_told_from_a_page_that_was_cut():
+def test_exactly_a_page_cannot_be_distinguished_from_a_page_that_was_cut():
     assert follow(Ledger(range(1, LIMIT + 1)))[0] is False
 
 

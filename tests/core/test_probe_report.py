@@ -157,7 +157,7 @@ def test_a_date_without_a_time_zone_is_one_in_utc():
     assert read_report(changed(probed_at="2026-10-13T00:00:00"), now=PROBED_AT)
 
 
-def test_no_retry_mends_a_report():
+def test_no_retry_resolves_a_report():
     assert issubclass(InvalidProbeReport, PermanentError)
 
 

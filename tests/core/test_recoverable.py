@@ -112,7 +112,7 @@ def test_what_is_not_to_be_there_yet_is_not_expected(settle_ms, range_):
     ("until_ms", "range_"),
     [(T0 + 11, Window(T0, T0 + 8)), (T0 + 5, Window(T0, T0 + 5)), (T0, None), (T0 - 1, None)],
 )
-def test_what_another_history_tells_of_is_not_expected_twice(until_ms, range_):
+def test_what_another_history_reports_is_not_expected_twice(until_ms, range_):
     assert expected_range(T0, T0 + 10, 2, until_ms) == range_
 
 

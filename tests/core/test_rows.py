@@ -262,7 +262,7 @@ def test_a_long_row_is_shown_wherever_its_text_is_cut(shift):
         read_page(spell(text), BY_TIME)
 
 
-def test_the_reason_why_a_row_is_none_is_told():
+def test_the_reason_why_a_row_is_none_is_reported():
     for fields, reason in (
         ({"symbol": None}, "no symbol"),
         ({"time": None, "updateTime": None}, "none of time, updateTime"),

@@ -272,7 +272,7 @@ def test_a_signer_shows_nothing_of_its_key(secret):
         (ValueError(""), "ValueError"),
     ],
 )
-def test_of_what_the_library_says_about_a_pem_the_first_sentence_is_told(monkeypatch, error, told):
+def test_of_what_the_library_says_about_a_pem_the_first_sentence_is_reported(monkeypatch, error, told):
     def load_pem_private_key(*_):
         raise error
 
@@ -282,7 +282,7 @@ def test_of_what_the_library_says_about_a_pem_the_first_sentence_is_told(monkeyp
     assert str(caught.value) == f"the PEM private key cannot be read: {told}"
 
 
-def test_what_is_wrong_with_an_hmac_secret_is_told_in_full():
+def test_what_is_wrong_with_an_hmac_secret_is_reported_in_full():
     with pytest.raises(InvalidConnection) as caught:
         load_signer("NhqPtmdSJYdK jVHjA7PZj4M")
     assert str(caught.value) == (
@@ -305,7 +305,7 @@ def test_everything_but_letters_digits_and_four_signs_is_percent_encoded():
         ),
     ],
 )
-def test_what_is_wrong_with_a_password_is_told_in_full(secret, told):
+def test_what_is_wrong_with_a_password_is_reported_in_full(secret, told):
     with pytest.raises(InvalidConnection) as caught:
         load_signer(secret)
     assert str(caught.value) == told

@@ -22,7 +22,7 @@ def milliseconds(found):
 
 
 @given(timelines)
-def test_each_millisecond_is_told_by_the_number_of_windows_it_lies_in(timeline):
+def test_each_millisecond_is_reported_by_the_number_of_windows_it_lies_in(timeline):
     first = min((window.start_ms for window in timeline), default=0)
     last = max((window.end_ms for window in timeline), default=0)
     depths = {instant: sum(instant in window for window in timeline) for instant in range(first, last)}
@@ -32,13 +32,13 @@ def test_each_millisecond_is_told_by_the_number_of_windows_it_lies_in(timeline):
 
 
 @given(timelines)
-def test_stretches_are_told_in_order_and_as_few_as_they_can_be(timeline):
+def test_stretches_are_reported_in_order_and_as_few_as_they_can_be(timeline):
     for tell in (gaps, union, overlaps):
         assert all(one.end_ms < other.start_ms for one, other in pairwise(tell(timeline)))
 
 
 @pytest.mark.parametrize("tell", [gaps, union, overlaps])
-def test_where_there_is_no_window_there_is_nothing_to_tell(tell):
+def test_where_there_is_no_window_there_is_nothing_to_report(tell):
     assert tell([]) == []
 
 
@@ -47,12 +47,12 @@ def test_windows_that_touch_neither_overlap_nor_leave_a_gap():
     assert (gaps(days), union(days), overlaps(days)) == ([], [Window(0, 20)], [])
 
 
-def test_a_gap_and_an_overlap_are_told_by_their_bounds():
+def test_a_gap_and_an_overlap_are_reported_by_their_bounds():
     days = [Window(0, 10), Window(8, 20), Window(25, 30)]
     assert gaps(days) == [Window(20, 25)]
     assert union(days) == [Window(0, 20), Window(25, 30)]
     assert overlaps(days) == [Window(8, 10)]
 
 
-def test_stretches_of_differing_depth_that_touch_are_told_as_one():
+def test_stretches_of_differing_depth_that_touch_are_reported_as_one():
     assert overlaps([Window(0, 9), Window(0, 9), Window(3, 6)]) == [Window(0, 9)]

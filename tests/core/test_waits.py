@@ -38,7 +38,7 @@ def test_an_instant_more_than_twice_the_longest_wait_away_is_thrown_away():
     assert credible(NOON + 2 * LONGEST_BAN_MS + 1, NOON, banned=True) == 0
 
 
-def test_a_ban_that_is_told_by_a_clock_ahead_of_ours_is_cut_and_not_thrown_away():
+def test_a_ban_that_is_reported_by_a_clock_ahead_of_ours_is_cut_and_not_thrown_away():
     assert credible(NOON + LONGEST_BAN_MS + 1, NOON, banned=True) == NOON + LONGEST_BAN_MS
 
 
@@ -130,7 +130,7 @@ def test_no_retry_begins_another_series_of_waits():
     ("ms", "said"),
     [(1, "1 s"), (90_000, "1 min 30 s"), (3_600_000, "1 h 0 min"), (100 * 3_600_000, "4 d 4 h")],
 )
-def test_lengths_of_time_are_told_in_words(ms, said):
+def test_lengths_of_time_are_reported_in_words(ms, said):
     with pytest.raises(WaitTooLong, match=f"would now wait {said}, until"):
         Waits(0).add(NOON + ms, NOON, "of a test")
 

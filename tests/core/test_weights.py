@@ -183,7 +183,7 @@ def test_a_request_that_was_sent_in_the_future_is_a_mistake_and_delays_nobody():
     assert pool.ready_at(NOON, 50) == NOON
 
 
-def test_a_limit_that_was_told_in_the_future_is_not_believed():
+def test_a_limit_that_was_reported_in_the_future_is_not_believed():
     state = RateLimitState()
     state.set_limit("futures", Limit(1), 9_999_999_999_999)
     assert state.pool("futures", DOCUMENTED, 0.5, NOON).limit == 2400

@@ -236,7 +236,7 @@ def test_days_before_the_calendar_are_no_window(days, reason):
         datetime.max.replace(tzinfo=UTC),  # which rounds up to a millisecond that has no name
     ],
 )
-def test_an_instant_at_the_calendars_edge_is_refused_by_name(instant):
+def test_an_instant_at_the_calendars_edge_is_refused_with_a_specific_error(instant):
     with pytest.raises(InvalidInterval, match="outside the calendar"):
         epoch_ms(instant)
 

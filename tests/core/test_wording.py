@@ -19,7 +19,7 @@ def test_a_number_has_its_noun_in_the_right_form_and_separators(number, words):
     ("name", "meant"),
     [("usdm", "usdm_futures"), ("usdm_future", "usdm_futures"), ("magrin", "margin"), ("spot", None)],
 )
-def test_an_unknown_name_is_told_with_what_there_is_and_what_was_perhaps_meant(name, meant):
+def test_an_unknown_name_is_reported_with_what_there_is_and_what_was_perhaps_meant(name, meant):
     message = unknown("endpoint", name, ENDPOINTS)
     assert message.startswith(f"unknown endpoint {name!r}; choose one of usdm_futures, coinm_futures, ")
     assert message.partition(" Did you mean ")[2] == (f"{meant}?" if meant else "")

@@ -53,7 +53,7 @@ def test_a_choice_takes_what_the_settings_take():
         read_settings({}, {"beyond_retention": value})
 
 
-def test_the_dialog_of_a_backfill_is_told_of_where_it_matters():
+def test_the_dialog_of_a_backfill_is_reported_where_it_matters():
     assert f'tick "{OVERRIDE}"' in EXTRACT_PARAMS["beyond_retention"].description
 
 

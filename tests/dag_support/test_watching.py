@@ -19,7 +19,7 @@ STATES = {
 }
 
 
-def test_instances_of_mapped_tasks_are_told_from_tasks_of_such_a_name():
+def test_instances_of_mapped_tasks_are_distinguished_from_tasks_of_such_a_name():
     # `extract_2` is a task here, and no instance of `extract`.
     assert failed_tasks(STATES, TASKS) == {"extract": [0, 10], "extract_2": [-1]}
     assert failed_tasks(STATES, ["extract"]) == {"extract": [0, 2, 10]}

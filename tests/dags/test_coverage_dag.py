@@ -90,7 +90,7 @@ def summary(run):
     return instance.xcom_pull(task_ids="check", key="coverage")
 
 
-def test_while_there_is_time_the_run_succeeds_and_tells_what_is_missing(run, mailbox):
+def test_while_there_is_time_the_run_succeeds_and_reports_what_is_missing(run, mailbox):
     done = run(5, notifier=NOTIFIER)
     assert in_state(done, "success") == {"settings", "check"}
     missing = {one["endpoint"]: one["missing_days"] for one in summary(done)["histories"]}

@@ -64,7 +64,7 @@ def test_every_option_has_a_help_text(parser):
     assert all(action.help for action in parser._actions)
 
 
-def test_help_tells_what_it_does_and_ends_well(capsys):
+def test_help_reports_what_it_does_and_ends_well(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["demo", "--help"])
     assert ended.value.code == 0

@@ -167,14 +167,14 @@ def test_a_child_has_a_session_of_its_own_so_that_the_terminals_ctrl_c_does_not_
         assert os.getsid(child.process.pid) == child.process.pid != os.getsid(0)
 
 
-def test_a_command_that_fails_is_told_with_its_status_and_log(processes, directory):
+def test_a_command_that_fails_is_reported_with_its_status_and_log(processes, directory):
     with pytest.raises(DemoFailed, match="migrate ended with status 3") as failure:
         processes.finish("migrate", ["sh", "-c", "echo why; exit 3"], ENVIRONMENT, limit_s=10)
     assert failure.value.log == directory / "migrate.log"
     assert failure.value.log.read_text() == "why\n"
 
 
-def test_a_command_that_takes_too_long_is_told_and_ends_with_the_demo(unentered, directory):
+def test_a_command_that_takes_too_long_is_reported_and_ends_with_the_demo(unentered, directory):
     def wait():
         with unentered as processes:
             processes.finish("slow", ["sh", "-c", TREE], ENVIRONMENT, limit_s=0.3)
@@ -184,7 +184,7 @@ def test_a_command_that_takes_too_long_is_told_and_ends_with_the_demo(unentered,
     assert not any(map(runs, noted(directory)))
 
 
-def test_a_command_that_is_not_there_is_told(processes):
+def test_a_command_that_is_not_there_is_reported(processes):
     with pytest.raises(DemoFailed, match="/no/such/program could not be started"):
         processes.start("absent", ["/no/such/program"], ENVIRONMENT)
 

@@ -89,7 +89,7 @@ def test_a_backfill_is_over_when_all_wanted_runs_are_there_and_over(states, ende
     assert Progress([run(state) for state in states], [], 2).ended is ended
 
 
-def test_what_failed_is_told_from_what_never_began():
+def test_what_failed_is_distinguished_from_what_never_began():
     tasks = [task("failed", "extract"), task("upstream_failed", "load"), task("success", "plan")]
     now = Progress([run("failed", "day-1"), run("success", "day-2")], tasks, 2)
     assert [failed.task_id for failed in now.failed_tasks] == ["extract"]

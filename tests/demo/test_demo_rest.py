@@ -103,7 +103,7 @@ def test_a_call_that_nothing_answers_fails_as_the_demo_does_and_says_which(nobod
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 500, 503])
-def test_a_refusal_is_told_with_its_status_and_what_airflow_says_about_it(scripted, api, status):
+def test_a_refusal_is_reported_with_its_status_and_what_airflow_says_about_it(scripted, api, status):
     scripted.answer("/api/v2/backfills", {"detail": "DAG is not there"}, status)
     with pytest.raises(DemoFailed) as failure:
         api.create_backfill("some", DAYS, at_once=4)
@@ -233,14 +233,16 @@ def test_a_component_that_ended_is_not_waited_for(nobody):
         airflow.wait_until_healthy(processes, nobody, print)
 
 
-def test_a_dag_that_cannot_be_imported_is_told_with_the_reason(scripted, api):
+def test_a_dag_that_cannot_be_imported_is_reported_with_the_reason(scripted, api):
     error = {"filename": "binance_liquidations.py", "stack_trace": "ImportError: no such thing"}
     scripted.answer("/api/v2/importErrors", {"import_errors": [error]})
     with pytest.raises(DemoFailed, match="ImportError: no such thing"):
         airflow.wait_for_dag(Steady(), api, "some")
 
 
-def test_a_dag_that_never_comes_is_told_with_the_log_of_who_should_have_read_it(scripted, api, monkeypatch):
+def test_a_dag_that_never_comes_is_reported_with_the_log_of_who_should_have_read_it(
+    scripted, api, monkeypatch
+):
     monkeypatch.setattr(airflow, "_DAG_LIMIT_S", 0.1)
     scripted.answer("/api/v2/importErrors", {"import_errors": []})
     with pytest.raises(DemoFailed, match="has not read the DAG some") as failure:
@@ -258,7 +260,7 @@ def test_the_sample_dags_are_found():
     assert (airflow.sample_dags() / "binance_liquidations.py").is_file()
 
 
-def test_missing_sample_dags_are_told_with_where_they_were_looked_for(monkeypatch, tmp_path):
+def test_missing_sample_dags_are_reported_with_where_they_were_looked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(airflow, "_DAG_DIRECTORIES", (tmp_path / "wheel", tmp_path / "checkout"))
     with pytest.raises(DemoFailed, match="the sample DAGs are missing") as failure:
         airflow.sample_dags()

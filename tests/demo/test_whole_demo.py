@@ -402,7 +402,7 @@ def test_what_a_killed_demo_started_ends_by_itself(start, place):
     assert list(place.glob("binance-liq-pg-*")) == []
 
 
-def test_a_scheduler_that_dies_fails_the_demo_by_name(start, place, tmp_path):
+def test_a_scheduler_that_dies_fails_the_demo_with_a_specific_error(start, place, tmp_path):
     demo = start("--exit", "--directory", str(tmp_path / "demo"))
     demo.wait_for(AT_WORK, UP_S)
     schedulers = [

@@ -126,7 +126,7 @@ def test_every_figure_of_a_pool_is_in_the_report(good):
         assert f"{pool.highest:,} of {pool.limit:,}; bound {pool.bound:,}" in report
 
 
-def test_the_command_tells_of_every_option(capsys):
+def test_the_command_reports_every_option(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0

@@ -124,7 +124,7 @@ def test_no_log_of_any_part_has_a_signature_or_a_secret(result, size, directory)
         assert not any(secret in content for secret in secrets), path
 
 
-def test_a_machine_without_redis_is_told_what_to_install(monkeypatch, tmp_path):
+def test_a_machine_without_redis_gets_the_command_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DemoFailed, match=r"apt-get install redis-server"):
         find_redis()

@@ -37,7 +37,7 @@ def table(text):
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1:]]
 
 
-def test_every_setting_is_told_with_the_value_that_it_had(page):
+def test_every_setting_is_reported_with_the_value_that_it_had(page):
     told = {name.strip("`"): value.strip("`") for name, _, value in table(between(page, "settings")[1])}
     assert {name: str(value) for name, value in SETTINGS.items()}.items() <= told.items()
 
@@ -62,7 +62,7 @@ def test_the_room_for_clients_is_reckoned_as_the_bound_says(page):
     }
 
 
-def test_every_option_of_the_command_is_told_with_its_meaning_and_default(page):
+def test_every_option_of_the_command_is_reported_with_its_meaning_and_default(page):
     defaults = {one.name: one.default for one in fields(Size)} | {"days": 90}
     told = {row[0].strip("`"): row[1:] for row in table(page) if row[0].startswith("`--")}
     assert told == {

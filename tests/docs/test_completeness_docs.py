@@ -31,7 +31,7 @@ def table():
     return "\n\n".join(parts)
 
 
-def test_the_page_tells_every_premise_as_the_table_has_it():
+def test_the_page_reports_every_premise_as_the_table_has_it():
     check_page(PAGE, {"premises": table})
 
 

@@ -77,7 +77,7 @@ def table(start) -> str:
 
 
 @pytest.mark.slow
-def test_the_page_tells_what_is_spent_over_the_least_possible(table):
+def test_the_page_reports_what_is_spent_over_the_least_possible(table):
     check_page(PAGE, {"measured": lambda: table})
 
 

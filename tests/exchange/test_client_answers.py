@@ -67,7 +67,7 @@ def test_a_transient_answer_is_asked_again_and_the_next_one_is_used(server, clie
 
 
 @pytest.mark.parametrize("said", TRANSIENT.values(), ids=TRANSIENT)
-def test_an_answer_that_stays_transient_is_unavailable_by_name(server, client, said):
+def test_an_answer_that_stays_transient_is_unavailable(server, client, said):
     server.script = [said] * 99
     with pytest.raises(ExchangeUnavailable) as caught:
         client.fetch(FUTURES, ask_of(FUTURES))
@@ -189,7 +189,7 @@ FINAL = {
 
 
 @pytest.mark.parametrize(("said", "kind"), FINAL.values(), ids=FINAL)
-def test_what_no_repetition_mends_is_asked_once_and_is_a_named_error(server, client, world, said, kind):
+def test_what_no_repetition_resolves_is_asked_once_and_is_a_named_error(server, client, world, said, kind):
     server.script = [said]
     with pytest.raises(kind):
         client.fetch(FUTURES, ask_of(FUTURES))

@@ -139,7 +139,7 @@ def test_an_absurd_wait_stops_nobody_for_longer_than_one_of_unstated_length(
 
 
 @pytest.mark.parametrize("until_s", [-5, 10**7, 10**12])
-def test_an_absurd_ban_that_others_tell_of_stops_nobody(server, connect, world, until_s):
+def test_an_absurd_ban_that_others_report_stops_nobody(server, connect, world, until_s):
     client = connect(server.url, known_ban=lambda: int((world.now_s + until_s) * 1000))
     client.fetch(FUTURES, ask_of(FUTURES))
     assert world.naps == []
@@ -233,7 +233,7 @@ def spending(limit, clock, **knobs):
     {one.name: one for one in (FUTURES, get_endpoint("coinm_futures"))},
     [300, 1000, 2400, 10_000],
 )
-def test_the_limit_that_the_exchange_tells_outranks_the_documented_one(connect, world, endpoint, limit):
+def test_the_limit_that_the_exchange_reports_outranks_the_documented_one(connect, world, endpoint, limit):
     with spending(limit, world.clock) as exchange:
         credentials = exchange.credentials()
         client = connect(exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret))
@@ -322,7 +322,7 @@ def test_who_knows_the_limit_better_can_say_so_and_nothing_is_asked(server, conn
 PAPI = get_endpoint("portfolio_um")
 
 
-def test_beside_others_nothing_heavy_is_asked_before_something_light_has_told_the_used_weight(
+def test_beside_others_nothing_heavy_is_asked_before_something_light_has_reported_the_used_weight(
     server, connect, world, tmp_path
 ):
     client = connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True)
@@ -335,7 +335,7 @@ def test_beside_others_nothing_heavy_is_asked_before_something_light_has_told_th
 
 
 @pytest.mark.parametrize("said", [reply(404), reply(500), reply(200, b"<html>"), HANG_UP])
-def test_an_exchange_that_does_not_tell_the_used_weight_is_asked_all_the_same(
+def test_an_exchange_that_does_not_report_the_used_weight_is_asked_all_the_same(
     server, connect, said, tmp_path
 ):
     client = connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True)
@@ -372,7 +372,7 @@ def test_a_task_reads_no_clock_that_another_one_of_its_machine_has_just_read(
     assert [request.path for request in server.heard].count("/fapi/v1/time") == 2
 
 
-def test_a_ban_that_others_have_met_is_heeded_before_anything_is_asked_and_after_every_wait(
+def test_a_ban_that_others_have_met_is_obeyed_before_anything_is_asked_and_after_every_wait(
     server, connect, world
 ):
     told = []

@@ -298,7 +298,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("known", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_by_the_connection_and_the_field(known, message):
+def test_a_mistake_is_reported_by_the_connection_and_the_field(known, message):
     with pytest.raises(InvalidConnection, match=message) as caught:
         read(**known)
     assert str(caught.value).startswith(f"connection {known.get('conn_id', 'binance_default')!r}: ")
@@ -319,12 +319,12 @@ def test_a_message_about_a_mistake_shows_no_secret(known, message):
 
 
 @pytest.mark.parametrize("extra", ["[]", "null", '"text"', "{", "a=b", "5"])
-def test_an_extra_that_is_no_json_object_is_told(extra):
+def test_an_extra_that_is_no_json_object_is_reported(extra):
     with pytest.raises(InvalidConnection, match="the extra is not a JSON object"):
         read_account(Fields("c", KEY, SECRET, extra))
 
 
-def test_a_file_that_is_no_pem_is_told(tmp_path):
+def test_a_file_that_is_no_pem_is_reported(tmp_path):
     (tmp_path / "key.der").write_bytes(b"\x30\x82\xff\xfe")
     with pytest.raises(InvalidConnection, match="cannot be read: it is not a PEM file"):
         read(password="", private_key_path=str(tmp_path / "key.der"))
@@ -340,7 +340,7 @@ def test_a_file_that_is_no_pem_never_becomes_a_secret(tmp_path, text):
     assert SECRET not in str(caught.value)
 
 
-def test_half_a_pem_in_a_file_is_told_as_that(tmp_path):
+def test_half_a_pem_in_a_file_is_reported_as_that(tmp_path):
     (tmp_path / "key.pem").write_text(pem(ED25519_KEY)[:60])
     with pytest.raises(InvalidConnection, match="no whole BEGIN … END block"):
         read(password="", private_key_path=str(tmp_path / "key.pem"))
@@ -359,7 +359,7 @@ def test_a_connection_of_another_type_is_refused_and_its_password_goes_nowhere(k
     assert SECRET not in str(caught.value)
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     with pytest.raises(InvalidConnection) as caught:
         read(login="", password="two words", environment="moon", futures_weight_limit=0, base_url=7)
     assert str(caught.value) == (
@@ -371,7 +371,7 @@ def test_all_mistakes_are_told_at_once():
     )
 
 
-def test_of_another_services_connection_nothing_else_is_told():
+def test_of_another_services_connection_nothing_else_is_reported():
     with pytest.raises(InvalidConnection) as caught:
         read_account(Fields("c", "", "two words", '{"timeout_s": 0}', "aws"))
     assert "mistakes" not in str(caught.value)

@@ -304,14 +304,14 @@ def test_a_certificate_of_nobody_known_is_not_trusted(patient, serve_tls, certif
     assert "the certificate is not trusted" in patient.get(serve_tls(certify()), {}).cause
 
 
-def test_a_certificate_that_is_over_or_for_another_host_is_told_apart(serve_tls, certify):
+def test_a_certificate_that_is_over_or_for_another_host_is_distinguished(serve_tls, certify):
     over, other, early = certify(begins=-3, ends=-2), certify(address="127.0.0.2"), certify(begins=1, ends=2)
     assert "expired or not valid yet" in cause_of(serve_tls(over), verify=str(over))
     assert "expired or not valid yet" in cause_of(serve_tls(early), verify=str(early))
     assert "for another host" in cause_of(serve_tls(other), verify=str(other))
 
 
-def test_a_bundle_of_certificates_that_is_not_there_or_empty_is_told(serve_tls, certify, tmp_path):
+def test_a_bundle_of_certificates_that_is_not_there_or_empty_is_reported(serve_tls, certify, tmp_path):
     url = serve_tls(certify())
     with pytest.raises(OSError, match="bundle") as caught:
         requests.get(url, timeout=2, verify="/no/such/file")
@@ -322,13 +322,13 @@ def test_a_bundle_of_certificates_that_is_not_there_or_empty_is_told(serve_tls, 
     assert "trusted certificates holds none" in describe(caught.value)
 
 
-def test_a_port_without_tls_is_told(patient, trickle):
+def test_a_port_without_tls_is_reported(patient, trickle):
     port = trickle(b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", listens=True)
     cause = patient.get(f"https://127.0.0.1:{port}/?{SECRET}", {}).cause
     assert "check that the port of `base_url` speaks TLS" in cause
 
 
-def test_a_name_that_nobody_knows_is_told(patient, monkeypatch):
+def test_a_name_that_nobody_knows_is_reported(patient, monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -344,7 +344,7 @@ def free_port():
         return unused.getsockname()[1]
 
 
-def test_a_port_where_nobody_listens_is_told(patient):
+def test_a_port_where_nobody_listens_is_reported(patient):
     cause = patient.get(f"http://127.0.0.1:{free_port()}/?{SECRET}", {}).cause
     assert cause.startswith("the connection is refused")
 
@@ -359,7 +359,7 @@ def test_a_port_where_nobody_listens_is_told(patient):
         (HANG_UP, "the connection was cut"),
     ],
 )
-def test_what_a_proxy_does_instead_of_connecting_is_told(patient, monkeypatch, said, cause):
+def test_what_a_proxy_does_instead_of_connecting_is_reported(patient, monkeypatch, said, cause):
     with ScriptedServer(otherwise=said) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("http://", "http://someone:geheim@"))
         told = patient.get(f"{ELSEWHERE}/?{SECRET}", {}).cause
@@ -367,7 +367,7 @@ def test_what_a_proxy_does_instead_of_connecting_is_told(patient, monkeypatch, s
     assert "geheim" not in told
 
 
-def test_a_proxy_that_is_not_there_or_none_is_told(patient, monkeypatch):
+def test_a_proxy_that_is_not_there_or_none_is_reported(patient, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
     assert "nothing listens at the proxy's address" in patient.get(f"{ELSEWHERE}/", {}).cause
     monkeypatch.setenv("HTTPS_PROXY", "http://")
@@ -383,16 +383,16 @@ def test_a_proxy_that_is_not_there_or_none_is_told(patient, monkeypatch):
         (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
     ],
 )
-def test_how_an_answer_failed_is_told(patient, said, cause):
+def test_how_an_answer_failed_is_reported(patient, said, cause):
     with ScriptedServer(otherwise=said) as server:
         assert cause in patient.get(f"{server.url}/x?{SECRET}", {}).cause
 
 
-def test_an_answer_that_does_not_begin_in_time_is_told(transport):
+def test_an_answer_that_does_not_begin_in_time_is_reported(transport):
     with ScriptedServer(otherwise=[b"", reply(200)], pause_s=0.2) as server:
         told = transport.get(f"{server.url}/x?{SECRET}", {}).cause
     assert "nothing came for as long as `timeout_s`" in told
 
 
-def test_what_nobody_foresaw_is_told_by_its_kind_alone():
+def test_what_nobody_foresaw_is_reported_by_its_kind_alone():
     assert describe(RuntimeError(SECRET)) == "the connection failed (RuntimeError)"

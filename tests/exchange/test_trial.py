@@ -124,7 +124,7 @@ def test_of_a_silent_host_it_is_said_that_no_answer_came():
     assert f"{ALL}: no answer in time. Check the network" in said
 
 
-def test_one_silent_host_keeps_no_other_family_from_being_told():
+def test_one_silent_host_keeps_no_other_family_from_being_reported():
     with SilentHost() as host, Simulator(Settings(seed=3), port=0) as exchange:
         origins = dict.fromkeys(FAMILIES, exchange.url) | {"sapi": host.url}
         known = reach(exchange)
@@ -159,7 +159,7 @@ def test_the_deadline_that_users_wait_for_is_below_five_seconds():
 
 
 @pytest.mark.parametrize("offset_s", [-3600, 3600])
-def test_a_clock_that_is_an_hour_off_is_told_and_keeps_nobody_from_reading(offset_s):
+def test_a_clock_that_is_an_hour_off_is_reported_and_keeps_nobody_from_reading(offset_s):
     with Simulator(Settings(seed=3, clock_offset_ms=offset_s * 1000), port=0) as exchange:
         works, said = report(try_families(reach(exchange)), "Ed25519")
     assert works
@@ -171,7 +171,7 @@ def test_a_clock_that_is_an_hour_off_is_told_and_keeps_nobody_from_reading(offse
 @pytest.mark.parametrize(
     ("kind", "expected"), [("http_418", "is banned until"), ("http_429", "Test again after")]
 )
-def test_a_ban_and_a_limit_are_told_and_the_other_families_send_nothing_during_a_ban(kind, expected):
+def test_a_ban_and_a_limit_are_reported_and_the_other_families_send_nothing_during_a_ban(kind, expected):
     with Simulator(Settings(seed=3), port=0) as exchange:
         exchange.add_fault(Fault(kind, seconds=3600))
         with lasting_at_most(2):
@@ -192,7 +192,7 @@ def test_the_demo_environment_is_asked_for_what_it_has():
     assert "margin" not in said
 
 
-def test_what_is_no_exchange_is_told_with_its_status():
+def test_what_is_no_exchange_is_reported_with_its_status():
     with ScriptedServer(
         otherwise=reply(403, b"<html>no</html>"), clock_script=[reply(403, b"<html>")] * 4
     ) as host:
@@ -204,7 +204,7 @@ def test_what_is_no_exchange_is_told_with_its_status():
     assert said.count("HTTP 403") == 1
 
 
-def test_no_secret_and_no_signature_is_told_whatever_an_answer_echoes():
+def test_no_secret_and_no_signature_is_reported_whatever_an_answer_echoes():
     def echo(request):
         return reply(400, {"code": -1102, "msg": f"bad: {request.line} {request.headers}"})
 
@@ -216,7 +216,7 @@ def test_no_secret_and_no_signature_is_told_whatever_an_answer_echoes():
     assert "signature=***" in said or "signature" not in said
 
 
-def test_a_connection_that_is_cut_is_told():
+def test_a_connection_that_is_cut_is_reported():
     with ScriptedServer(clock_script=[HANG_UP] * 4) as host:
         works, said = report(try_families(settings(host.url)), "HMAC")
     assert not works

@@ -97,7 +97,9 @@ def test_the_differences_are_in_the_stored_manifest_and_come_back_from_it(look):
     assert from_dict(stored) == second
 
 
-def test_rows_that_are_not_answered_any_more_fail_by_name_and_the_earlier_object_stands(look, tmp_path):
+def test_rows_that_are_not_answered_any_more_fail_with_a_specific_error_and_the_earlier_object_stands(
+    look, tmp_path
+):
     first = look([row(1), row(2), row(3)])
     before = {path: path.read_bytes() for path in (tmp_path / "lake").rglob("*.*")}
     with pytest.raises(RowsMissing) as caught:
@@ -287,7 +289,7 @@ def test_rows_that_lie_there_in_another_compression_are_not_lost(look, tmp_path,
 
 
 @pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"half of")])
-def test_an_earlier_object_that_cannot_be_compared_with_is_told_of_in_the_proof(look, harm):
+def test_an_earlier_object_that_cannot_be_compared_with_is_reported_in_the_proof(look, harm):
     first = look([row(1), row(2)])
     harm(open_destination(first.object.uri))
     second = look([row(2), row(3)])
@@ -296,7 +298,7 @@ def test_an_earlier_object_that_cannot_be_compared_with_is_told_of_in_the_proof(
     assert said.startswith("an earlier extraction of this window could not be compared with: ")
 
 
-def test_a_manifest_that_is_none_is_told_of_in_the_proof_and_replaced(look, tmp_path):
+def test_a_manifest_that_is_none_is_reported_in_the_proof_and_replaced(look, tmp_path):
     look([row(1)])
     manifest_path(tmp_path).write_text("not json")
     second = look([row(1)])
@@ -387,7 +389,7 @@ def test_a_reason_that_this_version_does_not_know_keeps_the_union_from_being_com
     assert (second.proof.complete, second.proof.incomplete_reasons) == (False, taken_over)
 
 
-def test_of_two_states_of_a_row_the_later_one_stays_whichever_look_tells_it(look):
+def test_of_two_states_of_a_row_the_later_one_stays_whichever_look_has_it(look):
     look([row(1, status="FILLED", updateTime=START + 50)])
     second = look([row(1, status="NEW", updateTime=START + 20), row(2)])
     content = open_destination(second.object.uri).read_bytes()

@@ -212,7 +212,7 @@ def test_a_page_boundary_inside_one_millisecond_loses_nothing(start, keep):
     assert run.rows(run.run("usdm_futures", Window(START, START + DAY_MS))) == spell(rows)
 
 
-def test_an_instant_that_nothing_can_split_fails_by_name_and_writes_nothing(start):
+def test_an_instant_that_nothing_can_split_fails_with_a_specific_error_and_writes_nothing(start):
     rows = [make("usdm_futures", number, START + 5000) for number in range(130)]
     run = start({"usdm_futures": rows})
     with pytest.raises(SaturatedInstant) as caught:
@@ -419,7 +419,7 @@ def test_the_bytes_do_not_depend_on_how_the_exchange_hands_the_rows_out(start, o
     assert one.run("usdm_futures", one.cascade()).object == two.run("usdm_futures", two.cascade()).object
 
 
-def test_a_doubt_is_in_the_manifest_and_makes_it_no_proof(start):
+def test_an_incomplete_reason_is_in_the_manifest_and_makes_it_no_proof(start):
     run = start()
     manifest = run.run("usdm_futures", WEEK_PART, retention_days=1, beyond_retention="extract")
     assert not manifest.proof.complete
@@ -438,7 +438,7 @@ def test_a_window_that_grows_too_old_while_it_is_read_is_not_claimed(start, poli
 
 
 @pytest.mark.parametrize("ahead_s", [600, -600])
-def test_whether_a_window_is_over_is_told_by_the_clock_of_the_exchange(start, ahead_s):
+def test_whether_a_window_is_over_is_reported_by_the_clock_of_the_exchange(start, ahead_s):
     run = start(clock_offset_ms=-ahead_s * 1000)
     end_ms = int(run.world.clock() * 1000) - 120_000
     window = Window(end_ms - DAY_MS, end_ms)
@@ -467,7 +467,7 @@ def test_a_job_without_a_client_makes_one_of_its_own_and_closes_it(start, monkey
 # --- what fails -----------------------------------------------------------------------------------------
 
 
-def test_an_environment_without_the_family_is_told_before_anything_is_sent(start):
+def test_an_environment_without_the_family_is_reported_before_anything_is_sent(start):
     import dataclasses
 
     run = start({})
@@ -478,7 +478,7 @@ def test_an_environment_without_the_family_is_told_before_anything_is_sent(start
 
 
 @pytest.mark.parametrize("destination", ["", "lake", "s3://missing_connection@bucket/x"])
-def test_a_destination_that_is_none_is_told_before_any_weight_is_spent(start, destination):
+def test_a_destination_that_is_none_is_reported_before_any_weight_is_spent(start, destination):
     run = start({})
     with pytest.raises(InvalidRequest, match="destination"):
         run.run("usdm_futures", WEEK_PART, destination=destination)
@@ -522,7 +522,9 @@ def test_a_fault_on_the_first_a_middle_or_the_last_page_loses_no_row(start, endp
 
 
 @covering("fault, endpoint, nth", list(FATAL), ["usdm_futures", "margin"], [1, 3, 5])
-def test_a_fault_that_nothing_mends_fails_by_name_and_writes_nothing(start, endpoint, fault, nth):
+def test_a_fault_that_nothing_resolves_fails_with_a_specific_error_and_writes_nothing(
+    start, endpoint, fault, nth
+):
     run = start(cascade_rows=450)
     run.exchange.add_fault(Fault(fault, endpoint=endpoint, nth=nth))
     with pytest.raises(FATAL[fault]) as caught:
@@ -543,7 +545,7 @@ def test_an_exchange_that_stays_down_is_asked_a_bounded_number_of_times(start, e
 
 @pytest.mark.parametrize("endpoint", BY_NUMBER)
 @pytest.mark.parametrize("drift", ["total", "shift", "repeat"])
-def test_numbered_pages_that_never_hold_still_fail_by_name(start, endpoint, drift):
+def test_numbered_pages_that_never_hold_still_fail_with_a_specific_error(start, endpoint, drift):
     run = start(drift=drift, cascade_rows=250)
     with pytest.raises(UnstablePaging):
         run.run(endpoint, run.cascade())

@@ -61,7 +61,7 @@ def test_a_long_one_says_every_twenty_seconds_how_far_it_is(world, caplog):
     }
 
 
-def test_that_it_waits_is_told_with_the_reason_and_that_it_goes_on_at_the_next_page(world, caplog):
+def test_that_it_waits_is_reported_with_the_reason_and_that_it_goes_on_at_the_next_page(world, caplog):
     progress, _, told = world
     progress.waiting(START, "your share of the weight is used up")
     progress.page(3, 300, ASK)

@@ -307,7 +307,7 @@ def test_resumed_under_another_key_everything_is_asked_anew(left):
     check_asked_anew(run, resealed(part, path))
 
 
-def test_two_journals_of_one_key_have_nothing_in_common_that_tells_it(left):
+def test_two_journals_of_one_key_have_nothing_in_common_that_reveals_it(left):
     run, _, _ = left
     source = run.job("usdm_futures", run.cascade())._source()
     one, other = (journals._Owner.of(None, source, salt * 16) for salt in ("00", "01"))

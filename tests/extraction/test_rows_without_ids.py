@@ -57,7 +57,7 @@ def test_the_proof_says_that_it_rests_on_the_key(start):
     assert "key_identifies" in [premise.code for premise in manifest.proof.premises]
 
 
-def test_two_rows_of_one_page_that_the_key_does_not_tell_apart_fail_the_window(start):
+def test_two_rows_of_one_page_that_the_key_does_not_distinguish_fail_the_window(start):
     run = start({LOANS: [loan(1, liquidationDebt="1"), loan(1, liquidationDebt="2")]})
     with pytest.raises(UnexpectedRow, match="same loanCoin, collateralCoin, liquidationStartingTime"):
         run.run(LOANS, DAY)

@@ -54,7 +54,7 @@ def test_what_a_secrets_backend_raises_is_not_shown(ban, monkeypatch, caplog):
     assert "geheim" not in caplog.text
 
 
-def test_a_ban_is_told_unless_a_longer_one_is_known(ban, told, monkeypatch):
+def test_a_ban_is_reported_unless_a_longer_one_is_known(ban, told, monkeypatch):
     written = []
     monkeypatch.setattr(
         "airflow_provider_binance_liq.hooks.bans.Variable.set",

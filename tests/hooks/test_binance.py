@@ -115,7 +115,7 @@ def test_a_connection_in_the_environment_needs_no_type(set_connection):
 ALL = "USD-M futures, COIN-M futures, portfolio margin, margin and loans"
 
 
-def test_a_good_connection_tells_of_its_key_every_family_its_clock_and_the_weight(define):
+def test_a_good_connection_reports_its_key_every_family_its_clock_and_the_weight(define):
     define()
     works, said = BinanceHook().test_connection()
     assert works
@@ -131,7 +131,7 @@ def test_a_good_connection_tells_of_its_key_every_family_its_clock_and_the_weigh
     assert len(lines) == 3
 
 
-def test_a_family_that_the_key_may_not_read_is_told_beside_those_it_may(define, exchange):
+def test_a_family_that_the_key_may_not_read_is_reported_beside_those_it_may(define, exchange):
     for endpoint in ("usdm_futures", "coinm_futures"):
         exchange.add_fault(Fault("http_401_2015", endpoint=endpoint))
     define()
@@ -167,7 +167,7 @@ def test_an_exchange_that_cannot_be_reached_fails_soon(define, exchange):
     assert f"{ALL}: the connection is refused" in said
 
 
-def test_a_ban_is_told_and_not_waited_for(define, exchange):
+def test_a_ban_is_reported_and_not_waited_for(define, exchange):
     exchange.add_fault(Fault("http_418", seconds=3600))
     define()
     works, said = BinanceHook().test_connection()
@@ -176,7 +176,7 @@ def test_a_ban_is_told_and_not_waited_for(define, exchange):
     assert exchange.stats.during_ban == 0
 
 
-def test_airflows_api_tests_under_a_random_name_which_is_not_told(define, monkeypatch):
+def test_airflows_api_tests_under_a_random_name_which_is_not_reported(define, monkeypatch):
     define("aB3dE6gH", extra={"environment": "moon"})
     assert BinanceHook("aB3dE6gH").test_connection() == (
         False,

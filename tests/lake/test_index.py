@@ -179,7 +179,7 @@ def test_a_manifest_that_cannot_be_used_says_why_until_it_can(lake, read_paths):
 
 
 @everywhere
-def test_an_object_that_is_gone_or_has_another_size_is_told_and_so_is_its_return(either):
+def test_an_object_that_is_gone_or_has_another_size_is_reported_and_so_is_its_return(either):
     lake = either
     lake.land([row(1)])
     index.refresh(lake.path, NOW)

@@ -117,20 +117,20 @@ def test_nothing_is_left_on_disk_when_it_is_closed_even_after_an_error():
     assert [path.exists() for path in paths] == [False]
 
 
-def test_a_local_disk_that_is_full_is_a_storage_error_by_name():
+def test_a_full_local_disk_is_a_storage_error():
     with Spool() as spool:
         spool._database.execute("PRAGMA max_page_count = 20")
         with pytest.raises(StorageError, match="full"):
             spool.keep([make(order_id=number, body=b"x" * 1000) for number in range(1000)])
 
 
-def test_a_temporary_directory_that_cannot_be_written_is_a_storage_error_by_name(monkeypatch, tmp_path):
+def test_a_temporary_directory_that_cannot_be_written_is_a_storage_error(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     with pytest.raises(StorageError, match="local disk"):
         Spool()
 
 
-def test_a_database_that_is_gone_is_a_storage_error_by_name():
+def test_a_database_that_is_gone_is_a_storage_error():
     spool = Spool()
     spool.close()
     with pytest.raises(StorageError):

@@ -69,7 +69,7 @@ def test_order_ids_are_ordered_as_numbers_and_symbols_by_their_letters(lake):
     assert lake.wrong() == set()
 
 
-def test_a_person_is_told_so_in_lines(lake):
+def test_a_person_reads_it_in_lines(lake):
     lake.extract(window=day(0))
     status, out, err = lake.command()
     assert status == 0
@@ -274,7 +274,7 @@ def test_a_history_without_any_complete_window_is_stale_whatever_its_age(lake):
     assert lake.timeline()["proven_until"] is None
 
 
-def test_without_a_limit_the_last_line_tells_how_old_the_newest_complete_window_is(lake):
+def test_without_a_limit_the_last_line_reports_how_old_the_newest_complete_window_is(lake):
     lake.land([])
     assert lake.command(at(115))[1].endswith("; the newest complete window ended 114 days ago\n")
     assert lake.command(at(2, 12))[1].endswith("; the newest complete window ended 36 hours ago\n")

@@ -181,7 +181,7 @@ def test_a_manifest_that_is_cut_off_or_none_is_named(either, text):
     assert either.report()["notes"] == []
 
 
-def test_a_directory_within_the_lake_is_told_with_the_destination_that_was_meant(lake, capsys):
+def test_a_directory_within_the_lake_is_reported_with_the_destination_that_was_meant(lake, capsys):
     lake.extract()
     above = lake.url.rstrip("/")
     assert main(["verify", f"{above}/usdm_futures"]) == 1

@@ -279,7 +279,7 @@ def test_the_command_alone_prints_one_document_and_keeps_airflow_out_of_it(begin
 
 @pytest.mark.slow  # airflow takes seconds to import in a process of its own
 @pytest.mark.timeout(240)
-def test_a_reader_that_leaves_early_is_not_told_that_all_is_well(lake, tmp_path):
+def test_a_reader_that_leaves_early_gets_no_success(lake, tmp_path):
     lake.extract()
     process = alone(lake, tmp_path, "--quiet", "--json")
     process.stdout.close()

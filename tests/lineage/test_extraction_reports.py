@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.core.premises import StatedPremise
 from airflow_provider_binance_liq.simulator import Fault
 
 
-def test_an_extraction_tells_the_endpoint_and_the_object_with_rows_bytes_checksum_and_verdict(
+def test_an_extraction_reports_the_endpoint_and_the_object_with_rows_bytes_checksum_and_verdict(
     extract, exchange, tmp_path
 ):
     task = extract()
@@ -47,7 +47,7 @@ def test_an_extraction_tells_the_endpoint_and_the_object_with_rows_bytes_checksu
     assert run == {}
 
 
-def test_an_object_that_was_proven_before_is_told_as_it_is_but_not_as_written(extract, now):
+def test_an_object_that_was_proven_before_is_reported_as_it_is_but_not_as_written(extract, now):
     extract().execute(INTERVAL)
     now.shift(timedelta(hours=1))
     task = extract(keep_proven=True)
@@ -58,7 +58,7 @@ def test_an_object_that_was_proven_before_is_told_as_it_is_but_not_as_written(ex
     assert kept["facets"]["binanceLiq_extraction"]["object"]["rows"] == 1
 
 
-def test_an_extraction_that_failed_tells_what_it_was_reading(extract, exchange):
+def test_an_extraction_that_failed_reports_what_it_was_reading(extract, exchange):
     exchange.add_fault(Fault("http_401_2015", times=None))
     task = extract()
     with pytest.raises(AirflowFailException):
@@ -67,7 +67,7 @@ def test_an_extraction_that_failed_tells_what_it_was_reading(extract, exchange):
     assert (names(inputs), outputs) == ([(exchange.url, "/fapi/v1/forceOrders")], [])
 
 
-def test_an_extraction_that_was_skipped_tells_what_it_would_have_read(extract, exchange):
+def test_an_extraction_that_was_skipped_reports_what_it_would_have_read(extract, exchange):
     task = extract(start="2026-01-01T00:00:00Z", end="2026-01-02T00:00:00Z", beyond_retention="skip")
     with pytest.raises(AirflowSkipException):
         task.execute({})
@@ -75,14 +75,14 @@ def test_an_extraction_that_was_skipped_tells_what_it_would_have_read(extract, e
     assert (names(inputs), outputs) == ([(exchange.url, "/fapi/v1/forceOrders")], [])
 
 
-def test_a_task_that_did_not_get_as_far_as_the_connection_tells_nothing(extract):
+def test_a_task_that_did_not_get_as_far_as_the_connection_reports_nothing(extract):
     task = extract(binance_conn_id="not_there")
     with pytest.raises(AirflowFailException, match="connection 'not_there' does not exist"):
         task.execute(INTERVAL)
     assert told(task) == ([], [], {})
 
 
-def test_a_task_that_was_deferred_tells_all_of_it_once_it_is_resumed(extract, exchange, now):
+def test_a_task_that_was_deferred_reports_all_of_it_once_it_is_resumed(extract, exchange, now):
     exchange.add_fault(Fault("http_418", seconds=600))
     first = extract()
     with pytest.raises(TaskDeferred) as deferred:
@@ -98,7 +98,7 @@ def test_a_task_that_was_deferred_tells_all_of_it_once_it_is_resumed(extract, ex
     assert written["outputFacets"]["outputStatistics"]["rowCount"] == 1
 
 
-def test_nothing_told_has_the_key_the_secret_or_a_signature(extract, exchange):
+def test_nothing_reported_has_the_key_the_secret_or_a_signature(extract, exchange):
     task = extract()
     task.execute(INTERVAL)
     text = json.dumps(told(task))

@@ -129,7 +129,7 @@ def names(datasets):
     return {(one["namespace"], one["name"]) for one in datasets}
 
 
-def test_each_extraction_tells_its_endpoint_and_its_object(events, exchange, home):
+def test_each_extraction_reports_its_endpoint_and_its_object(events, exchange, home):
     told = of(events, "COMPLETE", "whole.extract")
     paths = ("/fapi/v1/forceOrders", "/dapi/v1/forceOrders", "/sapi/v1/margin/forceLiquidationRec")
     assert set().union(*(names(one["inputs"]) for one in told)) == {(exchange.url, path) for path in paths}
@@ -142,7 +142,7 @@ def test_each_extraction_tells_its_endpoint_and_its_object(events, exchange, hom
         assert Path(written["name"]).stat().st_size == stored["bytes"]
 
 
-def test_an_extraction_that_was_deferred_tells_the_same(events):
+def test_an_extraction_that_was_deferred_reports_the_same(events):
     (run,) = {
         one["run"]["runId"]
         for one in of(events, "COMPLETE", "whole.extract")
@@ -172,7 +172,7 @@ def test_the_load_reads_what_the_extractions_wrote(events, home):
     }
 
 
-def test_a_failure_tells_what_was_read_and_the_error(events):
+def test_a_failure_reports_what_was_read_and_the_error(events):
     (told,) = of(events, "FAIL", "failing.extract")
     assert names(told["inputs"]) == {("http://127.0.0.1:9", "/fapi/v1/forceOrders")}
     assert told["outputs"] == []

@@ -24,7 +24,7 @@ def load(lake, *manifests, **given):
     return ObjectStorageToDuckDBOperator(manifests=[one.to_dict() for one in manifests], **known)
 
 
-def test_a_load_tells_the_objects_and_the_tables_with_their_columns(lake):
+def test_a_load_reports_the_objects_and_the_tables_with_their_columns(lake):
     first, second = lake.lay([row(1), row(2)]), lake.lay([], day=11, complete=False)
     task = load(lake, first, second)
     summary = task.execute({})
@@ -67,7 +67,7 @@ def test_a_load_into_several_tables_says_no_number_of_rows_of_any_of_them(lake):
     assert run["binanceLiq_load"]["summary"]["inserted"] == 2
 
 
-def test_a_load_that_failed_tells_the_objects_and_no_table(lake):
+def test_a_load_that_failed_reports_the_objects_and_no_table(lake):
     bad = tampered(lake.lay([row(1)]))
     task = load(lake, bad)
     with pytest.raises(AirflowFailException):
@@ -76,7 +76,7 @@ def test_a_load_that_failed_tells_the_objects_and_no_table(lake):
     assert (len(inputs), outputs, run) == (1, [], {})
 
 
-def test_a_load_without_manifests_or_of_what_is_none_tells_nothing(lake):
+def test_a_load_without_manifests_or_of_what_is_none_reports_nothing(lake):
     for manifests, error in (([], AirflowSkipException), (["no manifest"], AirflowFailException)):
         task = ObjectStorageToDuckDBOperator(task_id="load", manifests=manifests, database="/x.duckdb")
         with pytest.raises(error):
@@ -84,7 +84,7 @@ def test_a_load_without_manifests_or_of_what_is_none_tells_nothing(lake):
         assert told(task) == ([], [], {})
 
 
-def test_an_object_whose_url_has_a_secret_is_not_told(lake):
+def test_an_object_whose_url_has_a_secret_is_not_reported(lake):
     from airflow_provider_binance_liq.lineage.reports import report_extraction, report_load
 
     laid = lake.lay([row(1)])
@@ -94,7 +94,7 @@ def test_an_object_whose_url_has_a_secret_is_not_told(lake):
         assert report_extraction("usdm_futures", None, manifest, since_ms=0).outputs == []
 
 
-def test_the_operator_of_several_warehouses_tells_of_the_one_that_was_chosen(lake):
+def test_the_operator_of_several_warehouses_reports_the_one_that_was_chosen(lake):
     database = str(lake.directory.parent / "x.duckdb")
     task = ObjectStorageToWarehouseOperator(
         task_id="load", manifests=lake.lay([row(1)]).to_dict(), warehouse={"database": database}
@@ -103,7 +103,7 @@ def test_the_operator_of_several_warehouses_tells_of_the_one_that_was_chosen(lak
     assert names(told(task)[1])[0] == (f"duckdb://{database}", "x.main.binance_liquidations")
 
 
-def test_what_prepares_a_load_into_a_cloud_tells_the_objects(lake):
+def test_what_prepares_a_load_into_a_cloud_reports_the_objects(lake):
     laid = lake.lay([row(1)])
     task = PrepareLoadOperator(
         task_id="prepare", manifests=[laid.to_dict()], warehouse="bigquery", destination="file:///lake"

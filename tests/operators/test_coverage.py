@@ -89,7 +89,7 @@ def test_a_lake_without_a_gap_is_well_and_three_short_lines_say_so(lake, check, 
     assert [said in line for said, line in zip(told, lines, strict=True)] == [True] * 3
 
 
-def test_what_was_never_fetched_is_told_with_the_day_on_which_it_is_forgotten(lake, check):
+def test_what_was_never_fetched_is_reported_with_the_day_on_which_it_is_forgotten(lake, check):
     extract(lake, "coinm_futures", 0, 1, 3)
     (history,) = check(6)["histories"]
     assert history["missing_days"] == 1
@@ -123,14 +123,14 @@ def test_it_fails_with_a_specific_error_once_there_are_no_more_days_left_than_to
     assert said.endswith(f". Coverage page: https://data.example.com/airflow{page}")
 
 
-def test_a_run_that_stopped_is_told_although_nothing_failed(lake, check):
+def test_a_run_that_stopped_is_reported_although_nothing_failed(lake, check):
     extract(lake, "usdm_futures", 0, 1)
     assert check(4)["histories"][0]["missing_days"] == 0
     assert check(30)["histories"][0]["missing_days"] == 26
     assert "missing" in failure(check, 80)
 
 
-def test_what_is_forgotten_already_is_told_and_fails_nothing(lake, check):
+def test_what_is_forgotten_already_is_reported_and_fails_nothing(lake, check):
     extract(lake, "usdm_futures", 0, *range(2, 9))
     (history,) = check(10, retention_days=5, warn_days=1)["histories"]
     assert (history["lost_days"], history["missing_days"]) == (1, 0)
@@ -264,7 +264,7 @@ def extract_both(lake, endpoint, symbol):
     extract(lake, endpoint, *FILTERED_AND_LATER_WHOLE["whole"])
 
 
-def test_what_a_filtered_history_lacks_stays_told_when_an_unfiltered_one_begins_later(lake, check):
+def test_what_a_filtered_history_lacks_stays_reported_when_an_unfiltered_one_begins_later(lake, check):
     extract_both(lake, "usdm_futures", "BTCUSDT")
     filtered, whole = check(10)["histories"]
     assert (filtered["symbols"], filtered["missing_days"]) == (["BTCUSDT"], 2)
@@ -274,14 +274,14 @@ def test_what_a_filtered_history_lacks_stays_told_when_an_unfiltered_one_begins_
     assert f"usdm_futures of desk, only BTCUSDT, {day(1)}, missing" in said
 
 
-def test_what_an_unfiltered_history_lacks_is_told_once(lake, check):
+def test_what_an_unfiltered_history_lacks_is_reported_once(lake, check):
     extract(lake, "usdm_futures", 0, 2, symbols=["BTCUSDT"])
     extract(lake, "usdm_futures", 1, 3)
     told = {tuple(one["symbols"]): one["missing_days"] for one in check(6)["histories"]}
     assert told == {("BTCUSDT",): 0, (): 1}
 
 
-def test_with_a_start_every_history_begins_there_and_the_unfiltered_one_tells_all(lake, check):
+def test_with_a_start_every_history_begins_there_and_the_unfiltered_one_reports_all(lake, check):
     extract_both(lake, "usdm_futures", "BTCUSDT")
     (history,) = check(10, start=iso(START))["histories"]
     assert (history["symbols"], history["missing_days"]) == ([], 5)
@@ -394,14 +394,14 @@ WRONG = [
     ],
     ids=lambda wrong: str(wrong)[:40],
 )
-def test_a_parameter_that_is_wrong_is_refused_by_name_when_the_dag_is_read(wrong):
+def test_a_parameter_that_is_wrong_is_refused_with_a_specific_error_when_the_dag_is_read(wrong):
     (name,) = wrong
     with pytest.raises(InvalidRequest, match=name.removesuffix("s").removeprefix("accept_")):
         LiquidationsCoverageCheckOperator(task_id="check", destination="file:///lake", **wrong)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: str(wrong)[:40])
-def test_a_template_that_renders_to_something_wrong_fails_the_task_at_once_and_by_name(wrong):
+def test_a_template_that_renders_to_something_wrong_fails_the_task_at_once_with_a_specific_error(wrong):
     from airflow_provider_binance_liq.compat import AirflowFailException
 
     ((name, value),) = wrong.items()

@@ -169,7 +169,7 @@ def test_symbols_and_types_restrict_the_object_which_has_a_name_of_its_own(opera
         ({"data_interval_start": None, "data_interval_end": None}, "no data interval"),
     ],
 )
-def test_a_run_without_a_proper_interval_fails_and_tells_which_schedule_has_one(operator, context, said):
+def test_a_run_without_a_proper_interval_fails_and_reports_which_schedule_has_one(operator, context, said):
     with pytest.raises(AirflowFailException, match="CronDataIntervalTimetable") as caught:
         operator().execute(context)
     assert said in str(caught.value)
@@ -213,7 +213,7 @@ def test_without_a_timetable_days_are_those_of_the_intervals_own_zone(operator):
 
 
 @pytest.mark.parametrize("days", [30_000, 999_999_999])
-def test_a_second_look_before_there_was_time_fails_by_name(operator, days):
+def test_a_second_look_before_there_was_time_fails_with_a_specific_error(operator, days):
     with pytest.raises(AirflowFailException, match="InvalidInterval: usdm_futures"):
         operator(look_back_days=days).execute(interval(DAY))
 
@@ -221,7 +221,7 @@ def test_a_second_look_before_there_was_time_fails_by_name(operator, days):
 @pytest.mark.parametrize(
     "start", [date(2026, 10, 10), 5, "9999-12-31T23:59:59.9999-12:00", "0001-01-01T00:00+14:00"]
 )
-def test_a_start_that_is_no_instant_fails_by_name(operator, start):
+def test_a_start_that_is_no_instant_fails_with_a_specific_error(operator, start):
     with pytest.raises(AirflowFailException, match="InvalidInterval: usdm_futures"):
         operator(start=start, end="2026-10-11T00:00:00Z").execute({})
 
@@ -306,7 +306,7 @@ def test_start_and_end_are_templates(operator):
         (datetime.fromisoformat("2026-10-10"), DAY + timedelta(days=1), "time zone"),
     ],
 )
-def test_a_start_or_end_that_is_none_fails_by_name(operator, start, end, said):
+def test_a_start_or_end_that_is_none_fails_with_a_specific_error(operator, start, end, said):
     with pytest.raises(AirflowFailException, match="InvalidInterval") as caught:
         operator(start=start, end=end).execute({})
     assert said in str(caught.value)
@@ -422,7 +422,7 @@ def test_what_is_proven_may_be_kept_without_a_request(operator, exchange):
     assert len(exchange.requests) == asked
 
 
-def test_without_deferral_a_ban_is_an_error_that_a_retry_mends(operator, exchange):
+def test_without_deferral_a_ban_is_an_error_that_a_retry_resolves(operator, exchange):
     exchange.add_fault(Fault("http_418", seconds=600))
     with pytest.raises(Throttled, match=r"^usdm_futures \[2026-10-10T00:00:00Z, .*banned"):
         operator(deferrable=False).execute(interval(DAY))
@@ -641,7 +641,7 @@ OLD = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_what_is_older_than_the_exchange_keeps_fails_by_name(operator, exchange, endpoint):
+def test_what_is_older_than_the_exchange_keeps_fails_with_a_specific_error(operator, exchange, endpoint):
     with pytest.raises(AirflowFailException, match="BeyondRetention") as caught:
         operator(endpoint=endpoint).execute(interval(OLD))
     source = "as documented" if ENDPOINTS[endpoint].retention_days else "nothing is documented"
@@ -690,7 +690,7 @@ def test_a_premise_that_there_is_not_cannot_be_vouched_for(operator):
         operator(accept_premises=["isolated"])
 
 
-def test_a_probe_report_that_does_not_exist_is_told_with_what_to_give(operator, tmp_path):
+def test_a_probe_report_that_does_not_exist_is_reported_with_what_to_give(operator, tmp_path):
     url = f"file://{tmp_path}/absent.json"
     with pytest.raises(StorageError, match=f"probe_report '{url}' does not exist; give the URL of a report"):
         operator(probe_report=url).execute(interval(DAY))

@@ -24,7 +24,7 @@ EVERY = {name: rich(name) for name in WITH_ORDERS}
 
 
 @pytest.mark.parametrize("endpoint", WITH_ORDERS)
-def test_whether_a_key_that_may_only_read_suffices_is_told_by_such_a_key(probe, endpoint):
+def test_whether_a_key_that_may_only_read_suffices_is_reported_by_such_a_key(probe, endpoint):
     enough = probe(endpoint, rich(endpoint), key="read_only")
     assert enough.learnt.read_only_key == "suffices"
     refused = probe(endpoint, rich(endpoint), key="read_only", read_only="refused")
@@ -39,7 +39,7 @@ def test_a_key_that_may_do_more_says_nothing_of_one_that_may_only_read(probe, en
 
 
 @pytest.mark.parametrize("endpoint", WITH_ORDERS)
-def test_a_key_without_permission_is_told_in_one_request(probe, endpoint):
+def test_a_key_without_permission_is_reported_in_one_request(probe, endpoint):
     probed = probe(endpoint, rich(endpoint), key="none")
     assert probed.endpoint.access == "key_refused"
     assert probed.learnt.read_only_key is None
@@ -58,14 +58,14 @@ def test_a_key_without_permission_is_told_in_one_request(probe, endpoint):
         ("empty", "answered"),
     ],
 )
-def test_what_papi_says_to_a_classic_account_is_told(probe, endpoint, said, access):
+def test_what_papi_says_to_a_classic_account_is_reported(probe, endpoint, said, access):
     probed = probe(endpoint, rich(endpoint), portfolio_margin=said)
     assert probed.endpoint.access == access
     assert bool(probed.endpoint.rows) == (said == "active")
 
 
 @pytest.mark.parametrize("endpoint", WITH_ORDERS)
-def test_the_headers_that_tell_of_limits_are_named(probe, endpoint):
+def test_the_headers_that_report_limits_are_named(probe, endpoint):
     expected = "X-SAPI-USED-IP-WEIGHT-1M" if endpoint == "margin" else "X-MBX-USED-WEIGHT-1M"
     assert probe(endpoint, rich(endpoint)).endpoint.headers == (expected,)
 
@@ -89,7 +89,7 @@ def test_all_six_endpoints_stay_within_the_stated_weight_and_their_share_of_the_
 
 
 @covering("most, endpoint", [1, 20, 60, 175, 200, 500, 900, 1500], ["usdm_futures", "portfolio_cm", "margin"])
-def test_no_more_than_a_given_weight_is_spent_and_what_it_does_not_reach_stays_untold(probe, endpoint, most):
+def test_no_more_than_a_given_weight_is_spent_and_what_it_does_not_reach_stays_unknown(probe, endpoint, most):
     probed = probe(endpoint, rich(endpoint), most_weight=most)
     assert probed.plan.weight <= most
     assert probed.spent <= most
@@ -134,7 +134,7 @@ def test_an_exchange_that_wants_to_be_left_alone_is(probe, name):
         ("http_451", "(HTTP 451)"),
     ],
 )
-def test_an_exchange_that_wants_to_be_left_alone_is_told_of_with_what_to_do(probe, name, words):
+def test_an_exchange_that_wants_to_be_left_alone_is_reported_with_what_to_do(probe, name, words):
     fault = Fault(name, "usdm_futures", nth=4, retry_after=120)
     probed = probe("usdm_futures", rich("usdm_futures"), faults=[fault])
     assert words in probed.stopped
@@ -194,7 +194,7 @@ def test_every_premise_of_an_endpoint_that_its_own_pages_do_not_show_is_asked_ab
     assert all(question.endswith("?") for question in QUESTIONS.values())
 
 
-def test_the_table_says_that_an_account_without_rows_tells_nothing(probe):
+def test_the_table_says_that_an_account_without_rows_reports_nothing(probe):
     shown = "\n".join(lines(probe("usdm_futures", []).report))
     assert re.search(r"\| undecided +\| the account has no rows", shown)
 

@@ -139,7 +139,7 @@ def test_an_exchange_that_is_not_there_ends_with_status_1(set_connection, capsys
     assert "no question was answered: " in printed.out
 
 
-def test_a_port_that_speaks_no_tls_is_told(set_connection, exchange, capsys):
+def test_a_port_that_speaks_no_tls_is_reported(set_connection, exchange, capsys):
     extra = {"base_url": exchange.url.replace("http:", "https:")}
     set_connection("binance_desk", conn_type="binance", login="a" * 64, password="b" * 64, extra=extra)
     assert run("--endpoint", "margin", "--endpoint", "usdm_futures", "--yes") == 1
@@ -147,7 +147,7 @@ def test_a_port_that_speaks_no_tls_is_told(set_connection, exchange, capsys):
     assert "margin, usdm_futures: no usable answer: TLS cannot be agreed on" in said
 
 
-def test_a_host_that_is_unknown_is_told(set_connection, capsys, monkeypatch):
+def test_a_host_that_is_unknown_is_reported(set_connection, capsys, monkeypatch):
     def unknown(*_words, **_more):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -158,7 +158,7 @@ def test_a_host_that_is_unknown_is_told(set_connection, capsys, monkeypatch):
     assert "the host name cannot be resolved: check DNS and `base_url`" in capsys.readouterr().err
 
 
-def test_a_wrong_secret_is_told_by_its_code(set_connection, exchange, capsys):
+def test_a_wrong_secret_is_reported_by_its_code(set_connection, exchange, capsys):
     key = exchange.credentials("desk")
     extra = {"base_url": exchange.url}
     set_connection("binance_desk", conn_type="binance", login=key.api_key, password="wrong", extra=extra)
@@ -214,7 +214,7 @@ def test_an_interrupt_writes_what_was_learnt_and_says_what_it_cost(connection, c
     assert f"ended early: interrupted; a weight of {spent} was spent" in capsys.readouterr().err
 
 
-def test_a_connection_that_does_not_exist_is_told_with_what_to_do(capsys):
+def test_a_connection_that_does_not_exist_is_reported_with_what_to_do(capsys):
     assert main(["probe", "--conn-id", "binance_dsek", "--yes"]) == 2
     said = capsys.readouterr().err
     assert "connection 'binance_dsek' does not exist; create it" in said

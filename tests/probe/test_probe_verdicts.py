@@ -52,7 +52,7 @@ def check_against_the_settings(probed, endpoint):
 
 
 @covering("endpoint, filter_by, keep", BY_TIME, ["time", "updateTime"], ["oldest", "newest"])
-def test_the_filter_and_the_cut_are_told_on_every_endpoint(probe, endpoint, filter_by, keep):
+def test_the_filter_and_the_cut_are_reported_on_every_endpoint(probe, endpoint, filter_by, keep):
     probed = probe(endpoint, rich(endpoint), filter_by=filter_by, keep=keep)
     assert probed.learnt.filtered_by == probed.learnt.cut_by == INSTANTS[filter_by]
     assert probed.learnt.cut_side == keep
@@ -86,7 +86,7 @@ def test_a_cut_by_something_else_than_what_filters_is_refuted(probe, filter_by, 
     ["inclusive", "exclusive"],
     also=lambda endpoint, *_: endpoint == "usdm_futures",
 )
-def test_each_bound_is_told(probe, endpoint, start_bound, end_bound):
+def test_each_bound_is_reported(probe, endpoint, start_bound, end_bound):
     probed = probe(endpoint, rich(endpoint), start_bound=start_bound, end_bound=end_bound)
     assert (probed.learnt.start_bound, probed.learnt.end_bound) == (start_bound, end_bound)
     for code, bound in (("start_inclusive", start_bound), ("end_inclusive", end_bound)):
@@ -95,7 +95,7 @@ def test_each_bound_is_told(probe, endpoint, start_bound, end_bound):
 
 
 @covering("endpoint, said", WITH_ORDERS, ["allow", "refuse", "empty"])
-def test_equal_bounds_are_told(probe, endpoint, said):
+def test_equal_bounds_are_reported(probe, endpoint, said):
     probed = probe(endpoint, rich(endpoint), equal_bounds=said)
     told = {"allow": "works", "refuse": "refused", "empty": "empty"}[said]
     assert probed.learnt.equal_bounds == told
@@ -107,7 +107,7 @@ def test_equal_bounds_are_told(probe, endpoint, said):
 
 
 @covering("endpoint, keep", [*BY_TIME, "margin"], ["oldest", "newest"])
-def test_filters_after_the_limit_are_told(probe, endpoint, keep):
+def test_filters_after_the_limit_are_reported(probe, endpoint, keep):
     probed = probe(endpoint, rich(endpoint), filter_stage="after_limit", keep=keep)
     assert probed.verdict("filter_before_limit") == "refuted"
     assert probed.learnt.symbol_filter == "after_limit"
@@ -116,7 +116,7 @@ def test_filters_after_the_limit_are_told(probe, endpoint, keep):
         assert probed.learnt.type_filter == "after_limit"
 
 
-def test_a_start_that_chooses_after_the_limit_is_told_where_it_matters(probe):
+def test_a_start_that_chooses_after_the_limit_is_reported_where_it_matters(probe):
     oldest = probe("usdm_futures", rich("usdm_futures"), start_stage="after_limit", keep="oldest")
     assert oldest.learnt.time_filter == "after_limit"
     assert oldest.verdict("filter_before_limit") == "refuted"
@@ -124,7 +124,7 @@ def test_a_start_that_chooses_after_the_limit_is_told_where_it_matters(probe):
     check_against_the_settings(newest, "usdm_futures")
 
 
-def test_without_rows_before_and_behind_the_time_filter_stays_untold(probe):
+def test_without_rows_before_and_behind_the_time_filter_stays_unknown(probe):
     at = NOW_MS - HOUR_MS
     rows = [
         make_row("usdm_futures", orderId=n, time=at + n, symbol=SYMBOLS["usdm_futures"][n % 2])
@@ -142,7 +142,7 @@ def test_without_rows_before_and_behind_the_time_filter_stays_untold(probe):
 @covering(
     "endpoint, over_span, days", WITH_ORDERS, ["refuse", "empty", "clamp_start", "clamp_end"], [7, 20, 60]
 )
-def test_too_long_a_span_is_told(probe, endpoint, over_span, days):
+def test_too_long_a_span_is_reported(probe, endpoint, over_span, days):
     probed = probe(endpoint, rich(endpoint), max_span_hours=24 * days, over_span=over_span)
     answer = {"refuse": "refused", "empty": "empty"}.get(over_span, "clamped")
     shortest = {7: 30, 20: 30, 60: 90}[days]
@@ -156,7 +156,7 @@ def test_too_long_a_span_is_told(probe, endpoint, over_span, days):
     ("hours", "over_span"),
     [(6, "clamp_start"), (24, "clamp_start"), (100, "clamp_start"), (24, "clamp_end"), (100, "clamp_end")],
 )
-def test_a_span_below_a_week_that_is_cut_short_is_told(probe, hours, over_span):
+def test_a_span_below_a_week_that_is_cut_short_is_reported(probe, hours, over_span):
     rows = [
         make_row("usdm_futures", orderId=n, time=NOW_MS - HOUR_MS * n, updateTime=NOW_MS - HOUR_MS * n + 9)
         for n in range(1, 160, 3)
@@ -167,7 +167,7 @@ def test_a_span_below_a_week_that_is_cut_short_is_told(probe, hours, over_span):
 
 
 @one_of_each_paging(WITH_ORDERS)
-def test_a_span_below_a_week_that_is_refused_is_told_even_without_rows(probe, endpoint):
+def test_a_span_below_a_week_that_is_refused_is_reported_even_without_rows(probe, endpoint):
     probed = probe(endpoint, [], max_span_hours=6)
     assert probed.verdict("span_refused") == "observed"
     assert probed.learnt.span_answer == "refused"
@@ -200,7 +200,7 @@ def test_how_far_back_rows_are_answered_is_learnt_and_not_taken_for_a_proof(prob
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(30, "refuted"), (90, "cannot_be_told")])
-def test_a_refusal_of_what_is_too_old_is_told(probe, days, verdict):
+def test_a_refusal_of_what_is_too_old_is_reported(probe, days, verdict):
     probed = probe("usdm_futures", rich("usdm_futures"), retention_days=days, beyond_retention="refuse")
     assert probed.verdict("within_retention") == verdict
     assert days <= probed.learnt.retention_refused_days <= days + 8
@@ -225,7 +225,7 @@ def test_a_start_that_is_too_old_is_not_taken_for_too_long_a_span(probe):
 
 
 @one_of_each_paging(WITH_ORDERS)
-def test_too_long_a_span_is_told_where_old_ones_are_refused_too(probe, endpoint):
+def test_too_long_a_span_is_reported_where_old_ones_are_refused_too(probe, endpoint):
     knobs = {"retention_days": 60, "beyond_retention": "refuse", "max_span_hours": 24 * 7}
     probed = probe(endpoint, rich(endpoint), **knobs)
     assert probed.verdict("span_refused") == "observed"
@@ -248,7 +248,7 @@ TOTALS = {
 
 
 @covering("endpoint, counted", BY_NUMBER, TOTALS)
-def test_what_the_total_counts_is_told(probe, endpoint, counted):
+def test_what_the_total_counts_is_reported(probe, endpoint, counted):
     knobs, rows, verdict = counted
     given = [make_row(endpoint, orderId=n, time=NOW_MS - HOUR_MS * n) for n in range(1, rows + 1)]
     probed = probe(endpoint, given, **knobs)
@@ -258,7 +258,7 @@ def test_what_the_total_counts_is_told(probe, endpoint, counted):
 
 
 @pytest.mark.parametrize("stage", ["before_limit", "after_limit"])
-def test_a_filter_by_isolated_symbol_is_told_by_isolated_rows_alone(probe, stage):
+def test_a_filter_by_isolated_symbol_is_reported_by_isolated_rows_alone(probe, stage):
     rows = rich("margin", isIsolated=False)
     at = NOW_MS - 6 * HOUR_MS
     pair = [
@@ -269,7 +269,7 @@ def test_a_filter_by_isolated_symbol_is_told_by_isolated_rows_alone(probe, stage
     assert probed.learnt.symbol_filter == stage
 
 
-def test_isolated_rows_are_told(probe):
+def test_isolated_rows_are_reported(probe):
     rows = rich("margin")
     assert probe("margin", rows).verdict("isolated_rows") == "observed"
     cross = rich("margin", isIsolated=False)
@@ -321,7 +321,7 @@ def test_one_row_of_a_symbol_that_is_not_listed_refutes(probe, endpoint, filter_
     check_against_the_settings(probed, endpoint)
 
 
-def test_without_a_list_of_symbols_it_cannot_be_told(probe):
+def test_without_a_list_of_symbols_it_cannot_be_determined(probe):
     probed = probe("usdm_futures", rich("usdm_futures"), exchange_info="fails")
     assert probed.verdict("symbols_listed") == "cannot_be_told"
     assert probed.verdict("end_inclusive") == "observed"
@@ -340,7 +340,7 @@ def test_rows_that_appear_while_it_asks_refute_that_all_had_settled(probe, endpo
 
 
 @one_of_each_paging(WITH_ORDERS)
-def test_without_rows_everything_is_said_to_be_untold(probe, endpoint):
+def test_without_rows_everything_is_said_to_be_unknown(probe, endpoint):
     probed = probe(endpoint, [])
     found = probed.endpoint.premises.values()
     assert {one.verdict for one in found} == {"cannot_be_told"}
@@ -362,7 +362,7 @@ def test_rows_do_not_show_that_every_liquidation_is_recorded(probe):
 
 
 @covering("count, endpoint", [1, 2, 3], BY_TIME)
-def test_a_few_rows_that_agree_tell_bounds_and_no_cut(probe, endpoint, count):
+def test_a_few_rows_that_agree_determine_bounds_and_no_cut(probe, endpoint, count):
     rows = [make_row(endpoint, orderId=n, time=NOW_MS - HOUR_MS + n * 1000) for n in range(count)]
     probed = probe(endpoint, rows)
     assert probed.learnt.filtered_by is None

@@ -301,7 +301,7 @@ LONGER = {
 
 
 @covering("first, second", KINDS, KINDS, also=lambda *both: both in LONGER)
-def test_two_faults_in_a_row_end_as_the_first_one_that_nothing_mends(first, second):
+def test_two_faults_in_a_row_end_as_the_first_one_that_nothing_resolves(first, second):
     seen = observe(Case("usdm_futures", (first, second)))
     error = LONGER.get((first, second)) or next(
         (one.error for name in (first, second) if (one := observe(Case("usdm_futures", (name,)))).error),
@@ -350,7 +350,7 @@ def test_the_page_says_what_was_measured():
     assert page.render(text) == text
 
 
-def test_the_page_tells_of_every_endpoint_and_of_both_kinds_of_paging():
+def test_the_page_has_every_endpoint_and_both_kinds_of_paging():
     text = page.PAGE.read_text(encoding="utf-8")
     assert [name for name in (*BY_TIME, *BY_NUMBER) if f"`{name}`" not in text] == []
     assert len(list(itertools.chain(page.cases()))) == (57 * 4 + 32) * len(WITH_ORDERS)

@@ -277,7 +277,7 @@ def test_clocks_pings_and_lists_of_symbols_need_no_key(start):
         assert caller.send(path, key="").json["symbols"]
 
 
-def test_exchange_info_tells_the_limit_and_the_length_of_the_minute(start):
+def test_exchange_info_reports_the_limit_and_the_length_of_the_minute(start):
     plain = start().send("/fapi/v1/exchangeInfo").json["rateLimits"]
     assert plain == [
         {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}

@@ -288,6 +288,6 @@ def test_risk_based_liquidation_adjustment_leaves_no_record(start):
         ("late_requests", -1), ("over_span", "clamp"), ("start_bound", "open"), ("key", "admin"),
     ],
 )  # fmt: skip
-def test_a_choice_that_there_is_not_is_refused_by_name(name, value):
+def test_a_choice_that_there_is_not_is_refused_with_a_specific_error(name, value):
     with pytest.raises(ValueError, match=f"simulator setting {name} has to be"):
         Settings(**{name: value})

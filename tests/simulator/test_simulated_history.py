@@ -98,7 +98,7 @@ def test_there_are_empty_days_quiet_days_and_a_cascade_every_week(usdm):
     assert [size for size in per_day if size > 100] == [900] * 4
 
 
-def test_cascade_days_are_told_and_are_the_same_everywhere():
+def test_cascade_days_are_reported_and_are_the_same_everywhere():
     with Simulator(Settings(seed=7, cascade_rows=200)) as simulator:
         start_ms = FIRST_DAY * DAY_MS
         days = simulator.cascade_days(start_ms, start_ms + 14 * DAY_MS)
@@ -159,7 +159,7 @@ def test_symbols_beyond_ascii_and_with_a_delivery_date_are_among_them(usdm):
     assert any("_" in symbol for symbol in symbols)
 
 
-def test_client_order_ids_tell_the_close_types_apart(usdm):
+def test_client_order_ids_distinguish_the_close_types(usdm):
     ids = {row.close_type: json.loads(row.body)["clientOrderId"] for row in usdm}
     assert set(ids) == {"LIQUIDATION", "ADL"}
     assert ids["ADL"] == "adl_autoclose"
@@ -245,6 +245,6 @@ def test_mistakes_in_a_history_by_hand_are_named():
     ],
     ids=str,
 )
-def test_a_setting_that_cannot_be_is_refused_by_name(wrong):
+def test_a_setting_that_cannot_be_is_refused_with_a_specific_error(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Settings(**wrong)

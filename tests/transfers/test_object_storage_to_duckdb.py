@@ -60,13 +60,13 @@ def test_without_any_manifest_it_is_skipped(warehouse, skipped, manifests):
     assert not warehouse.path.exists()
 
 
-def test_what_no_retry_mends_fails_at_once_and_by_name(lake, warehouse, failed):
+def test_what_no_retry_resolves_fails_at_once_with_a_specific_error(lake, warehouse, failed):
     bad = tampered(lake.lay([row(1)]))
     with pytest.raises(failed, match=r"InconsistentManifest: .* does not match its manifest"):
         operator(manifests=[bad.to_dict()], database=str(warehouse.path)).execute({})
 
 
-def test_a_row_that_does_not_fit_fails_at_once_and_by_name(lake, warehouse, failed):
+def test_a_row_that_does_not_fit_fails_at_once_with_a_specific_error(lake, warehouse, failed):
     bad = lake.lay([row(1, price='"cheap"')])
     with pytest.raises(failed, match=r"WarehouseError: .*price is cheap"):
         operator(manifests=[bad.to_dict()], database=str(warehouse.path)).execute({})
@@ -80,7 +80,7 @@ def test_what_a_retry_may_mend_is_left_to_airflows_retries(lake, warehouse):
         operator(manifests=[manifest.to_dict()], database=str(warehouse.path)).execute({})
 
 
-def test_it_waits_as_long_as_it_is_told(lake, warehouse):
+def test_it_waits_as_long_as_it_is_asked_to(lake, warehouse):
     import duckdb
 
     warehouse.load(lake.lay([row(1)]))

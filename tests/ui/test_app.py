@@ -206,7 +206,7 @@ def test_a_day_has_its_windows_and_what_their_proofs_rest_on(get, configured):
     assert wrong.json()["detail"].startswith("day: ")
 
 
-def test_a_day_tells_of_a_manifest_that_cannot_be_used(get, configured, run):
+def test_a_day_reports_a_manifest_that_cannot_be_used(get, configured, run):
     manifest = next(
         (run.directory / "lake/usdm_futures/account=desk/date=2026-10-03").glob("*.manifest.json")
     )
@@ -309,7 +309,7 @@ def test_days_beside_each_other_are_one_backfill_and_others_are_several(get, con
     assert posted.json() == found
 
 
-def test_who_may_create_backfills_is_told_so(as_user, configured):
+def test_who_may_create_backfills_is_reported_so(as_user, configured):
     query = {"history": "desk/usdm_futures", "day": "2026-10-02"}
     assert as_user("admin")("estimate", params=query).json()["may_backfill"] is True
     assert as_user("viewer")("estimate", params=query).json()["may_backfill"] is False

@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_written_is_an_error_in_a_line(coverage, tmp_path)
     assert "cannot be written: No such file or directory" in err
 
 
-def test_an_empty_lake_is_told(coverage, tmp_path):
+def test_an_empty_lake_is_reported(coverage, tmp_path):
     (tmp_path / "empty").mkdir()
     status, out, _ = coverage(destination=f"{tmp_path}/empty")
     assert status == 1

@@ -132,7 +132,7 @@ def test_the_package_builds_as_the_page_shows_and_its_models_answer_as_the_queri
 
 @pytest.mark.slow  # it installs dbt, which takes seconds to start
 @pytest.mark.clock
-def test_its_tests_tell_of_two_labels_of_losses_that_are_near_of_rows_that_are_gone_and_of_old_loads(
+def test_its_tests_find_two_labels_losses_that_are_near_rows_that_are_gone_and_old_loads(
     duckdb, lake, programs, tmp_path
 ):
     duckdb.load(

@@ -110,7 +110,7 @@ def test_decimals_come_out_digit_by_digit(lake, typed, quote):
 
 
 @pytest.mark.parametrize("value", NO_DECIMALS)
-def test_what_is_no_such_decimal_fails_by_name(lake, typed, value):
+def test_what_is_no_such_decimal_fails_with_a_specific_error(lake, typed, value):
     bad = lake.lay([row(1, price=value)])
     with pytest.raises(WarehouseError) as caught:
         typed.stage(lake.lay([row(2)], day=11), bad)
@@ -136,7 +136,7 @@ def test_neighbouring_order_ids_past_2_53_stay_two_rows(lake, typed):
 
 
 @pytest.mark.parametrize("value", NO_IDS)
-def test_what_is_no_such_order_id_fails_by_name(lake, typed, value):
+def test_what_is_no_such_order_id_fails_with_a_specific_error(lake, typed, value):
     with pytest.raises(WarehouseError) as caught:
         typed.stage(lake.lay([row(1, orderId=value)]))
     assert f"orderId is {NO_IDS[value]}, which is no 64-bit integer" in str(caught.value)
@@ -194,7 +194,7 @@ def test_a_boolean_may_be_written_in_several_ways(lake, typed, value, flag):
         ("goodTillDate", "253402300800000", "goodTillDate is 253402300800000, which is no instant"),
     ],
 )
-def test_a_value_of_another_kind_fails_by_name(lake, typed, field, value, shown):
+def test_a_value_of_another_kind_fails_with_a_specific_error(lake, typed, field, value, shown):
     with pytest.raises(WarehouseError) as caught:
         typed.stage(lake.lay([row(**{field: value})]))
     assert shown in str(caught.value)

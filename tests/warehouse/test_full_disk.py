@@ -59,7 +59,7 @@ def test_a_disk_that_fills_while_an_object_is_fetched_leaves_the_warehouse_as_it
 
 
 @pytest.mark.parametrize("room", [4_096, 200_000], ids=["soon", "late"])
-def test_a_disk_that_fills_while_the_database_grows_leaves_it_as_it_was_and_room_mends_it(
+def test_a_disk_that_fills_while_the_database_grows_leaves_it_as_it_was_and_room_resolves_it(
     lake, warehouse, large, given, room
 ):
     warehouse.load(lake.lay([row(10_000)]))

@@ -172,7 +172,7 @@ def changed(manifest, member, value):
         ("provider_version", None),
     ],
 )
-def test_a_member_of_another_kind_is_refused_by_name(manifests, member, value):
+def test_a_member_of_another_kind_is_refused_with_a_specific_error(manifests, member, value):
     with pytest.raises(InconsistentManifest) as caught:
         collect(changed(manifests[0], member, value))
     assert f"$.{member}" in str(caught.value)
@@ -220,7 +220,7 @@ def test_text_that_is_nested_too_deep_is_no_manifest():
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 @pytest.mark.parametrize("member", ["window.start", "window.end", "extracted_at"])
-def test_an_instant_at_the_calendars_edge_is_refused_by_name(manifests, member, instant):
+def test_an_instant_at_the_calendars_edge_is_refused_with_a_specific_error(manifests, member, instant):
     with pytest.raises(InconsistentManifest, match="outside the calendar"):
         collect(changed(manifests[0], member, instant))
 

@@ -459,7 +459,7 @@ MOMENTS = (
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_view_and_the_task_tell_the_same_of_the_same_windows(warehouse, lake, seed):
+def test_the_view_and_the_task_report_the_same_of_the_same_windows(warehouse, lake, seed):
     manifests = list(some_history(lake, seed))
     warehouse.load(*manifests)
     for now in MOMENTS:
@@ -467,7 +467,7 @@ def test_the_view_and_the_task_tell_the_same_of_the_same_windows(warehouse, lake
         assert sorted(ask(warehouse, sql, "America/New_York")) == as_the_task_tells(manifests, now)
 
 
-def test_coverage_is_what_the_task_tells_of_proven_windows_too(warehouse, lake):
+def test_coverage_has_what_the_task_reports_for_proven_windows_too(warehouse, lake):
     manifests = list(some_history(lake, seed=11))
     warehouse.load(*manifests)
     for now in MOMENTS:
@@ -483,13 +483,13 @@ def test_coverage_is_what_the_task_tells_of_proven_windows_too(warehouse, lake):
         assert stretches == [one[:8] for one in as_the_task_tells(manifests, now, proven=True)]
 
 
-def test_coverage_tells_of_a_proven_window_that_ended_today_and_not_until_when_it_is_kept(warehouse, lake):
+def test_coverage_reports_a_proven_window_that_ended_today_and_not_until_when_it_is_kept(warehouse, lake):
     warehouse.load(lake.lay([], day=1), lake.lay([], day=2))
     sql = QUERIES["coverage"].sql.replace(NOW, "TIMESTAMP WITH TIME ZONE '2026-10-03 06:00:00+00'")
     assert ask(warehouse, sql) == [proven("desk", "usdm_futures", 1, 3)]
 
 
-def test_only_whole_days_are_told_and_the_worst_part_of_a_day_counts(warehouse, lake):
+def test_only_whole_days_are_reported_and_the_worst_part_of_a_day_counts(warehouse, lake):
     def between(day, first, last, **known):
         laid = lake.lay([], day=day, **known)
         window = replace(laid.window, start=f"2026-10-{first}:00:00Z", end=f"2026-10-{last}:00:00Z")
@@ -513,7 +513,7 @@ def test_only_whole_days_are_told_and_the_worst_part_of_a_day_counts(warehouse, 
     ]
 
 
-def test_nothing_is_told_of_what_ended_less_than_two_days_ago(warehouse, lake):
+def test_nothing_is_reported_for_what_ended_less_than_two_days_ago(warehouse, lake):
     warehouse.load(lake.lay([], day=1), unproven(lake.lay([], day=2), "two_types"), lake.lay([], day=4))
     assert as_of(warehouse, "2026-10-05 06:00:00") == [
         ("unproven", False, at(2), at(3), 86),
@@ -561,7 +561,7 @@ def test_a_notional_is_made_of_columns_that_the_endpoint_fills():
         assert [name for name in made_of.split(" * ") if endpoint not in fills[name]] == []
 
 
-def test_an_account_whose_label_was_changed_is_told_with_its_orders(warehouse, lake):
+def test_an_account_whose_label_was_changed_is_reported_with_its_orders(warehouse, lake):
     first = [row(n, TENTH + n * HOUR) for n in (1, 2, 3)]
     others = [
         row(1, TENTH + HOUR, **quoted(symbol="ETHUSDT")),
@@ -583,7 +583,7 @@ def test_an_account_whose_label_was_changed_is_told_with_its_orders(warehouse, l
     ]
 
 
-def test_a_margin_record_has_no_instant_of_its_creation_and_is_told_all_the_same(warehouse, lake):
+def test_a_margin_record_has_no_instant_of_its_creation_and_is_reported_all_the_same(warehouse, lake):
     record = '{"symbol":"BNBBTC","orderId":5,"updatedTime":' + str(TENTH) + "}"
     warehouse.load(*(lake.lay([record], account=name, endpoint="margin") for name in ("desk", "fund")))
     assert [found[:4] for found in ask(warehouse, QUERIES["relabelled"].sql)] == [
@@ -596,6 +596,6 @@ def test_hours_of_the_same_size_share_their_place(warehouse, lake):
     assert [place for place, *_ in ask(warehouse, QUERIES["cascades"].sql)] == [1, 1, 1]
 
 
-def test_a_query_that_there_is_not_is_refused_by_name():
+def test_a_query_that_there_is_not_is_refused_with_a_specific_error():
     with pytest.raises(InvalidRequest, match="unknown query 'daily'; choose one of daily_notional, "):
         create_view("daily")

@@ -41,7 +41,7 @@ def test_the_close_type_is_read_from_the_prefix_of_the_client_order_id(lake, war
 
 
 @pytest.mark.parametrize("endpoint", RECORDS)
-def test_the_margin_endpoints_tell_liquidations_only(lake, warehouse, endpoint):
+def test_the_margin_endpoints_report_liquidations_only(lake, warehouse, endpoint):
     rows = [without("clientOrderId", row(1)), row(2, clientOrderId='""')]
     warehouse.load(lake.lay(rows, endpoint=endpoint))
     assert warehouse.values("close_type") == [("LIQUIDATION",), ("LIQUIDATION",)]
@@ -66,7 +66,7 @@ def test_what_is_not_there_is_null(lake, warehouse, empty):
 
 @pytest.mark.parametrize("empty", [None, "null", '""'], ids=["absent", "null", "empty"])
 @pytest.mark.parametrize("field", ["symbol", "orderId"])
-def test_a_row_without_its_identity_fails_by_name(lake, warehouse, field, empty):
+def test_a_row_without_its_identity_fails_with_a_specific_error(lake, warehouse, field, empty):
     body = row(1, **{field: empty}) if empty else without(field, row(1))
     bad = lake.lay([body])
     with pytest.raises(WarehouseError) as caught:
@@ -75,7 +75,7 @@ def test_a_row_without_its_identity_fails_by_name(lake, warehouse, field, empty)
     assert warehouse.dump() == []
 
 
-def test_a_row_without_any_instant_fails_by_name(lake, warehouse):
+def test_a_row_without_any_instant_fails_with_a_specific_error(lake, warehouse):
     with pytest.raises(WarehouseError, match="has no updateTime or updatedTime or time"):
         warehouse.load(lake.lay(['{"orderId":1,"symbol":"BTCUSDT"}']))
 
@@ -118,7 +118,7 @@ def test_fields_that_nobody_knows_yet_stay_in_the_raw_row(lake, warehouse):
     assert warehouse.values("raw, account, order_id, price") == [(body, "desk", "1", f"1.5{17 * '0'}")]
 
 
-def test_field_names_are_told_apart_by_case(lake, warehouse):
+def test_field_names_are_distinguished_by_case(lake, warehouse):
     warehouse.load(lake.lay([row(1, Price='"9"', SYMBOL='"X"', orderid="5")]))
     assert warehouse.values("symbol, order_id, price") == [("BTCUSDT", "1", f"1.5{17 * '0'}")]
 

@@ -154,7 +154,7 @@ def test_a_gzip_object_loads_as_a_plain_one_does(lake, warehouse, endpoint):
         ("RENAME COLUMN side TO direction", "side is absent where VARCHAR belongs"),
     ],
 )
-def test_a_table_with_other_columns_is_refused_by_name(lake, warehouse, change, said):
+def test_a_table_with_other_columns_is_refused_with_a_specific_error(lake, warehouse, change, said):
     warehouse.load(lake.lay([row(1)]))
     # A table cannot be altered beside its primary key, so one without is put in its place.
     warehouse.query("CREATE TABLE other AS FROM binance_liquidations")
@@ -168,7 +168,7 @@ def test_a_table_with_other_columns_is_refused_by_name(lake, warehouse, change, 
     assert len(warehouse.windows()) == 1
 
 
-def test_a_windows_table_of_someone_else_is_refused_by_name(lake, warehouse):
+def test_a_windows_table_of_someone_else_is_refused_with_a_specific_error(lake, warehouse):
     warehouse.path.parent.mkdir()
     warehouse.query("CREATE TABLE binance_liquidation_windows (account VARCHAR)")
     with pytest.raises(WarehouseError, match="binance_liquidation_windows is not as this version makes it"):

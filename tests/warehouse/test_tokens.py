@@ -27,7 +27,7 @@ DATABASE = f"md:desk?motherduck_token={TOKEN}&attach_mode=single"
     ],
     ids=["unusable", "in use", "gave up", "anything else"],
 )
-def test_an_error_of_duckdbs_is_told_without_the_token(error):
+def test_an_error_of_duckdbs_is_reported_without_the_token(error):
     told = str(translate(error, DATABASE))
     assert TOKEN not in told
     assert "md:desk" in told or "***" in told

@@ -75,7 +75,7 @@ def test_a_new_window_beside_known_ones_is_all_that_is_merged(lake, warehouse):
     ]
 
 
-def test_a_row_that_two_windows_tell_is_one_row(lake, warehouse):
+def test_a_row_that_two_windows_have_is_one_row(lake, warehouse):
     body = row(1)
     summary = warehouse.load(lake.lay([body]), lake.lay([body, row(2)], day=11))
     assert counted(summary) == {"windows": 2, "rows": 2, "inserted": 2}
@@ -100,7 +100,7 @@ def test_the_same_bytes_from_a_later_extraction_only_move_when_they_were_seen(la
     assert warehouse.values() == rows
 
 
-def test_a_row_that_a_newer_object_tells_the_same_keeps_its_load_and_moves_its_object(lake, warehouse):
+def test_a_row_that_a_newer_object_repeats_keeps_its_load_and_moves_its_object(lake, warehouse):
     warehouse.load(lake.lay([row(1)]))
     newer = lake.lay([row(1), row(2)], extracted_at="2026-11-12T00:00:00Z")
     assert counted(warehouse.load(newer, at=LATER)) == {

@@ -79,7 +79,7 @@ def test_a_manifest_of_another_window_or_not_newer_does_not_stand_for_it(spot, w
 
 
 @pytest.mark.parametrize("content", [None, "{}", "no JSON"])
-def test_without_a_manifest_beside_it_a_changed_object_fails_by_name(spot, warehouse, content):
+def test_without_a_manifest_beside_it_a_changed_object_fails_with_a_specific_error(spot, warehouse, content):
     given = spot.extract([row(1)], EARLY)
     spot.extract([row(2)], LATE)
     spot.manifest.unlink()
@@ -98,7 +98,7 @@ def test_an_object_that_is_gone_with_its_manifest_is_a_matter_for_a_retry(spot, 
         warehouse.load(given)
 
 
-def test_an_object_that_was_changed_after_it_was_extracted_again_fails_by_name(spot, warehouse):
+def test_an_object_that_was_changed_after_it_was_extracted_again_fails_with_a_specific_error(spot, warehouse):
     given = spot.extract([row(1)], EARLY)
     spot.extract([row(2)], LATE)
     spot.object().write_text(f"{row(3)}\n")

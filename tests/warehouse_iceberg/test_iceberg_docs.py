@@ -82,7 +82,7 @@ def test_what_it_shows_loads_through_the_connection_and_reads_it_back(lake, show
     assert "币安人生USDT" in told
 
 
-def test_the_tables_it_tells_of_are_those_that_are_made():
+def test_the_tables_it_reports_are_those_that_are_made():
     for attribute, mark in (("partitioned_by", "partitioned by"), ("sorted_by", "sorted by")):
         cells = [
             ", ".join(f"`{name}`" for name in getattr(table, attribute)) or "nothing"

@@ -155,7 +155,7 @@ def test_a_catalog_without_an_address_takes_its_type_and_properties_from_the_ext
         ({"extra": {"s3": {"endpoint": "s3cr3t"}}}, "s3 in the extra holds more than one value"),
     ],
 )
-def test_a_field_that_does_not_fit_is_named_and_no_secret_told(connected, fields, said):
+def test_a_field_that_does_not_fit_is_named_and_no_secret_reported(connected, fields, said):
     with pytest.raises(InvalidConnection, match=said) as caught:
         properties(connected(**fields))
     assert "s3cr3t" not in str(caught.value)

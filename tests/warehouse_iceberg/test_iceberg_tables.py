@@ -123,7 +123,7 @@ def test_rows_that_share_an_id_with_a_replaced_one_stay_as_they_are(lake, iceber
 
 
 @pytest.mark.slow
-def test_many_rows_lie_in_several_files_that_time_tells_apart(lake, iceberg):
+def test_many_rows_lie_in_several_files_that_time_separates(lake, iceberg):
     def hour(number):
         return 1791590400000 + number * 3_600_000
 
@@ -172,7 +172,7 @@ def test_a_table_that_its_owner_partitioned_otherwise_is_loaded_all_the_same(lak
 
 
 @pytest.mark.slow
-def test_a_row_that_somebody_else_doubled_is_refused_by_name(lake, iceberg):
+def test_a_row_that_somebody_else_doubled_is_refused_with_a_specific_error(lake, iceberg):
     iceberg.load(lake.lay([row(1), row(2)]))
     table = iceberg.table()
     table.append(table.scan("order_id = 1").to_arrow().cast(table.schema().as_arrow()))
@@ -208,7 +208,7 @@ def test_a_name_that_is_none_is_refused(wrong):
         Iceberg(**wrong)
 
 
-def test_a_catalog_that_nobody_set_up_is_told_by_name(lake):
+def test_a_catalog_that_nobody_set_up_is_reported_by_name(lake):
     from airflow_provider_binance_liq.warehouse.load import load
 
     with pytest.raises(InvalidConnection, match="'nowhere' is not set up"):
@@ -219,7 +219,7 @@ def test_a_catalog_that_nobody_set_up_is_told_by_name(lake):
     "uri",
     ["postgresql+psycopg2://reader:s3cr3t-word@127.0.0.1:9/catalog", "http://127.0.0.1:9/ws"],
 )
-def test_a_catalog_that_cannot_be_reached_is_worth_a_retry_and_no_secret_is_told(lake, tmp_path, uri):
+def test_a_catalog_that_cannot_be_reached_is_worth_a_retry_and_no_secret_is_reported(lake, tmp_path, uri):
     secrets = {"token": "s3cr3t-word", "s3.secret-access-key": "an0ther-s3cr3t"}
     house = Icehouse(tmp_path / "away", {"uri": uri, **secrets})
     with pytest.raises(StorageError, match=rf"the Iceberg tables {CATALOG}\.{NAMESPACE}") as caught:
@@ -228,7 +228,7 @@ def test_a_catalog_that_cannot_be_reached_is_worth_a_retry_and_no_secret_is_told
     assert "s3cr3t" not in told
 
 
-def test_an_error_that_repeats_a_secret_is_told_without_it(tmp_path):
+def test_an_error_that_repeats_a_secret_is_reported_without_it(tmp_path):
     uri = "postgresql+psycopg2://reader:s3cr3t-word@db.example/catalog"
     engine = Icehouse(tmp_path, {"uri": uri, "s3.secret-access-key": "an0ther-s3cr3t"}).engine()
 
@@ -243,7 +243,7 @@ def test_an_error_that_repeats_a_secret_is_told_without_it(tmp_path):
 
 
 @pytest.mark.slow
-def test_rows_that_came_in_without_their_windows_are_told_of(lake, iceberg, monkeypatch):
+def test_rows_that_came_in_without_their_windows_are_reported(lake, iceberg, monkeypatch):
     from pyiceberg.catalog.sql import SqlCatalog
 
     iceberg.load(lake.lay([row(1)]))

@@ -79,7 +79,7 @@ def test_a_row_that_a_later_extraction_does_not_have_is_listed(postgres, lake):
 
 
 @pytest.mark.slow
-def test_the_view_and_the_task_tell_the_same_of_the_same_windows(postgres, lake):
+def test_the_view_and_the_task_report_the_same_of_the_same_windows(postgres, lake):
     manifests = list(some_history(lake, seed=7))
     postgres.load(*manifests)
     for now in MOMENTS:

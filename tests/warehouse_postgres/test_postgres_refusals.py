@@ -149,7 +149,7 @@ def test_a_table_with_other_columns_is_refused(postgres, lake, row, change, name
         postgres.load(lake.lay([row()]))
 
 
-def test_a_user_who_may_not_write_is_told_so(postgres, lake, row, monkeypatch):
+def test_a_user_who_may_not_write_gets_that_error(postgres, lake, row, monkeypatch):
     postgres.load(lake.lay([]))
     postgres.query("CREATE ROLE reader LOGIN")
     try:

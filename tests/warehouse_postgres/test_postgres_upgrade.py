@@ -99,7 +99,7 @@ def test_a_reader_who_holds_the_old_table_is_waited_for_and_not_for_ever(postgre
         timer.join()
 
 
-def test_a_user_who_does_not_own_the_old_table_is_told_whose_it_is_to_change(
+def test_a_user_who_does_not_own_the_old_table_learns_who_can_change_it(
     postgres, lake, row, earlier, monkeypatch
 ):
     postgres.query("CREATE ROLE loader LOGIN")

@@ -111,7 +111,7 @@ def test_a_field_that_is_there_twice_under_an_escape_is_there_twice(postgres, du
             one.load(manifest)
 
 
-def test_what_is_repeated_within_a_field_that_nobody_reads_is_nobodys_doubt(postgres, duckdb, lake, row):
+def test_what_is_repeated_within_a_field_that_nobody_reads_is_no_caveat(postgres, duckdb, lake, row):
     load_both(postgres, duckdb, lake.lay([row(1, legs='[{"qty":1,"qty":2},{"qty":3}]')]))
     same(postgres, duckdb)
 
@@ -137,7 +137,7 @@ def test_a_zero_character_in_a_field_that_nobody_reads_stays_in_the_row_as_it_wa
 
 
 @pytest.mark.slow
-def test_rows_that_several_windows_tell_are_the_same(postgres, duckdb, lake, row):
+def test_rows_that_several_windows_have_are_the_same(postgres, duckdb, lake, row):
     at, later = 1791590400000, 1791590400001
     load_both(
         postgres,
@@ -190,7 +190,7 @@ def _decimals(value):
 )
 @given(texts=st.lists(decimals, min_size=1, max_size=20))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_decimal_is_exact_or_refused_by_name(postgres, lake, row, texts):
+def test_a_decimal_is_exact_or_refused_with_a_specific_error(postgres, lake, row, texts):
     fit = [text for text in texts if _exact(text) is not None]
     unfit = [text for text in texts if text and _exact(text) is None]
     postgres.query("DROP TABLE IF EXISTS binance_liquidations, binance_liquidation_windows")

@@ -246,7 +246,7 @@ def test_the_rows_stay_where_they_were_after_a_backfill(site, confirmed):
     )
 
 
-def test_who_may_not_create_backfills_is_told_so_and_gets_the_command(site, page):
+def test_who_may_not_create_backfills_is_reported_so_and_gets_the_command(site, page):
     site.give(f"{PREFIX}estimate", {**ESTIMATE, "may_backfill": False})
     drag(page, cell_of(page, 0, days_ago(12)), cell_of(page, 0, days_ago(11)))
     page.get_by_text("Your role may not create backfills. Copy the command").wait_for()

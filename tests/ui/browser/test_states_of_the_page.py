@@ -234,7 +234,7 @@ def test_what_is_worth_more_than_is_known_is_said_to_be_at_least_that(serve, vis
     assert sums.all_inner_texts() == ["0 rows"] * 3
 
 
-def test_what_is_not_loaded_is_told_from_what_is_not_known_to_be(serve, visit):
+def test_what_is_not_loaded_is_distinguished_from_what_is_not_known_to_be(serve, visit):
     one = quiet("desk", "margin", 60)
     one.put(days_ago(9), "e", flags=2).put(days_ago(8), "e", flags=8)
     page = visit(serve(document([one])).page)

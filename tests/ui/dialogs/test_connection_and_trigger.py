@@ -138,14 +138,14 @@ def test_the_demos_connection_is_tested_from_the_list(visit, take_picture):
     assert "Weight used in this minute: futures" in said
 
 
-def test_a_wrong_secret_is_told_and_not_shown(visit, fill_in):
+def test_a_wrong_secret_is_reported_and_not_shown(visit, fill_in):
     fill_in("wrong_secret", password="not-the-secret-of-this-key")
     answer, said, _ = press_test(visit("/connections"), "wrong_secret")
     assert "does not belong to this API key (-1022)" in said
     assert "not-the-secret" not in answer.text()
 
 
-def test_a_silent_host_is_told_in_less_than_five_seconds(visit, fill_in, silent):
+def test_a_silent_host_is_reported_in_less_than_five_seconds(visit, fill_in, silent):
     fill_in("silent_host", base_url=silent)
     answer, said, seconds = press_test(visit("/connections"), "silent_host")
     assert answer.status == 200
