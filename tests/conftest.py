@@ -71,6 +71,11 @@ def pytest_collection_finish():
     gc.enable()
 
 
+def pytest_unconfigure():
+    """Let libraries clean up as in any other process."""
+    gc.unfreeze()
+
+
 @pytest.fixture
 def set_connection(monkeypatch):
     """Define an Airflow connection for one test, as JSON in the environment."""

@@ -23,7 +23,9 @@ READS_A_CLOCK = re.compile(
 HELPERS = {
     "conftest.py",
     "drive.py",
+    "extractors.py",
     "fixed_days.py",
+    "local_exchange.py",
     "scripted.py",
     "sitecustomize.py",
     "test_transport.py",

@@ -157,7 +157,7 @@ def _named(run):
 def test_an_extraction_that_was_skipped_is_named_so(dag, two_accounts):
     old = datetime(2026, 1, 2, tzinfo=UTC)
     run = dag.test(logical_date=old, run_conf={"beyond_retention": "skip", "endpoints": ["margin"]})
-    assert _named(run) == ["revoked · margin · 1 Jan · skipped", "demo · margin · 1 Jan · skipped"]
+    assert _named(run) == ["revoked · margin · 1 Jan 2026 · skipped", "demo · margin · 1 Jan 2026 · skipped"]
 
 
 @pytest.mark.slow

@@ -105,8 +105,8 @@ class Warehouse:
 
     path: Path
     #: let other processes have the file between loads
-    shared: bool = False
-    _open: Any = field(default=None, repr=False, compare=False)
+    shared: bool = field(default=False, kw_only=True)
+    _open: Any = field(default=None, repr=False, compare=False, kw_only=True)
 
     def load(self, *given: Any, at: datetime = LOADED_AT, **retry: Any) -> Summary:
         self.hold()
