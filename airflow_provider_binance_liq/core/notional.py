@@ -31,7 +31,10 @@ QUOTES: Final = (
 )  # fmt: skip
 #: COIN-M contracts are quoted in the dollar alone
 _DOLLAR: Final = "USD"
-_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+#: a number as it is sent, bare or as a string; what is longer, or has an exponent, is left out and counted
+_NUMBER: Final = re.compile(rb'("?)(-?[0-9]{1,40}(?:\.[0-9]{1,40})?)\1')
+#: an asset's name, as a manifest takes it
+_ASSET: Final = re.compile(r"\S{1,40}")
 #: sums are exact, or there is none
 _EXACT: Final = Context(prec=1000, traps=[Inexact, Rounded, Clamped, Overflow, InvalidOperation])
 
@@ -51,11 +54,16 @@ class Tally:
         read = _reader(self.endpoint)
         for body in bodies:
             if read is not None:
-                self._add(read(body))
+                self._add(read, body)
             yield body
 
-    def _add(self, row: Any) -> None:
-        amount, unit = _amount(self.endpoint, row), _unit(self.endpoint, row)
+    def _add(self, read: Callable[[bytes], Any], body: bytes) -> None:
+        try:
+            row = read(body)
+            amount, unit = _amount(self.endpoint, row), _unit(self.endpoint, row)
+        except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
+            # Nothing else needs these fields: whatever they hold, the row is kept and its window proven.
+            amount, unit = None, ""
         if amount is None or not unit:
             self.unpriced += 1
         else:
@@ -89,8 +97,9 @@ def _reader(endpoint: Endpoint) -> Callable[[bytes], Any] | None:
     if amount is None:
         return None
     names = dict.fromkeys([*amount.factors, _unit_field(endpoint)])
-    struct = msgspec.defstruct("_Amounts", [(name, Any, None) for name in names])
-    return msgspec.json.Decoder(struct, float_hook=Decimal).decode
+    # As they are sent: to decode a number would fail for those that no decimal holds.
+    struct = msgspec.defstruct("_Amounts", [(name, msgspec.Raw, msgspec.Raw(b"null")) for name in names])
+    return msgspec.json.Decoder(struct).decode
 
 
 def _unit_field(endpoint: Endpoint) -> str:
@@ -112,19 +121,19 @@ def _amount(endpoint: Endpoint, row: Any) -> Decimal | None:
     return product
 
 
-def _number(value: object) -> Decimal | None:
+def _number(sent: msgspec.Raw) -> Decimal | None:
     """Read a decimal, which may be sent as a number or as a string."""
-    text = value if isinstance(value, str) else str(value) if type(value) in (int, Decimal) else ""
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
+    found = _NUMBER.fullmatch(bytes(sent))
+    return Decimal(found[2].decode()) if found else None
 
 
 def _unit(endpoint: Endpoint, row: Any) -> str:
     """Return the asset that the amount is in; empty where it is not known."""
-    name = getattr(row, _unit_field(endpoint))
     amount = endpoint.amount
-    if amount is None or not isinstance(name, str):
+    if amount is None:
         return ""
-    return _UNITS[amount.unit](name)
+    unit = _UNITS[amount.unit](msgspec.json.decode(getattr(row, _unit_field(endpoint)), type=str))
+    return unit if _ASSET.fullmatch(unit) else ""
 
 
 @cache

@@ -64,6 +64,9 @@ class Deadline:
 
     def watch(self, connection: socket.socket) -> None:
         """Shut this connection down at the deadline; an earlier one is not watched any more."""
+        # Through a proxy that speaks TLS itself, the socket is within what speaks TLS to the host.
+        while not isinstance(connection, socket.socket):
+            connection = connection.socket
         line = socket.socket(
             connection.family, connection.type, connection.proto, fileno=os.dup(connection.fileno())
         )

@@ -154,6 +154,9 @@ class _Watched(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         deadline = current_deadline()
+        if getattr(self.sock, "pending", int)():
+            # What came behind the end of an answer would be taken for the next one.
+            self.close()
         if deadline and self.sock is not None:  # kept from an earlier attempt, which had its own deadline
             deadline.watch(self.sock)
         super().request(*args, **kwargs)

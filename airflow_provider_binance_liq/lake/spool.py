@@ -40,7 +40,7 @@ _OLDEST_S: Final = 24 * 60 * 60.0
 
 #: rows that are written together
 _BATCH: Final = 200
-#: pages that are in memory while rows are handed out
+#: pages that are open while rows are handed out
 _PAGES: Final = 64
 
 _TABLES: Final = (
@@ -61,7 +61,6 @@ _TABLES: Final = (
     """,
 )
 _ADD: Final = "INSERT INTO pages VALUES (?, ?)"
-_READ: Final = "SELECT bodies FROM pages WHERE page = ?"
 _INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # The same row may be sent again after it was updated: the later update is kept, the first spelling of it. A
 # liquidation is kept, whatever else was once answered under its key.
@@ -75,6 +74,11 @@ _LIQUIDATIONS: Final = "SELECT symbol, key, page, place, size FROM rows WHERE is
 _BY_KEY: Final = f"{_LIQUIDATIONS} ORDER BY key"
 _IN_ORDER: Final = f"{_LIQUIDATIONS} ORDER BY created_ms, key"
 _SYMBOLS: Final = "SELECT DISTINCT symbol FROM rows"
+
+
+def _part(bodies: sqlite3.Blob, place: int, size: int) -> bytes:
+    bodies.seek(place)
+    return bodies.read(size)
 
 
 class Spool:
@@ -123,17 +127,15 @@ class Spool:
 
     def _select(self, query: str, symbols: Container[str]) -> Iterator[tuple[bytes, bytes]]:
         """Select rows; what names no symbol belongs to the isolated account that was asked for."""
-        read = lru_cache(_PAGES)(self._bodies_of)
+        opened = lru_cache(_PAGES)(self._opened)
         with _on_disk():
             for symbol, key, page, place, size in self._database.execute(query):
                 if not symbols or not symbol or symbol in symbols:
-                    yield key, read(page)[place : place + size]
+                    yield key, _part(opened(page), place, size) if size else b""
 
-    def _bodies_of(self, page: int) -> bytes:
-        """Return the bodies that were written together; page 0 is of rows without any."""
-        for (bodies,) in self._database.execute(_READ, (page,)):
-            return bytes(bodies)
-        return b""
+    def _opened(self, page: int) -> sqlite3.Blob:
+        """Open the bodies that were written together, to read one of them and not all."""
+        return self._database.blobopen("pages", "bodies", page, readonly=True)
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Keep rows; returns how many of them were not there yet."""
@@ -190,7 +192,7 @@ class Spool:
         if not row.fingerprint:
             return
         for page, place, size in self._database.execute(_OTHER, (key, row.fingerprint)):
-            known = self._bodies_of(page)[place : place + size]
+            known = _part(self._opened(page), place, size) if size else b""
             texts = " and ".join(one.decode(errors="replace") for one in (known, row.body))
             message = f"two rows have the key {describe(row.key)}, so one would be lost: {texts}"
             raise UnexpectedRow(message)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: how the conventions write the schemes that Airflow knows
 _SCHEMES: Final = {"s3a": "s3", "gcs": "gs", "abfs": "abfss", "adl": "abfss", "local": "file", "": "file"}
 _URL: Final = re.compile(r"(?:([a-z0-9+.-]+):(?:/{2})?)?([^/]*)/?(.*)", re.DOTALL)
-_MOTHERDUCK: Final = re.compile(r"(?:md|motherduck):([^?]*)")
+_MOTHERDUCK: Final = re.compile(r"(?:md|motherduck):([^?]*)", re.IGNORECASE)
 
 
 class Name(NamedTuple):

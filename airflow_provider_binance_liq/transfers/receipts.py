@@ -50,6 +50,6 @@ def leave_receipts(
     except LiquidationsError as error:
         log.info("The load leaves no receipt: %s", error)
         return
-    name = PurePosixPath(warehouse).name if warehouse.startswith("/") else warehouse
+    name = PurePosixPath(warehouse).name if warehouse.startswith(("/", ".", "~")) else warehouse
     for key, root in roots.items():
         index.leave(root, name, objects[key], int(time.time() * 1000) if now_ms is None else now_ms)

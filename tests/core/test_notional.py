@@ -114,3 +114,27 @@ def test_every_endpoint_states_what_its_rows_are_worth_by_fields_that_they_have(
         if endpoint.amount is not None:
             named = {*endpoint.amount.factors, endpoint.amount.unit_field or endpoint.kind.symbol}
             assert named <= {*endpoint.fields}, endpoint.name
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "1e99999999999999999999",
+        "-1e-99999999999999999999",
+        "0e99",
+        "1" * 5000,
+        '"1e5"',
+        "[1]",
+        '{"a": 1}',
+        "true",
+    ],
+)
+def test_whatever_an_amount_holds_the_row_passes_and_is_counted(sent):
+    found = tally("usdm_futures", f'{{"symbol": "BTCUSDT", "cumQuote": {sent}}}'.encode())
+    assert (found.amounts, found.unpriced) == ({}, 1)
+
+
+@pytest.mark.parametrize("coin", [" ", "\u00a0", "", "x" * 41, 7, None])
+def test_a_name_that_is_no_assets_is_in_no_sum_so_that_the_manifest_can_be_read(coin):
+    found = tally("flexible_loan", {"loanCoin": coin, "liquidationDebt": "1"})
+    assert (found.amounts, found.unpriced) == ({}, 1)

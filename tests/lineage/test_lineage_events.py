@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.fixed_days import recent_day, travel
 from support.lineage import check_event
+from support.sample_dags import bundles
 
 from airflow_provider_binance_liq.core.units import HOUR_MS
 from airflow_provider_binance_liq.core.windows import epoch_ms
@@ -90,6 +91,7 @@ def events(home, exchange):
     environment = os.environ | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(home / "dags"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "desk",
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(

@@ -93,7 +93,9 @@ def output_of(warehouse):
 
 @pytest.fixture(params=["duckdb", "postgres"])
 def house(request):
-    return request.getfixturevalue(request.param)
+    found = request.getfixturevalue(request.param)
+    found.shared = True  # dbt opens the file from a process of its own
+    return found
 
 
 def recent(lake, rows, days_ago, **known):
@@ -132,6 +134,7 @@ def test_the_package_builds_as_the_page_shows_and_its_models_answer_as_the_queri
 
 @pytest.mark.slow  # it installs dbt, which takes seconds to start
 @pytest.mark.clock
+@pytest.mark.usefixtures("not_held")
 def test_its_tests_find_two_labels_losses_that_are_near_rows_that_are_gone_and_old_loads(
     duckdb, lake, programs, tmp_path
 ):

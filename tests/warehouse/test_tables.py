@@ -226,3 +226,30 @@ def test_a_database_that_would_be_gone_after_the_task_is_refused(database):
 
     with pytest.raises(WarehouseError, match="would be gone after the task"):
         DuckDB(database)
+
+
+@pytest.mark.parametrize(
+    "database",
+    [
+        "s3://key:s3cr3t@bucket/x.duckdb",
+        "postgresql://user:s3cr3t@host/db",
+        "x.duckdb?motherduck_token=s3cr3t",
+    ],
+)
+def test_a_database_that_is_neither_a_path_nor_motherducks_is_refused_without_its_secret(database):
+    from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+
+    with pytest.raises(WarehouseError, match="give a path or an md: URL") as caught:
+        DuckDB(database)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_path_below_the_home_directory_is_the_users(lake, tmp_path, monkeypatch):
+    from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+    from airflow_provider_binance_liq.warehouse.load import load
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    load(DuckDB("~/own.duckdb"), [lake.lay([row(1)])])
+    assert (tmp_path / "own.duckdb").exists()
+    assert not (tmp_path / "~").exists()

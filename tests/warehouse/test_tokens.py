@@ -47,3 +47,7 @@ def test_a_database_that_would_be_gone_is_refused_without_what_it_is_given_along
     with pytest.raises(WarehouseError) as refused:
         DuckDB(f":memory:?motherduck_token={TOKEN}")
     assert TOKEN not in str(refused.value)
+
+
+def test_a_token_is_not_shown_however_the_scheme_is_spelled():
+    assert TOKEN not in str(DuckDB(DATABASE.replace("md:", "MD:")))

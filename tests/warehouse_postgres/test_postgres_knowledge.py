@@ -38,7 +38,7 @@ def test_every_order_of_loads_ends_the_same_as_in_duckdb(postgres, duckdb, lake,
     ends = []
     for order in permutations(manifests):
         postgres.empty()
-        duckdb.path.unlink(missing_ok=True)
+        duckdb.empty()
         for manifest in order:
             assert postgres.load(manifest) == duckdb.load(manifest)
         ends.append(postgres.values("order_id, price, object_sha256"))

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_binance_liq.core.urls import hide_parameters
+from airflow_provider_binance_liq.core.urls import has_credentials, hide_parameters
 from airflow_provider_binance_liq.exceptions import StorageError, WarehouseBusy, WarehouseError
-from airflow_provider_binance_liq.warehouse.duckdb.errors import MOTHERDUCK, hiding, shown, translate
+from airflow_provider_binance_liq.warehouse.duckdb.errors import hiding, is_motherduck, shown, translate
 from airflow_provider_binance_liq.warehouse.duckdb.session import DuckDBSession
 from airflow_provider_binance_liq.warehouse.retries import Conflict, RetryPolicy
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.load import Session
 
 T = TypeVar("T")
+#: of a URL; a single letter would be a drive
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/)")
 #: what a file system answers that has no hard links
 _NO_HARD_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
@@ -46,6 +49,13 @@ class DuckDB:
             named = hide_parameters(self.database)
             message = f"a database {named!r} would be gone after the task; give a path or an md: URL"
             raise WarehouseError(message)
+        if is_motherduck(self.database):
+            return
+        if scheme := _SCHEME.match(self.database):
+            message = f"a database cannot be at a {scheme[0]} URL; give a path or an md: URL"
+            raise WarehouseError(message)
+        if has_credentials(self.database):
+            raise WarehouseError("the path of a database holds a secret; give a path or an md: URL")
 
     def __str__(self) -> str:
         return shown(self.database)
@@ -78,8 +88,8 @@ class DuckDB:
 
         connection: DuckDBPyConnection | None = None
         try:
-            if not self.database.startswith(MOTHERDUCK):
-                _create(Path(self.database))
+            if not is_motherduck(self.database):
+                _create(Path(self.database).expanduser())
             connection = duckdb.connect(self.database)
             connection.begin()
             yield DuckDBSession(connection)
@@ -100,12 +110,14 @@ def _create(path: Path) -> None:
     """
     import duckdb
 
-    if path.exists():
-        return
     try:
+        # A link to a file that is not there yet is followed, as DuckDB does.
+        path = path.resolve()
+        if path.exists():
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as directory:
-            made = Path(directory) / path.name
+        with tempfile.TemporaryDirectory(prefix=".duckdb-", dir=path.parent) as directory:
+            made = Path(directory) / "new.duckdb"
             duckdb.connect(str(made)).close()
             _link(made, path)
     except OSError as error:

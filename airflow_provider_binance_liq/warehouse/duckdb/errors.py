@@ -15,7 +15,12 @@ MOTHERDUCK: Final = ("md:", "motherduck:")
 
 def shown(database: str) -> str:
     """Name a database without the parameters of its URL: a token may be among them."""
-    return database.partition("?")[0] if database.startswith(MOTHERDUCK) else database
+    return database.partition("?")[0] if is_motherduck(database) else database
+
+
+def is_motherduck(database: str) -> bool:
+    """Whether DuckDB takes this name for one of MotherDuck's."""
+    return database.lower().startswith(MOTHERDUCK)
 
 
 def hiding(error: Exception) -> Exception:
