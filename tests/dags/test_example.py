@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.fixed_days import recent_day
-from support.sample_dags import bundles, connect, in_state, states
+from support.sample_dags import connect, in_state, states
 
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator
@@ -23,17 +24,15 @@ pytestmark = [
 
 
 @pytest.fixture
-def dag(airflow_database, monkeypatch, tmp_path):
+def dag(airflow_database, tmp_path):
     """Copy the file into a DAGs folder and edit its capitals, as a user does."""
     from support.airflow_of_any_version import DagBag
 
-    folder = tmp_path / "dags"
-    folder.mkdir()
+    folder = Path(os.environ["AIRFLOW_HOME"], "bundles", "own")
     edited = CODE.replace("/tmp/binance_liquidations", str(tmp_path)).replace(
         "binance_default", "binance_desk"
     )
     (folder / "mine.py").write_text(edited, encoding="utf-8")
-    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", bundles(folder))
     bag = DagBag(dag_folder=str(folder))
     assert (bag.import_errors, bag.captured_warnings) == ({}, {})
     (dag,) = bag.dags.values()
