@@ -33,6 +33,7 @@ QUOTES: Final = (
 _DOLLAR: Final = "USD"
 #: a number as it is sent, bare or as a string; what is longer, or has an exponent, is left out and counted
 _NUMBER: Final = re.compile(rb'("?)(-?[0-9]{1,40}(?:\.[0-9]{1,40})?)\1')
+_NONE: Final = msgspec.Raw(b"null")
 #: an asset's name, as a manifest takes it
 _ASSET: Final = re.compile(r"\S{1,40}")
 #: sums are exact, or there is none
@@ -92,14 +93,11 @@ def plain(amount: Decimal) -> str:
 
 
 def _reader(endpoint: Endpoint) -> Callable[[bytes], Any] | None:
-    """Return what reads the few fields that matter; None where rows state no amount."""
-    amount = endpoint.amount
-    if amount is None:
+    """Return what reads a row's fields; None where rows state no amount."""
+    if endpoint.amount is None:
         return None
-    names = dict.fromkeys([*amount.factors, _unit_field(endpoint)])
     # As they are sent: to decode a number would fail for those that no decimal holds.
-    struct = msgspec.defstruct("_Amounts", [(name, msgspec.Raw, msgspec.Raw(b"null")) for name in names])
-    return msgspec.json.Decoder(struct).decode
+    return msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def _unit_field(endpoint: Endpoint) -> str:
@@ -111,8 +109,8 @@ def _amount(endpoint: Endpoint, row: Any) -> Decimal | None:
     """Multiply the factors; a price of nothing is none."""
     factors = endpoint.amount.factors if endpoint.amount else ()
     if len(factors) == 1:
-        return _number(getattr(row, factors[0]))
-    found = [_number(getattr(row, name)) for name in factors]
+        return _number(row.get(factors[0], _NONE))
+    found = [_number(row.get(name, _NONE)) for name in factors]
     if any(one is None for one in found) or (any(found) and not all(found)):
         return None
     product = Decimal(1)
@@ -132,7 +130,7 @@ def _unit(endpoint: Endpoint, row: Any) -> str:
     amount = endpoint.amount
     if amount is None:
         return ""
-    unit = _UNITS[amount.unit](msgspec.json.decode(getattr(row, _unit_field(endpoint)), type=str))
+    unit = _UNITS[amount.unit](msgspec.json.decode(row.get(_unit_field(endpoint), _NONE), type=str))
     return unit if _ASSET.fullmatch(unit) else ""
 
 
