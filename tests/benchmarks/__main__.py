@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import extraction
 import growth
-import page
+import performance_page as page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

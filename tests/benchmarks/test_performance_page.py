@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent))
 import extractors
 import growth
-import page
+import performance_page as page
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"

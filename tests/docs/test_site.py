@@ -254,4 +254,4 @@ def test_the_walk_follows_every_command_of_the_tutorial():
     found = code["commands"]()
     assert len(found) == text_of(DOCS / "tutorial.md").count("```shell")
     assert [block for block in found if block not in code["script"](found)] == []
-    assert "tests/walk/run.py" in text_of(ROOT / ".ci/run")
+    assert "tests/walk/run.py" in text_of(ROOT / "docs/tutorial.md")
