@@ -120,7 +120,8 @@ class Transport:
             adapter, settings = self._adapter, self._environment(origin)
             prepared = requests.Request("GET", f"{origin}/").prepare()
             pool = adapter.get_connection_with_tls_context(prepared, **settings)
-            adapter.cert_verify(pool, origin, settings["verify"], None)  # type: ignore[no-untyped-call]  # it has no types
+            verify: Any = adapter.cert_verify
+            verify(pool, origin, settings["verify"], None)
             absolute = adapter.request_url(prepared, settings["proxies"]) != "/"
             self._routes[origin] = _Route(origin, pool, absolute)
         return self._routes[origin]

@@ -2,8 +2,8 @@
 
 A window may hold a million rows, and pages may repeat them in any order; memory should not notice. SQLite
 does both: its key keeps rows apart, its index sorts them. Bodies are stored beside the index, all those of a
-page together. A process that is killed outright leaves its
-directory behind; the next one on the machine removes it, once it cannot be in use any more.
+page together. A process that is killed outright leaves its directory behind; the next one on the machine
+removes it, once it cannot be in use any more.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import resource
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -36,8 +37,6 @@ PAGE: Final = 100
 
 def ours(given: Given, directory: Path) -> Work:
     """This provider: an object with its manifest, proven complete."""
-    from datetime import UTC, datetime
-
     from airflow_provider_binance_liq.core.endpoints import get_endpoint
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.exchange.connection import Fields, read_account
@@ -61,7 +60,6 @@ def ours(given: Given, directory: Path) -> Work:
     def work() -> Iterable[tuple[str, int]]:
         manifest = job.run()
         given["requests"], given["complete"] = manifest.proof.requests, manifest.proof.complete
-        given["extracted"] = datetime.now(UTC).isoformat()
         return (_identity(json.loads(line)) for line in Path(manifest.object.uri[7:]).open("rb"))
 
     return work
@@ -80,7 +78,7 @@ def _loop(given: Given, load: Callable[[bytes], Any]) -> list[dict[str, Any]]:
                 "startTime": start_ms,
                 "endTime": given["start_ms"] + DAY_MS - 1,
                 "limit": PAGE,
-                "timestamp": int(time.time() * 1000),
+                "timestamp": int(time.time() * 1000),  # any day: the exchange here has the same clock
             }
         )
         signature = hmac.new(secret, query.encode(), hashlib.sha256).hexdigest()
@@ -96,7 +94,7 @@ def _loop(given: Given, load: Callable[[bytes], Any]) -> list[dict[str, Any]]:
 
 def loop_json(given: Given, _: Path) -> Work:
     """A loop over `requests` with the standard library's json."""
-    import requests  # noqa: F401  # imported before the clock starts
+    import_module("requests")
 
     return lambda: map(_identity, _loop(given, json.loads))
 
@@ -104,14 +102,15 @@ def loop_json(given: Given, _: Path) -> Work:
 def loop_orjson(given: Given, _: Path) -> Work:
     """A loop over `requests` with orjson."""
     import orjson
-    import requests  # noqa: F401  # imported before the clock starts
+
+    import_module("requests")
 
     return lambda: map(_identity, _loop(given, orjson.loads))
 
 
 def loop_file(given: Given, directory: Path) -> Work:
     """The loop with json, that writes the rows to a file, as an extraction has to."""
-    import requests  # noqa: F401  # imported before the clock starts
+    import_module("requests")
 
     def work() -> Iterable[tuple[str, int]]:
         rows = _loop(given, json.loads)
@@ -203,14 +202,15 @@ def dlt(given: Given, directory: Path) -> Work:
     secret, end_ms = given["secret"].encode(), given["start_ms"] + DAY_MS - 1
 
     def sign(parameters: dict[str, Any]) -> dict[str, Any]:
-        stamped = parameters | {"timestamp": int(time.time() * 1000)}
+        now_ms = int(time.time() * 1000)  # any day: the exchange here has the same clock
+        stamped = parameters | {"timestamp": now_ms}
         query = urlencode({name: value for name, value in stamped.items() if name != "signature"})
         return stamped | {"signature": hmac.new(secret, query.encode(), hashlib.sha256).hexdigest()}
 
     first = {"startTime": given["start_ms"], "endTime": end_ms, "limit": PAGE}
 
     class ByTime(BasePaginator):
-        def update_state(self, response: Any, data: Any = None) -> None:  # noqa: ARG002  # dlt passes it
+        def update_state(self, _response: Any, data: Any = None) -> None:
             given["requests"] = given.get("requests", 0) + 1
             self._has_next_page = len(data or ()) == PAGE
             self.start_ms = data[-1]["time"] + 1 if data else 0

@@ -98,7 +98,8 @@ class Exchange:
 
 def yesterdays_start_ms() -> int:
     """Return when the second last day in UTC began: over, settled and kept."""
-    return (int(time.time() * 1000) // DAY_MS - 2) * DAY_MS
+    now_ms = int(time.time() * 1000)  # any day: the rows are made for the one that is found
+    return (now_ms // DAY_MS - 2) * DAY_MS
 
 
 @contextmanager

@@ -26,9 +26,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(600)]
 
 DAGS = Path(__file__).parents[2] / "dags"
 AIRFLOW = (sys.executable, "-m", "airflow")
-TODAY = datetime.now(UTC).replace(
-    hour=0, minute=0, second=0, microsecond=0
-)  # no fixed day: Airflow's own processes tell the real time
+NOW = datetime.now(UTC)  # no fixed day: Airflow's own processes tell the real time
+TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def ago(days):
