@@ -19,9 +19,13 @@ from support.sample_dags import bundles
 #: fixtures of warehouses, for several folders
 pytest_plugins = ["support.warehouses"]
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Its name is short: sockets are made below it, and their paths may have 107 bytes.
-_home = tempfile.TemporaryDirectory(prefix="liq-")
+# Its name is short: sockets are made below it, and their paths may have 103 bytes. A worker's lies beside the
+# place for temporary files that it was given, not below it.
+_place = Path(tempfile.gettempdir()).parent if "PYTEST_XDIST_WORKER" in os.environ else None
+_home = tempfile.TemporaryDirectory(prefix="w" if _place else "liq-", dir=_place)
 HOME = Path(_home.name)
+# As /tmp itself: PostgreSQL's user goes through it to the directories of servers.
+HOME.chmod(0o711)
 # What tests that are killed leave is removed with it. What pytest keeps of the last runs is not in it.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 (HOME / "tmp").mkdir()
@@ -29,7 +33,7 @@ tempfile.tempdir = os.environ["TMPDIR"] = str(HOME / "tmp")
 
 # `dag.test` reads and stores all of the bundle that has the DAG: each of them is one file here.
 BUNDLES = HOME / "bundles"
-for _file in REPOSITORY.glob("dags/*.py"):
+for _file in REPOSITORY.glob("dags/**/*.py"):
     (BUNDLES / _file.stem).mkdir(parents=True)
     (BUNDLES / _file.stem / _file.name).symlink_to(_file)
 # For a test that writes a file of its own: Airflow 3.4 reads this setting once in a process.
