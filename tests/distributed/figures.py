@@ -210,21 +210,18 @@ def _pool(name: str, log: Sequence[LoggedRequest], share: float, clients: int, o
         weight=sum(asked.weight for asked in log),
         highest=max(asked.used_weight for asked in log),
         bound=allowed + clients * heaviest + other_traffic,
-        sent_late=_sent_late(log, allowed - heaviest),
+        sent_late=_sent_late(log, allowed),
     )
 
 
-def _sent_late(log: Iterable[LoggedRequest], full: int) -> int:
-    """Return the most signed requests of one window in one minute after the use had passed `full`."""
-    passed: set[int] = set()
+def _sent_late(log: Iterable[LoggedRequest], allowed: int) -> int:
+    """Return the most signed requests of one window in one minute that went past what is allowed."""
     late: dict[tuple[int, str, str, int], int] = defaultdict(int)
     for asked in log:
-        minute = asked.at_ms // _MINUTE_MS
-        if minute in passed and asked.account and not asked.during_ban:
+        # One that fits in what is left is none of them, however full the minute: weights differ in a pool.
+        if asked.used_weight > allowed and asked.account and not asked.during_ban:
             day = int(asked.params.get("startTime", 0)) // DAY_MS
-            late[minute, asked.account, asked.endpoint, day] += 1
-        if asked.used_weight > full:
-            passed.add(minute)
+            late[asked.at_ms // _MINUTE_MS, asked.account, asked.endpoint, day] += 1
     return max(late.values(), default=0)
 
 

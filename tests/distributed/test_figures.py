@@ -66,6 +66,8 @@ def test_pools_are_counted_apart():
     [
         # Up to the share, everybody may ask.
         ([asked(1, 1100), asked(2, 1150), asked(3, 1200)], 0),
+        # Nor is one late that fits in what heavier ones leave.
+        ([asked(1, 1160), asked(2, 1165), asked(3, 1170), asked(4, 1175)], 0),
         # Past it, what was on its way, once for each of them.
         ([asked(1, 1200), asked(2, 1250), asked(3, 1300, day=1), asked(4, 1350, account="b")], 1),
         # Who was told asks on.
