@@ -102,10 +102,30 @@ def test_windows_that_follow_each_other_hold_each_row_once_whether_bounds_are_in
         wanted = belonging(exchange, window)
         lost = [body for body in wanted if body not in found]
         assert not lost or not claim.complete
-        # A row that was updated the millisecond after its creation, on an edge, may stand on both sides.
+        # A row that was updated the millisecond after its creation, on an edge, may stand on both sides where
+        # bounds are exclusive: no request holds one of its instants alone.
         twice = [body for body in found if body not in wanted]
+        assert not twice or not (exchange.start_inclusive and exchange.end_inclusive)
         rows = {order.row.body: order.row for order in exchange.orders}
         assert all(abs(rows[body].updated_ms - rows[body].created_ms) == 1 for body in twice)
+
+
+@pytest.mark.parametrize("filter_by", ["created", "updated"])
+@pytest.mark.parametrize("lag", [1, 2, -1])
+def test_a_row_on_an_edge_stands_on_one_side_alone_where_bounds_are_inclusive(filter_by, lag):
+    created = CUTS_MS[1] - (lag > 0)
+    exchange = ModelExchange([make_order("BTCUSDT", 1, created, created + lag)], filter_by=filter_by)
+    found = [read(exchange, window)[0] for window in WINDOWS[:2]]
+    assert found == [belonging(exchange, window) for window in WINDOWS[:2]]
+
+
+@pytest.mark.parametrize(("filter_by", "inclusive"), [("created", "end"), ("updated", "start")])
+def test_one_inclusive_bound_is_enough_where_it_is_the_one_beside_the_edge(filter_by, inclusive):
+    bounds = {"start_inclusive": inclusive == "start", "end_inclusive": inclusive == "end"}
+    rows = [make_order("BTCUSDT", 1, CUTS_MS[1] - 1, CUTS_MS[1])]
+    exchange = ModelExchange(rows, filter_by=filter_by, **bounds)
+    found = [read(exchange, window)[0] for window in WINDOWS[:2]]
+    assert found == [belonging(exchange, window) for window in WINDOWS[:2]]
 
 
 @examples(150)

@@ -112,14 +112,17 @@ class PageReader:
 
         If the row is not returned, that shows nothing: it may have been updated meanwhile.
         """
-        row = max(rows, key=lambda row: row.updated_ms - row.created_ms)
-        if row.updated_ms - row.created_ms <= MARGIN_MS:
+        row = max(rows, key=lambda row: abs(row.updated_ms - row.created_ms))
+        instants = (row.created_ms, row.updated_ms)
+        if row.created_ms == row.updated_ms:
             return
-        for at_ms in (row.created_ms, row.updated_ms):
+        for at_ms, other_ms in (instants, instants[::-1]):
             if self.observations.filtered_by is None:
-                # So short a span that any exchange takes it.
-                first_ms, last_ms = max(at_ms - MARGIN_MS, 0), at_ms + MARGIN_MS
-                yield from self.send(replace(self.query, first_ms=first_ms, last_ms=last_ms), exactly=True)
+                # So short a span that any exchange takes it; never the other instant, which may be the next.
+                near = [
+                    one for one in range(max(at_ms - MARGIN_MS, 0), at_ms + MARGIN_MS + 1) if one != other_ms
+                ]
+                yield from self.send(replace(self.query, first_ms=near[0], last_ms=near[-1]), exactly=True)
 
     def hold_nothing_new(
         self, parts: Sequence[PageQuery], page: Page
