@@ -78,6 +78,10 @@ class Horizon:
     settle_ms: int = 0
     beyond_retention: OnBeyondRetention = "fail"
 
+    def is_settled(self, now_ms: int) -> bool:
+        """Whether the window is over, and late rows have had their time."""
+        return now_ms >= self.window.end_ms + self.settle_ms
+
     def check_settled(self, now_ms: int, offset_ms: int) -> None:
         """Check that the window is over, and that late rows have had their time.
 
@@ -86,7 +90,7 @@ class Horizon:
         :raises NotSettled: with the instant to come back at, on this machine's clock.
         """
         ready_ms = self.window.end_ms + self.settle_ms
-        if now_ms < ready_ms:
+        if not self.is_settled(now_ms):
             message = (
                 f"by the exchange's clock it is {iso(now_ms)}, and rows of the window may appear until "
                 f"{iso(ready_ms)}; a retry continues then"

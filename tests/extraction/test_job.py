@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -23,6 +24,7 @@ from airflow_provider_binance_liq.exceptions import (
     BeyondRetention,
     ExchangeUnavailable,
     InvalidRequest,
+    IpBanned,
     KeyRejected,
     LiquidationsError,
     NotSettled,
@@ -32,6 +34,7 @@ from airflow_provider_binance_liq.exceptions import (
     UnstablePaging,
 )
 from airflow_provider_binance_liq.exchange.client import ATTEMPTS, BinanceClient
+from airflow_provider_binance_liq.exchange.rate_limit_state import OwnRateLimitState
 from airflow_provider_binance_liq.extraction.reader import Filters
 from airflow_provider_binance_liq.lake import fetch_object, open_destination
 from airflow_provider_binance_liq.simulator import Fault
@@ -448,6 +451,40 @@ def test_whether_a_window_is_over_is_reported_by_the_clock_of_the_exchange(start
     with pytest.raises(NotSettled) as caught:
         run.run("usdm_futures", window, settle_ms=60_000)
     assert caught.value.retry_at_ms == pytest.approx(end_ms + (ahead_s + 60) * 1000, abs=1000)
+
+
+def after_a_clock_of_another_task(run, *, behind_s):
+    """Return a job for a window that ended two minutes ago by this machine's clock, which was just set wrong.
+
+    What another task had found a minute before, that it is right, is out of date.
+    """
+    now_ms = int(run.world.clock() * 1000)
+    store = OwnRateLimitState()
+    with store.open() as state:
+        state.clocks["fapi"] = (0, now_ms - 60_000)
+    client = BinanceClient(run.reach, store=store, **run.world.arguments)
+    window = Window(now_ms - 120_000 - DAY_MS, now_ms - 120_000)
+    job = run.job("usdm_futures", window, settle_ms=60_000)
+    return job, client, window.end_ms + (behind_s + 60) * 1000
+
+
+def test_a_window_is_not_claimed_if_the_clock_by_which_it_was_over_turns_out_to_be_wrong(start):
+    run = start(clock_offset_ms=-540_000)
+    job, client, ready_ms = after_a_clock_of_another_task(run, behind_s=540)
+    with closing(client), pytest.raises(NotSettled) as caught:
+        job.run(client=client, clock=run.world.clock)
+    assert caught.value.retry_at_ms == pytest.approx(ready_ms, abs=1000)
+    assert not list(run.directory.rglob("*.json"))
+
+
+def test_answers_from_before_the_window_was_over_are_not_kept_for_the_time_after_a_ban(start):
+    run = start(clock_offset_ms=-540_000)
+    run.world.now_s = run.cascade().end_ms / 1000 + 120
+    run.exchange.add_fault(Fault("http_418", endpoint="usdm_futures", nth=4))
+    job, client, _ = after_a_clock_of_another_task(run, behind_s=540)
+    with closing(client), pytest.raises(IpBanned) as caught:
+        job.run(client=client, clock=run.world.clock)
+    assert caught.value.resume.journal is None
 
 
 def test_an_empty_answer_of_portfolio_margin_says_that_it_is_no_proof(start):
