@@ -186,6 +186,14 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 "Observed if a row has `isIsolated`. Or list the pairs in `symbols`.",
             ),
             Premise(
+                "bounds_of_one_instant",
+                "`startTime` and `endTime` apply to one instant: both to `time`, or both to `updateTime`.",
+                "Nothing is documented.",
+                _UPDATED,
+                "Rows that were created in one window, or in one request's time, and updated after it.",
+                "Observed if a row is returned of which one instant lies outside of what was requested.",
+            ),
+            Premise(
                 "update_after_time",
                 "`updateTime` is not before `time`.",
                 "True of every documented row; nothing is documented.",

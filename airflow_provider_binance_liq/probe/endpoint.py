@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.probe.asking import ProbeReader
 
 #: what an extraction observes by itself, on its own pages
-NOT_PROBED: Final = frozenset({"limit_honoured", "ids_ascend", "key_identifies"})
+NOT_PROBED: Final = frozenset({"limit_honoured", "bounds_of_one_instant", "ids_ascend", "key_identifies"})
 #: asked wherever there are rows: the answer is needed for the question about filters
 _CUTS: Final = ("cut_by_filtered_instant",)
 #: questions in their order: the premises that each is about → how it is asked

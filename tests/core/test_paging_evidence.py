@@ -14,7 +14,8 @@ USDM, FLOWS = get_endpoint("usdm_futures"), get_endpoint("margin_capital_flow")
 DAY = Window(0, 86_400_000)
 TYPES = ("LIQUIDATION", "ADL")
 #: what every claim rests on, and what one along blocks, and one with a full millisecond
-ALWAYS = {"filter_before_limit", "limit_honoured", "span_refused"}
+WHOLE = {"filter_before_limit", "limit_honoured", "span_refused"}
+ALWAYS = WHOLE | {"bounds_of_one_instant"}
 BLOCKS = {"cut_by_filtered_instant", "update_after_time"}
 BOUNDS = {"start_inclusive", "end_inclusive"}
 
@@ -58,7 +59,35 @@ def test_an_isolated_account_is_asked_for_by_its_symbol_which_is_no_filter():
     exchange, observations = ModelExchange(entries, limit=1000), Observations()
     evidence = read(exchange, FLOWS, symbols=["BTCUSDT"], observations=observations)
     assert [ask.symbol for ask in exchange.asked] == ["BTCUSDT"]
-    assert (evidence.needed, evidence.suspected) == (ALWAYS, set())
+    assert (evidence.needed, evidence.suspected) == (WHOLE, set())
+
+
+@pytest.mark.parametrize("filter_by", ["created", "updated"])
+@pytest.mark.parametrize(("lag", "seen"), [(500, True), (1, True), (0, False), (-500, False)])
+def test_a_row_with_one_instant_outside_shows_that_both_bounds_apply_to_the_other(filter_by, lag, seen):
+    edge = DAY.end_ms - 1 if filter_by == "created" else DAY.start_ms
+    created, updated = (edge, edge + lag) if filter_by == "created" else (edge - lag + 1000, edge + 1000)
+    window = DAY if filter_by == "created" else Window(1000, 2000)
+    exchange, observations = (
+        ModelExchange([make_order("BTCUSDT", 1, created, updated)], filter_by=filter_by),
+        Observations(),
+    )
+    drive(plan(USDM, window, observations=observations), exchange)
+    assert ("bounds_of_one_instant" in observations.evidence.observed) is seen
+
+
+class Mixed(ModelExchange):
+    """`startTime` is compared with the creation, and `endTime` with the update."""
+
+    def is_in_time(self, row, ask):
+        return ask.first_ms <= row.created_ms and row.updated_ms <= ask.last_ms
+
+
+def test_bounds_of_two_instants_lose_a_row_under_a_premise_that_is_named_and_never_observed():
+    orders = [*steady(10), make_order("BTCUSDT", 99, DAY.end_ms - 5, DAY.end_ms + 5)]
+    found, _ = drive(plan(USDM, DAY, observations=(observations := Observations())), Mixed(orders))
+    assert len(found) == 10
+    assert "bounds_of_one_instant" in observations.evidence.needed - observations.evidence.observed
 
 
 def test_short_pages_alone_do_not_rest_on_how_rows_are_cut():

@@ -132,6 +132,9 @@ class TimePager(PageReader):
         """Note what the walk rests on; return the argument."""
         evidence = self.observations.evidence
         evidence.needed |= {"filter_before_limit", "limit_honoured", "span_refused"}
+        has_update = len(self.endpoint.kind.instants) > 1
+        if has_update:
+            evidence.needed.add("bounds_of_one_instant")
         if not self.filters_used <= self.observations.filters_first:
             evidence.suspected.add("filter_before_limit")
         elif self.filters_used & self.observations.filters_probed:
@@ -140,7 +143,7 @@ class TimePager(PageReader):
             evidence.needed.add("symbols_listed")
         if self.walked and not self.careful:
             evidence.needed.add("cut_by_filtered_instant")
-            if len(self.endpoint.kind.instants) > 1:
+            if has_update:
                 evidence.needed.add("update_after_time")
         proof = CAREFUL_PROOF if self.careful and self.walked else PROOF
         split = "followed by id" if self.endpoint.pager.id_parameter else "split by autoCloseType and symbol"

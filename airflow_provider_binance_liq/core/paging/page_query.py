@@ -120,6 +120,9 @@ class Observations:
             inside = {name for name, at_ms in instants.items() if first_ms <= at_ms <= last_ms}
             if len(inside) == 1:
                 self.answered_by |= inside
+                if row.created_ms < row.updated_ms:
+                    # With `startTime` for its creation and `endTime` for its update, it would be left out.
+                    self.evidence.observed.add("bounds_of_one_instant")
             counting = {instants[name] for name in self.counting}
             self.start_inclusive |= counting == {first_ms}
             self.end_inclusive |= counting == {last_ms}
