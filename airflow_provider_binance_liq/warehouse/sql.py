@@ -87,20 +87,28 @@ def insert_rows(table: Table) -> str:
     )
 
 
-def replace_rows(table: Table) -> str:
-    """`UPDATE` of the rows whose content a staged row replaces."""
-    return _update(table, [name for name in table.names if name not in table.key], replaces(table))
+def replace_rows(table: Table, near: str = "") -> str:
+    """`UPDATE` of the rows whose content a staged row replaces; `near` bounds where they are."""
+    return _update(table, [name for name in table.names if name not in table.key], replaces(table), near)
 
 
-def confirm_rows(table: Table) -> str:
+def confirm_rows(table: Table, near: str = "") -> str:
     """`UPDATE` of the rows that a staged row, extracted later, only repeats."""
-    return _update(table, CONFIRMED, CONFIRMS)
+    return _update(table, CONFIRMED, CONFIRMS, near)
 
 
-def _update(table: Table, names: Iterable[str], condition: str) -> str:
+def _update(table: Table, names: Iterable[str], condition: str, near: str) -> str:
     return (
         f"UPDATE {table.name} AS target SET\n{lines_of(f'    {name} = source.{name}' for name in names)}\n"
-        f"FROM {staged(table)} AS source\nWHERE {same_key(table)}\n    AND {condition}"
+        f"FROM {staged(table)} AS source\nWHERE {same_key(table)}{near}\n    AND {condition}"
+    )
+
+
+def count_stored(table: Table, near: str) -> str:
+    """Count the staged rows whose key is stored, and stored there."""
+    return (
+        f"SELECT count(*) FROM {staged(table)} AS source "
+        f"JOIN {table.name} AS target ON {same_key(table)}{near}"
     )
 
 

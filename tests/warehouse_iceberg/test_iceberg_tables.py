@@ -18,7 +18,7 @@ from airflow_provider_binance_liq.exceptions import (
     WarehouseError,
 )
 from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.iceberg import TYPES, Iceberg
+from airflow_provider_binance_liq.warehouse.iceberg import PROPERTIES, TYPES, Iceberg
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 LATER = "2026-11-12T00:00:00Z"
@@ -271,3 +271,27 @@ def test_a_directory_that_cannot_be_written_is_worth_a_retry(lake, tmp_path):
     house = Icehouse(tmp_path / "house", {"warehouse": f"file://{tmp_path}/file/below"})
     with pytest.raises(StorageError, match="the Iceberg tables"):
         house.load(lake.lay([row(1)]))
+
+
+def test_loads_add_to_the_history_of_a_table_and_keep_few_manifests(lake, iceberg):
+    made = []
+    for day in range(10, 20):
+        iceberg.load(lake.lay([row(day)], day=day))
+        made.append(iceberg.table().metadata.current_snapshot_id)
+    table = iceberg.table()
+    assert [one.snapshot_id for one in table.metadata.snapshots] == made
+    assert [one.snapshot_id for one in table.metadata.snapshot_log] == made
+    assert table.scan(snapshot_id=made[2]).to_arrow().num_rows == 3
+    manifests = len(table.current_snapshot().manifests(table.io))
+    assert manifests < int(PROPERTIES["commit.manifest.min-count-to-merge"])
+
+
+def test_a_load_leaves_the_tags_of_a_table_alone(lake, iceberg):
+    iceberg.load(lake.lay([row(1)]))
+    kept = iceberg.table().metadata.current_snapshot_id
+    iceberg.table().manage_snapshots().create_tag(kept, "audited").commit()
+    for day in (11, 12):
+        iceberg.load(lake.lay([row(day)], day=day))
+    table = iceberg.table()
+    assert table.metadata.refs["audited"].snapshot_id == kept
+    assert table.scan(snapshot_id=kept).to_arrow().num_rows == 1

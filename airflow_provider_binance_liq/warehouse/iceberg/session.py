@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table.metadata import TableMetadata
 
     from airflow_provider_binance_liq.warehouse.duckdb import DuckDBSession
     from airflow_provider_binance_liq.warehouse.load import Fetched, Merged, ObjectKey
@@ -64,10 +65,7 @@ class IcebergSession:
             if differing := sql.difference(table, TYPES, columns, others=False):
                 raise WarehouseError(differing)
             add_columns(found, sql.absent(table, columns))
-            # PyIceberg repeats an append that others came before; only the whole work may be repeated here,
-            # or a row that both bring would be there twice.
-            alone = {**found.metadata.properties, "commit.retry.num-retries": "0"}
-            found.metadata = found.metadata.model_copy(update={"properties": alone})
+            found.metadata = _for_one_load(found.metadata)
             self._do(f"CREATE OR REPLACE TEMP TABLE {_stored(table)} AS FROM {table.name} LIMIT 0")
 
     def _open(self, table: Table) -> IcebergTable:
@@ -258,6 +256,17 @@ class IcebergSession:
 
     def _do(self, statement: str) -> None:
         self.local.connection.execute(statement)
+
+
+def _for_one_load(metadata: TableMetadata) -> TableMetadata:
+    """Return what a load has to know of a table; the catalog adds its snapshots to all that are there."""
+    # PyIceberg repeats an append that others came before; only the whole work may be repeated here, or a row
+    # that both bring would be there twice.
+    alone = {**metadata.properties, "commit.retry.num-retries": "0"}
+    # It copies all of this dozens of times, and every load adds snapshots.
+    needed = {metadata.current_snapshot_id, *(ref.snapshot_id for ref in metadata.refs.values())}
+    snapshots = [one for one in metadata.snapshots if one.snapshot_id in needed]
+    return metadata.model_copy(update={"properties": alone, "snapshots": snapshots, "snapshot_log": []})
 
 
 def _using(table: Table) -> str:

@@ -39,8 +39,10 @@ PROPERTIES: Final = {
     "format-version": "2",
     # In memory; a file on storage is a fraction of it.
     "write.target-file-size-bytes": str(32 * 1024 * 1024),
-    # Every load adds a manifest: without merging, a reader would open one a day.
+    # Every load adds a manifest: without merging, readers and loads would open one a day; by default they are
+    # merged when there are a hundred.
     "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "8",
     # Bounds of a whole JSON text prune nothing.
     "write.metadata.metrics.column.raw": "counts",
 }
