@@ -172,8 +172,8 @@ def _lakes(figures: dict[str, Any]) -> str:
     return f"""## Checking a lake
 
 Processor seconds over a lake of that many manifests of days without rows, one run each. The coverage check reads the manifests,
-`verify` their objects too. The exponents are {slopes[0]:.2f} and {slopes[1]:.2f}. Both list once. The check reads 500 manifests of an
-object store at once, `verify` checks eight at once there.
+`verify` their objects too. The exponents are {slopes[0]:.2f} and {slopes[1]:.2f}. The check lists the lake once, `verify`
+each directory. In an object store the check reads 500 manifests at once, and `verify` checks eight.
 
 | where | manifests | coverage check | `verify` |
 |---|---:|---:|---:|
