@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import extraction
 import growth
+import lakes
 import performance_page as page
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def parts(rows: int, runs: int) -> dict[str, Callable[[], Any]]:
         "growth": lambda: growth.growth((1_000, 10_000, 100_000), runs),
         "memory": lambda: growth.memory((1_000, 100_000, 1_000_000)),
         "limited": lambda: growth.limited(10_000),
+        "lakes": lambda: lakes.lakes((1_000, 10_000), 1_000),
+        "forms": lambda: lakes.forms(min(rows, 20_000), runs),
         "imports": lambda: _imports(runs),
     }
 

@@ -30,6 +30,8 @@ def render(figures: dict[str, Any]) -> str:
         "newest": _newest,
         "growth": _growth,
         "limited": _limit,
+        "lakes": _lakes,
+        "forms": _forms,
         "imports": _rest,
     }
     missing = [name for name in parts if name not in figures]
@@ -158,6 +160,43 @@ allows no less than {least:.1f}, less the part of a minute with which a run begi
 """
 
 
+def _lakes(figures: dict[str, Any]) -> str:
+    found = figures["lakes"]
+    local = [one for one in found if one["where"] == "local"]
+    sizes = [one["manifests"] for one in local]
+    slopes = [exponent(sizes, [one[name] for one in local]) for name in ("check_cpu_s", "verify_cpu_s")]
+    lines = "".join(
+        f"| {one['where']} | {one['manifests']:,} | {one['check_cpu_s']:.2f} | {one['verify_cpu_s']:.2f} |\n"
+        for one in found
+    )
+    return f"""## Checking a lake
+
+Processor seconds over a lake of that many manifests of days without rows, one run each. The coverage check reads the manifests,
+`verify` their objects too. The exponents are {slopes[0]:.2f} and {slopes[1]:.2f}. The check lists the lake once, `verify`
+each directory. In an object store the check reads 500 manifests at once, and `verify` checks eight.
+
+| where | manifests | coverage check | `verify` |
+|---|---:|---:|---:|
+{lines}"""
+
+
+def _forms(figures: dict[str, Any]) -> str:
+    found = figures["forms"]
+    lines = "".join(
+        f"| {one['form']} | {one['bytes'] / 1e6:.1f} | {one['bytes'] / found[0]['bytes']:.2f} "
+        f"| {one['write_cpu_s']:.2f} | {one['read_cpu_s']:.2f} |\n"
+        for one in found
+    )
+    return f"""## What a compressed object costs
+
+An object of {found[0]["rows"]:,} rows on the local disk, median of {found[0]["runs"]} runs: to write it with its checksum, and to read it back
+checked and unpacked. Each reader of the lake takes both forms; zstd is not offered.
+
+| form | MB | to plain | processor s, written | read |
+|---|---:|---:|---:|---:|
+{lines}"""
+
+
 def _rest(figures: dict[str, Any]) -> str:
     empty = next((one["cpu_s"] for one in figures["imports"] if one["file"] == "empty.py"), None)
     lines = "".join(
@@ -176,8 +215,8 @@ def _rest(figures: dict[str, Any]) -> str:
 {table_}
 ## What is not measured here
 
-Storage (gzip, S3), `verify` over many manifests, and a whole backfill beside one of empty tasks are not on this page. The coverage
-page over 1,000, 10,000 and 100,000 manifests is [measured elsewhere](benchmarks.md#opening-the-coverage-page).
+Objects in an object store, `verify` over 100,000 manifests, and a whole backfill beside one of empty tasks are not on this
+page. The coverage page over 1,000, 10,000 and 100,000 manifests is [measured elsewhere](benchmarks.md#opening-the-coverage-page).
 """
 
 

@@ -7,6 +7,7 @@ import pytest
 from airflow_provider_binance_liq.core.paging import PageQuery
 from airflow_provider_binance_liq.core.paging.blocks import (
     Block,
+    crowded_instant,
     edge_inside,
     lacks_known,
     likely_side,
@@ -143,3 +144,18 @@ def test_beyond_a_block_some_of_its_rows_are_asked_for_again_under_whichever_ins
 def test_rows_at_the_edge_itself_do_not_count_as_asked_for_again_unless_there_are_no_others():
     assert edge_inside("forward", [row(7), *[row(9, 9, n) for n in range(5)]], "created", 2) == 7
     assert edge_inside("forward", [row(9, 9, n) for n in range(5)], "created", 2) == 9
+
+
+@pytest.mark.parametrize(
+    ("rows", "counting", "crowded"),
+    [
+        ([row(7, 7), row(8, 8), row(8, 9)], BOTH, 8),
+        ([row(6, 9), row(7, 9), row(8, 9)], BOTH, 9),
+        ([row(6, 9), row(7, 9), row(8, 9)], {"created"}, None),
+        ([row(7, 7), row(7, 8), row(8, 8), row(8, 9)], BOTH, None),
+    ],
+)
+def test_a_millisecond_is_crowded_if_more_than_half_of_the_rows_share_it_by_an_instant_that_counts(
+    rows, counting, crowded
+):
+    assert crowded_instant(rows, counting) == crowded

@@ -14,6 +14,7 @@ from verifying import DIRECTORY, HOUR_MS, START, STEM, day, everywhere, flipped,
 from airflow_provider_binance_liq.cli import main
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.units import DAY_MS
+from airflow_provider_binance_liq.lake import fetch_object
 
 # --- the bytes ------------------------------------------------------------------------------------------
 
@@ -434,3 +435,21 @@ def test_what_is_no_file_is_named_and_not_opened(lake, tmp_path):
         f"{DIRECTORY}/nowhere.manifest.json",
         f"{DIRECTORY}/pipe.manifest.json",
     ]
+
+
+def test_of_a_lake_no_more_than_one_object_is_on_the_local_disk_at_a_time_also_after_a_damaged_one(
+    lake, monkeypatch
+):
+    for number in range(3):
+        lake.extract(window=day(number))
+    lake.object.write_bytes(b"damaged")
+    left = []
+
+    def fetch(manifest, directory, at):
+        left.append(list(directory.iterdir()))
+        return fetch_object(manifest, directory, at)
+
+    monkeypatch.setattr("airflow_provider_binance_liq.lake.verify.lake.fetch_object", fetch)
+    lake.report()
+    assert len(left) >= 3
+    assert not any(left)

@@ -117,6 +117,16 @@ def _nth(values: Sequence[int], place: int) -> int:
     return later[0] if later else values[-1]
 
 
+def crowded_instant(rows: Sequence[Row], counting: Iterable[Instant]) -> int | None:
+    """Find the millisecond that more than half of the rows share, where there is one."""
+    for name in sorted(counting):
+        instants = sorted(map(INSTANTS[name], rows))
+        middle = instants[len(instants) // 2]
+        if 2 * instants.count(middle) > len(instants):
+            return middle
+    return None
+
+
 def halves_to_confirm(query: PageQuery, page: Page) -> dict[Side, list[PageQuery]]:
     """Two parts of a block each, per side on which rows may have been left out; together they hold it.
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.paging.blocks import (
     Block,
+    crowded_instant,
     edge_inside,
     lacks_known,
     likely_side,
@@ -289,6 +290,13 @@ class TimePager(PageReader):
             else:
                 yield from self.ask_typed(query, page)
             return
+        crowded_ms = crowded_instant(page.rows, self.observations.counting)
+        if crowded_ms is not None:
+            # A millisecond that may fill a page: whatever is cut elsewhere would be full because of it.
+            around = {cut for cut in (crowded_ms, crowded_ms + 1) if query.first_ms < cut <= query.last_ms}
+            if around:
+                self._prove_later(query, around)
+                return
         instants = sorted(row.created_ms for row in page.rows)
         end = max(row.updated_ms for row in page.rows) + 1
         middle = instants[len(instants) // 2]

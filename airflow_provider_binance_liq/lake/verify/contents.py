@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: a kind of problem, and a message
 Defect = tuple[str, str]
 _BATCH: Final = 1000
+#: keys of so many rows stay in memory: to make a database for them takes longer than all the rest
+SMALL_ROWS: Final = _BATCH
 _SHOWN: Final = 60
 _PHRASES: Final = {
     "unreadable-row": "cannot be read",
@@ -60,9 +62,11 @@ def check_end(file: Path) -> list[Defect]:
 
 
 def check_rows(
-    file: Path, claim: Claim, endpoint: Endpoint, spool: Spool, tick: Callable[[int], None]
+    file: Path, claim: Claim, endpoint: Endpoint, spool: Spool | None, tick: Callable[[int], None]
 ) -> list[Defect]:
-    """Read every row; `spool` keeps their keys, `tick` is called with the number of rows so far.
+    """Read every row; `tick` is called with the number of rows so far.
+
+    :param spool: keeps the keys; None for a small object, whose keys stay in memory.
 
     :raises StorageError: the local disk cannot be written.
     """
@@ -161,7 +165,7 @@ class _Tally:
 class _Keys:
     """Keeps keys in batches, which is several times as fast as one by one, and finds repeated ones."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool | None) -> None:
         self._spool = spool
         self._batch: list[Row] = []
         self._repeated = 0
@@ -169,7 +173,7 @@ class _Keys:
 
     def add(self, row: Row) -> None:
         self._batch.append(replace(row, body=b"", fingerprint=""))
-        if len(self._batch) == _BATCH:
+        if len(self._batch) == _BATCH and self._spool is not None:
             self._keep()
 
     def defects(self, file: Path, endpoint: Endpoint) -> list[Defect]:
@@ -180,7 +184,11 @@ class _Keys:
         return [("repeated-key", f"{repeated} with a key that was there before; the first: {first}")]
 
     def _keep(self) -> None:
-        repeated = len(self._batch) - self._spool.keep(self._batch)
+        if self._spool is None:
+            different = len({row.key for row in self._batch})
+        else:
+            different = self._spool.keep(self._batch)
+        repeated = len(self._batch) - different
         if repeated and not self._repeated:
             self._suspects = frozenset(row.key for row in self._batch)
         self._repeated += repeated

@@ -7,18 +7,22 @@ a problem is read a second time before the problem is reported.
 from __future__ import annotations
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from threading import get_ident
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.timeline import overlaps
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
-from airflow_provider_binance_liq.lake import Place, fetch_object, place, read_manifest
-from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
+from airflow_provider_binance_liq.lake import fetch_object, read_manifest
+from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES, manifest_path
 from airflow_provider_binance_liq.lake.spool import Spool
+from airflow_provider_binance_liq.lake.storage import is_local, storing
 from airflow_provider_binance_liq.lake.verify.claims import ends_alike, read_claim, same_key
-from airflow_provider_binance_liq.lake.verify.contents import check_end, check_rows, compare_rows
+from airflow_provider_binance_liq.lake.verify.contents import SMALL_ROWS, check_end, check_rows, compare_rows
 from airflow_provider_binance_liq.lake.verify.findings import Finding
 from airflow_provider_binance_liq.lake.verify.listing import (
     OBJECT_SUFFIXES,
@@ -33,12 +37,17 @@ from airflow_provider_binance_liq.lake.verify.report import Report, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from airflow.sdk import ObjectStoragePath
 
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.lake.verify.claims import Claim, Series
     from airflow_provider_binance_liq.lake.verify.listing import Listing
+
+
+#: manifests of an object store that are checked at once, each with its object on the local disk
+_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +79,9 @@ def verify(
     :raises StorageError: the destination cannot be read at all, or the local disk cannot be written.
     """
     listing = list_lake(destination, tick)
-    examiner = _Examiner(destination, tick)
-    examined = [
-        examiner.examine(path, f"manifest {number:,} of {len(listing.manifests):,}")
-        for number, path in enumerate(listing.manifests, 1)
-    ]
+    with Spool() as scratch:
+        examiner = _Examiner(destination, tick, scratch.path)
+        examined = examiner.examine_all(listing.manifests)
     placed = [one for one in examined if one.claim and one.placed]
     findings = [
         *listing.findings,
@@ -108,9 +115,28 @@ def verify(
 class _Examiner:
     """Reads manifests and objects of one destination."""
 
-    def __init__(self, destination: ObjectStoragePath, tick: Callable[[str], None]) -> None:
+    def __init__(self, destination: ObjectStoragePath, tick: Callable[[str], None], scratch: Path) -> None:
         self._destination = destination
         self._tick = tick
+        self._scratch = scratch
+
+    def _space(self) -> Path:
+        """Return this thread's directory for the object that it checks: to make one for each takes long."""
+        space = self._scratch / str(get_ident())
+        with storing("make", space):
+            space.mkdir(exist_ok=True)
+        return space
+
+    def examine_all(self, paths: Sequence[str]) -> list[Examined]:
+        """Check each manifest; those of an object store at once, as each of them waits for answers."""
+        progress = [f"manifest {number:,} of {len(paths):,}" for number in range(1, len(paths) + 1)]
+        if is_local(self._destination):
+            return list(map(self.examine, paths, progress))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            try:
+                return list(pool.map(self.examine, paths, progress))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def examine(self, path: str, progress: str) -> Examined:
         """Check one manifest against its path and its object."""
@@ -136,8 +162,9 @@ class _Examiner:
         self, path: str, claim: Claim, stretches: Sequence[Window], updates: Spool, versions: Spool
     ) -> Iterator[Finding]:
         self._tick(f"comparing overlapping windows: {path}")
+        stem, form = path.removesuffix(MANIFEST_SUFFIX), claim.manifest.object.compression
         try:
-            file = fetch_object(claim.manifest, updates.path, self._beside(path, claim).object)
+            file = fetch_object(claim.manifest, updates.path, self._destination / f"{stem}{SUFFIXES[form]}")
         except (StorageError, InconsistentManifest) as error:
             yield Finding.of("unreadable", path, explain(error))
             return
@@ -157,74 +184,60 @@ class _Examiner:
             gone = isinstance(error.__cause__, FileNotFoundError)
             kind = "vanished" if gone else "unreadable"
             return Examined(path, (Finding.of(kind, path, explain(error)),), objects=either)
-        beside = self._beside(path, claim)
         misplaced = self._misplaced(path, claim)
-        at = f"{_parent(path)}{beside.object.name}"
+        at = f"{stem}{SUFFIXES[claim.manifest.object.compression]}"
         if misplaced:
             return Examined(path, (misplaced,), claim, objects=frozenset({at}))
-        where = list(_check_uri(path, at, claim, str(beside.object)))
+        beside = self._destination / at
+        where = list(_check_uri(path, at, claim, str(beside)))
         wrong = [Finding.of(kind, path, text) for kind, text in self._check_object(claim, beside, progress)]
         return Examined(path, (*where, *wrong), claim, placed=True, sound=not wrong, objects=frozenset({at}))
 
-    def _beside(self, path: str, claim: Claim) -> Place:
-        """Return the place whose manifest has this path."""
-        manifest = self._destination / path
-        stem = manifest.name.removesuffix(MANIFEST_SUFFIX)
-        return Place(manifest.parent, stem, claim.manifest.object.compression)
-
-    def _expected(self, claim: Claim) -> tuple[str, ...]:
-        """Return the paths where the manifest and its object belong; nothing for an unknown endpoint."""
-        endpoint = ENDPOINTS.get(claim.series.endpoint)
-        if endpoint is None:
-            return ()
-        manifest = claim.manifest
-        at = place(
-            self._destination,
-            endpoint,
-            claim.series.account,
-            claim.window,
-            manifest.filters,
-            manifest.object.compression,
-        )
-        start = len(str(self._destination).rstrip("/")) + 1
-        return str(at.manifest)[start:], str(at.object)[start:]
-
     def _misplaced(self, path: str, claim: Claim) -> Finding | None:
-        expected = self._expected(claim)
-        if not expected:
+        series, filters = claim.series, claim.manifest.filters
+        if series.endpoint not in ENDPOINTS:
             # How a newer version names windows is not known; the endpoint comes first.
-            if path.startswith(f"{claim.series.endpoint}/"):
+            if path.startswith(f"{series.endpoint}/"):
                 return None
-            belongs = f"{claim.series.endpoint}/"
+            belongs = f"{series.endpoint}/"
         else:
-            belongs = expected[0]
+            belongs = manifest_path(series.endpoint, series.account, claim.window, filters)
             if path == belongs:
                 return None
-        says = f"it says that it is of {claim.series}, {claim.window}, so it belongs at {belongs}"
+        says = f"it says that it is of {series}, {claim.window}, so it belongs at {belongs}"
         above, directory = str(self._destination).rstrip("/"), belongs.removesuffix(f"/{path}")
         if directory != belongs and above.endswith(f"/{directory}"):
             says += f". Is the destination {above.removesuffix(f'/{directory}')}?"
         return Finding.of("misplaced", path, says)
 
-    def _check_object(self, claim: Claim, at: Place, progress: str) -> list[tuple[str, str]]:
+    def _check_object(self, claim: Claim, at: ObjectStoragePath, progress: str) -> list[tuple[str, str]]:
         """Fetch an object, and check it against its manifest."""
-        with Spool() as spool:
-            try:
-                file = fetch_object(claim.manifest, spool.path, at.object)
-            except InconsistentManifest as error:
-                return [("mismatch", str(error))]
-            except StorageError as error:
-                return [_why_not(error)]
-            endpoint = ENDPOINTS.get(claim.series.endpoint)
-            if endpoint is None:
-                message = f"this version does not know {claim.series.endpoint}; only the bytes were checked"
-                return [("unknown-endpoint", message)]
-            return [
-                *check_end(file),
-                *check_rows(
-                    file, claim, endpoint, spool, lambda rows: self._tick(f"{progress}: {count(rows, 'row')}")
-                ),
-            ]
+        space = self._space()
+        try:
+            return self._check_in(space, claim, at, progress)
+        finally:
+            for left in space.iterdir():
+                left.unlink()
+
+    def _check_in(
+        self, space: Path, claim: Claim, at: ObjectStoragePath, progress: str
+    ) -> list[tuple[str, str]]:
+        try:
+            file = fetch_object(claim.manifest, space, at)
+        except InconsistentManifest as error:
+            return [("mismatch", str(error))]
+        except StorageError as error:
+            return [_why_not(error)]
+        endpoint = ENDPOINTS.get(claim.series.endpoint)
+        if endpoint is None:
+            message = f"this version does not know {claim.series.endpoint}; only the bytes were checked"
+            return [("unknown-endpoint", message)]
+
+        def tick(rows: int) -> None:
+            self._tick(f"{progress}: {count(rows, 'row')}")
+
+        with nullcontext() if claim.manifest.object.rows <= SMALL_ROWS else Spool() as spool:
+            return [*check_end(file), *check_rows(file, claim, endpoint, spool, tick)]
 
 
 def _why_not(error: StorageError) -> tuple[str, str]:
@@ -294,8 +307,3 @@ def _by_series(examined: Iterable[Examined]) -> dict[Series, list[tuple[str, Cla
 
 def _touches(window: Window, stretches: Iterable[Window]) -> bool:
     return any(one.start_ms < window.end_ms and window.start_ms < one.end_ms for one in stretches)
-
-
-def _parent(path: str) -> str:
-    directory, slash, _ = path.rpartition("/")
-    return f"{directory}{slash}"
