@@ -7,6 +7,7 @@ store becomes visible as a whole, at its end; a file of a file system is renamed
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import uuid
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ _PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://(?!/)[^@]*:[^@]*@", re.IGNORECAS
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
 )
+#: bytes of a manifest, at most; one with a thousand symbols has a tenth of it
+LARGEST_MANIFEST: Final = 1024 * 1024
 _READING: Final = frozenset({"read", "look for", "list", "look for an interrupted publication at"})
 _LOCAL: Final = frozenset({"", "file", "local"})
 
@@ -143,8 +146,29 @@ def move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
         target.fs.mv(key_of(source), key_of(target))
 
 
+def check_regular(path: ObjectStoragePath, most: int | None = None) -> None:
+    """Check, on this machine's file system, that reading `path` comes to an end: a named pipe has none.
+
+    :param most: bytes that it may have.
+    :raises StorageError: it is something else than a file, or has more.
+    """
+    key = key_of(path)
+    if not is_local(path) or not os.path.exists(key):
+        return
+    if not os.path.isfile(key):
+        message = f"{path} is not a regular file, so it was not read; remove it"
+        raise StorageError(message)
+    if most is not None and (size := os.path.getsize(key)) > most:
+        message = f"{path} has {size:,} bytes, and {most:,} are the most; it was not read"
+        raise StorageError(message)
+
+
 def read_if_there(path: ObjectStoragePath) -> bytes | None:
-    """Read a small file; None where there is none."""
+    """Read a small file; None where there is none.
+
+    :raises StorageError: it is something else than a small file.
+    """
+    check_regular(path, LARGEST_MANIFEST)
     try:
         # In one request, where opening it would ask for its size first.
         text: bytes = path.fs.cat_file(key_of(path))

@@ -109,7 +109,7 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
         directory, entries = waiting.pop()
         tick(f"listing: {count(len(files), 'file')} so far, at {directory or destination}")
         for entry in entries:
-            key, kind = str(entry["name"]).rstrip("/"), _kind(store, entry)
+            key, kind = str(entry["name"]).rstrip("/"), kind_of(store, entry)
             name = f"{directory}/{key.rpartition('/')[2]}".lstrip("/")
             if key == f"{root}/{directory}".rstrip("/"):
                 if kind == "directory":
@@ -162,7 +162,7 @@ def _below(root: str, found: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str
             yield name, Stored.of(entry)
 
 
-def _kind(store: Any, entry: dict[str, Any]) -> str:
+def kind_of(store: Any, entry: Mapping[str, Any]) -> str:
     """Tell a file from a directory; a link is what it leads to."""
     if entry.get("islink"):
         key = entry["name"]
