@@ -7,10 +7,11 @@ store becomes visible as a whole, at its end; a file of a file system is renamed
 from __future__ import annotations
 
 import hashlib
-import os
 import re
+import stat
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.urls import has_credentials
@@ -19,7 +20,6 @@ from airflow_provider_binance_liq.extras import how_to_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from airflow.sdk import ObjectStoragePath
 
@@ -152,14 +152,17 @@ def check_regular(path: ObjectStoragePath, most: int | None = None) -> None:
     :param most: bytes that it may have.
     :raises StorageError: it is something else than a file, or has more.
     """
-    key = key_of(path)
-    if not is_local(path) or not os.path.exists(key):
+    if not is_local(path):
         return
-    if not os.path.isfile(key):
+    try:
+        found = Path(key_of(path)).stat()
+    except (OSError, ValueError):
+        return  # the reading itself says more of it
+    if not stat.S_ISREG(found.st_mode):
         message = f"{path} is not a regular file, so it was not read; remove it"
         raise StorageError(message)
-    if most is not None and (size := os.path.getsize(key)) > most:
-        message = f"{path} has {size:,} bytes, and {most:,} are the most; it was not read"
+    if most is not None and found.st_size > most:
+        message = f"{path} has {found.st_size:,} bytes, and {most:,} are the most; it was not read"
         raise StorageError(message)
 
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import os
+from pathlib import Path
 
 import pytest
 from verifying import everywhere
@@ -44,6 +45,36 @@ def test_what_was_extracted_before_the_first_receipt_is_not_known_to_be_loaded_o
 
 def test_without_a_receipt_nothing_is_known(lake):
     assert index.read_loads(lake.path).is_loaded("a", ONE, AT) is None
+
+
+def path(history, number=1):
+    return f"{history}/date=2026-10-0{number}/x.ndjson"
+
+
+def test_of_a_history_without_a_receipt_nothing_is_known_as_where_a_cloud_alone_has_it(lake):
+    desk, other = "usdm_futures/account=desk", "usdm_futures/account=other"
+    index.leave(lake.path, "w", {path(desk): ONE}, NOW)
+    found = index.read_loads(lake.path)
+    assert found.is_loaded(path(desk, 2), ONE, LATER) is False
+    assert found.is_loaded(path(other), ONE, LATER) is None
+    filtered = path(desk, 2).replace("x.", "x.filter-0123456789ab.")
+    assert found.is_loaded(filtered, ONE, LATER) is None
+    index.leave(lake.path, "w", {path(other): ONE}, NOW + 1000)
+    found = index.read_loads(lake.path, found)
+    assert (found.is_loaded(path(other, 2), ONE, AT), found.is_loaded(path(other, 2), ONE, LATER)) == (
+        None,
+        False,
+    )
+
+
+def test_since_when_loads_of_a_history_are_known_outlasts_folding_and_later_loads(lake):
+    for number in range(receipts._MANY):
+        index.leave(lake.path, "w", {path("e/account=a"): ONE}, NOW + number * 1000)
+    before = index.read_loads(lake.path)
+    receipts.fold(lake.path, NOW)
+    after = index.read_loads(lake.path)
+    assert after.firsts == before.firsts == {"e/account=a": AT}
+    assert after.is_loaded(path("e/account=a", 2), ONE, AT) is False
 
 
 def test_one_warehouse_of_several_is_enough_and_each_is_named(lake):
@@ -186,10 +217,11 @@ def test_beside_a_damaged_receipt_nothing_is_folded(lake):
 @pytest.mark.timeout(30)
 def test_what_is_named_like_a_receipt_and_is_no_regular_file_is_not_read(lake):
     index.leave(lake.path, "w", {"a": ONE}, NOW)
-    directory = os.path.dirname(files(lake)[0])
-    os.mkfifo(f"{directory}/{NOW}-{'a' * 32}.json.gz")
-    os.mkdir(f"{directory}/{NOW}-{'b' * 32}.json.gz")
-    os.symlink("/dev/zero", f"{directory}/{NOW}-{'c' * 32}.json.gz")
+    directory = Path(files(lake)[0]).parent
+    pipe, inner, link = (directory / f"{NOW}-{one * 32}.json.gz" for one in "abc")
+    os.mkfifo(pipe)
+    inner.mkdir()
+    link.symlink_to("/dev/zero")
     assert index.read_loads(lake.path).is_loaded("a", ONE, AT) is True
 
 

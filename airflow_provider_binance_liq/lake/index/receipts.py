@@ -4,8 +4,9 @@ Only a warehouse knows what is in it, and the page reaches the lake alone. So a 
 `_index/loaded/` after its transaction: which warehouse, when, and which objects by their checksums. Nothing
 depends on it: a receipt that cannot be written fails no load, and all of them can be deleted.
 
-Without a receipt, an object that was extracted before the first one is not known to be loaded or not. Files
-are never changed: many are folded into a new one, and only then removed, so two that fold at once lose none.
+What was extracted before the first receipt of its history is not known to be loaded or not: loads into clouds
+leave none. Files are never changed: many are folded into a new one, and only then removed, so two that fold
+at once lose none.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 VERSION: Final = 1
 _LOADED: Final = "loaded"
 _NAME: Final = re.compile(r"\d{13}-[0-9a-f]{32}\.json\.gz")
+_FILTERED: Final = re.compile(r"\.filter-[0-9a-f]{12}")
 #: files that a listing and as many requests are spent on; of more, one is made
 _MANY: Final = 32
 #: a file may be folded into another one between the listing and its reading
@@ -60,6 +62,8 @@ class _Receipt(msgspec.Struct, frozen=True):
     #: when the first load ended that left a receipt
     since: str
     loads: list[Load]
+    #: of each history, the same, as far as its objects do not tell; see `history_of`
+    firsts: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class Loads:
 
     #: when the first load ended that left a receipt; empty where none did
     since: str = ""
+    #: the same of each history, by what `history_of` returns
+    firsts: Mapping[str, str] = field(default_factory=dict)
     #: warehouse → path of an object → beginning of its SHA-256, and when it was loaded
     by_warehouse: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
     #: the files that it was read from, by name
@@ -93,7 +99,15 @@ class Loads:
         for objects in self.by_warehouse.values():
             if (known := objects.get(path)) is not None and sha256.startswith(known[0]):
                 return True
-        return False if self.since and sha256 and extracted_at >= self.since else None
+        first = self.firsts.get(history_of(path))
+        return False if first and sha256 and extracted_at >= first else None
+
+
+def history_of(path: str) -> str:
+    """Return what the paths of one history's objects have in common, and those of no other one."""
+    directory, _, name = path.rpartition("/")
+    filtered = _FILTERED.search(name)
+    return directory.rpartition("/")[0] + (filtered.group() if filtered else "")
 
 
 def leave(destination: ObjectStoragePath, warehouse: str, objects: Mapping[str, str], now_ms: int) -> None:
@@ -117,7 +131,9 @@ def read_loads(destination: ObjectStoragePath, previous: Loads | None = None) ->
     """
     try:
         with storing("read", destination / INDEX / _LOADED):
-            return _joined(_read(destination, previous or Loads()))
+            read = _read(destination, previous or Loads())
+            # Nothing is joined anew at each request where nothing is new.
+            return previous if previous is not None and read == previous.read else _joined(read)
     except StorageError as error:
         log.warning("What was loaded cannot be read, so the page does not show it: %s", error)
         return Loads(read={} if previous is None else previous.read)
@@ -137,7 +153,7 @@ def fold(destination: ObjectStoragePath, now_ms: int, previous: Loads | None = N
             return
         loads = _joined(read)
         merged = [Load(name, dict(objects)) for name, objects in loads.by_warehouse.items()]
-        _store(destination, _Receipt(VERSION, loads.since, merged), now_ms)
+        _store(destination, _Receipt(VERSION, loads.since, merged, dict(loads.firsts)), now_ms)
         with storing("remove", destination / INDEX / _LOADED):
             for name in read:
                 (destination / INDEX / _LOADED / name).unlink(missing_ok=True)
@@ -212,9 +228,14 @@ def _joined(read: Mapping[str, _File]) -> Loads:
     if len(receipts) < len(read):
         return Loads(read=read)
     found: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    firsts: dict[str, str] = {}
+    for history, at in (pair for one in receipts for pair in one.firsts.items()):
+        firsts[history] = min(at, firsts.get(history, at))
     for load in (load for one in receipts for load in one.loads):
         mine = found[load.warehouse]
         for path, (sha256, at) in load.objects.items():
             if path not in mine or mine[path][1] <= at:
                 mine[path] = sha256, at
-    return Loads(min((one.since for one in receipts), default=""), found, read)
+            history = history_of(path)
+            firsts[history] = min(at, firsts.get(history, at))
+    return Loads(min((one.since for one in receipts), default=""), firsts, found, read)
