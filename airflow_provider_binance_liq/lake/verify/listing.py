@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OBJECT_SUFFIXES: Final = tuple(SUFFIXES.values())
 _TEMPORARY_SUFFIX: Final = ".tmp"
 _PENDING_SUFFIX: Final = ".pending.tmp"
+_JOURNAL_SUFFIX: Final = ".journal.tmp"
 #: the layout has three levels of directories; a link that leads back would have no end
 _DEEPEST: Final = 8
 #: directories beside the endpoints' that are no part of the lake
@@ -87,6 +88,11 @@ def is_object(name: str) -> bool:
 def is_temporary(name: str) -> bool:
     """Whether a path is that of an unfinished write."""
     return name.endswith(_TEMPORARY_SUFFIX) and _is_hidden(name)
+
+
+def is_journal(name: str) -> bool:
+    """Whether a path is that of the answers that a waiting extraction keeps."""
+    return name.endswith(_JOURNAL_SUFFIX) and _is_hidden(name)
 
 
 def is_pending(name: str) -> bool:
