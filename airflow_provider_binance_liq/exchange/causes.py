@@ -94,6 +94,11 @@ def _of_refused(verify_code: int) -> str:
 def _of_proxies(found: _Found) -> str | None:
     if _first(found, requests.exceptions.InvalidProxyURL):
         return "the proxy's URL is none: check HTTPS_PROXY"
+    if _first(found, UnicodeEncodeError):
+        return (
+            "the proxy's user or password has a character that is not in Latin-1, or not percent-encoded as "
+            "UTF-8 (ä is %C3%A4): correct HTTPS_PROXY"
+        )
     if _any(found, lambda one: "dependencies for SOCKS" in str(one)):
         return "a SOCKS proxy needs the package PySocks on the worker; or set HTTPS_PROXY to another kind"
     if not _first(found, urllib3.exceptions.ProxyError, requests.exceptions.ProxyError):
