@@ -23,10 +23,10 @@ from airflow_provider_binance_liq.lake.verify.findings import Finding
 from airflow_provider_binance_liq.lake.verify.listing import (
     OBJECT_SUFFIXES,
     explain,
+    is_journal,
     is_manifest,
     is_object,
     is_pending,
-    is_journal,
     is_temporary,
     list_lake,
 )
