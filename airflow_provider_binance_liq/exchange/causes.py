@@ -129,8 +129,10 @@ _PROXY_URLS: Final[_Kinds] = (
     ((requests.exceptions.InvalidProxyURL,), "the proxy's URL is none: check HTTPS_PROXY"),
     (
         (UnicodeEncodeError,),
-        "the proxy's user or password has a character that is not in Latin-1, or not percent-encoded as "
-        "UTF-8 (ä is %C3%A4): correct HTTPS_PROXY",
+        (
+            "the proxy's user or password has a character that is not in Latin-1, or not percent-encoded as "
+            "UTF-8 (ä is %C3%A4): correct HTTPS_PROXY"
+        ),
     ),
 )
 _PROXY_KINDS: Final[_Kinds] = (
