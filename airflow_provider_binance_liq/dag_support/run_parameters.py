@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_binance_liq.compat import AirflowNotFoundException
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.dag_support.extraction_settings import show
+from airflow_provider_binance_liq.dag_support.labels import find_label
 from airflow_provider_binance_liq.dag_support.params import OVERRIDE
 from airflow_provider_binance_liq.exceptions import InvalidConnection, InvalidRequest
-from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.operators.intervals import window_between
 
 if TYPE_CHECKING:
@@ -120,15 +120,9 @@ def check_connections(extractions: Extractions, postgres_conn_id: str | None) ->
 
     :raises InvalidConnection: the one to load into does not exist, or none to extract with can be used.
     """
-    failures = []
     names = [one["operator"]["binance_conn_id"] for one in extractions]
-    for conn_id in names:
-        try:
-            BinanceHook(conn_id).account_label()
-        except InvalidConnection as error:
-            failures.append(error)
-        except Exception as error:  # noqa: BLE001 - a secrets backend may answer the tasks that need it later
-            log.warning("The connection %r cannot be read now: %s", conn_id, type(error).__name__)
+    # A connection that cannot be read now may be there for the tasks that need it later.
+    failures = [found for found in map(find_label, names) if isinstance(found, InvalidConnection)]
     for failure in failures:
         log.error("%s. Its extractions will fail", failure)
     if failures and len(failures) == len(names):

@@ -92,8 +92,8 @@ def _of_refused(verify_code: int) -> str:
 
 
 def _of_proxies(found: _Found) -> str | None:
-    if _first(found, requests.exceptions.InvalidProxyURL):
-        return "the proxy's URL is none: check HTTPS_PROXY"
+    if cause := _by_kind(found, _PROXY_URLS):
+        return cause
     if _any(found, lambda one: "dependencies for SOCKS" in str(one)):
         return "a SOCKS proxy needs the package PySocks on the worker; or set HTTPS_PROXY to another kind"
     if not _first(found, urllib3.exceptions.ProxyError, requests.exceptions.ProxyError):
@@ -125,6 +125,16 @@ def _by_kind(found: _Found, table: _Kinds) -> str | None:
 
 _Kinds = tuple[tuple[tuple[type[BaseException], ...], str], ...]
 
+_PROXY_URLS: Final[_Kinds] = (
+    ((requests.exceptions.InvalidProxyURL,), "the proxy's URL is none: check HTTPS_PROXY"),
+    (
+        (UnicodeEncodeError,),
+        (
+            "the proxy's user or password has a character that is not in Latin-1, or not percent-encoded as "
+            "UTF-8 (ä is %C3%A4): correct HTTPS_PROXY"
+        ),
+    ),
+)
 _PROXY_KINDS: Final[_Kinds] = (
     ((socket.gaierror,), "the proxy's host name cannot be resolved: check HTTPS_PROXY and DNS"),
     ((ConnectionRefusedError,), "nothing listens at the proxy's address: check HTTPS_PROXY"),

@@ -80,6 +80,7 @@ class Transport:
             urllib3.exceptions.HTTPError,
             http.client.HTTPException,
             OSError,
+            UnicodeEncodeError,  # of the proxy's user and password
         ) as error:
             answer = NoAnswer(describe(error))
         # After the deadline, the closed connection looks like an error, or like the end of the body.

@@ -32,7 +32,7 @@ from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier, find_proven
 from airflow_provider_binance_liq.extraction.progress import Progress, tell_nobody
 from airflow_provider_binance_liq.extraction.reader import extract
-from airflow_provider_binance_liq.extraction.resume import Journal, Source
+from airflow_provider_binance_liq.extraction.resume import Journal, Source, drop
 from airflow_provider_binance_liq.extraction.summary import log_result, subject
 from airflow_provider_binance_liq.lake import (
     commit,
@@ -130,6 +130,8 @@ class Job:
         finish_interrupted(at)
         if self.keep_proven and (known := find_proven(at)):
             log.info("%s: extracted and complete already. Object: %s", self._subject, known.object.uri)
+            if self.resume.journal is not None:
+                drop(at, self.resume.journal)
             return known
         log.info("Extracting %s", self._subject)
         sweep_spools()

@@ -128,6 +128,16 @@ _read_header: Final = msgspec.json.Decoder(_Header).decode
 _read_entry: Final = msgspec.json.Decoder(_Entry).decode
 
 
+def drop(place: Place, sha256: str) -> bool:
+    """Remove a journal that is not needed any more; whether that worked is no reason to fail."""
+    try:
+        remove_part(place, sha256)
+    except StorageError as error:
+        log.warning("A journal that is not needed any more stays: %s", error)
+        return False
+    return True
+
+
 class Journal:
     """Between an extraction and the exchange: first replays earlier answers, then asks; records all of them.
 
@@ -241,13 +251,8 @@ class Journal:
 
     def remove(self, but: str | None = None) -> None:
         """Remove the journal that was replayed: it is not needed any more."""
-        if self._loaded is None or self._loaded == but:
-            return
-        try:
-            remove_part(self._place, self._loaded)
+        if self._loaded is not None and self._loaded != but and drop(self._place, self._loaded):
             self._loaded = None
-        except StorageError as error:
-            log.warning("A journal that is not needed any more stays: %s", error)
 
     def _ask(self, endpoint: Endpoint, ask: PageQuery) -> Page:
         try:

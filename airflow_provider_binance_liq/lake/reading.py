@@ -18,7 +18,9 @@ from airflow_provider_binance_liq.lake.drafts import LONGEST_ROW, draft
 from airflow_provider_binance_liq.lake.layout import SUFFIXES
 from airflow_provider_binance_liq.lake.storage import (
     CHUNK,
+    LARGEST_MANIFEST,
     check_no_password,
+    check_regular,
     is_local,
     key_of,
     open_destination,
@@ -59,6 +61,7 @@ def read_manifest(path: ObjectStoragePath) -> Manifest:
     :raises InconsistentManifest: it is not a manifest of this schema version.
     """
     with storing("read", path):
+        check_regular(path, LARGEST_MANIFEST)
         return from_json(path.read_bytes())
 
 
@@ -201,6 +204,7 @@ def _download(source: ObjectStoragePath, stored: Path, most: int) -> None:
     """Copy an object, unless it is far larger than expected; `reconcile` describes smaller differences."""
     with storing("read", source):
         if is_local(source):
+            check_regular(source)
             _check_size(source, source.stat().st_size, most)
             source.fs.get_file(key_of(source), str(stored))
         else:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.urls import has_credentials
@@ -18,7 +20,6 @@ from airflow_provider_binance_liq.extras import how_to_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from airflow.sdk import ObjectStoragePath
 
@@ -31,6 +32,8 @@ _PASSWORD: Final = re.compile(r"^[a-z0-9+.-]+://(?!/)[^@]*:[^@]*@", re.IGNORECAS
 _ATOMIC_UPLOADS: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "r2"}
 )
+#: bytes of a manifest, at most; one with a thousand symbols has a tenth of it
+LARGEST_MANIFEST: Final = 1024 * 1024
 _READING: Final = frozenset({"read", "look for", "list", "look for an interrupted publication at"})
 _LOCAL: Final = frozenset({"", "file", "local"})
 
@@ -143,8 +146,32 @@ def move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
         target.fs.mv(key_of(source), key_of(target))
 
 
+def check_regular(path: ObjectStoragePath, most: int | None = None) -> None:
+    """Check, on this machine's file system, that reading `path` comes to an end: a named pipe has none.
+
+    :param most: bytes that it may have.
+    :raises StorageError: it is something else than a file, or has more.
+    """
+    if not is_local(path):
+        return
+    try:
+        found = Path(key_of(path)).stat()
+    except (OSError, ValueError):
+        return  # the reading itself says more of it
+    if not stat.S_ISREG(found.st_mode):
+        message = f"{path} is not a regular file, so it was not read; remove it"
+        raise StorageError(message)
+    if most is not None and found.st_size > most:
+        message = f"{path} has {found.st_size:,} bytes, and {most:,} are the most; it was not read"
+        raise StorageError(message)
+
+
 def read_if_there(path: ObjectStoragePath) -> bytes | None:
-    """Read a small file; None where there is none."""
+    """Read a small file; None where there is none.
+
+    :raises StorageError: it is something else than a small file.
+    """
+    check_regular(path, LARGEST_MANIFEST)
     try:
         # In one request, where opening it would ask for its size first.
         text: bytes = path.fs.cat_file(key_of(path))

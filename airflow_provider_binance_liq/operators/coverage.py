@@ -1,4 +1,4 @@
-"""The coverage check: it fails while missing or unproven rows can still be fetched from the exchange.
+"""The coverage check: it fails while missing or unproven rows can still be extracted.
 
 An extraction that never ran has no failure that a person could see. This task reads the manifests of a lake,
 not the runs, and fails while there is time left to fetch what is missing.
@@ -52,7 +52,7 @@ XCOM: Final = "coverage"
 
 
 class LiquidationsCoverageCheckOperator(BaseOperator):
-    """Read the manifests of a lake, and fail while missing rows can still be fetched.
+    """Read the manifests of a lake, and fail while missing rows can still be extracted.
 
     It also fails where it could check nothing: a lake without a manifest, an account or endpoint in the
     parameters that has no history, a manifest that cannot be used.
@@ -68,7 +68,7 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
     :param settle: a window that ended less than this long ago is not expected yet.
     :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
     :param accept_premises: codes of premises because of which a window may be incomplete here. By default
-        those that do not change when it is fetched again in the same way.
+        those that do not change when it is extracted again in the same way.
 
     :raises InvalidRequest: a parameter is wrong and no template, when the DAG file is read.
     :raises AirflowFailException: rows will soon be lost (`DataLossImminent`), nothing was found or a

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.calendar import day_number
 from airflow_provider_binance_liq.core.premise_table import PREMISES
 from airflow_provider_binance_liq.core.recoverable import counts_as_proven
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
-from airflow_provider_binance_liq.lake import read_manifest
+from airflow_provider_binance_liq.lake import index, read_manifest
+from airflow_provider_binance_liq.lake.verify.claims import read_claim
 from airflow_provider_binance_liq.lake.verify.findings import redact
 from airflow_provider_binance_liq.ui.document import failed_day, without_connections
+from airflow_provider_binance_liq.ui.files import is_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.core.manifest import Manifest
     from airflow_provider_binance_liq.lake.index import Entry, Loads
     from airflow_provider_binance_liq.lake.verify.claims import Series
+
+#: the grid and its totals are made from the index alone
+_DIFFERS: Final = (
+    "the index says something else of this extraction, so the grid and its totals may be wrong. Delete "
+    "_index/manifests.json.gz and refresh: all manifests are read then"
+)
 
 
 def day_details(
@@ -36,11 +44,33 @@ def day_details(
             problems.append(_public(f"{entry.path}: {entry.why}"))
             continue
         try:
-            windows.append(_window(entry, read_manifest(destination / entry.path), loads))
+            manifest = _read(destination, entry)
+            differs = _differs(entry, manifest)
         except (InconsistentManifest, StorageError) as error:
             problems.append(_public(f"{entry.path}: {error}"))
+            continue
+        windows.append(_window(entry, manifest, loads))
+        if differs:
+            problems.append(_public(f"{entry.path}: {_DIFFERS}"))
     windows.sort(key=lambda one: str(one["extracted_at"]), reverse=True)
     return {"windows": windows, "problems": problems}
+
+
+def _read(destination: ObjectStoragePath, entry: Entry) -> Manifest:
+    """Read the manifest of an entry; the index may have been changed by anybody.
+
+    :raises StorageError: it cannot be read.
+    :raises InconsistentManifest: it cannot be used.
+    """
+    if not is_allowed(entry.path):
+        raise InconsistentManifest("the index names this path, which no manifest has; it was not read")
+    return read_manifest(destination / entry.path)
+
+
+def _differs(entry: Entry, manifest: Manifest) -> bool:
+    """Whether the index says something else of the same extraction; a later one is merely not in it yet."""
+    anew = index.Entry.of(entry.path, entry.mark, read_claim(manifest))
+    return anew.extracted_at == entry.extracted_at and anew != entry
 
 
 def _touching(entries: Iterable[Entry], series: Series, day: date) -> list[Entry]:

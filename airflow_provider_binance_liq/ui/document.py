@@ -20,7 +20,7 @@ from airflow_provider_binance_liq.core.premise_table import PREMISES
 from airflow_provider_binance_liq.core.recoverable import counts_as_proven
 from airflow_provider_binance_liq.core.units import DAY_MS, LAST_MS
 from airflow_provider_binance_liq.core.windows import iso
-from airflow_provider_binance_liq.lake.index import Loads
+from airflow_provider_binance_liq.lake.index import Loads, history_of
 from airflow_provider_binance_liq.lake.layout import filter_mark
 from airflow_provider_binance_liq.lake.verify.claims import Series
 from airflow_provider_binance_liq.lake.verify.findings import redact
@@ -204,6 +204,10 @@ class _History:
                 {"code": code, "sentence": PREMISES[code].sentence if code in PREMISES else code}
                 for code in usual(entries)
             ],
+            # Loads into clouds leave no receipt, so without one it is not known if anything is loaded.
+            "loads_since": next(
+                (shown.loads.firsts.get(history_of(one.object_path)) for one in entries), None
+            ),
             "oldest_gap": None
             if gap is None
             else {"start": iso(gap.window.start_ms), "recoverable_until": iso(gap.recoverable_until_ms)},

@@ -23,7 +23,7 @@ from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.dag_support.coverage_settings import CoverageSettings
 from airflow_provider_binance_liq.dag_support.extraction_settings import read_members
 from airflow_provider_binance_liq.dag_support.settings import DagSettings, listed_destinations, read_settings
-from airflow_provider_binance_liq.exceptions import InvalidRequest, LiquidationsError
+from airflow_provider_binance_liq.exceptions import InvalidConnection, InvalidRequest
 from airflow_provider_binance_liq.lake.verify.coverage import Expectation
 from airflow_provider_binance_liq.ui.document import without_connections
 from airflow_provider_binance_liq.ui.names import DAGS, DEFAULT_DAG
@@ -139,12 +139,10 @@ def _reading(name: str, read: Callable[[], T]) -> T:
 
 def _label(conn_id: str) -> str | None:
     """Read an account's label; None where its connection cannot be read, which fails no page."""
-    from airflow_provider_binance_liq.hooks.binance import BinanceHook
+    from airflow_provider_binance_liq.dag_support.labels import find_label
 
-    try:
-        return BinanceHook(conn_id).account_label()
-    except LiquidationsError as error:
-        log.info("The account of the connection %r is not known: %s", conn_id, error)
-    except Exception as error:  # noqa: BLE001 - a secrets backend may raise any error
-        log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
-    return None
+    found = find_label(conn_id)
+    if isinstance(found, InvalidConnection):
+        log.info("The account of the connection %r is not known: %s", conn_id, found)
+        return None
+    return found

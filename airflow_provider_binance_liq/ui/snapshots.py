@@ -74,7 +74,7 @@ class Snapshots:
     def _refresh(self, destination: str) -> None:
         known = self._known.get(destination)
         path = open_destination(destination)
-        self._known[destination] = index.refresh(path, self._now_ms(), known)
+        self._known[destination] = index.refresh(path, self._now_ms(), known, self._loads.get(destination))
 
     def _refresh_later(self, destination: str) -> None:
         lock = self._locks[destination]

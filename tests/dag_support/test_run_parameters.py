@@ -18,6 +18,7 @@ from airflow_provider_binance_liq.dag_support.run_parameters import (
 )
 from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.exceptions import InvalidConnection, InvalidInterval, InvalidRequest
+from airflow_provider_binance_liq.hooks.binance import BinanceHook
 
 START, END = "2026-11-01T06:00:00Z", "2026-11-01T18:30:00+00:00"
 WINDOW = Window(1_793_512_800_000, 1_793_557_800_000)
@@ -163,6 +164,18 @@ def test_connections_that_exist_are_no_reason_to_say_anything(desk, set_connecti
     set_connection("warehouse", conn_type="postgres", host="localhost")
     check_connections(extractions(desk), "warehouse")
     assert caplog.text == ""
+
+
+def test_a_secrets_backend_that_does_not_answer_now_fails_no_run_and_its_text_is_not_logged(
+    monkeypatch, caplog
+):
+    def fail(_):
+        raise RuntimeError("token=secret")
+
+    monkeypatch.setattr(BinanceHook, "account_label", fail)
+    check_connections(extractions("desk"), None)
+    assert "'desk' cannot be read now: RuntimeError" in caplog.text
+    assert "secret" not in caplog.text
 
 
 # --- a backfill -----------------------------------------------------------------------------------------

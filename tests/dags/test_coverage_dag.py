@@ -106,7 +106,7 @@ def test_fourteen_days_before_it_is_forgotten_an_email_says_what_and_until_when(
     (message,) = mailbox
     assert (message["To"], message["Subject"]) == ("risk@example.com", "binance_liquidations_coverage")
     text = "".join((part.get_payload(decode=True) or b"").decode() for part in message.walk())
-    assert "DataLossImminent: Expires first: margin of " in text
+    assert "DataLossImminent: Lost first: margin of " in text
     lost = iso(START + DAY_MS)[:10]
     assert f"https://data.example.com/plugin/binance-liq-coverage?history=desk%2Fmargin&day={lost}" in text
     assert f"from {iso(START + 91 * DAY_MS)} on (in 14 days; retention 90 days, assumed)" in text

@@ -139,6 +139,24 @@ def test_a_proxy_that_trickles_its_answer_to_connect_is_given_up_too(transport, 
     assert ends_in_time(transport, f"{ELSEWHERE}/") == NoAnswer(TOO_SLOW)
 
 
+@pytest.mark.parametrize("password", ["geh%E4im", "geh%E2%82%ACim", "geh€im"], ids=ascii)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_password_of_the_proxy_that_no_header_can_have_is_told_and_not_shown(
+    transport, monkeypatch, scheme, password
+):
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://user:{password}@127.0.0.1:9")
+    answer = ends_in_time(transport, f"{scheme}://exchange.invalid/")
+    assert "not in Latin-1" in answer.cause
+    assert "im" not in answer.cause.split()
+
+
+def test_a_password_of_the_proxy_in_latin_1_is_sent(transport, monkeypatch):
+    with ScriptedServer() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:geh%C3%A4im@"))
+        answer = ends_in_time(transport, "http://exchange.invalid/")
+    assert isinstance(answer, Response)
+
+
 def test_a_name_server_that_never_answers_is_given_up_too(transport, monkeypatch):
     real, over = socket.getaddrinfo, threading.Event()
 

@@ -139,8 +139,20 @@ def test_a_journal_that_nobody_goes_on_from_is_named_as_a_leftover(left, capsys)
     run.run("margin", run.cascade())
     status = main(["verify", f"file://{run.directory}/lake", "--json"])
     report = json.loads(capsys.readouterr().out)
-    assert [(one["kind"], one["path"].endswith(path.name)) for one in report["notes"]] == [("leftover", True)]
+    (note,) = report["notes"]
+    assert (note["kind"], note["path"].endswith(path.name)) == ("leftover", True)
+    assert note["message"] == "answers of an extraction that waits, or that was ended while it waited"
     assert (status, report["problems"]) == (0, [])
+
+
+def test_a_journal_goes_where_another_run_proved_the_window_during_the_wait(left, capsys):
+    run, part, _ = left
+    known = run.run("usdm_futures", run.cascade())
+    assert len(journals_in(run)) == 1
+    assert run.run("usdm_futures", run.cascade(), resume=part, keep_proven=True) == known
+    assert journals_in(run) == []
+    assert main(["verify", f"file://{run.directory}/lake", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == []
 
 
 def test_an_error_that_travels_between_processes_keeps_what_to_resume_from():

@@ -13,7 +13,8 @@ from verifying import DIRECTORY, STEM, day, everywhere, row
 from airflow_provider_binance_liq.core.calendar import CAVEAT
 from airflow_provider_binance_liq.core.manifest import INDEX
 from airflow_provider_binance_liq.exceptions import StorageError
-from airflow_provider_binance_liq.lake import index
+from airflow_provider_binance_liq.lake import fetch_object, index, read_manifest
+from airflow_provider_binance_liq.lake.storage import LARGEST_MANIFEST, read_if_there
 from airflow_provider_binance_liq.lake.verify import holdings
 
 NOW = 1_791_936_000_000
@@ -257,3 +258,42 @@ def test_a_full_reading_can_be_saved_as_the_index(lake, read_paths):
     taken(read_paths)
     assert index.refresh(lake.path, NOW + 1).entries == snapshot.entries
     assert (taken(read_paths), files(lake, "added")) == ([], [])
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", ["manifests.json.gz", "added/1791936000000-" + "a" * 32 + ".json"])
+def test_a_named_pipe_in_the_place_of_the_index_is_not_read(lake, name):
+    lake.land([row(1)])
+    index.refresh(lake.path, NOW)
+    place = Path(str(lake.at(f"{INDEX}/{name}").path))
+    place.unlink(missing_ok=True)
+    place.parent.mkdir(exist_ok=True)
+    os.mkfifo(place)
+    index.load(lake.path)
+    assert set(index.refresh(lake.path, NOW + 1).entries) == {PATH}
+    assert set(index.load(lake.path).entries) == {PATH}
+
+
+def test_a_file_that_is_larger_than_any_manifest_is_not_read(lake, read_paths):
+    lake.land([row(1)])
+    lake.at(PATH).write_bytes(b" " * (LARGEST_MANIFEST + 1))
+    assert "1,048,577 bytes" in index.refresh(lake.path, NOW).entries[PATH].why
+    assert read_paths == []
+    with pytest.raises(StorageError, match="1,048,576 are the most"):
+        read_manifest(lake.at(PATH))
+
+
+@pytest.mark.timeout(30)
+def test_a_named_pipe_in_the_place_of_a_manifest_or_an_object_is_an_error_at_once(lake, tmp_path):
+    lake.land([row(1)])
+    manifest = read_manifest(lake.at(PATH))
+    for suffix in (".manifest.json", ".ndjson"):
+        path = lake.at(f"{DIRECTORY}/{STEM}{suffix}")
+        path.unlink()
+        os.mkfifo(str(path.path))
+    with pytest.raises(StorageError, match="not a regular file"):
+        read_manifest(lake.at(PATH))
+    with pytest.raises(StorageError, match="not a regular file"):
+        read_if_there(lake.at(PATH))
+    with pytest.raises(StorageError, match="not a regular file"):
+        fetch_object(manifest, tmp_path)

@@ -83,8 +83,8 @@ def test_a_lake_without_a_gap_is_well_and_three_short_lines_say_so(lake, check, 
     lines = [line for line in capsys.readouterr().out.splitlines() if "LiquidationsCoverageCheck" in line]
     told = (
         "None of 1 histories loses data within 14 days",
-        "Days missing: 0, not proven: 0, already expired: 0",
-        "Nothing is missing that could still be fetched",
+        "Days missing: 0, not proven: 0, lost: 0",
+        "Nothing is missing that can still be extracted",
     )
     assert [said in line for said, line in zip(told, lines, strict=True)] == [True] * 3
 
@@ -115,7 +115,7 @@ def test_it_fails_with_a_specific_error_once_there_are_no_more_days_left_than_to
     assert check(6, warn_days=4.99, **settle)["endangered"] == 0
     said = failure(check, 6, warn_days=5, **settle)
     assert said.startswith(
-        f"DataLossImminent: Expires first: usdm_futures of desk, {day(1)}, missing; Binance deletes it from "
+        f"DataLossImminent: Lost first: usdm_futures of desk, {day(1)}, missing; Binance deletes it from "
         f"{iso(START + 11 * DAY_MS)} on (in 5 days; retention 10 days, configured). 1 of 1 histories lose "
         "data within 5 days. Extract it"
     )
@@ -226,7 +226,7 @@ def test_a_pair_that_is_extracted_by_a_filter_alone_is_there(lake, check):
 def test_where_something_is_lost_soon_and_something_else_is_not_there_both_are_said(lake, check):
     extract(lake, "usdm_futures", 0, 2)
     said = failure(check, 89, accounts=["desk", "dsek"])
-    assert said.startswith("DataLossImminent: Expires first: usdm_futures of desk")
+    assert said.startswith("DataLossImminent: Lost first: usdm_futures of desk")
     assert "Nothing was found" in said
     assert "any endpoint of dsek" in said
 

@@ -89,8 +89,10 @@ def test_its_state_says_until_when_it_waits_and_why(task, exchange):
     store = Store()
     with pytest.raises(TaskDeferred):
         task().execute({**INTERVAL, "task_state_store": store})
-    *_, state = store.states  # on a slow machine, how far it is was stored before
-    assert state["why"] == "its IP address is banned"
+    # The last one is what people see; on a starved machine, seldom, another one came before it.
+    *_, state = store.states
+    assert state["why"] == "its IP address is banned", store.states
+    assert not any("without_worker_slot" in one for one in store.states[:-1]), store.states
     assert state["waiting_until"] >= "2026-10-12T09:40:00Z"
     assert state["without_worker_slot"]
 

@@ -70,6 +70,7 @@ class History:
             "assumed": [
                 {"code": "within_retention", "sentence": "The exchange still keeps every row of the window."}
             ],
+            "loads_since": iso(NOW - timedelta(days=40)),
             "oldest_gap": self._oldest_gap(kept_from),
         }
 

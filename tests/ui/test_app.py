@@ -13,6 +13,7 @@ from support.running import START
 
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.lake.index import Entry
 
 #: eight days after the lake's first
 NOW = datetime.fromtimestamp(START / 1000 + 8 * 86_400, UTC)
@@ -325,6 +326,37 @@ def test_an_index_of_another_lake_is_not_shown(get, configured, run):
     found = get("coverage").json()
     assert found["histories"][0]["first_day"] == "2026-10-01"
     assert json.loads(gzip.decompress(index.read_bytes()))["lake"].startswith("file://")
+
+
+def changed_index(get, run, change):
+    # The second listing takes up what extractions have added, so that the base alone is shown.
+    for _ in range(2):
+        get("coverage", params={"refresh": "true"})
+    index = run.directory / "lake/_index/manifests.json.gz"
+    base = json.loads(gzip.decompress(index.read_bytes()))
+    change(next(entry for entry in base["entries"] if "date=2026-10-01" in entry[0]))
+    index.write_bytes(gzip.compress(json.dumps(base).encode()))
+
+
+def test_where_the_index_differs_from_a_manifest_the_day_says_so(get, configured, run):
+    day = {"history": "desk/usdm_futures", "day": "2026-10-01"}
+    assert get("day", params=day).json()["problems"] == []
+
+    def other_amounts(entry):
+        entry[Entry.__struct_fields__.index("amounts")] = [["USDT", "999999999"]]
+
+    changed_index(get, run, other_amounts)
+    (problem,) = get("day", params=day).json()["problems"]
+    assert "the index says something else of this extraction" in problem
+    (run.directory / "lake/_index/manifests.json.gz").unlink()
+    assert get("day", params=day).json()["problems"] == []
+
+
+def test_a_path_in_the_index_that_no_manifest_has_is_not_read(get, configured, run):
+    changed_index(get, run, lambda entry: entry.__setitem__(0, f"../lake/{entry[0]}"))
+    found = get("day", params={"history": "desk/usdm_futures", "day": "2026-10-01"}).json()
+    assert found["windows"] == []
+    assert "no manifest has" in found["problems"][0]
 
 
 def test_a_destination_with_half_a_character_is_an_error_in_words(get, configured):

@@ -13,7 +13,7 @@ from airflow_provider_binance_liq.core.calendar import CAVEAT, LOAD_UNKNOWN, NOT
 from airflow_provider_binance_liq.core.manifest import ManifestFilters
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import compact, iso
-from airflow_provider_binance_liq.lake.index import Entry, Loads
+from airflow_provider_binance_liq.lake.index import Entry, Loads, history_of
 from airflow_provider_binance_liq.lake.layout import filter_mark
 from airflow_provider_binance_liq.lake.verify.claims import Series
 from airflow_provider_binance_liq.lake.verify.coverage import Expectation
@@ -129,7 +129,8 @@ AT = "2026-10-05T00:00:00Z"
 
 
 def loaded(**objects):
-    return Loads(AT, {"w": {path: (sha256, AT) for path, sha256 in objects.items()}})
+    firsts = {history_of(path): AT for path in objects}
+    return Loads(AT, firsts, {"w": {path: (sha256, AT) for path, sha256 in objects.items()}})
 
 
 def test_only_what_is_known_not_to_be_loaded_is_marked():
@@ -142,6 +143,14 @@ def test_only_what_is_known_not_to_be_loaded_is_marked():
     flags = [one & (NOT_LOADED | LOAD_UNKNOWN) for one in found["histories"][0]["flags"]]
     assert flags[:4] == [0, NOT_LOADED, NOT_LOADED, LOAD_UNKNOWN]
     assert (found["loads_known"], found["loads_since"]) == (True, AT)
+
+
+def test_a_history_without_a_receipt_is_not_called_unloaded_where_others_have_some():
+    loads = loaded(**{entry(0).object_path: "aa"})
+    mine, other = (entry(1, account=one, sha256="aa", extracted_at=AT) for one in ("desk", "other"))
+    found = made(mine, other, shown=replace(SHOWN, loads=loads))
+    marks = {one["account"]: (one["flags"][0], one["loads_since"]) for one in found["histories"]}
+    assert marks == {"desk": (NOT_LOADED, AT), "other": (LOAD_UNKNOWN, None)}
 
 
 def test_without_a_receipt_no_day_is_marked():

@@ -220,6 +220,14 @@ def test_a_directory_that_cannot_be_made_can_be_mended(lake, warehouse):
         warehouse.load(lake.lay([row(1)]))
 
 
+@pytest.mark.parametrize("database", ["/tmp/a\0.duckdb", "md:a\0"])
+def test_a_database_with_a_nul_in_its_name_is_refused(database):
+    from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
+
+    with pytest.raises(WarehouseError, match="has a NUL in it"):
+        DuckDB(database)
+
+
 @pytest.mark.parametrize("database", ["", "  ", ":memory:", ":memory:shared"])
 def test_a_database_that_would_be_gone_after_the_task_is_refused(database):
     from airflow_provider_binance_liq.warehouse.duckdb import DuckDB

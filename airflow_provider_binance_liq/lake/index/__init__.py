@@ -12,7 +12,7 @@ it loses nothing, and a write to it that fails never fails an extraction.
 from __future__ import annotations
 
 from airflow_provider_binance_liq.lake.index.entries import Entry
-from airflow_provider_binance_liq.lake.index.receipts import Loads, leave, read_loads
+from airflow_provider_binance_liq.lake.index.receipts import Loads, history_of, leave, read_loads
 from airflow_provider_binance_liq.lake.index.refresh import read_lake, refresh
 from airflow_provider_binance_liq.lake.index.store import Snapshot, load, record, save
 
@@ -20,6 +20,7 @@ __all__ = [
     "Entry",
     "Loads",
     "Snapshot",
+    "history_of",
     "leave",
     "load",
     "read_lake",

@@ -4,8 +4,9 @@ Only a warehouse knows what is in it, and the page reaches the lake alone. So a 
 `_index/loaded/` after its transaction: which warehouse, when, and which objects by their checksums. Nothing
 depends on it: a receipt that cannot be written fails no load, and all of them can be deleted.
 
-Without a receipt, an object that was extracted before the first one is not known to be loaded or not. Files
-are never changed: many are folded into a new one, and only then removed, so two that fold at once lose none.
+What was extracted before the first receipt of its history is not known to be loaded or not: loads into clouds
+leave none. Files are never changed: many are folded into a new one, and only then removed, so two that fold
+at once lose none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import gzip
 import logging
 import re
 import uuid
-import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -25,7 +25,7 @@ from airflow_provider_binance_liq.core.manifest import INDEX
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.index.entries import SHORT
-from airflow_provider_binance_liq.lake.index.store import write_whole
+from airflow_provider_binance_liq.lake.index.store import check_size, files_in, unpack, write_whole
 from airflow_provider_binance_liq.lake.storage import key_of, make_directory, storing
 
 if TYPE_CHECKING:
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
+    from airflow_provider_binance_liq.lake.verify.listing import Stored
+
 log = logging.getLogger(__name__)
 
 #: grows when a member changes its meaning; with a receipt of another version, nothing is known
 VERSION: Final = 1
 _LOADED: Final = "loaded"
 _NAME: Final = re.compile(r"\d{13}-[0-9a-f]{32}\.json\.gz")
+_FILTERED: Final = re.compile(r"\.filter-[0-9a-f]{12}")
 #: files that a listing and as many requests are spent on; of more, one is made
 _MANY: Final = 32
 #: a file may be folded into another one between the listing and its reading
@@ -59,6 +62,18 @@ class _Receipt(msgspec.Struct, frozen=True):
     #: when the first load ended that left a receipt
     since: str
     loads: list[Load]
+    #: of each history, the same, as far as its objects do not tell; see `history_of`
+    firsts: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of receipts that was read."""
+
+    #: what the listing said of it
+    stored: Stored
+    #: None where it is damaged, or of another version
+    receipt: _Receipt | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +82,12 @@ class Loads:
 
     #: when the first load ended that left a receipt; empty where none did
     since: str = ""
+    #: the same of each history, by what `history_of` returns
+    firsts: Mapping[str, str] = field(default_factory=dict)
     #: warehouse → path of an object → beginning of its SHA-256, and when it was loaded
     by_warehouse: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
-    #: the files that it was read from, each with what it says
-    read: Mapping[str, _Receipt] = field(default_factory=dict)
+    #: the files that it was read from, by name
+    read: Mapping[str, _File] = field(default_factory=dict)
 
     def of(self, path: str, sha256: str) -> list[tuple[str, str]]:
         """Return the warehouses that have an object, each with the instant of its load."""
@@ -82,7 +99,15 @@ class Loads:
         for objects in self.by_warehouse.values():
             if (known := objects.get(path)) is not None and sha256.startswith(known[0]):
                 return True
-        return False if self.since and sha256 and extracted_at >= self.since else None
+        first = self.firsts.get(history_of(path))
+        return False if first and sha256 and extracted_at >= first else None
+
+
+def history_of(path: str) -> str:
+    """Return what the paths of one history's objects have in common, and those of no other one."""
+    directory, _, name = path.rpartition("/")
+    filtered = _FILTERED.search(name)
+    return directory.rpartition("/")[0] + (filtered.group() if filtered else "")
 
 
 def leave(destination: ObjectStoragePath, warehouse: str, objects: Mapping[str, str], now_ms: int) -> None:
@@ -102,27 +127,33 @@ def leave(destination: ObjectStoragePath, warehouse: str, objects: Mapping[str, 
 def read_loads(destination: ObjectStoragePath, previous: Loads | None = None) -> Loads:
     """Read all receipts; nothing is known where one of them cannot be read.
 
-    :param previous: what was read before; files do not change, so those in it are not read again.
+    :param previous: what was read before; files that are still the same are not read again.
     """
     try:
         with storing("read", destination / INDEX / _LOADED):
-            read = _read(destination, {} if previous is None else previous.read)
+            read = _read(destination, previous or Loads())
+            # Nothing is joined anew at each request where nothing is new.
+            return previous if previous is not None and read == previous.read else _joined(read)
     except StorageError as error:
         log.warning("What was loaded cannot be read, so the page does not show it: %s", error)
-        return Loads()
-    return _joined(read)
+        return Loads(read={} if previous is None else previous.read)
 
 
-def fold(destination: ObjectStoragePath, now_ms: int) -> None:
-    """Make one file of many; where that fails, they stay as they are."""
+def fold(destination: ObjectStoragePath, now_ms: int, previous: Loads | None = None) -> None:
+    """Make one file of many; where that fails, or one cannot be read, they stay as they are.
+
+    :param previous: what was read before; files that are still the same are not read again.
+    """
     try:
         with storing("read", destination / INDEX / _LOADED):
-            if len(_names(destination)) < _MANY:
+            if len(_files(destination)) < _MANY:
                 return
-            read = _read(destination, {})
+            read = _read(destination, previous or Loads())
+        if any(one.receipt is None for one in read.values()):
+            return
         loads = _joined(read)
         merged = [Load(name, dict(objects)) for name, objects in loads.by_warehouse.items()]
-        _store(destination, _Receipt(VERSION, loads.since, merged), now_ms)
+        _store(destination, _Receipt(VERSION, loads.since, merged, dict(loads.firsts)), now_ms)
         with storing("remove", destination / INDEX / _LOADED):
             for name in read:
                 (destination / INDEX / _LOADED / name).unlink(missing_ok=True)
@@ -141,27 +172,26 @@ def _instant(now_ms: int) -> str:
     return iso(now_ms // 1000 * 1000)
 
 
-def _names(destination: ObjectStoragePath) -> tuple[str, ...]:
+def _files(destination: ObjectStoragePath) -> dict[str, Stored]:
     directory = destination / INDEX / _LOADED
     directory.fs.invalidate_cache()
-    try:
-        listed = directory.fs.ls(key_of(directory), detail=False)
-    except FileNotFoundError:
-        return ()
-    return tuple(sorted(name for one in listed if _NAME.fullmatch(name := str(one).rpartition("/")[2])))
+    return files_in(directory, _NAME)
 
 
-def _read(destination: ObjectStoragePath, known: Mapping[str, _Receipt]) -> dict[str, _Receipt]:
+def _read(destination: ObjectStoragePath, previous: Loads) -> dict[str, _File]:
     """Read the files that are not known yet; list again if one was removed meanwhile.
 
-    :raises StorageError: one is damaged, or of another version.
+    :raises StorageError: the store does not answer.
     """
     for _ in range(_ATTEMPTS):
-        names = _names(destination)
-        found = {name: known[name] for name in names if name in known}
-        contents = _contents(destination, [name for name in names if name not in known])
+        files = _files(destination)
+        known = {name: one for name, one in previous.read.items() if files.get(name) == one.stored}
+        unread = [name for name in files if name not in known]
+        for name in unread:
+            check_size(files[name], name)
+        contents = _contents(destination, unread)
         if not any(isinstance(one, FileNotFoundError) for one in contents.values()):
-            return found | {name: _decode(name, one) for name, one in contents.items()}
+            return known | {name: _File(files[name], _decode(name, one)) for name, one in contents.items()}
     message = "receipts were removed again and again while they were read"
     raise StorageError(message)
 
@@ -173,26 +203,39 @@ def _contents(destination: ObjectStoragePath, names: Sequence[str]) -> dict[str,
     return dict(zip(names, found, strict=True))
 
 
-def _decode(name: str, content: bytes | Exception) -> _Receipt:
+def _decode(name: str, content: bytes | Exception) -> _Receipt | None:
+    """Read a receipt; None, and once a warning, where that is not possible."""
     if isinstance(content, Exception):
         raise content  # in the place where errors of stores become one of ours
     try:
-        receipt = msgspec.json.decode(gzip.decompress(content), type=_Receipt)
-    except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        message = f"{name} is damaged ({error}); delete it"
-        raise StorageError(message) from error
-    if receipt.version != VERSION:
-        message = f"{name} is of another version; delete it, or use the version that wrote it"
-        raise StorageError(message)
-    return receipt
+        receipt = msgspec.json.decode(unpack(content), type=_Receipt)
+    except (StorageError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        what = f"{name} is damaged ({error}); delete it"
+    else:
+        if receipt.version == VERSION:
+            return receipt
+        what = f"{name} is of another version; delete it, or use the version that wrote it"
+    log.warning("What was loaded cannot be read, so the page does not show it: %s", what)
+    return None
 
 
-def _joined(read: Mapping[str, _Receipt]) -> Loads:
-    """Join receipts; of an object's loads into one warehouse, the last one counts."""
+def _joined(read: Mapping[str, _File]) -> Loads:
+    """Join receipts; of an object's loads into one warehouse, the last one counts.
+
+    Where one cannot be read, nothing is known: what it has would pass as not loaded.
+    """
+    receipts = [one.receipt for _, one in sorted(read.items()) if one.receipt is not None]
+    if len(receipts) < len(read):
+        return Loads(read=read)
     found: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
-    for load in (load for name in sorted(read) for load in read[name].loads):
+    firsts: dict[str, str] = {}
+    for history, at in (pair for one in receipts for pair in one.firsts.items()):
+        firsts[history] = min(at, firsts.get(history, at))
+    for load in (load for one in receipts for load in one.loads):
         mine = found[load.warehouse]
         for path, (sha256, at) in load.objects.items():
             if path not in mine or mine[path][1] <= at:
                 mine[path] = sha256, at
-    return Loads(min((one.since for one in read.values()), default=""), found, read)
+            history = history_of(path)
+            firsts[history] = min(at, firsts.get(history, at))
+    return Loads(min((one.since for one in receipts), default=""), firsts, found, read)

@@ -15,15 +15,22 @@ from airflow_provider_binance_liq.lake.verify.listing import list_files
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
+    from airflow_provider_binance_liq.lake.index.receipts import Loads
     from airflow_provider_binance_liq.lake.verify.holdings import Holdings
     from airflow_provider_binance_liq.lake.verify.listing import Listing
 
 
-def refresh(destination: ObjectStoragePath, now_ms: int, previous: Snapshot | None = None) -> Snapshot:
+def refresh(
+    destination: ObjectStoragePath,
+    now_ms: int,
+    previous: Snapshot | None = None,
+    loads: Loads | None = None,
+) -> Snapshot:
     """List the lake, read what changed since the index was written, and write the index.
 
     :param now_ms: when this begins; the result is as of then.
     :param previous: what was loaded before.
+    :param loads: what receipts of loads said before.
     :raises StorageError: the lake cannot be listed, or a manifest cannot be read.
     """
     # Before the listing: what is added while that lasts may not be in it, and stays for the next one.
@@ -39,7 +46,7 @@ def refresh(destination: ObjectStoragePath, now_ms: int, previous: Snapshot | No
     ]
     read = entries_of(read_listed(destination, listing, changed), listing)
     entries = {path: read.get(path) or known[path] for path in listing.manifests}
-    fold(destination, now_ms)
+    fold(destination, now_ms, loads)
     snapshot = Snapshot(entries, now_ms, before.added if before else ())
     return save(destination, snapshot)
 

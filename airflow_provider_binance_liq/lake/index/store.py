@@ -21,6 +21,8 @@ from airflow_provider_binance_liq.core.manifest import INDEX
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.index.entries import Entry
 from airflow_provider_binance_liq.lake.storage import (
+    LARGEST_MANIFEST,
+    check_regular,
     is_local,
     key_of,
     make_directory,
@@ -28,7 +30,7 @@ from airflow_provider_binance_liq.lake.storage import (
     uploads_whole,
 )
 from airflow_provider_binance_liq.lake.verify.claims import read_claim
-from airflow_provider_binance_liq.lake.verify.listing import Stored
+from airflow_provider_binance_liq.lake.verify.listing import Stored, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +49,8 @@ _ADDED: Final = "added"
 _ADDED_NAME: Final = re.compile(r"\d{13}-[0-9a-f]{32}\.json")
 #: fast rather than small
 _LEVEL: Final = 1
+#: bytes of a file of the index, unpacked, at most: more than a million manifests have
+_LARGEST: Final = 512 * 1024 * 1024
 
 
 class _Base(msgspec.Struct, frozen=True):
@@ -94,11 +98,14 @@ def load(destination: ObjectStoragePath, previous: Snapshot | None = None) -> Sn
 def _load(destination: ObjectStoragePath, previous: Snapshot | None) -> Snapshot | None:
     path = destination / INDEX / _BASE
     path.fs.invalidate_cache()
+    check_regular(path)
     try:
-        mark = Stored.of(path.fs.info(key_of(path))).mark
+        stored = Stored.of(path.fs.info(key_of(path)))
     except FileNotFoundError:
         return None
+    mark = stored.mark
     if previous is None or previous.mark != mark:
+        check_size(stored, path)
         previous = _decode(path.fs.cat_file(key_of(path)), mark, path, _url(destination))
     if previous is None:
         return None
@@ -121,8 +128,8 @@ def _url(destination: ObjectStoragePath) -> str:
 
 def _decode(content: bytes, mark: str, path: ObjectStoragePath, lake: str) -> Snapshot | None:
     try:
-        base = msgspec.json.decode(gzip.decompress(content), type=_Base)
-    except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        base = msgspec.json.decode(unpack(content), type=_Base)
+    except (StorageError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         log.warning("%s is damaged, so all manifests are read: %s", path, error)
         return None
     if base.version != VERSION:
@@ -134,12 +141,48 @@ def _decode(content: bytes, mark: str, path: ObjectStoragePath, lake: str) -> Sn
 
 def added_names(destination: ObjectStoragePath) -> tuple[str, ...]:
     """Name the added files that there are, the oldest first."""
-    directory = destination / INDEX / _ADDED
+    found = files_in(destination / INDEX / _ADDED, _ADDED_NAME)
+    return tuple(sorted(name for name, stored in found.items() if (stored.size or 0) <= LARGEST_MANIFEST))
+
+
+def files_in(directory: ObjectStoragePath, name: re.Pattern[str]) -> dict[str, Stored]:
+    """Return the regular files in a directory whose names match, with what the store says of them."""
     try:
-        listed = directory.fs.ls(key_of(directory), detail=False)
+        listed = directory.fs.ls(key_of(directory), detail=True)
     except FileNotFoundError:
-        return ()
-    return tuple(sorted(name for one in listed if _ADDED_NAME.fullmatch(name := str(one).rpartition("/")[2])))
+        return {}
+    found = {str(one["name"]).rstrip("/").rpartition("/")[2]: one for one in listed}
+    return {
+        key: Stored.of(one)
+        for key, one in found.items()
+        if name.fullmatch(key) and kind_of(directory.fs, one) == "file"
+    }
+
+
+def check_size(stored: Stored, what: object) -> None:
+    """Check that a file of the index is not too large to be read.
+
+    :raises StorageError: it is.
+    """
+    if (stored.size or 0) > _LARGEST:
+        message = f"{what} has {stored.size:,} bytes, and {_LARGEST:,} are the most"
+        raise StorageError(message)
+
+
+def unpack(content: bytes) -> bytes:
+    """Unpack a file of the index.
+
+    :raises StorageError: it is damaged, or has more in it than any index.
+    """
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = stream.decompress(content, _LARGEST)
+    except zlib.error as error:
+        raise StorageError(str(error)) from error
+    if not stream.eof:
+        too_large = len(plain) >= _LARGEST
+        raise StorageError(f"it has more than {_LARGEST:,} bytes" if too_large else "it is cut off")
+    return plain
 
 
 def _read_added(destination: ObjectStoragePath, names: Sequence[str]) -> Iterator[tuple[str, Entry]]:

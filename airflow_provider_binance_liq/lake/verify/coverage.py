@@ -273,7 +273,7 @@ class CoverageReport:
         )
         absent = f"; not there at all: {', '.join(self.absent)}" if self.absent else ""
         unusable = f"; {len(self.unusable)} unusable manifests" if self.unusable else ""
-        how_much = f"Days missing: {missing:g}, not proven: {unproven:g}, already expired: {lost:g}"
+        how_much = f"Days missing: {missing:g}, not proven: {unproven:g}, lost: {lost:g}"
         how_much += absent + unusable
         return verdict, how_much, self.first_loss()
 
@@ -281,11 +281,11 @@ class CoverageReport:
         """Describe what will be lost first."""
         first = next((one for one in self.histories if one.days_left is not None), None)
         if first is None:
-            return "Nothing is missing that could still be fetched"
+            return "Nothing is missing that can still be extracted"
         (stretch, *_), coverage = first.coverage.listed, first.coverage
         kept = f"retention {coverage.retention.days} days, {coverage.retention.source}"
         return (
-            f"Expires first: {first.series}, {stretch.window}, {stretch.state}; Binance deletes it from "
+            f"Lost first: {first.series}, {stretch.window}, {stretch.state}; Binance deletes it from "
             f"{iso(stretch.recoverable_until_ms)} on (in {first.days_left:g} days; {kept})"
         )
 

@@ -41,7 +41,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
 #: kinds that change nothing about the exit status
 NOTES: Final[Mapping[str, str]] = {
     "overlap": "time that several windows cover",
-    "leftover": "an object or a temporary file without a manifest; readers ignore it",
+    "leftover": "an object or a temporary file without a manifest, or the answers that a waiting extraction "
+    "keeps; readers ignore it",
     "foreign": "a file or a directory that this package did not write",
     "unknown-directory": "a directory next to those of the endpoints, with another name",
     "vanished": "a manifest was listed and does not exist any more: an extraction is replacing it",

@@ -16,7 +16,7 @@ from airflow_provider_binance_liq.core.manifest import from_json
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES, manifest_path
-from airflow_provider_binance_liq.lake.storage import storing
+from airflow_provider_binance_liq.lake.storage import LARGEST_MANIFEST, storing
 from airflow_provider_binance_liq.lake.verify.claims import Claim, read_claim
 from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_files
 
@@ -82,7 +82,12 @@ def read_listed(destination: ObjectStoragePath, listing: Listing, paths: Sequenc
     """
     claims: dict[str, Claim] = {}
     unusable: list[Unusable] = []
-    for path, text in _contents(destination, paths):
+    large = [one for one in paths if (listing.stored[one].size or 0) > LARGEST_MANIFEST]
+    for path in large:
+        size = listing.stored[path].size or 0
+        why = f"it has {count(size, 'byte')}, and {LARGEST_MANIFEST:,} are the most that a manifest has"
+        unusable.append(Unusable(path, why))
+    for path, text in _contents(destination, [one for one in paths if one not in large]):
         try:
             claims[path] = _usable(path, read_claim(from_json(text)))
             _check_object(destination, path, claims[path], listing)

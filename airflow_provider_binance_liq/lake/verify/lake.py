@@ -27,6 +27,7 @@ from airflow_provider_binance_liq.lake.verify.findings import Finding
 from airflow_provider_binance_liq.lake.verify.listing import (
     OBJECT_SUFFIXES,
     explain,
+    is_journal,
     is_manifest,
     is_object,
     is_pending,
@@ -265,6 +266,9 @@ def _without_manifest(listing: Listing, examined: Iterable[Examined]) -> Iterato
             yield Finding.of("leftover", name, "an object without a manifest, so readers never see it")
         elif is_pending(name):
             message = "the note of an interrupted publication; extracting the window again completes it"
+            yield Finding.of("leftover", name, message)
+        elif is_journal(name):
+            message = "answers of an extraction that waits, or that was ended while it waited"
             yield Finding.of("leftover", name, message)
         elif is_temporary(name):
             yield Finding.of("leftover", name, "a temporary file of an interrupted run")

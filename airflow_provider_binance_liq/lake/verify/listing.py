@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OBJECT_SUFFIXES: Final = tuple(SUFFIXES.values())
 _TEMPORARY_SUFFIX: Final = ".tmp"
 _PENDING_SUFFIX: Final = ".pending.tmp"
+_JOURNAL_SUFFIX: Final = ".journal.tmp"
 #: the layout has three levels of directories; a link that leads back would have no end
 _DEEPEST: Final = 8
 #: directories beside the endpoints' that are no part of the lake
@@ -89,6 +90,11 @@ def is_temporary(name: str) -> bool:
     return name.endswith(_TEMPORARY_SUFFIX) and _is_hidden(name)
 
 
+def is_journal(name: str) -> bool:
+    """Whether a path is that of the answers that a waiting extraction keeps."""
+    return name.endswith(_JOURNAL_SUFFIX) and _is_hidden(name)
+
+
 def is_pending(name: str) -> bool:
     """Whether a path is that of the note of a committed publication."""
     return name.endswith(_PENDING_SUFFIX) and _is_hidden(name)
@@ -109,7 +115,7 @@ def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Li
         directory, entries = waiting.pop()
         tick(f"listing: {count(len(files), 'file')} so far, at {directory or destination}")
         for entry in entries:
-            key, kind = str(entry["name"]).rstrip("/"), _kind(store, entry)
+            key, kind = str(entry["name"]).rstrip("/"), kind_of(store, entry)
             name = f"{directory}/{key.rpartition('/')[2]}".lstrip("/")
             if key == f"{root}/{directory}".rstrip("/"):
                 if kind == "directory":
@@ -162,7 +168,7 @@ def _below(root: str, found: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str
             yield name, Stored.of(entry)
 
 
-def _kind(store: Any, entry: dict[str, Any]) -> str:
+def kind_of(store: Any, entry: Mapping[str, Any]) -> str:
     """Tell a file from a directory; a link is what it leads to."""
     if entry.get("islink"):
         key = entry["name"]

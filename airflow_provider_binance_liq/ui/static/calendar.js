@@ -61,6 +61,7 @@ function facts(history, view, chooseWanting) {
       ["First gap", gap ? instant(gap.start) : "none"],
       ["Can be extracted until", gap ? `${instant(gap.recoverable_until)} (${duration(Date.parse(gap.recoverable_until) - view.clock)})` : ""],
       ["Notional, all days", [...exactly(history.notional), withoutAmount(history)].filter(Boolean).join(", ")],
+      ["Loaded", history.loads_since ? "" : "not known: no load has left a receipt, and those into clouds leave none"],
       ["Assumed for most days", history.assumed?.length ? make("ul", { class: "plain-list" }, history.assumed.map((one) => make("li", { title: one.code }, one.sentence))) : ""],
     ]),
     make("div", { class: "row-of tally" }, Object.entries(STATES).filter(([letter]) => counts[letter])

@@ -22,12 +22,15 @@ export function stretches(days) {
 
 const rangeName = ([first, last]) => (first === last ? dayName(first) : `${dayName(first)} to ${dayName(last)}`);
 
-/** For a file without a server: the commands that backfill these days. Its document does not name the DAG. */
+/** For a file without a server, which does not know the DAG: the commands that the server would give. */
 export function commandFor(history, days, dagId) {
   const conf = { ...(history.conn_id ? { connections: [history.conn_id] } : {}), endpoints: [history.endpoint] };
-  return stretches(days).map(([first, last]) => `airflow backfill create --dag-id ${dagId ?? "binance_liquidations"} --from-date ${dayName(first)}`
-    + ` --to-date ${dayName(last)} --reprocess-behavior completed --dag-run-conf '${JSON.stringify(conf)}'`).join("\n");
+  return stretches(days).map(([first, last]) => `airflow backfill create --dag-id ${dagId ?? "binance_liquidations"}`
+    + ` --from-date ${dayName(first)}T00:00:00Z --to-date ${dayName(last)}T00:00:00Z`
+    + ` --reprocess-behavior completed --max-active-runs 4 --dag-run-conf '${JSON.stringify(conf).replaceAll("'", "'\\''")}'`).join("\n");
 }
+
+const whyNoCommand = (history) => (history.filter ? "The sample DAG has no filter: extract these days with the operator that has it." : "");
 
 export class Chooser {
   constructor(app) {
@@ -100,7 +103,7 @@ export class Chooser {
   }
 
   #cost() {
-    if (!this.app.server) return "";
+    if (!this.app.server) return whyNoCommand(this.history);
     if (!this.estimate) return "Estimating…";
     if (this.estimate.error) return this.estimate.error;
     const { requests, weight, minutes } = this.estimate;
@@ -131,7 +134,9 @@ export class Chooser {
       }), "proven ones again") : "",
       make("div", { class: "row-of" },
         canStart ? button("Backfill…", () => this.confirm(), { class: "main" }) : "",
-        button("Copy the command", () => this.#copy(), { disabled: !ready || Boolean(this.estimate?.error || this.estimate?.why_not) }),
+        button("Copy the command", () => this.#copy(), {
+          disabled: !ready || Boolean(this.app.server ? this.estimate?.error || this.estimate?.why_not : whyNoCommand(this.history)),
+        }),
         button("Clear", () => this.clear(), { class: "plain" })));
   }
 
@@ -147,8 +152,9 @@ export class Chooser {
   /** What is said behind an open dialog nobody sees, so the dialog has a place for it. */
   async #copy(place) {
     await copy(this.command());
-    if (place) place.textContent = "The command is copied.";
-    else this.app.say("The command is copied.");
+    const said = `The command is copied.${this.app.server || this.history.conn_id ? "" : " It extracts the endpoint of every connection of the DAG."}`;
+    if (place) place.textContent = said;
+    else this.app.say(said);
   }
 
   /** A day whose run is there already has its extraction cleared in it: a backfill would leave the run's other tasks out. */

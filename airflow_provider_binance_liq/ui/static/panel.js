@@ -22,7 +22,7 @@ function secondLook(look) {
 const fileLink = (server, path) => link(server.file(path), path.split("/").at(-1), { download: "", title: path });
 
 /** Nothing is said where it is not known. */
-const LOADED = { true: "yes", false: "not yet" };
+const LOADED = { true: "yes", false: "not yet", null: "not known" };
 
 /** One window of a day. */
 function windowSection(one, server) {

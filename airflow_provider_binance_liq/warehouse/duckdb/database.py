@@ -49,6 +49,8 @@ class DuckDB:
             named = hide_parameters(self.database)
             message = f"a database {named!r} would be gone after the task; give a path or an md: URL"
             raise WarehouseError(message)
+        if "\0" in self.database:
+            raise WarehouseError("the name of a database has a NUL in it; give a path or an md: URL")
         if is_motherduck(self.database):
             return
         if scheme := _SCHEME.match(self.database):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.commands import backfill_of
 from support.coverage_cells import cell_of, drag
-from support.coverage_documents import days_ago, example
+from support.coverage_documents import days_ago, document, example, quiet
 
 from airflow_provider_binance_liq.ui.page import page as auditors_file
 
@@ -44,11 +45,51 @@ def test_it_offers_the_command_and_no_action(file):
     bar.get_by_role("button", name="Copy the command").click()
     file.get_by_text("The command is copied.").wait_for()
     command = file.evaluate("navigator.clipboard.readText()")
-    assert command == (
-        "airflow backfill create --dag-id binance_liquidations --from-date 2026-11-15 --to-date 2026-11-16"
-        " --reprocess-behavior completed"
-        """ --dag-run-conf '{"connections":["desk"],"endpoints":["usdm_futures"]}'"""
-    )
+    assert backfill_of(command) == {
+        "dag_id": "binance_liquidations",
+        "from_date": "2026-11-15T00:00:00Z",
+        "to_date": "2026-11-16T00:00:00Z",
+        "dag_run_conf": {"connections": ["desk"], "endpoints": ["usdm_futures"]},
+        "max_active_runs": 4,
+        "reprocess_behavior": "completed",
+        "run_backwards": False,
+    }
+
+
+def commands_of(visit, tmp_path, **known):
+    """Choose a missing day of a history, and return the bar of what is chosen."""
+    history = quiet("""it's "$HOME" `id`""", "margin", 60).put(days_ago(12), "m")
+    shown = document([history], dag_id=None)
+    shown["histories"][0] |= known
+    place = tmp_path / "odd.html"
+    place.write_text(auditors_file(shown), encoding="utf-8")
+    page = visit(place.as_uri(), offline=True)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    cell_of(page, 0, days_ago(12)).click()
+    page.get_by_role("button", name="Extract this day…").click()
+    return page, page.get_by_role("region", name="Chosen days")
+
+
+def test_a_shell_reads_what_was_copied_as_it_stands(visit, tmp_path):
+    page, bar = commands_of(visit, tmp_path)
+    bar.get_by_role("button", name="Copy the command").click()
+    page.get_by_text("The command is copied.", exact=True).wait_for()
+    conf = backfill_of(page.evaluate("navigator.clipboard.readText()"))["dag_run_conf"]
+    assert conf == {"connections": ["""it's "$HOME" `id`"""], "endpoints": ["margin"]}
+
+
+def test_without_a_connection_it_says_that_all_are_extracted(visit, tmp_path):
+    page, bar = commands_of(visit, tmp_path, conn_id=None)
+    bar.get_by_role("button", name="Copy the command").click()
+    page.get_by_text("It extracts the endpoint of every connection of the DAG.").wait_for()
+    conf = backfill_of(page.evaluate("navigator.clipboard.readText()"))["dag_run_conf"]
+    assert conf == {"endpoints": ["margin"]}
+
+
+def test_of_a_filtered_history_there_is_no_command(visit, tmp_path):
+    _, bar = commands_of(visit, tmp_path, filter="only BTCUSDT")
+    assert "has no filter" in bar.inner_text()
+    assert bar.get_by_role("button", name="Copy the command").is_disabled()
 
 
 def test_its_countdown_stays_at_the_time_of_its_document(file):
