@@ -101,6 +101,14 @@ class Fail:
     code: int | None = None
     longest_ms: int | None = None
 
+    def error(self, message: str) -> LiquidationsError:
+        """Make the error to raise, with what its kind keeps of the answer."""
+        if issubclass(self.kind, SpanRefused):
+            return self.kind(message, self.code, self.longest_ms)
+        if issubclass(self.kind, RequestRejected | KeyRejected):
+            return self.kind(message, self.code)
+        return self.kind(message)
+
 
 class _Refusal(msgspec.Struct):
     code: int

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.kinds import Amount
 
 #: assets that others are quoted in. BIDR and IDR are not among them: BNBIDR could be of either
 QUOTES: Final = (
@@ -34,6 +35,8 @@ _DOLLAR: Final = "USD"
 #: a number as it is sent, bare or as a string; what is longer, or has an exponent, is left out and counted
 _NUMBER: Final = re.compile(rb'("?)(-?[0-9]{1,40}(?:\.[0-9]{1,40})?)\1')
 _NONE: Final = msgspec.Raw(b"null")
+#: a row's fields as they are sent: to decode a number would fail for those that no decimal holds
+_read: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 #: an asset's name, as a manifest takes it
 _ASSET: Final = re.compile(r"\S{1,40}")
 #: sums are exact, or there is none
@@ -52,16 +55,16 @@ class Tally:
         """Hand rows on, and add up what they are worth; from nothing, if it is called again."""
         self.sums.clear()
         self.unpriced = 0
-        read = _reader(self.endpoint)
+        stated = self.endpoint.amount
         for body in bodies:
-            if read is not None:
-                self._add(read, body)
+            if stated is not None:
+                self._add(stated, body)
             yield body
 
-    def _add(self, read: Callable[[bytes], Any], body: bytes) -> None:
+    def _add(self, stated: Amount, body: bytes) -> None:
         try:
-            row = read(body)
-            amount, unit = _amount(self.endpoint, row), _unit(self.endpoint, row)
+            row = _read(body)
+            amount, unit = _amount(stated, row), _unit(stated, self.endpoint.kind.symbol, row)
         except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
             # Nothing else needs these fields: whatever they hold, the row is kept and its window proven.
             amount, unit = None, ""
@@ -92,25 +95,11 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _reader(endpoint: Endpoint) -> Callable[[bytes], Any] | None:
-    """Return what reads a row's fields; None where rows state no amount."""
-    if endpoint.amount is None:
-        return None
-    # As they are sent: to decode a number would fail for those that no decimal holds.
-    return msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-def _unit_field(endpoint: Endpoint) -> str:
-    amount = endpoint.amount
-    return (amount.unit_field if amount else None) or endpoint.kind.symbol or ""
-
-
-def _amount(endpoint: Endpoint, row: Any) -> Decimal | None:
+def _amount(stated: Amount, row: Any) -> Decimal | None:
     """Multiply the factors; a price of nothing is none."""
-    factors = endpoint.amount.factors if endpoint.amount else ()
-    if len(factors) == 1:
-        return _number(row.get(factors[0], _NONE))
-    found = [_number(row.get(name, _NONE)) for name in factors]
+    if len(stated.factors) == 1:
+        return _number(row.get(stated.factors[0], _NONE))
+    found = [_number(row.get(name, _NONE)) for name in stated.factors]
     if any(one is None for one in found) or (any(found) and not all(found)):
         return None
     product = Decimal(1)
@@ -125,12 +114,10 @@ def _number(sent: msgspec.Raw) -> Decimal | None:
     return Decimal(found[2].decode()) if found else None
 
 
-def _unit(endpoint: Endpoint, row: Any) -> str:
+def _unit(stated: Amount, symbol: str | None, row: Any) -> str:
     """Return the asset that the amount is in; empty where it is not known."""
-    amount = endpoint.amount
-    if amount is None:
-        return ""
-    unit = _UNITS[amount.unit](msgspec.json.decode(row.get(_unit_field(endpoint), _NONE), type=str))
+    sent = row.get(stated.unit_field or symbol, _NONE)
+    unit = _UNITS[stated.unit](msgspec.json.decode(sent, type=str))
     return unit if _ASSET.fullmatch(unit) else ""
 
 

@@ -24,10 +24,8 @@ from airflow_provider_binance_liq.core.signing import encode_query, sign_query
 from airflow_provider_binance_liq.exceptions import (
     ClockSkew,
     ExchangeUnavailable,
-    KeyRejected,
     LiquidationsError,
     RequestRejected,
-    SpanRefused,
     UnexpectedRow,
 )
 from airflow_provider_binance_liq.exchange.clocks import Clocks
@@ -279,7 +277,7 @@ class BinanceClient:
     def _act_on(self, verdict: Retry | Wait | Fail, request: Request, tries: Tries) -> None:
         """Prepare the next attempt, or raise."""
         if isinstance(verdict, Fail):
-            raise self._failure(verdict, request)
+            raise verdict.error(self._redact(f"{request.name}: {verdict.detail}; {verdict.advice}"))
         if isinstance(verdict, Wait):
             self._throttle.block(verdict, request, tries)
         elif verdict.resync and request.signed:
@@ -291,11 +289,3 @@ class BinanceClient:
             self.server_time_ms(request.family)
         else:
             self._throttle.back_off(verdict, request, tries)
-
-    def _failure(self, verdict: Fail, request: Request) -> LiquidationsError:
-        message = self._redact(f"{request.name}: {verdict.detail}; {verdict.advice}")
-        if issubclass(verdict.kind, SpanRefused):
-            return verdict.kind(message, verdict.code, verdict.longest_ms)
-        if issubclass(verdict.kind, RequestRejected | KeyRejected):
-            return verdict.kind(message, verdict.code)
-        return verdict.kind(message)

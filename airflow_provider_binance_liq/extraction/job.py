@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_binance_liq import __version__, metrics
 from airflow_provider_binance_liq.core.horizon import Horizon, OnBeyondRetention, Retention
-from airflow_provider_binance_liq.core.manifest import NOTHING_TO_COMPARE, Manifest, ManifestWindow, Proof
+from airflow_provider_binance_liq.core.manifest import Manifest, ManifestWindow
 from airflow_provider_binance_liq.core.notional import Tally
 from airflow_provider_binance_liq.core.paging import begin_with
 from airflow_provider_binance_liq.core.premise_table import PREMISES
@@ -31,6 +31,7 @@ from airflow_provider_binance_liq.exchange.client import BinanceClient, Spent
 from airflow_provider_binance_liq.exchange.throttle import WaitContext
 from airflow_provider_binance_liq.extraction.comparison import compare_with_earlier, find_proven
 from airflow_provider_binance_liq.extraction.progress import Progress, tell_nobody
+from airflow_provider_binance_liq.extraction.proofs import proof_of
 from airflow_provider_binance_liq.extraction.reader import extract
 from airflow_provider_binance_liq.extraction.resume import Journal, Source, drop
 from airflow_provider_binance_liq.extraction.summary import log_result, subject
@@ -254,7 +255,9 @@ class Job:
             window=ManifestWindow(iso(self.window.start_ms), iso(self.window.end_ms)),
             filters=self.filters.to_manifest(),
             object=publish(local, at),
-            proof=self._proof(claim, reading, spent, found, too_old),
+            proof=proof_of(
+                self.endpoint, claim, reading, spent, found, too_old, second_look=self.second_look
+            ),
             extracted_at=iso(extracted_at_ms),
             provider_version=__version__,
             differences=found.differences,
@@ -279,25 +282,3 @@ class Job:
             evidence.known_false.update(reasons or {"within_retention"})
         probed = self.probe.holds(self.endpoint.name) if self.probe else {}
         return Claim.of(self.endpoint, evidence, probed=probed, accepted=self.accepted)
-
-    def _proof(self, claim: Claim, reading: Reading, spent: Spent, found: Comparison, too_old: str) -> Proof:
-        reasons = [
-            too_old if too_old and code == "within_retention" else PREMISES[code].why_incomplete
-            for code in claim.incomplete_reasons
-        ]
-        return Proof(
-            complete=claim.complete,
-            pages=reading.pages,
-            requests=spent.requests,
-            weight=spent.weight,
-            method=reading.method,
-            premises=claim.premises,
-            incomplete_reasons=claim.incomplete_reasons,
-            caveats=(
-                *reasons,
-                *filter(None, [self.endpoint.caveat]),
-                *reading.caveats,
-                *found.caveats,
-                *([NOTHING_TO_COMPARE] if self.second_look and found.is_first else []),
-            ),
-        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from airflow_provider_binance_liq.compat import zone_of
@@ -17,6 +17,9 @@ from airflow_provider_binance_liq.exceptions import InvalidInterval, InvalidRequ
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+#: a run that starts so long before its interval's end was started by a clock that is ahead
+_EARLY_MS: Final = 10 * 60_000
 
 
 def now_ms() -> int:
@@ -63,6 +66,19 @@ def window_between(start: str | datetime | None, end: str | datetime | None) -> 
         message = f"start {iso(first_ms)} is not before end {iso(past_ms)}"
         raise InvalidInterval(message)
     return Window(first_ms, past_ms)
+
+
+def check_is_over(window: Window, now_ms: int) -> None:
+    """Check that a window is over, or soon will be: a scheduler's clock may be a little ahead.
+
+    :raises InvalidInterval: it ends later than that.
+    """
+    if now_ms < window.end_ms - _EARLY_MS:
+        message = (
+            f"the interval is not over: it ends at {iso(window.end_ms)}, and now it is {iso(now_ms)}; "
+            "rows may still come. Run it after its end: a scheduled run does"
+        )
+        raise InvalidInterval(message)
 
 
 def schedule_zone(dag: Any, start: datetime) -> tzinfo | None:

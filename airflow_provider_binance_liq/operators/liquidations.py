@@ -9,16 +9,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.given import is_given
 from airflow_provider_binance_liq.core.horizon import OnBeyondRetention, Retention
 from airflow_provider_binance_liq.core.premises import check_codes
 from airflow_provider_binance_liq.core.waits import Waits
-from airflow_provider_binance_liq.core.windows import Window, days_earlier, iso
+from airflow_provider_binance_liq.core.windows import Window, days_earlier
 from airflow_provider_binance_liq.exceptions import (
     FROM_START,
     BeyondRetention,
-    InvalidInterval,
     IpBanned,
     ResumeState,
     RetryableError,
@@ -30,11 +29,13 @@ from airflow_provider_binance_liq.operators.announcing import announced
 from airflow_provider_binance_liq.operators.choices import check_choices
 from airflow_provider_binance_liq.operators.failing import failing_at_once, skipped
 from airflow_provider_binance_liq.operators.intervals import (
+    check_is_over,
     data_interval,
     schedule_zone,
     window_between,
 )
 from airflow_provider_binance_liq.operators.intervals import now_ms as _now_ms
+from airflow_provider_binance_liq.operators.per_endpoint import one_per_endpoint
 from airflow_provider_binance_liq.operators.shown import ShownOperator
 from airflow_provider_binance_liq.operators.waiting import DEFAULT_MAX_WAIT, resume_state
 
@@ -47,11 +48,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_binance_liq.core.differences import MissingRows
-    from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.manifest import Compression, Manifest
 
-#: a run that starts so long before its interval's end was started by a clock that is ahead
-_EARLY_MS: Final = 10 * 60_000
 #: the exit code of a process that SIGTERM ends
 _TERMINATED: Final = 128 + 15
 
@@ -229,17 +227,8 @@ class LiquidationsToObjectStorageOperator(ShownOperator):
         return days_earlier(start, end, self.look_back_days, schedule_zone(self.get_dag(), start))
 
     def _settle(self, window: Window) -> None:
-        """Wait until rows that appear late are there, by this machine's clock; then the exchange's decides.
-
-        A scheduler whose clock is ahead starts a run a little early: that is waited for as well.
-        """
-        now_ms = _now_ms()
-        if now_ms < window.end_ms - _EARLY_MS:
-            message = (
-                f"the interval is not over: it ends at {iso(window.end_ms)}, and now it is {iso(now_ms)}; "
-                "rows may still come. Run it after its end: a scheduled run does"
-            )
-            raise InvalidInterval(message)
+        """Wait until late rows are there, by this machine's clock; then the exchange's decides."""
+        check_is_over(window, _now_ms())
         self._wait(window.end_ms + int(self.settle.total_seconds() * 1000))
 
     def _lost_ms(self, window: Window) -> int:
@@ -290,18 +279,8 @@ class LiquidationsToObjectStorageOperator(ShownOperator):
             raise
 
 
-def _operator_of(endpoint: Endpoint) -> type[LiquidationsToObjectStorageOperator]:
-    """Make the operator that sets only `endpoint`, found here by its name as any class is."""
-    members = {
-        "__doc__": f"{endpoint.title}: GET {endpoint.path}.",
-        "__module__": __name__,
-        "default_endpoint": endpoint.name,
-    }
-    return type(endpoint.operator_name, (LiquidationsToObjectStorageOperator,), members)
-
-
 #: class name → the operator of one endpoint
-OPERATORS: Final = {one.operator_name: _operator_of(one) for one in ENDPOINTS.values()}
+OPERATORS: Final = one_per_endpoint(LiquidationsToObjectStorageOperator, module=__name__)
 
 
 def __getattr__(name: str) -> type[LiquidationsToObjectStorageOperator]:

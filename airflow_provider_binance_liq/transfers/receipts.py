@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.lake import index
 from airflow_provider_binance_liq.lake.storage import key_of
-from airflow_provider_binance_liq.warehouse.load import ObjectSource
+from airflow_provider_binance_liq.warehouse.objects import ObjectSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,28 +9,25 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from airflow_provider_binance_liq.core.wording import count
-from airflow_provider_binance_liq.exceptions import InconsistentManifest, StorageError
 from airflow_provider_binance_liq.warehouse.manifests import Loadable, WindowKey, collect, latest_of_each
+from airflow_provider_binance_liq.warehouse.objects import Fetched, ObjectSource, fetch_all
 from airflow_provider_binance_liq.warehouse.tables import row_table, row_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from airflow.sdk import ObjectStoragePath
-
     from airflow_provider_binance_liq.core.manifest import Manifest
+    from airflow_provider_binance_liq.warehouse.objects import Fetch
     from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
     from airflow_provider_binance_liq.warehouse.schema import Table
 
     Stored = Mapping[WindowKey, WindowVersion]
-    Fetch = Callable[[Manifest, Path], Path]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -68,16 +65,6 @@ class Summary:
             f"Loaded {count(self.windows, 'window')} into {target}: {count(self.rows, 'row')} read, {rows} "
             f"({count(self.windows_skipped, 'window')} skipped, loaded before)"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A manifest, its object as a local file of rows, and what it may do."""
-
-    loadable: Loadable
-    path: Path
-    #: whether its rows may replace rows that were updated at the same instant
-    is_newer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +149,7 @@ def load(
         source = ObjectSource(destination, fetch)
         for one in loaded:
             source.check(one.manifest)
-        fetched = _fetch_all(new, source, Path(directory))
+        fetched = fetch_all(new, source, Path(directory))
         loadables = (*loaded, *(one.loadable for one in fetched))
         if not fetched and not any(one.version.replaces(stored.get(one.key)) for one in loadables):
             summary = Summary(windows=len(loadables), windows_skipped=len(loadables))
@@ -175,83 +162,6 @@ def load(
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class ObjectSource:
-    """Where objects may be read."""
-
-    def __init__(self, destination: str | Sequence[str] | None, fetch: Fetch | None) -> None:
-        self._destinations = [destination] if isinstance(destination, str) else list(destination or ())
-        self._fetch = fetch
-
-    def check(self, manifest: Manifest) -> None:
-        """Check where an object is said to lie that is not fetched, because it is loaded already."""
-        if self._destinations and not self._fetch:
-            self.locate(manifest)
-
-    def fetch(self, manifest: Manifest, directory: Path) -> Path:
-        """Fetch an object, checked against its manifest."""
-        from airflow_provider_binance_liq.lake import fetch_object
-
-        if self._fetch or not self._destinations:
-            return (self._fetch or fetch_object)(manifest, directory)
-        return fetch_object(manifest, directory, at=self.locate(manifest))
-
-    def locate(self, manifest: Manifest) -> ObjectStoragePath:
-        """Find an object, where it is allowed to be."""
-        from airflow_provider_binance_liq.lake import locate
-
-        for destination in self._destinations[:-1]:
-            with suppress(InconsistentManifest):
-                return locate(manifest, destination)
-        return locate(manifest, self._destinations[-1] if self._destinations else None)
-
-
-def _fetch_all(new: Iterable[Loadable], source: ObjectSource, directory: Path) -> list[Fetched]:
-    """Fetch the objects, each once; where one was replaced since its manifest was given, what replaced it."""
-    fetched: dict[str, Fetched] = {}
-    for given in new:
-        if given.manifest.to_json() in fetched:
-            continue
-        current, path = fetch_current(given, source, directory)
-        fetched.setdefault(current.manifest.to_json(), Fetched(current, path))
-    return list(fetched.values())
-
-
-def fetch_current(given: Loadable, source: ObjectSource, directory: Path) -> tuple[Loadable, Path]:
-    """Fetch an object; where it was replaced since, what replaced it, with the manifest of that."""
-    try:
-        return given, source.fetch(given.manifest, directory)
-    except (InconsistentManifest, StorageError) as error:
-        # Gone, it may have been replaced by one of another compression.
-        if isinstance(error, StorageError) and not isinstance(error.__cause__, FileNotFoundError):
-            raise
-        newer = _replacing(given, source)
-        if newer is None:
-            raise
-    log.info(
-        "%s was replaced since %s; what was extracted at %s is loaded instead",
-        given.manifest.object.uri,
-        given.manifest.extracted_at,
-        newer.manifest.extracted_at,
-    )
-    return newer, source.fetch(newer.manifest, directory)
-
-
-def _replacing(given: Loadable, source: ObjectSource) -> Loadable | None:
-    """Return the manifest that stands where `given` stood, if it is of the same window, and newer.
-
-    The window may have been extracted again between the extraction that returned `given` and its load.
-    """
-    from airflow_provider_binance_liq.lake import Place, find_manifest
-
-    path = source.locate(given.manifest)
-    stem, _, _ = path.name.rpartition(".ndjson")
-    found = find_manifest(Place(path.parent, stem))
-    newer = None if found is None else Loadable.of(found)
-    if newer is None or newer.key != given.key or newer.extracted_at <= given.extracted_at:
-        return None
-    return newer
 
 
 def _tables_of(loadables: Iterable[Loadable]) -> tuple[Table, ...]:

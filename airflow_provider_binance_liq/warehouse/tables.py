@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.kinds import MARGIN_RECORD, ORDER
 from airflow_provider_binance_liq.warehouse.schema import Column, Table
+from airflow_provider_binance_liq.warehouse.shared_columns import (
+    ACCOUNT,
+    ENDPOINT,
+    EXTRACTED_AT,
+    LOADED_AT,
+    OBJECT_SHA256,
+    RAW,
+    codes,
+    of_manifest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from airflow_provider_binance_liq.warehouse.schema import Kind
 
 #: rows are orders in full; the margin endpoints return fewer fields, and liquidations only
 ORDERS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.kind is ORDER)
@@ -29,32 +37,6 @@ RECORDS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.
 #: quantities are whole contracts of a fixed worth in USD, not amounts of the base asset
 IN_CONTRACTS: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.in_contracts)
 
-
-def _codes(name: str, doc: str) -> Column:
-    return Column(name, "text", doc, origin="manifest", added=True)
-
-
-def _manifest(name: str, kind: Kind, doc: str, unit: str = "") -> Column:
-    return Column(name, kind, doc, unit=unit, required=True, origin="manifest")
-
-
-_ACCOUNT: Final = _manifest(
-    "account", "text", "Label of the account: the connection's `account`, or else its id."
-)
-_ENDPOINT: Final = _manifest("endpoint", "text", "Name of the endpoint that the row comes from.")
-_RAW: Final = Column(
-    "raw", "text", "The row as the exchange sent it.", required=True, origin="rule", unit="JSON"
-)
-_OBJECT_SHA256: Final = _manifest("object_sha256", "text", "The latest object that has the row.")
-_EXTRACTED_AT: Final = _manifest("extracted_at", "instant", "When that object was extracted.", "UTC")
-_LOADED_AT: Final = Column(
-    "loaded_at",
-    "instant",
-    "When the content of this row came into the warehouse; loading the same again does not change it.",
-    required=True,
-    origin="load",
-    unit="UTC",
-)
 _QUANTITY: Final = "base asset; contracts where `quantity_unit` is CONTRACT"
 _QUOTED: Final = "quote asset per base asset"
 
@@ -65,8 +47,8 @@ LIQUIDATIONS: Final = Table(
     event_time="updated_at",
     selective="order_id",
     columns=(
-        _ACCOUNT,
-        _ENDPOINT,
+        ACCOUNT,
+        ENDPOINT,
         Column("symbol", "text", "Symbol, as sent; it may be non-ASCII.", fields=("symbol",), required=True),
         Column(
             "order_id",
@@ -135,10 +117,10 @@ LIQUIDATIONS: Final = Table(
             unit="UTC",
             required=True,
         ),
-        _RAW,
-        _OBJECT_SHA256,
-        _EXTRACTED_AT,
-        _LOADED_AT,
+        RAW,
+        OBJECT_SHA256,
+        EXTRACTED_AT,
+        LOADED_AT,
     ),
 )
 
@@ -152,8 +134,8 @@ CAPITAL_FLOWS: Final = Table(
     event_time="occurred_at",
     selective="flow_id",
     columns=(
-        _ACCOUNT,
-        _ENDPOINT,
+        ACCOUNT,
+        ENDPOINT,
         Column("flow_id", "int64", "Id of the flow.", ("id",), required=True),
         Column("transaction_id", "int64", "Id of the transaction; flows may share one.", ("tranId",)),
         Column("flow_type", "text", "BUY_LIQUIDATION, LIQUIDATION_FEE, ...", ("type",)),
@@ -171,10 +153,10 @@ CAPITAL_FLOWS: Final = Table(
             unit="UTC",
             required=True,
         ),
-        _RAW,
-        _OBJECT_SHA256,
-        _EXTRACTED_AT,
-        _LOADED_AT,
+        RAW,
+        OBJECT_SHA256,
+        EXTRACTED_AT,
+        LOADED_AT,
     ),
 )
 
@@ -188,8 +170,8 @@ LOAN_LIQUIDATIONS: Final = Table(
     event_time="occurred_at",
     selective="occurred_at",
     columns=(
-        _ACCOUNT,
-        _ENDPOINT,
+        ACCOUNT,
+        ENDPOINT,
         Column("loan_coin", "text", "Coin that was borrowed.", ("loanCoin",), required=True),
         Column("collateral_coin", "text", "Coin of the collateral.", ("collateralCoin",), required=True),
         Column(
@@ -224,10 +206,10 @@ LOAN_LIQUIDATIONS: Final = Table(
         Column("liquidation_fee", "decimal", "Fee, as sent.", ("liquidationFee",)),
         Column("liquidation_starting_price", "decimal", "Price, as sent.", ("liquidationStartingPrice",)),
         Column("status", "text", "Status, as sent.", ("status",)),
-        _RAW,
-        _OBJECT_SHA256,
-        _EXTRACTED_AT,
-        _LOADED_AT,
+        RAW,
+        OBJECT_SHA256,
+        EXTRACTED_AT,
+        LOADED_AT,
     ),
 )
 
@@ -240,31 +222,31 @@ WINDOWS: Final = Table(
     # Windows are few, and a load has some of every account and endpoint: no partition is worth its files.
     partitioned_by=(),
     columns=(
-        _manifest("account", "text", "Label of the account."),
-        _manifest("endpoint", "text", "Name of the endpoint."),
-        _manifest("window_start", "instant", "First instant of the window.", "UTC"),
-        _manifest("window_end", "instant", "First instant after the window.", "UTC"),
-        _manifest("symbols", "text", "Symbols it was restricted to, joined by commas; empty: all."),
-        _manifest("auto_close_type", "text", "Type it was restricted to; empty: all."),
-        _manifest("complete", "boolean", "Proven: every row of the window is in the object."),
-        _manifest("pages", "int64", "Pages read."),
-        _manifest("requests", "int64", "Requests sent, repeated ones included."),
-        _manifest("weight", "int64", "Weight spent, by the documented costs."),
-        _manifest("method", "text", "The argument of the proof."),
-        _manifest("caveats", "text", "What the proof does not cover, one a line; empty: nothing known."),
-        _manifest("object_uri", "text", "The object."),
-        _manifest("object_rows", "int64", "Rows in it; 0 is a result too."),
-        _manifest("object_bytes", "int64", "Its size as stored.", "bytes"),
-        _manifest("object_sha256", "text", "SHA-256 of its stored bytes."),
-        _manifest("extracted_at", "instant", "When these bytes were last extracted.", "UTC"),
-        _manifest("provider_version", "text", "Version that extracted it."),
-        _LOADED_AT,
+        of_manifest("account", "text", "Label of the account."),
+        of_manifest("endpoint", "text", "Name of the endpoint."),
+        of_manifest("window_start", "instant", "First instant of the window.", "UTC"),
+        of_manifest("window_end", "instant", "First instant after the window.", "UTC"),
+        of_manifest("symbols", "text", "Symbols it was restricted to, joined by commas; empty: all."),
+        of_manifest("auto_close_type", "text", "Type it was restricted to; empty: all."),
+        of_manifest("complete", "boolean", "Proven: every row of the window is in the object."),
+        of_manifest("pages", "int64", "Pages read."),
+        of_manifest("requests", "int64", "Requests sent, repeated ones included."),
+        of_manifest("weight", "int64", "Weight spent, by the documented costs."),
+        of_manifest("method", "text", "The argument of the proof."),
+        of_manifest("caveats", "text", "What the proof does not cover, one a line; empty: nothing known."),
+        of_manifest("object_uri", "text", "The object."),
+        of_manifest("object_rows", "int64", "Rows in it; 0 is a result too."),
+        of_manifest("object_bytes", "int64", "Its size as stored.", "bytes"),
+        of_manifest("object_sha256", "text", "SHA-256 of its stored bytes."),
+        of_manifest("extracted_at", "instant", "When these bytes were last extracted.", "UTC"),
+        of_manifest("provider_version", "text", "Version that extracted it."),
+        LOADED_AT,
         # Behind all others, where ALTER TABLE puts them: all tables have one order, whenever they were made.
-        _codes("premises", "Codes of what the proof rests on, joined by commas; see completeness.md."),
-        _codes(
+        codes("premises", "Codes of what the proof rests on, joined by commas; see completeness.md."),
+        codes(
             "observed_premises", "Those of them that the answers of this very extraction have shown to hold."
         ),
-        _codes("incomplete_reasons", "Codes because of which it is not complete; empty where it is."),
+        codes("incomplete_reasons", "Codes because of which it is not complete; empty where it is."),
     ),
 )
 

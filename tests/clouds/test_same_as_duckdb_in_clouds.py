@@ -156,6 +156,7 @@ def test_a_nul_is_the_same_or_refused_with_a_specific_error_and_in_a_field_that_
     assert engine.dump() == dump(duckdb)
 
 
+@pytest.mark.slow
 def test_loading_again_changes_nothing(engine, lake, duckdb):
     manifests = [
         lake.lay([row(number, AT + number) for number in range(20)], compression="gzip"),

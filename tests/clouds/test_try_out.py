@@ -23,6 +23,7 @@ def by(engine):
     return execute
 
 
+@pytest.mark.slow
 def test_every_value_is_the_same_and_the_report_says_so(engine):
     report = try_out(engine.warehouse, engine.destination, engine.via, by(engine))
     assert report.differing == 0, "\n".join(report.lines)

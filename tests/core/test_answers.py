@@ -540,3 +540,18 @@ def test_a_kind_of_status_ends_where_it_is_documented_to(status, advice):
     verdict = decide("fapi", respond(status))
     assert (verdict.kind, verdict.advice) == (RequestRejected, advice)
     assert summary(decide("fapi", respond(299))) == RETRY
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [
+        (SpanRefused, {"code": -1127, "longest_ms": DAY}),
+        (RequestRejected, {"code": -1127}),
+        (KeyRejected, {"code": -1127}),
+        (FirewallBlocked, {}),
+    ],
+)
+def test_an_error_keeps_what_its_kind_has_of_the_answer(kind, kept):
+    error = Fail(kind, "detail", code=-1127, longest_ms=DAY).error("message")
+    assert (type(error), error.args[0]) == (kind, "message")
+    assert {name: value for name, value in vars(error).items() if name in ("code", "longest_ms")} == kept

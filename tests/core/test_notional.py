@@ -82,6 +82,30 @@ def test_a_filled_record_without_a_price_is_counted_and_not_worth_nothing():
     assert (tally("margin", row).amounts, tally("margin", row).unpriced) == ({}, 1)
 
 
+def test_a_record_of_nothing_at_no_price_is_worth_nothing():
+    row = {"symbol": "BNBBTC", "executedQty": "0", "avgPrice": "0"}
+    assert (tally("margin", row).amounts, tally("margin", row).unpriced) == ({"BTC": "0"}, 0)
+
+
+@pytest.mark.parametrize("missing", ["executedQty", "avgPrice"])
+def test_a_record_without_one_of_its_factors_is_counted(missing):
+    row = {"symbol": "BNBBTC", "executedQty": "1", "avgPrice": "2"}
+    del row[missing]
+    assert (tally("margin", row).amounts, tally("margin", row).unpriced) == ({}, 1)
+
+
+def test_each_row_that_cannot_be_read_is_counted():
+    assert tally("usdm_futures", order(amount=""), order(), order("USDT"), order(amount="x")).unpriced == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "written"),
+    [("100", "100"), ("100.50", "100.5"), ("7.00", "7"), ("10.0", "10"), ("0", "0"), ("0.000", "0")],
+)
+def test_a_sum_is_written_without_zeros_at_the_end_of_its_fraction_alone(sent, written):
+    assert tally("usdm_futures", order(amount=sent)).amounts == {"USDT": written}
+
+
 def test_a_number_that_is_no_text_is_exact_too():
     assert tally("usdm_futures", b'{"symbol":"BTCUSDT","cumQuote":0.10000000000000000001}').amounts == {
         "USDT": "0.10000000000000000001"

@@ -138,6 +138,7 @@ def test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it
     assert read(database, "SELECT endpoint FROM binance_liquidation_windows") == [("margin",)]
 
 
+@pytest.mark.slow
 def test_the_ui_names_each_extraction_by_account_endpoint_day_and_outcome(run_with_a_refused_key):
     day = period(recent_day(8) - timedelta(days=1))
     margin, futures, *refused = sorted(_named(run_with_a_refused_key.run))
@@ -154,6 +155,7 @@ def _named(run):
     return [ti.rendered_map_index for ti in run.get_task_instances() if ti.task_id == "extract"]
 
 
+@pytest.mark.slow
 def test_an_extraction_that_was_skipped_is_named_so(dag, two_accounts):
     old = datetime(2026, 1, 2, tzinfo=UTC)
     run = dag.test(logical_date=old, run_conf={"beyond_retention": "skip", "endpoints": ["margin"]})
@@ -314,6 +316,7 @@ def returned(run, task_id, map_index):
     return instance.xcom_pull(task_ids=task_id, map_indexes=map_index)
 
 
+@pytest.mark.slow
 def test_each_extraction_announces_its_manifest_for_its_endpoint_alone_and_one_that_fails_nothing(
     airflow_database, two_accounts
 ):
@@ -344,6 +347,7 @@ def test_the_dag_that_loads_too_announces_each_extraction(airflow_database, conf
     assert "binance_liquidations_binance_demo_usdm_futures" in names
 
 
+@pytest.mark.slow
 @with_partitions
 def test_the_day_that_was_proven_is_the_partition_of_its_event(airflow_database, configured):
     from airflow.models.asset import AssetEvent
@@ -400,6 +404,7 @@ def test_a_run_may_be_of_some_symbols_and_is_written_and_loaded_beside_the_whole
     assert ".filter-" in names[0]
 
 
+@pytest.mark.slow
 def test_a_run_may_be_of_another_time_than_its_day(dag, configured):
     database = configured(endpoints=["usdm_futures"])
     day = recent_day()

@@ -15,11 +15,12 @@ import pytest
 from support.running import START, Run
 from support.sample_dags import in_state, read_dag
 from support.scripted import Time
+from support.seeded import seeded_exchange
 
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.operators import coverage
-from airflow_provider_binance_liq.simulator import Settings, Simulator
+from airflow_provider_binance_liq.simulator import Settings
 
 CODE = (Path(__file__).parents[2] / "dags/binance_liquidations_coverage.py").read_text(encoding="utf-8")
 
@@ -57,7 +58,9 @@ def lake(tmp_path):
     """Two endpoints of an account, a day of one of them left out."""
     with ExitStack() as running:
         world = Time((START + 20 * DAY_MS) / 1000)
-        exchange = running.enter_context(Simulator(Settings(seed=3, cascade_rows=100), clock=world.clock))
+        exchange = running.enter_context(
+            seeded_exchange(Settings(seed=3, cascade_rows=100), clock=world.clock)
+        )
         run = Run(exchange, world, tmp_path)
         for endpoint, days in (("usdm_futures", (0, 1, 2)), ("margin", (0, 2))):
             for number in days:

@@ -23,6 +23,7 @@ def test_an_older_airflow_reads_the_file_and_has_no_dag(airflow_database, monkey
     assert read(monkeypatch, ["desk"]) is None
 
 
+@pytest.mark.slow
 @with_partitions
 def test_it_waits_for_every_day_of_the_month_of_each_connection(airflow_database, monkeypatch):
     from airflow.serialization.serialized_objects import DagSerialization
@@ -105,6 +106,7 @@ def month(airflow_database, monkeypatch):
         session.execute(delete(DagRun).where(DagRun.dag_id == name))
 
 
+@pytest.mark.slow
 @with_partitions
 def test_it_runs_when_the_last_day_of_the_month_is_proven_and_not_before(month):
     announce, runs = month

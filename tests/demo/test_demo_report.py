@@ -224,6 +224,7 @@ def test_the_largest_are_five_in_descending_order(loaded):
     assert sizes[-1] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "told"),
     [

@@ -129,6 +129,7 @@ def advice_table():
     return "\n".join(["| error | what to do | does Airflow retry it? |", "|---|---|---|", *rows])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("sys.version_info[:2] != (3, 11)", reason="argparse words its help otherwise later")
 def test_the_page_of_the_commands_has_the_help_of_each():
     check_page(DOCS / "cli.md", {"commands": command_help})

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from support.scripted import HANG_UP, reply
+from support.seeded import seeded_exchange
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.families import FAMILIES
@@ -27,8 +28,7 @@ from airflow_provider_binance_liq.exceptions import (
 from airflow_provider_binance_liq.exchange.client import ATTEMPTS
 from airflow_provider_binance_liq.exchange.rate_limiter import RequestCost
 from airflow_provider_binance_liq.exchange.request import Request
-from airflow_provider_binance_liq.simulator import Fault, Simulator
-from airflow_provider_binance_liq.simulator import Settings as Knobs
+from airflow_provider_binance_liq.simulator import Fault
 
 # --- the bytes that are sent ----------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ def test_no_request_is_anything_but_a_get_without_a_body(server, client, endpoin
 
 @pytest.mark.parametrize("kind", ["HMAC", "RSA", "Ed25519"])
 def test_an_exchange_that_verifies_in_its_own_way_takes_all_three_kinds_of_key(connect, world, kind):
-    with Simulator(Knobs(seed=1), clock=world.clock) as exchange:
+    with seeded_exchange(clock=world.clock) as exchange:
         credentials = exchange.credentials()
         api_key, secret = credentials.api_key, credentials.secret
         if kind != "HMAC":
@@ -193,7 +193,7 @@ def test_a_clock_that_says_no_time_is_asked_again_and_then_unavailable(server, c
 
 
 def test_a_clock_that_jumps_while_it_is_used_is_read_again(connect, world):
-    with Simulator(Knobs(seed=1), clock=world.clock) as exchange:
+    with seeded_exchange(clock=world.clock) as exchange:
         client = connect(
             exchange.url,
             api_key=exchange.credentials().api_key,

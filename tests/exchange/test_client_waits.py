@@ -8,6 +8,7 @@ import pytest
 from asking import FUTURES, KEY, MARGIN, SECRET, ask_of, empty_of, listing, refusal
 from support.covering import covering
 from support.scripted import HANG_UP, reply
+from support.seeded import seeded_exchange
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.families import FAMILIES
@@ -22,7 +23,7 @@ from airflow_provider_binance_liq.exceptions import (
 from airflow_provider_binance_liq.exchange.client import BinanceClient, ClientSettings
 from airflow_provider_binance_liq.exchange.rate_limit_state import SharedRateLimitState
 from airflow_provider_binance_liq.exchange.throttle import WaitContext
-from airflow_provider_binance_liq.simulator import Fault, Simulator
+from airflow_provider_binance_liq.simulator import Fault
 from airflow_provider_binance_liq.simulator import Settings as Knobs
 
 # --- waits ----------------------------------------------------------------------------------------------
@@ -105,7 +106,7 @@ def test_being_told_to_wait_again_and_again_ends_with_an_error(server, client):
 
 
 def test_against_a_strict_exchange_no_request_is_ever_sent_during_a_ban_or_a_hold(connect, world):
-    with Simulator(Knobs(seed=1), clock=world.clock) as exchange:
+    with seeded_exchange(clock=world.clock) as exchange:
         credentials = exchange.credentials()
         client = connect(
             exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret), max_sleep_s=500
@@ -178,7 +179,7 @@ def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, worl
 
 
 def test_a_share_of_the_weight_is_never_exceeded_and_the_rest_waits_for_the_minute(connect, world):
-    with Simulator(Knobs(seed=1), clock=world.clock) as exchange:
+    with seeded_exchange(clock=world.clock) as exchange:
         credentials = exchange.credentials()
         client = connect(exchange.url, api_key=credentials.api_key, signer=HmacSigner(credentials.secret))
         for _ in range(50):
@@ -225,7 +226,7 @@ def test_a_share_that_allows_no_single_request_is_an_error_that_says_so(server, 
 
 def spending(limit, clock, **knobs):
     """An exchange with another limit than the documented one."""
-    return Simulator(Knobs(seed=1, weight_limits=(("futures", limit),), **knobs), clock=clock)
+    return seeded_exchange(Knobs(seed=1, weight_limits=(("futures", limit),), **knobs), clock=clock)
 
 
 @covering(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.running import START, Run
 from support.scripted import Time
+from support.seeded import seeded_exchange
 
 from airflow_provider_binance_liq import metrics
 from airflow_provider_binance_liq.core.units import DAY_MS
@@ -19,7 +20,7 @@ from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import InvalidRequest, StorageError
 from airflow_provider_binance_liq.operators import coverage
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
-from airflow_provider_binance_liq.simulator import Settings, Simulator
+from airflow_provider_binance_liq.simulator import Settings
 
 
 def day(number, days=1):
@@ -32,7 +33,9 @@ def lake(tmp_path):
     (tmp_path / "lake").mkdir()
     with ExitStack() as running:
         world = Time((START + 20 * DAY_MS) / 1000)
-        exchange = running.enter_context(Simulator(Settings(seed=3, cascade_rows=100), clock=world.clock))
+        exchange = running.enter_context(
+            seeded_exchange(Settings(seed=3, cascade_rows=100), clock=world.clock)
+        )
         yield Run(exchange, world, tmp_path)
 
 

@@ -11,8 +11,8 @@ from support.lakehouse import LOADED_AT
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.duckdb.errors import translate
 from airflow_provider_binance_liq.warehouse.duckdb.typed import stage_rows
-from airflow_provider_binance_liq.warehouse.load import Fetched
 from airflow_provider_binance_liq.warehouse.manifests import collect
+from airflow_provider_binance_liq.warehouse.objects import Fetched
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS
 
 if TYPE_CHECKING:

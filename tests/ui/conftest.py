@@ -8,10 +8,11 @@ from contextlib import ExitStack
 import pytest
 from support.running import START, Run
 from support.scripted import Time
+from support.seeded import seeded_exchange
 
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
-from airflow_provider_binance_liq.simulator import Settings, Simulator
+from airflow_provider_binance_liq.simulator import Settings
 
 USERS = "admin:admin,viewer:viewer"
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -38,7 +39,9 @@ def run(tmp_path):
     """Jobs that extract from a simulated exchange, 20 days after the first of October."""
     with ExitStack() as running:
         world = Time((START + 20 * DAY_MS) / 1000)
-        exchange = running.enter_context(Simulator(Settings(seed=3, cascade_rows=100), clock=world.clock))
+        exchange = running.enter_context(
+            seeded_exchange(Settings(seed=3, cascade_rows=100), clock=world.clock)
+        )
         yield Run(exchange, world, tmp_path)
 
 

@@ -15,6 +15,8 @@ from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.lake.index import Entry
 
+# Airflow's API server takes longer to start than all of these take.
+pytestmark = pytest.mark.slow
 #: eight days after the lake's first
 NOW = datetime.fromtimestamp(START / 1000 + 8 * 86_400, UTC)
 ROUTES = (

@@ -44,8 +44,8 @@ SELECTION = [
     "tests/test_get_provider_info.py",
     "tests/test_metrics.py",
     "tests/lake/test_publication.py",
-    "tests/ui/test_app.py",
 ]
+ROUTES = "tests/ui/test_app.py"
 _DAGS = "tests/dags/test_binance_liquidations.py"
 A_FEW_DAGS = [
     "tests/dags/test_announced.py",
@@ -115,7 +115,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="airflow-version-") as directory:
         environment = Path(directory) / "venv"
         install(given.python, given.version, environment)
-        codes = [report(given, "", *run(environment, selection))]
+        codes = [
+            report(given, "", *run(environment, selection)),
+            report(given, ", the coverage page's routes", *run(environment, [ROUTES], "slow")),
+        ]
         if given.browser:
             install_browser(environment)
             codes.append(report(given, ", in a browser", *run(environment, [IN_A_BROWSER], "slow")))

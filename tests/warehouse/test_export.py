@@ -123,6 +123,7 @@ def test_the_command_writes_what_the_page_says_and_duckdb_copies_it_as_the_page_
         assert connection.execute("SELECT count(*) FROM binance_liquidations").fetchall() == [(2,)]
 
 
+@pytest.mark.slow
 def test_windows_come_in_parts_and_the_result_is_the_same(lake, placed, tmp_path, monkeypatch):
     export(str(lake.directory), tmp_path / "whole", now=lambda: LOADED_AT)
     monkeypatch.setattr(module, "_AT_ONCE", 1)

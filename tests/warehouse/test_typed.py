@@ -14,8 +14,8 @@ from airflow_provider_binance_liq.warehouse.clouds.bigquery import BigQuery
 from airflow_provider_binance_liq.warehouse.duckdb import TYPES
 from airflow_provider_binance_liq.warehouse.duckdb.files import write_files
 from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory, stage_rows
-from airflow_provider_binance_liq.warehouse.load import Fetched
 from airflow_provider_binance_liq.warehouse.manifests import Loadable
+from airflow_provider_binance_liq.warehouse.objects import Fetched
 from airflow_provider_binance_liq.warehouse.tables import LIQUIDATIONS, WINDOWS
 
 #: spelled in an unusual way → as the plain spelling of the same value

@@ -178,19 +178,30 @@ def test_what_was_seen_again_later_is_not_replaced_by_what_was_seen_in_between(l
     assert warehouse.values("price")[0][0].startswith("1.")
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
-def test_in_whatever_order_three_objects_are_loaded_the_newest_stands(lake, warehouse, order):
-    manifests = [
-        lake.lay(
-            [row(1, price=f'"{index + 1}"'), row(10 + index)], extracted_at=f"2026-11-1{index}T00:00:00Z"
-        )
-        for index in range(3)
+def test_in_whatever_order_three_objects_are_loaded_the_newest_stands(lake, warehouse):
+    """Each order has a day of its own, so that three loads have them all."""
+    orders = list(permutations(range(3)))
+    laid = [
+        [
+            lake.lay(
+                [row(100 * day + 1, price=f'"{index + 1}"'), row(100 * day + 10 + index)],
+                day=day,
+                extracted_at=f"2026-11-1{index}T00:00:00Z",
+            )
+            for index in range(3)
+        ]
+        for day in range(1, len(orders) + 1)
     ]
-    for index in order:
-        warehouse.load(manifests[index])
+    for turn in range(3):
+        warehouse.load([objects[order[turn]] for objects, order in zip(laid, orders, strict=True)])
     found = [(order_id, price[:2]) for order_id, price in warehouse.values("order_id, price")]
-    assert found == [("1", "3."), ("10", "1."), ("11", "1."), ("12", "1.")]
-    assert warehouse.windows("object_sha256") == [(manifests[2].object.sha256,)]
+    wanted = [
+        (100 * day + place, price)
+        for day in range(1, len(orders) + 1)
+        for place, price in [(1, "3."), (10, "1."), (11, "1."), (12, "1.")]
+    ]
+    assert [(int(order_id), price) for order_id, price in found] == wanted
+    assert sorted(warehouse.windows("object_sha256")) == sorted((last.object.sha256,) for _, _, last in laid)
 
 
 def test_three_objects_of_one_window_in_one_load_are_as_three_loads(lake, warehouse):

@@ -45,6 +45,7 @@ HARD = {
 ACCOUNTS = ("desk", "a/b=c d", "Konto für Währungen", "%2F", "..")
 
 
+@pytest.mark.slow
 def test_every_value_of_every_endpoint_is_the_same(lake, iceberg, duckdb):
     manifests = [
         lake.lay([row(**fields) for fields in HARD.values()], endpoint=endpoint)

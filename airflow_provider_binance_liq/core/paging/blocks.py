@@ -127,6 +127,29 @@ def crowded_instant(rows: Sequence[Row], counting: Iterable[Instant]) -> int | N
     return None
 
 
+def cuts_through(
+    query: PageQuery, rows: Sequence[Row], counting: Iterable[Instant], *, full: bool
+) -> set[int]:
+    """Choose where to cut an interval of many rows, so that fewer fall into each piece; never nowhere."""
+    crowded_ms = crowded_instant(rows, counting)
+    if crowded_ms is not None:
+        # A millisecond that may fill a page: whatever is cut elsewhere would be full because of it.
+        around = _inside(query, {crowded_ms, crowded_ms + 1})
+        if around:
+            return around
+    instants = sorted(row.created_ms for row in rows)
+    end = max(row.updated_ms for row in rows) + 1
+    middle = instants[len(instants) // 2]
+    # With few rows left out, two halves are short enough; but not where many rows share an instant.
+    halves = not full and instants[0] < middle < instants[-1]
+    cuts = {middle} if halves else {instants[0], middle, end}
+    return _inside(query, cuts) or {(query.first_ms + query.last_ms + 1) // 2}
+
+
+def _inside(query: PageQuery, cuts: set[int]) -> set[int]:
+    return {cut for cut in cuts if query.first_ms < cut <= query.last_ms}
+
+
 def halves_to_confirm(query: PageQuery, page: Page) -> dict[Side, list[PageQuery]]:
     """Two parts of a block each, per side on which rows may have been left out; together they hold it.
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.paging.blocks import (
     Block,
-    crowded_instant,
+    cuts_through,
     edge_inside,
     lacks_known,
     likely_side,
@@ -290,18 +290,5 @@ class TimePager(PageReader):
             else:
                 yield from self.ask_typed(query, page)
             return
-        crowded_ms = crowded_instant(page.rows, self.observations.counting)
-        if crowded_ms is not None:
-            # A millisecond that may fill a page: whatever is cut elsewhere would be full because of it.
-            around = {cut for cut in (crowded_ms, crowded_ms + 1) if query.first_ms < cut <= query.last_ms}
-            if around:
-                self._prove_later(query, around)
-                return
-        instants = sorted(row.created_ms for row in page.rows)
-        end = max(row.updated_ms for row in page.rows) + 1
-        middle = instants[len(instants) // 2]
-        # With few rows left out, two halves are short enough; but not where many rows share an instant.
-        halves = not self.is_full(page) and instants[0] < middle < instants[-1]
-        cuts = {middle} if halves else {instants[0], middle, end}
-        inside = {cut for cut in cuts if query.first_ms < cut <= query.last_ms}
-        self._prove_later(query, inside or {(query.first_ms + query.last_ms + 1) // 2})
+        cuts = cuts_through(query, page.rows, self.observations.counting, full=self.is_full(page))
+        self._prove_later(query, cuts)

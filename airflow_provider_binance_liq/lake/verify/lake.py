@@ -24,17 +24,9 @@ from airflow_provider_binance_liq.lake.storage import is_local, storing
 from airflow_provider_binance_liq.lake.verify.claims import ends_alike, read_claim, same_key
 from airflow_provider_binance_liq.lake.verify.contents import SMALL_ROWS, check_end, check_rows, compare_rows
 from airflow_provider_binance_liq.lake.verify.findings import Finding
-from airflow_provider_binance_liq.lake.verify.listing import (
-    OBJECT_SUFFIXES,
-    explain,
-    is_journal,
-    is_manifest,
-    is_object,
-    is_pending,
-    is_temporary,
-    list_lake,
-)
+from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_lake
 from airflow_provider_binance_liq.lake.verify.report import Report, Timeline
+from airflow_provider_binance_liq.lake.verify.strays import unknown_directories, without_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,7 +36,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.lake.verify.claims import Claim, Series
-    from airflow_provider_binance_liq.lake.verify.listing import Listing
 
 
 #: manifests of an object store that are checked at once, each with its object on the local disk
@@ -87,8 +78,8 @@ def verify(
     findings = [
         *listing.findings,
         *(finding for one in examined for finding in one.findings),
-        *_without_manifest(listing, examined),
-        *_unknown_directories(listing),
+        *without_manifest(listing, frozenset[str]().union(*(one.objects for one in examined))),
+        *unknown_directories(listing),
         *_duplicates(examined),
     ]
     if not listing.manifests:
@@ -254,37 +245,6 @@ def _check_uri(path: str, relative: str, claim: Claim, uri: str) -> Iterator[Fin
         return
     kind = "moved" if ends_alike(stated, relative) else "misplaced"
     yield Finding.of(kind, path, f"it says that its object is {stated}, but the object beside it is {uri}")
-
-
-def _without_manifest(listing: Listing, examined: Iterable[Examined]) -> Iterator[Finding]:
-    """Report the files that no manifest describes."""
-    described = frozenset[str]().union(*(one.objects for one in examined))
-    for name in listing.files:
-        if name in described or is_manifest(name):
-            continue
-        if is_object(name):
-            yield Finding.of("leftover", name, "an object without a manifest, so readers never see it")
-        elif is_pending(name):
-            message = "the note of an interrupted publication; extracting the window again completes it"
-            yield Finding.of("leftover", name, message)
-        elif is_journal(name):
-            message = "answers of an extraction that waits, or that was ended while it waited"
-            yield Finding.of("leftover", name, message)
-        elif is_temporary(name):
-            yield Finding.of("leftover", name, "a temporary file of an interrupted run")
-        else:
-            yield Finding.of("foreign", name, "neither an object nor a manifest")
-
-
-def _unknown_directories(listing: Listing) -> Iterator[Finding]:
-    files: dict[str, int] = defaultdict(int)
-    for name in listing.files:
-        top, slash, _ = name.partition("/")
-        if slash and top not in ENDPOINTS:
-            files[top] += 1
-    for top, many in files.items():
-        message = f"not an endpoint that this version knows; {count(many, 'file')} below it"
-        yield Finding.of("unknown-directory", top, message)
 
 
 def _duplicates(examined: Iterable[Examined]) -> Iterator[Finding]:

@@ -23,8 +23,8 @@ from airflow_provider_binance_liq.warehouse.clouds.loads import Load
 from airflow_provider_binance_liq.warehouse.clouds.redshift import Redshift
 from airflow_provider_binance_liq.warehouse.clouds.snowflake import Snowflake
 from airflow_provider_binance_liq.warehouse.duckdb.files import write_files
-from airflow_provider_binance_liq.warehouse.load import Fetched, ObjectSource, fetch_current
 from airflow_provider_binance_liq.warehouse.manifests import collect, latest_of_each
+from airflow_provider_binance_liq.warehouse.objects import Fetched, ObjectSource, fetch_current
 from airflow_provider_binance_liq.warehouse.tables import row_tables
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from airflow_provider_binance_liq.warehouse.load import Fetched
+    from airflow_provider_binance_liq.warehouse.objects import Fetched
     from airflow_provider_binance_liq.warehouse.schema import Column, Table
 
 _OBJECTS: Final = "objects_of_files"

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from airflow_provider_binance_liq.warehouse.load import Fetched, ObjectKey
+    from airflow_provider_binance_liq.warehouse.load import ObjectKey
     from airflow_provider_binance_liq.warehouse.manifests import Loadable, WindowKey
+    from airflow_provider_binance_liq.warehouse.objects import Fetched
     from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
     from airflow_provider_binance_liq.warehouse.schema import Table
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from airflow_provider_binance_liq.warehouse.load import Fetched
+    from airflow_provider_binance_liq.warehouse.objects import Fetched
     from airflow_provider_binance_liq.warehouse.schema import Table
 
 #: what DuckDB in memory may take before it writes to its directory

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from airflow_provider_binance_liq.warehouse.duckdb import DuckDBSession
-    from airflow_provider_binance_liq.warehouse.load import Fetched, Merged, ObjectKey
+    from airflow_provider_binance_liq.warehouse.load import Merged, ObjectKey
     from airflow_provider_binance_liq.warehouse.manifests import Loadable, WindowKey
+    from airflow_provider_binance_liq.warehouse.objects import Fetched
     from airflow_provider_binance_liq.warehouse.precedence import WindowVersion
     from airflow_provider_binance_liq.warehouse.schema import Table
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from airflow_provider_binance_liq.warehouse.load import Fetched
+    from airflow_provider_binance_liq.warehouse.objects import Fetched
     from airflow_provider_binance_liq.warehouse.schema import Table
 
 _CHUNK: Final = 1024 * 1024

@@ -1,0 +1,53 @@
+"""What lies below a destination and belongs to no manifest: leftovers, and what is not ours."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.wording import count
+from airflow_provider_binance_liq.lake.verify.findings import Finding
+from airflow_provider_binance_liq.lake.verify.listing import (
+    is_journal,
+    is_manifest,
+    is_object,
+    is_pending,
+    is_temporary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from airflow_provider_binance_liq.lake.verify.listing import Listing
+
+
+def without_manifest(listing: Listing, described: Container[str]) -> Iterator[Finding]:
+    """Report the files that are neither manifests nor among the objects that manifests describe."""
+    for name in listing.files:
+        if name in described or is_manifest(name):
+            continue
+        if is_object(name):
+            yield Finding.of("leftover", name, "an object without a manifest, so readers never see it")
+        elif is_pending(name):
+            message = "the note of an interrupted publication; extracting the window again completes it"
+            yield Finding.of("leftover", name, message)
+        elif is_journal(name):
+            message = "answers of an extraction that waits, or that was ended while it waited"
+            yield Finding.of("leftover", name, message)
+        elif is_temporary(name):
+            yield Finding.of("leftover", name, "a temporary file of an interrupted run")
+        else:
+            yield Finding.of("foreign", name, "neither an object nor a manifest")
+
+
+def unknown_directories(listing: Listing) -> Iterator[Finding]:
+    """Report the directories that are named for no endpoint of this version."""
+    files: dict[str, int] = defaultdict(int)
+    for name in listing.files:
+        top, slash, _ = name.partition("/")
+        if slash and top not in ENDPOINTS:
+            files[top] += 1
+    for top, many in files.items():
+        message = f"not an endpoint that this version knows; {count(many, 'file')} below it"
+        yield Finding.of("unknown-directory", top, message)
