@@ -224,6 +224,20 @@ def test_the_changelog_begins_with_what_is_not_released_yet_or_with_this_version
     assert "Unreleased" not in headings[1:]
 
 
+def test_the_changelog_has_the_form_of_keep_a_changelog():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)", text, re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", heading) for heading in headings[1:])
+    kinds = set(re.findall(r"^### (.+)", text, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_guides_name_the_file_of_this_version():
+    pages = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "docs").rglob("*.md"))
+    assert set(re.findall(r"airflow_provider_binance_liq-([\d.]+)-py3", pages)) == {__version__}
+
+
 def knob_table():
     from airflow_provider_binance_liq.simulator.command import _documentation as documentation
     from airflow_provider_binance_liq.simulator.settings import Settings
