@@ -121,6 +121,12 @@ def test_what_it_names_as_integrations_has_modules():
     assert named <= used
 
 
+def test_the_logo_is_in_the_repository_where_it_says():
+    logos = [one["logo"] for one in INFO["integrations"] if "logo" in one]
+    assert logos
+    assert all((Path(__file__).parents[1] / logo.removeprefix("/")).is_file() for logo in logos)
+
+
 def test_the_example_is_where_airflow_looks_for_the_examples_of_a_provider():
     """With `load_examples`, it takes the folder `example_dags` of the package named like the distribution."""
     package = import_module(INFO["package-name"].replace("-", "_"))
