@@ -6,4 +6,4 @@ failed with a specific error.
 This module imports nothing: Airflow reads the version at discovery, in every one of its components.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

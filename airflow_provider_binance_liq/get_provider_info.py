@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Binance",
                 "external-doc-url": "https://developers.binance.com/docs",
+                "logo": "/docs/images/logo.svg",
                 "tags": ["service"],
             },
             {

@@ -44,7 +44,16 @@ def test_every_setting_is_reported_with_the_value_that_it_had(page):
 
 def test_the_variable_is_that_of_the_fleet(page):
     (shown,) = re.findall(r"```json\n(.*?)```", between(page, "variable")[1], re.DOTALL)
-    assert json.loads(shown) == dag_settings(Size(days=90))
+    told = json.loads(shown)
+    given = [set(connection.pop("endpoints")) for connection in told["connections"]]
+    assert told == {name: value for name, value in dag_settings(Size(days=90)).items() if name != "endpoints"}
+    assert set.union(*given) == set(dag_settings(Size(days=90))["endpoints"])
+
+
+def test_no_account_of_the_variable_has_endpoints_of_both_types(page):
+    (shown,) = re.findall(r"```json\n(.*?)```", between(page, "variable")[1], re.DOTALL)
+    for connection in json.loads(shown)["connections"]:
+        assert len({name.startswith("portfolio_") for name in connection["endpoints"]}) == 1
 
 
 def test_the_room_for_clients_is_reckoned_as_the_bound_says(page):

@@ -61,7 +61,7 @@ def test_the_readme_names_the_versions_that_continuous_integration_runs():
     others = re.findall(r"tests/versions/run\.py (\S+)", script)
     resolved = (ROOT / "tests/versions/run.py").read_text(encoding="utf-8")
     assert set(re.findall(r'"([\d.b]+)": "\d{4}-', resolved)) == set(named.values())
-    assert set(others) == set(named.values()) - {named["3.3"]}
+    assert set(others) == set(named.values()) - {named["3.3"]} | {"lowest"}
     assert all(tested.startswith(version) for version, tested in named.items())
     assert {f"| {one} | {two}" for one, two in named.items()} <= {
         row[: len(f"| {one} | {two}")]
@@ -222,6 +222,26 @@ def test_the_changelog_begins_with_what_is_not_released_yet_or_with_this_version
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert next(heading for heading in headings if heading != "Unreleased") == __version__
     assert "Unreleased" not in headings[1:]
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)", text, re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", heading) for heading in headings[1:])
+    kinds = set(re.findall(r"^### (.+)", text, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_guides_name_the_file_of_this_version():
+    pages = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "docs").rglob("*.md"))
+    assert set(re.findall(r"airflow_provider_binance_liq-([\d.]+)-py3", pages)) == {__version__}
+
+
+def test_the_comparison_of_documentation_has_a_page_here_for_each_row():
+    rows = re.findall(r"^\| (\w[^|]*) \| ([^|]*) \|", page("comparison.md"), re.MULTILINE)
+    assert len(rows) > 15
+    assert all(re.fullmatch(r"\[Y\]\([^)]+\)", here) for _, here in rows)
 
 
 def knob_table():

@@ -45,7 +45,7 @@ def test_numbers_have_separators(start, logged):
     manifest = run.run("usdm_futures", run.cascade())
     (level, message) = logged()[-1]
     assert level == "INFO"
-    assert f": {manifest.object.rows:,} rows, {manifest.proof.requests} requests, weight 2,100," in message
+    assert f": {manifest.object.rows:,} rows, {manifest.proof.requests} requests, weight 1,850," in message
 
 
 def test_a_window_that_is_not_complete_is_a_warning_with_the_reason_and_what_to_do(start, logged):

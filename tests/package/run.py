@@ -4,13 +4,15 @@
 
 It prints a line for each. Both are built twice, and have to be the same bytes. Each is installed into an
 empty environment, with the packages of the dated resolution; there, Airflow has to list the provider, every
-module has to be importable unless it needs an extra, and the commands have to run.
+module has to be importable unless it needs an extra, and the commands have to run. A software bill of
+materials (CycloneDX) has to name every dependency that is declared, by version.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +101,25 @@ def use(package: Path, python: str, folder: Path) -> str:
     return f"{package.name}: version {version}, {modules} modules, sha256 {digest(package)[:16]}"
 
 
+def declared() -> set[str]:
+    """Name what the package and its extras declare, apart from itself."""
+    project = PROJECT["project"]
+    asked = chain(project["dependencies"], *project["optional-dependencies"].values())
+    return {re.split(r"[\[><=]", entry)[0] for entry in asked} - {project["name"]}
+
+
+def list_parts(folder: Path) -> str:
+    """Write the bill of materials, and see that it has what is declared."""
+    bill = folder / "sbom.json"
+    run("uv", "export", "--quiet", "--format", "cyclonedx1.5", "--no-dev", "--all-extras", "-o", str(bill),
+        cwd=str(ROOT))  # fmt: skip
+    parts = json.loads(bill.read_text(encoding="utf-8"))["components"]
+    known = {part["name"] for part in parts if part.get("version") and part.get("purl")}
+    if missing := declared() - known:
+        sys.exit(f"The bill of materials lacks {sorted(missing)}")
+    return f"{bill.name}: {len(parts)} parts, {len(declared())} of them declared"
+
+
 def main() -> int:
     """Build, compare, install and use."""
     parser = argparse.ArgumentParser(description="Build the package, and use it where no tool is.")
@@ -111,6 +133,7 @@ def main() -> int:
         look_inside(next(file for file in first if file.suffix == ".whl"))
         for package in first:
             print(f"Python {given.python}, {use(package, given.python, folder)}", flush=True)
+        print(list_parts(folder), flush=True)
     return 0
 
 

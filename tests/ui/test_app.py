@@ -430,7 +430,10 @@ def test_where_the_index_cannot_be_written_the_lake_is_not_read_each_time(get, c
     first = get("coverage").json()
     assert len(read) == 2
     assert get("coverage").json()["as_of"] == first["as_of"]
-    assert get("coverage", params={"refresh": "true"}).json()["histories"] == first["histories"]
+    again = get("coverage", params={"refresh": "true"}).json()
+    # The clock goes on while the page is made, and what is kept moves with it.
+    told = [[history | {"kept_from": ""} for history in one["histories"]] for one in (first, again)]
+    assert told[0] == told[1]
     assert len(read) == 2
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -150,12 +151,19 @@ def _translate(error: Exception, where: str) -> Exception | None:
     refused = iceberg.UnauthorizedError | iceberg.ForbiddenError | iceberg.OAuthError | iceberg.SignError
     if isinstance(error, refused):
         return InvalidConnection(text)
-    away = OSError | iceberg.ServerError | iceberg.ServiceUnavailableError | iceberg.TooManyRequestsError
-    if isinstance(error, away) or type(error).__name__ in ("OperationalError", "InterfaceError"):
+    away = OSError | iceberg.ServerError | iceberg.ServiceUnavailableError
+    unanswered = type(error).__name__ in ("OperationalError", "InterfaceError")
+    if isinstance(error, away) or unanswered or _asks_for_a_pause(error):
         return StorageError(text)
     if isinstance(error, ValueError) or _module(error) in ("pyiceberg", "sqlalchemy", "pyarrow"):
         return WarehouseError(text)
     return None
+
+
+def _asks_for_a_pause(error: Exception) -> bool:
+    """Tell whether the catalog was asked too often: older PyIceberg has no error of its own for that."""
+    answer = getattr(error.__cause__, "response", None)
+    return getattr(answer, "status_code", None) == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _is_conflict(error: Exception) -> bool:
