@@ -4,7 +4,7 @@ Every day, it extracts each account's own liquidations of the day before, proves
 not, writes them as NDJSON to GCS, and merges them in one transaction. `prepare` fails with a specific error
 if a value does not fit, before the tables are touched. Experimental: it has not run on BigQuery yet.
 
-**What you need:** the extra `duckdb` of this provider, the provider `apache-airflow-providers-google` 22 or
+**What you need:** the extra `duckdb` of this provider, the provider `apache-airflow-providers-google` 22.3 or
 later with gcsfs, a connection to Google Cloud that may run jobs, read the destination and write to the
 dataset, and the dataset.
 
