@@ -178,7 +178,6 @@ def measure(engine: str, sizes: Sequence[int], times: int) -> list[dict[str, Any
     """Measure one engine at sizes in rows, the smallest first."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="growth-")))
-        os.environ["AIRFLOW_HOME"] = str(directory)
         warehouse: Any
         server = contender = None
         if engine == "iceberg":
@@ -228,11 +227,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--iceberg-rows", type=int, nargs="+", default=[4_000, 60_000, 240_000])
     parser.add_argument("--times", type=int, default=5, help="windows at each size")
     given = parser.parse_args(arguments)
-    figures = [
-        one
-        for engine in given.engine or ENGINES
-        for one in measure(engine, given.iceberg_rows if engine == "iceberg" else given.rows, given.times)
-    ]
+    with tempfile.TemporaryDirectory(prefix="growth-") as home:
+        os.environ["AIRFLOW_HOME"] = home
+        figures = [
+            one
+            for engine in given.engine or ENGINES
+            for one in measure(engine, given.iceberg_rows if engine == "iceberg" else given.rows, given.times)
+        ]
     sys.stdout.write(table(figures))
 
 
