@@ -212,10 +212,15 @@ def table(figures: Sequence[dict[str, Any]]) -> str:
     for engine, scenario in dict.fromkeys((one["engine"], one["scenario"]) for one in figures):
         mine = [one for one in figures if (one["engine"], one["scenario"]) == (engine, scenario)]
         costs = ", ".join(f"{one['rows']:,}: {one['cpu_s']:.2f}" for one in mine)
-        slope = exponent([one["rows"] for one in mine], [one["cpu_s"] for one in mine])
+        several = len(mine) > 1
+        slope = (
+            f"{exponent([one['rows'] for one in mine], [one['cpu_s'] for one in mine]):.2f}"
+            if several
+            else ""
+        )
         grown = [one["grown"] for one in mine if one["grown"] is not None]
         grows = f"{max(grown):.1%}" if grown else ""
-        lines.append(f"| {engine} | {scenario} | {costs} | {slope:.2f} | {grows} |")
+        lines.append(f"| {engine} | {scenario} | {costs} | {slope} | {grows} |")
     return "\n".join(lines) + "\n"
 
 

@@ -31,6 +31,7 @@ def test_the_table_has_the_exponent_and_the_most_that_it_grew():
     ]
     expected = "| duckdb | second look | 1,000: 0.50, 10,000: 5.00 | 1.00 | 4.0% |"
     assert growing.table(figures).splitlines()[2:] == [expected]
+    assert growing.table(figures[:1]).splitlines()[2:] == ["| duckdb | second look | 1,000: 0.50 |  | 4.0% |"]
 
 
 @pytest.mark.slow
