@@ -22,9 +22,9 @@ def day(number, days=1):
     return Window(START + number * DAY_MS, START + (number + days) * DAY_MS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Start one browser for all tests: its driver runs once in a process."""
+    """Start a browser for the tests of a module: its driver has a loop, beside which no other one may run."""
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="the dependency group `browser` is not installed"
     )
