@@ -302,11 +302,12 @@ def test_a_catalog_that_was_asked_too_often_is_worth_a_retry(status, retried):
     """PyIceberg 0.11.1, which managed services have, knows no error for 429."""
     import requests
     from pyiceberg.catalog.rest.response import _handle_non_200_response
+    from pyiceberg.exceptions import RESTError
 
     from airflow_provider_binance_liq.warehouse.iceberg.catalog import _translate
 
     answer = requests.Response()
     answer.status_code, answer._content = status, b"{}"
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - which error PyIceberg raises is its versions' affair
+    with pytest.raises(RESTError) as caught:
         _handle_non_200_response(requests.HTTPError(response=answer), {})
     assert isinstance(_translate(caught.value, "here"), StorageError) is retried
