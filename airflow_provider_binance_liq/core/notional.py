@@ -11,7 +11,9 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded
-from functools import cache
+from functools import cache, lru_cache, reduce
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -33,14 +35,19 @@ QUOTES: Final = (
 #: COIN-M contracts are quoted in the dollar alone
 _DOLLAR: Final = "USD"
 #: a number as it is sent, bare or as a string; what is longer, or has an exponent, is left out and counted
-_NUMBER: Final = re.compile(rb'("?)(-?[0-9]{1,40}(?:\.[0-9]{1,40})?)\1')
-_NONE: Final = msgspec.Raw(b"null")
-#: a row's fields as they are sent: to decode a number would fail for those that no decimal holds
-_read: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 #: an asset's name, as a manifest takes it
 _ASSET: Final = re.compile(r"\S{1,40}")
 #: sums are exact, or there is none
 _EXACT: Final = Context(prec=1000, traps=[Inexact, Rounded, Clamped, Overflow, InvalidOperation])
+#: rows that are read together
+_BATCH: Final = 100
+_NONE: Final = msgspec.Raw(b"null")
+#: a row's fields as they are sent: to decode a number would fail for those that no decimal holds
+_read: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+#: the factors of a row's amount as they are spelt, then what names the asset
+Spelt = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -55,23 +62,22 @@ class Tally:
         """Hand rows on, and add up what they are worth; from nothing, if it is called again."""
         self.sums.clear()
         self.unpriced = 0
-        stated = self.endpoint.amount
-        for body in bodies:
+        stated, left = self.endpoint.amount, iter(bodies)
+        while batch := list(islice(left, _BATCH)):
             if stated is not None:
-                self._add(stated, body)
-            yield body
+                self._add(stated, batch)
+            yield from batch
 
-    def _add(self, stated: Amount, body: bytes) -> None:
-        try:
-            row = _read(body)
-            amount, unit = _amount(stated, row), _unit(stated, self.endpoint.kind.symbol, row)
-        except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
-            # Nothing else needs these fields: whatever they hold, the row is kept and its window proven.
-            amount, unit = None, ""
-        if amount is None or not unit:
-            self.unpriced += 1
-        else:
-            self.sums[unit] = _EXACT.add(self.sums[unit], amount)
+    def _add(self, stated: Amount, bodies: list[bytes]) -> None:
+        for spelt in _spell(bodies, (*stated.factors, stated.unit_field or self.endpoint.kind.symbol or "")):
+            amount = unit = None
+            if spelt is not None:
+                *factors, name = spelt
+                amount, unit = _multiply(factors), _unit(stated.unit, name)
+            if amount is None or not unit:
+                self.unpriced += 1
+            else:
+                self.sums[unit] = _EXACT.add(self.sums[unit], amount)
 
     def result(self) -> ManifestNotional | None:
         """Return the sums; None where rows of this kind state no amount."""
@@ -95,39 +101,67 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _amount(stated: Amount, row: Any) -> Decimal | None:
-    """Multiply the factors; a price of nothing is none."""
-    if len(stated.factors) == 1:
-        return _number(row.get(stated.factors[0], _NONE))
-    found = [_number(row.get(name, _NONE)) for name in stated.factors]
-    if any(one is None for one in found) or (any(found) and not all(found)):
-        return None
-    product = Decimal(1)
-    for one in found:
-        product = _EXACT.multiply(product, one or Decimal(0))
-    return product
-
-
-def _number(sent: msgspec.Raw) -> Decimal | None:
-    """Read a decimal, which may be sent as a number or as a string."""
-    found = _NUMBER.fullmatch(bytes(sent))
-    return Decimal(found[2].decode()) if found else None
-
-
-def _unit(stated: Amount, symbol: str | None, row: Any) -> str:
-    """Return the asset that the amount is in; empty where it is not known."""
-    sent = row.get(stated.unit_field or symbol, _NONE)
-    unit = _UNITS[stated.unit](msgspec.json.decode(sent, type=str))
-    return unit if _ASSET.fullmatch(unit) else ""
+def _spell(bodies: list[bytes], names: tuple[str, ...]) -> Iterable[Spelt | None]:
+    """Read these fields of rows: of all at once where they are texts, as documented, otherwise one by one."""
+    try:
+        found = _documented(names)(b"[%b]" % b",".join(bodies))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return [_spell_one(body, names) for body in bodies]
+    return found
 
 
 @cache
+def _documented(names: tuple[str, ...]) -> Callable[[bytes], list[Spelt]]:
+    """Make the reader of rows in which each of these fields is a text."""
+    members = [(f"_{name}", str) for name in names]
+    struct: Any = msgspec.defstruct("_Amount", members, rename=lambda name: name[1:], gc=False)
+    decode, values = msgspec.json.Decoder(list[struct]).decode, attrgetter(*(f"_{name}" for name in names))
+    return lambda rows: list(map(values, decode(rows)))
+
+
+def _spell_one(body: bytes, names: tuple[str, ...]) -> Spelt | None:
+    """Read these fields of one row; None where they cannot be read.
+
+    Nothing else needs these fields: whatever they hold, the row is kept and its window proven.
+    """
+    try:
+        row = _read(body)
+        *factors, name = (row.get(one, _NONE) for one in names)
+        return (*map(_text, factors), msgspec.json.decode(name, type=str))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _text(sent: msgspec.Raw) -> str:
+    """Spell a number that may be sent as a number or as a string."""
+    raw = bytes(sent)
+    return msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode()
+
+
+def _multiply(factors: list[str]) -> Decimal | None:
+    """Multiply the factors; None if one is no number. A price of nothing is none."""
+    if not all(map(_NUMBER.fullmatch, factors)):
+        return None
+    if len(factors) == 1:
+        return Decimal(factors[0])
+    found = [Decimal(one) for one in factors]
+    if any(found) and not all(found):
+        return None
+    return reduce(_EXACT.multiply, found)
+
+
+@lru_cache(maxsize=4096)
+def _unit(unit: str, name: str) -> str:
+    """Return the asset that an amount is in; empty where it is not known."""
+    found = _UNITS[unit](name)
+    return found if _ASSET.fullmatch(found) else ""
+
+
 def _quote(symbol: str) -> str:
     pair = symbol.partition("_")[0]
     return next((one for one in QUOTES if pair.endswith(one) and pair != one), "")
 
 
-@cache
 def _base(symbol: str) -> str:
     pair = symbol.partition("_")[0]
     return pair.removesuffix(_DOLLAR) if pair.endswith(_DOLLAR) else ""

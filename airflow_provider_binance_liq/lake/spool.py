@@ -1,9 +1,9 @@
 """The spool: rows on disk while a window is read, each kept once, handed out in the object's order.
 
 A window may hold a million rows, and pages may repeat them in any order; memory should not notice. SQLite
-does both: its key keeps rows apart, its index sorts them. Bodies are stored beside the index, all those of a
-page together. A process that is killed outright leaves its directory behind; the next one on the machine
-removes it, once it cannot be in use any more.
+does both: its key keeps rows apart, its index sorts them. Bodies are appended to a file beside the index,
+which says where each one lies. A process that is killed outright leaves its directory behind; the next one on
+the machine removes it, once it cannot be in use any more.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import stat
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from itertools import accumulate, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
@@ -35,50 +35,41 @@ log = logging.getLogger(__name__)
 
 _PREFIX: Final = "binance-liq-rows-"
 _DATABASE: Final = "rows.sqlite"
+_BODIES: Final = "bodies"
 #: an extraction writes every minute or gives its worker back; one without writes for so long is not in use
 _OLDEST_S: Final = 24 * 60 * 60.0
 
 #: rows that are written together
 _BATCH: Final = 200
-#: pages that are open while rows are handed out
-_PAGES: Final = 64
+#: bytes of bodies that are read at once: rows of one time lie together
+_BUFFER: Final = 64 * 1024
 
-_TABLES: Final = (
-    # Bodies are not in the index: to keep it sorted, SQLite would move them about.
-    "CREATE TABLE pages (page INTEGER PRIMARY KEY, bodies BLOB NOT NULL)",
-    """
-    CREATE TABLE rows (
-        key BLOB PRIMARY KEY,
-        symbol TEXT NOT NULL,
-        is_liquidation INTEGER NOT NULL,
-        fingerprint TEXT NOT NULL,
-        created_ms INTEGER NOT NULL,
-        updated_ms INTEGER NOT NULL,
-        page INTEGER NOT NULL,
-        place INTEGER NOT NULL,
-        size INTEGER NOT NULL
-    ) WITHOUT ROWID
-    """,
-)
-_ADD: Final = "INSERT INTO pages VALUES (?, ?)"
-_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+# Bodies are not in the index: to keep it sorted, SQLite would move them about.
+_TABLE: Final = """
+CREATE TABLE rows (
+    key BLOB PRIMARY KEY,
+    symbol TEXT NOT NULL,
+    is_liquidation INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    size INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # The same row may be sent again after it was updated: the later update is kept, the first spelling of it. A
 # liquidation is kept, whatever else was once answered under its key.
 _UPDATE: Final = """
 UPDATE rows
-SET is_liquidation = ?3, created_ms = ?5, updated_ms = ?6, page = ?7, place = ?8, size = ?9
+SET is_liquidation = ?3, created_ms = ?5, updated_ms = ?6, place = ?7, size = ?8
 WHERE key = ?1 AND (updated_ms < ?6 OR is_liquidation < ?3)
 """
-_OTHER: Final = "SELECT page, place, size FROM rows WHERE key = ? AND fingerprint <> ?"
-_LIQUIDATIONS: Final = "SELECT symbol, key, page, place, size FROM rows WHERE is_liquidation"
+_OTHER: Final = "SELECT place, size FROM rows WHERE key = ? AND fingerprint <> ?"
+_LIQUIDATIONS: Final = "SELECT symbol, key, place, size FROM rows WHERE is_liquidation"
 _BY_KEY: Final = f"{_LIQUIDATIONS} ORDER BY key"
 _IN_ORDER: Final = f"{_LIQUIDATIONS} ORDER BY created_ms, key"
 _SYMBOLS: Final = "SELECT DISTINCT symbol FROM rows"
-
-
-def _part(bodies: sqlite3.Blob, place: int, size: int) -> bytes:
-    bodies.seek(place)
-    return bodies.read(size)
 
 
 class Spool:
@@ -95,9 +86,11 @@ class Spool:
             # Nothing here outlives the process, so nothing has to survive a crash.
             self._database.execute("PRAGMA journal_mode = OFF")
             self._database.execute("PRAGMA synchronous = OFF")
-            for table in _TABLES:
-                self._database.execute(table)
-        self._count = self._pages = 0
+            self._database.execute(_TABLE)
+            # Never committed: to write the index after each page would cost as much as to fill it.
+            self._database.execute("BEGIN")
+            self._bodies = (self.path / _BODIES).open("w+b", buffering=_BUFFER)
+        self._count = self._end = 0
         #: sort keys of the rows that were kept last
         self._last_keys: set[bytes] = set()
 
@@ -112,8 +105,7 @@ class Spool:
 
     def bodies(self, symbols: Container[str] = ()) -> Iterator[bytes]:
         """Hand the liquidations out, of these symbols or of all, ordered by time and key."""
-        for _, body in self._select(_IN_ORDER, symbols):
-            yield body
+        return map(itemgetter(1), self._select(_IN_ORDER, symbols))
 
     def by_key(self, symbols: Container[str] = ()) -> Iterator[KeyedRow]:
         """Hand the liquidations out, of these symbols or of all, ordered by key, to be compared."""
@@ -127,32 +119,25 @@ class Spool:
 
     def _select(self, query: str, symbols: Container[str]) -> Iterator[tuple[bytes, bytes]]:
         """Select rows; what names no symbol belongs to the isolated account that was asked for."""
-        opened = lru_cache(_PAGES)(self._opened)
         with _on_disk():
-            for symbol, key, page, place, size in self._database.execute(query):
+            for symbol, key, place, size in self._database.execute(query):
                 if not symbols or not symbol or symbol in symbols:
-                    yield key, _part(opened(page), place, size) if size else b""
-
-    def _opened(self, page: int) -> sqlite3.Blob:
-        """Open the bodies that were written together, to read one of them and not all."""
-        return self._database.blobopen("pages", "bodies", page, readonly=True)
+                    yield key, self._body(place, size)
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Keep rows; returns how many of them were not there yet."""
         unseen, left = 0, iter(rows)
         with _on_disk():
-            self._database.execute("BEGIN")
             while batch := list(islice(left, _BATCH)):
                 unseen += self._keep(batch)
-            self._database.execute("COMMIT")
         self._count += unseen
         return unseen
 
     def _keep(self, rows: list[Row]) -> int:
         """Keep rows, with one write for their bodies and one for the index."""
         bodies = [row.body for row in rows]
-        places = accumulate(map(len, bodies), initial=0)
-        page = self._add_page(b"".join(bodies))
+        places = accumulate(map(len, bodies), initial=self._end)
+        self._append(b"".join(bodies))
         values = [
             (
                 sort_key(row.key),
@@ -161,7 +146,6 @@ class Spool:
                 row.fingerprint,
                 row.created_ms,
                 row.updated_ms,
-                page,
                 place,
                 len(row.body),
             )
@@ -180,19 +164,21 @@ class Spool:
         self._last_keys = {value[0] for value in values}
         return unseen
 
-    def _add_page(self, bodies: bytes) -> int:
-        if not bodies:
-            return 0
-        self._pages += 1
-        self._database.execute(_ADD, (self._pages, bodies))
-        return self._pages
+    def _append(self, bodies: bytes) -> None:
+        self._bodies.seek(self._end)
+        self._bodies.write(bodies)
+        self._end += len(bodies)
+
+    def _body(self, place: int, size: int) -> bytes:
+        self._bodies.seek(place)
+        return self._bodies.read(size)
 
     def _check_same(self, row: Row, key: bytes) -> None:
         """Refuse a row that has the key of another one, of a kind whose rows never change."""
         if not row.fingerprint:
             return
-        for page, place, size in self._database.execute(_OTHER, (key, row.fingerprint)):
-            known = _part(self._opened(page), place, size) if size else b""
+        for place, size in self._database.execute(_OTHER, (key, row.fingerprint)):
+            known = self._body(place, size)
             texts = " and ".join(one.decode(errors="replace") for one in (known, row.body))
             message = f"two rows have the key {describe(row.key)}, so one would be lost: {texts}"
             raise UnexpectedRow(message)
@@ -208,6 +194,8 @@ class Spool:
     def close(self) -> None:
         """Give the disk space back."""
         self._database.close()
+        with suppress(OSError):  # what could not be written is thrown away with the rest
+            self._bodies.close()
         self._directory.cleanup()
 
 

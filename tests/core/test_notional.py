@@ -162,3 +162,21 @@ def test_whatever_an_amount_holds_the_row_passes_and_is_counted(sent):
 def test_a_name_that_is_no_assets_is_in_no_sum_so_that_the_manifest_can_be_read(coin):
     found = tally("flexible_loan", {"loanCoin": coin, "liquidationDebt": "1"})
     assert (found.amounts, found.unpriced) == ({}, 1)
+
+
+SPELT = ['"1.5"', '"1\\u0030"', "1.5", '""', "null", '"1e5"', "true", '"-3"', "[1]", '"\\ud800"']
+NAMED = ['"BTCUSDT"', '"ETH\\u0042TC"', '"XYZ"', '""', "7", "null"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMED), st.sampled_from(SPELT)), max_size=8))
+def test_what_a_row_is_worth_does_not_depend_on_how_its_neighbours_are_spelt(spelt):
+    rows = [f'{{"symbol":{symbol},"x":[{{}}],"cumQuote":{amount}}}'.encode() for symbol, amount in spelt]
+    together, alone = tally("usdm_futures", *rows), [tally("usdm_futures", row) for row in rows]
+    assert together.amounts == add(one.amounts.items() for one in alone)
+    assert together.unpriced == sum(one.unpriced for one in alone)
+
+
+def test_of_a_field_that_is_sent_twice_the_last_one_counts_however_its_neighbours_are_spelt():
+    twice = b'{"symbol":"BTCUSDT","cumQuote":"1","cumQuote":"2"}'
+    assert tally("usdm_futures", twice).amounts == {"USDT": "2"}
+    assert tally("usdm_futures", twice, order(amount=None)).amounts == {"USDT": "2"}

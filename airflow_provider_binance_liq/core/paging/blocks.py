@@ -41,6 +41,14 @@ class Block:
         (oldest, newest), (first, last) = self._created, self._updated
         return _HOLDING[oldest < row.created_ms < newest, first < row.updated_ms < last]
 
+    def surrounds_any(self, rows: Sequence[Row], counting: Iterable[Instant]) -> bool:
+        """Whether one of `rows` lies strictly inside, under one of these instants."""
+        return any(
+            self.oldest[name] < instant_ms < self.newest[name]
+            for name in counting
+            for instant_ms in map(INSTANTS[name], rows)
+        )
+
     def before_edge(self, side: Side, row: Row) -> frozenset[Instant]:
         """Under which instants `row` lies on this side of the edge, and not at it."""
         (oldest, newest), (first, last) = self._created, self._updated

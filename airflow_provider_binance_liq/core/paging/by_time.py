@@ -254,7 +254,7 @@ class TimePager(PageReader):
         if observations.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
             yield from self.tell_filter(remainder.known)
         counting = observations.counting
-        if any(not counting.isdisjoint(block.around(row)) for row in fresh):
+        if block.surrounds_any(fresh, counting):
             raise Refuted
         if observations.side != remainder.side and any(
             block.is_passed(remainder.side, row, counting) for row in fresh
