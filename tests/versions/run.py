@@ -147,7 +147,7 @@ def written(page: str, cells: dict[tuple[str, str], str]) -> str:
     lines = [
         ["Airflow", *pythons],
         ["---"] * (len(pythons) + 1),
-        *([version, *(cells[version, python] for python in pythons)] for version in versions),
+        *([version, *(cells.get((version, python), "") for python in pythons)] for version in versions),
     ]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{page.partition(BEGINS)[0]}{BEGINS}\n{table}\n{ENDS}{page.partition(ENDS)[2]}"

@@ -30,6 +30,12 @@ def test_what_is_written_is_read_and_the_rest_of_the_page_stays():
     assert (page.splitlines()[0], page.splitlines()[-1]) == ("before", "after")
 
 
+def test_a_version_of_python_that_is_new_to_the_page_gets_a_column():
+    page = written(f"{BEGINS}\n{ENDS}", {("3.1.8", "3.11"): "12", ("3.2.2", "3.14"): "7"})
+    assert read(page)["3.1.8", "3.14"] == ""
+    assert read(page)["3.2.2", "3.14"] == "7"
+
+
 @pytest.mark.parametrize(
     ("said", "found"),
     [
