@@ -61,7 +61,8 @@ def test_the_readme_names_the_versions_that_continuous_integration_runs():
     others = re.findall(r"tests/versions/run\.py (\S+)", script)
     resolved = (ROOT / "tests/versions/run.py").read_text(encoding="utf-8")
     assert set(re.findall(r'"([\d.b]+)": "\d{4}-', resolved)) == set(named.values())
-    assert set(others) == set(named.values()) - {named["3.3"]} | {"lowest"}
+    # 3.3 is what every other test runs under, except with another Python.
+    assert set(others) == set(named.values()) | {"lowest"}
     assert all(tested.startswith(version) for version, tested in named.items())
     assert {f"| {one} | {two}" for one, two in named.items()} <= {
         row[: len(f"| {one} | {two}")]
