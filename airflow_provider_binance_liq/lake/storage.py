@@ -65,6 +65,8 @@ def open_destination(destination: str) -> ObjectStoragePath:
         path = ObjectStoragePath(text if "://" in text else f"file://{text}")
         if conn_id := connection_of(path):
             _check_connection(conn_id, text)
+        elif is_local(path):
+            _attach_local(path.protocol)
         _ = path.fs  # fails where there is no such store
     except InvalidRequest:
         raise
@@ -73,6 +75,18 @@ def open_destination(destination: str) -> ObjectStoragePath:
         message = f"destination {text!r} cannot be used: {type(error).__name__}: {error}{hint}"
         raise InvalidRequest(message) from error
     return path
+
+
+def _attach_local(protocol: str) -> None:
+    """Attach the local file system.
+
+    Airflow would look for it in every provider that is installed: to import those of the clouds takes longer
+    than to extract a day.
+    """
+    from airflow.sdk.io import attach
+    from fsspec.implementations.local import LocalFileSystem
+
+    attach(protocol or "file", fs=LocalFileSystem())
 
 
 def check_no_password(url: str) -> None:

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import backfills
 import extraction
 import growth
 import lakes
@@ -45,6 +46,7 @@ def parts(rows: int, runs: int) -> dict[str, Callable[[], Any]]:
         "lakes": lambda: lakes.lakes((1_000, 10_000), 1_000),
         "forms": lambda: lakes.forms(min(rows, 20_000), runs),
         "imports": lambda: _imports(runs),
+        "backfills": lambda: backfills.backfills(10, 3),
     }
 
 

@@ -25,10 +25,22 @@ class RealAirflow:
     """An Airflow of four processes with the sample DAGs, and a simulated exchange with some accounts.
 
     What is begun ends with `stack`. It is healthy and signed in, and has read the DAGs `dag_ids`.
+
+    :param dags: the directory of its DAGs; by default that of the sample DAGs.
+    :param weight_limits: of the exchange, as the simulator's settings take them.
+    :param members: of the Variable; with any, the accounts get connections too, named after them.
     """
 
     def __init__(
-        self, stack: ExitStack, place: Path, accounts: Sequence[str], dag_ids: Sequence[str], **members: Any
+        self,
+        stack: ExitStack,
+        place: Path,
+        accounts: Sequence[str],
+        dag_ids: Sequence[str],
+        *,
+        dags: Path | None = None,
+        weight_limits: tuple[tuple[str, int], ...] = (),
+        **members: Any,
     ) -> None:
         self.directory = stack.enter_context(Directory.take(place))
         port = Port.take(None)
@@ -37,7 +49,9 @@ class RealAirflow:
         stack.enter_context(self.processes)
         postgres = PostgresServer(self.processes)
         postgres.start()
-        self.exchange = stack.enter_context(Simulator(Settings(seed=7, accounts=tuple(accounts)), port=0))
+        settings = Settings(seed=7, accounts=tuple(accounts), weight_limits=weight_limits)
+        self.exchange = stack.enter_context(Simulator(settings, port=0))
+        self._dags = dags or airflow.sample_dags()
         self.url = f"http://127.0.0.1:{port.number}"
         self.login = Login.make(self.directory.airflow_home)
         self._start(postgres.url, port.number, self._settings(members) if members else {})
@@ -53,7 +67,7 @@ class RealAirflow:
             {},
             home=self.directory.airflow_home,
             logs=self.directory.logs,
-            dags=airflow.sample_dags(),
+            dags=self._dags,
             database_url=database_url,
             port=port,
             login=self.login,

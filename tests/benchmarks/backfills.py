@@ -1,0 +1,129 @@
+"""How long a backfill of the sample DAG takes, beside one of a DAG with as many tasks that do nothing.
+
+    uv run --group peers --group benchmarks python tests/benchmarks --parts backfills
+
+A real Airflow with its LocalExecutor and a simulated exchange without limits, all on this machine. The two
+DAGs take turns, each with days of its own, so that a machine that slows down slows both.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS
+from airflow_provider_binance_liq.demo.days import Days, latest
+from airflow_provider_binance_liq.demo.failure import DemoFailed
+
+OURS: Final = "binance_liquidations"
+EMPTY: Final = "empty_tasks"
+ENDPOINTS: Final = tuple(WITH_ORDERS)[:3]
+#: runs of a backfill that Airflow works on at once
+AT_ONCE: Final = 4
+#: more than any backfill here needs
+_NO_LIMIT: Final = 10_000_000
+#: seconds that one backfill may take
+_LONGEST_S: Final = 1800
+_DAGS: Final = Path(__file__).parents[2] / "dags"
+
+_EMPTY_DAG: Final = f"""
+from datetime import datetime, timezone
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
+
+with DAG(
+    "{EMPTY}",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=datetime(2019, 9, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs={AT_ONCE},
+):
+
+    @task
+    def settings():
+        return list(range({len(ENDPOINTS)}))
+
+    @task
+    def extract(number):
+        return number
+
+    @task(trigger_rule="all_done_min_one_success")
+    def load(numbers):
+        return None
+
+    @task(trigger_rule="one_failed")
+    def watcher():
+        return None
+
+    numbers = extract.expand(number=settings())
+    numbers >> load(numbers) >> watcher()
+"""
+
+
+def backfills(days: int, rounds: int) -> dict[str, Any]:
+    """Let each DAG work on so many days at a time, in turn; seconds from the first run to the last."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from support.real_airflow import RealAirflow
+
+    seconds: dict[str, list[float]] = {OURS: [], EMPTY: []}
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="backfills-")))
+        (place / "dags").mkdir()
+        (place / "dags" / "empty.py").write_text(_EMPTY_DAG)
+        (place / "dags" / "ours.py").symlink_to(_DAGS / f"{OURS}.py")
+        airflow = RealAirflow(
+            stack,
+            place / "airflow",
+            ["desk"],
+            [OURS, EMPTY],
+            dags=place / "dags",
+            weight_limits=tuple((pool, _NO_LIMIT) for pool in ("futures", "papi", "sapi", "api")),
+            endpoints=list(ENDPOINTS),
+        )
+        last = latest(datetime.now(UTC), 1).last  # any day: the exchange has rows of each
+        for number in range(rounds):
+            end = last - timedelta(days=number * days)
+            for dag_id in (OURS, EMPTY):
+                seconds[dag_id].append(_backfill(airflow, dag_id, Days(end - timedelta(days=days - 1), end)))
+    ours, empty = median(seconds[OURS]), median(seconds[EMPTY])
+    return {"days": days, "rounds": rounds, "tasks": 3 + len(ENDPOINTS), "ours_s": ours, "empty_s": empty}
+
+
+def _backfill(airflow: Any, dag_id: str, days: Days) -> float:
+    """Let a backfill run to its end; every run has to succeed."""
+    before = len(airflow.api.runs(dag_id))
+    began = _create(airflow, dag_id, days)
+    airflow.api.unpause(dag_id)
+    ended = False
+    while not ended:
+        time.sleep(0.5)
+        airflow.processes.check()
+        runs = airflow.api.runs(dag_id)
+        if time.perf_counter() - began > _LONGEST_S or any(run.state == "failed" for run in runs):
+            message = f"{dag_id}: {[run.state for run in runs]}"
+            raise RuntimeError(message)
+        ended = len(runs) == before + len(days) and all(run.ended for run in runs)
+    return time.perf_counter() - began
+
+
+def _create(airflow: Any, dag_id: str, days: Days) -> float:
+    """Create a backfill, and return when; Airflow refuses it until it has noted the end of the last one."""
+    asked = time.perf_counter()
+    while True:
+        began = time.perf_counter()
+        try:
+            airflow.api.create_backfill(dag_id, days, at_once=AT_ONCE)
+        except DemoFailed as error:
+            if "already a running backfill" not in str(error) or began - asked > _LONGEST_S:
+                raise
+            time.sleep(1)
+        else:
+            return began
