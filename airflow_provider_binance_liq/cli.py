@@ -3,11 +3,16 @@
 Each command lives in the module that the table names, and is imported only when it is run: Airflow
 alone takes seconds to import, and `binance-liq --help` should not. A command module offers a docstring
 (its help), `configure(parser)` and `run(arguments) -> exit status`.
+
+What may end any of them is handled here, without a traceback: Ctrl-C, a reader of the output that is gone,
+and an output that cannot be written.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -18,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PACKAGE: Final = "airflow_provider_binance_liq"
+#: as shells state a process that Ctrl-C ended
+_INTERRUPTED: Final = 130
+_CUT_SHORT: Final = 1
+_NOT_DONE: Final = 2
 #: command → (module that offers it, what it does)
 COMMANDS: Final = {
     "coverage": (
@@ -74,12 +83,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     chosen, rest = _parser().parse_known_args(words[:1]), words[1:]
-    module = import_module(COMMANDS[chosen[0].command][0])
     name = f"binance-liq {chosen[0].command}"
+    try:
+        return _run(chosen[0].command, name, rest)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{name}: interrupted\n")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader is gone before the end of the output, so this is no success.
+        _discard_output()
+        return _CUT_SHORT
+    except OSError as error:
+        _discard_output()
+        sys.stderr.write(f"{name}: {error}\n")
+        return _NOT_DONE
+
+
+def _run(command: str, name: str, words: Sequence[str]) -> int:
+    module = import_module(COMMANDS[command][0])
     parser = argparse.ArgumentParser(prog=name, description=module.__doc__, formatter_class=_Paragraphs)
     module.configure(parser)
-    status: int = module.run(parser.parse_args(rest))
+    status: int = module.run(parser.parse_args(words))
+    # Here and not as Python ends, where an error would only change the exit status.
+    sys.stdout.flush()
     return status
+
+
+def _discard_output() -> None:
+    """Let what is still to be written go nowhere: Python writes it as it ends, and would fail there."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ _ABSURD: Final = 2
 #: a wake-up is delayed by at most this share of the wait, and this long at most
 _JITTER_SHARE: Final = 0.25
 _JITTER_MS: Final = 2 * MINUTE_MS
-#: the shortest wait doubles with every five answers in a row that asked to wait, up to 64 minutes
-_DOUBLED_EVERY: Final = 5
+#: from so many answers in a row on that asked to wait, each one doubles the shortest wait, up to 64 minutes
+MANY_WAITS: Final = 5
 _DOUBLINGS: Final = 6
 #: a wait up to so long is not worth giving up a worker slot: to come back takes about as long
 _TRIVIAL_MS: Final = 5_000
@@ -59,7 +59,7 @@ def wait_until(instants: Iterable[int | None], now_ms: int, default_ms: int, *, 
 
 def after_waits(now_ms: int, waits: int) -> int:
     """Return the earliest instant to come back at, after so many answers in a row that asked to wait."""
-    return now_ms + (MINUTE_MS << min(waits // _DOUBLED_EVERY, _DOUBLINGS))
+    return now_ms + (MINUTE_MS << min(max(waits - MANY_WAITS + 1, 0), _DOUBLINGS))
 
 
 def jitter(until_ms: int, now_ms: int, fraction: float) -> int:

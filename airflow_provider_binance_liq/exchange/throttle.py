@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq import metrics
-from airflow_provider_binance_liq.core.waits import after_waits, credible
+from airflow_provider_binance_liq.core.waits import MANY_WAITS, after_waits, credible
 from airflow_provider_binance_liq.core.windows import iso_seconds
 from airflow_provider_binance_liq.exceptions import (
     ExchangeUnavailable,
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: answers in a row that may make one request wait
-_MAX_WAITS: Final = 5
 #: seconds between two reads of the ban that other tasks met
 _READ_BAN_EVERY_S: Final = 10.0
 _BACKOFF_S: Final = 0.2
@@ -110,10 +108,13 @@ class Throttle:
         now_ms = self.clocks.now_ms(request.family)
         self.rate_limiter.block(request.cost, wait.until_ms, now_ms, banned=wait.banned)
         log.warning("%s: %s", request.name, self.redact(wait.detail))
-        if tries.waits >= _MAX_WAITS:
+        until_ms = max(wait.until_ms, after_waits(now_ms, self.consecutive_waits))
+        if self.consecutive_waits >= MANY_WAITS:
+            # Also where this client asked only once: a deferred task is another client after each wait.
+            self.rate_limiter.block(request.cost, until_ms, now_ms, banned=False)
+        if tries.waits >= MANY_WAITS:
             kind = IpBanned if wait.banned else Throttled
             message = f"{request.name}: had to wait {tries.waits} times in a row, at last for {wait.detail}"
-            until_ms = max(wait.until_ms, after_waits(now_ms, self.consecutive_waits))
             raise kind(self.redact(message), self._to_local_ms(until_ms, request), self.consecutive_waits)
 
     def back_off(self, retry: Retry, request: Request, tries: Tries) -> None:

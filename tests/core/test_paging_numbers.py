@@ -102,6 +102,17 @@ class Ending(ModelExchange):
         return super().answer(ask)
 
 
+def test_two_readings_with_as_many_rows_that_are_not_the_same_do_not_end_alike():
+    # The second one lacks row 149 and has row 99 twice; row 150 appears in the third.
+    first = [(range(100), 0), (range(100, 150), 0), ((), 0)]
+    shifted = [(range(100), 0), ((*range(99, 149),), 0), ((), 0)]
+    whole = [(range(100), 0), (range(100, 151), 0), ((), 0)]
+    exchange = Scripted(*first, *shifted, *whole, *whole)
+    found, proof, _ = read(exchange)
+    assert len(exchange.asked) == 12
+    assert (len(found), proof) == (151, ENDED_ALIKE)
+
+
 def test_a_refused_page_behind_full_ones_ends_them_where_the_total_is_reached():
     exchange = Ending(orders(200))
     found, proof, _ = read(exchange)

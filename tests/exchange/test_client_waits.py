@@ -15,6 +15,7 @@ from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.signing import HmacSigner
 from airflow_provider_binance_liq.core.waits import Waits
 from airflow_provider_binance_liq.exceptions import (
+    FROM_START,
     IpBanned,
     RequestRejected,
     Throttled,
@@ -159,6 +160,25 @@ def test_who_is_told_to_wait_again_and_again_is_told_to_come_back_later_each_tim
         waits.append(round((caught.value.retry_at_ms / 1000 - world.now_s) / 60))
         world.now_s = caught.value.retry_at_ms / 1000
     assert waits == [2, 4, 8, 16, 32, 64, 64, 64]
+
+
+def test_a_task_that_is_deferred_at_each_429_comes_back_later_each_time_too(server, world):
+    server.otherwise = refusal(429, -1003, Retry_After="50")
+    settings = ClientSettings(KEY, HmacSigner(SECRET), dict.fromkeys(FAMILIES, server.url))
+    # It has waited in the worker for as long as it may, so that one 429 ends each client.
+    waits, state, asked, gaps = Waits(max_ms=10**9, waited_ms=60_000), FROM_START, [], []
+    while len(gaps) < 13:
+        context = WaitContext(state.consecutive_waits, waits=waits, can_leave=True)
+        client = BinanceClient(settings, wait_context=context, **world.arguments)
+        with pytest.raises(Throttled) as caught:
+            client.fetch(FUTURES, ask_of(FUTURES))
+        client.close()
+        asked.append(len(server.asked))
+        state = caught.value.resume
+        gaps.append(round((caught.value.retry_at_ms / 1000 - world.now_s) / 60))
+        world.now_s = caught.value.retry_at_ms / 1000
+    assert gaps == [1, 1, 1, 1, 2, 4, 8, 16, 32, 64, 64, 64, 64]
+    assert asked == list(range(1, 14))
 
 
 def test_short_sleeps_add_up_to_what_a_task_may_wait_and_no_further(server, world):

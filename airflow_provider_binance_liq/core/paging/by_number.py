@@ -40,6 +40,8 @@ class _Pass:
     """What one reading of all pages has seen."""
 
     rows: int = 0
+    #: sum of what its rows' keys hash to: another one where other rows came, or one of them twice
+    keys: int = 0
     totals: set[int | None] = field(default_factory=set)
     #: the last page was empty, so there is nothing behind it whatever `total` says
     ended: bool = False
@@ -124,6 +126,7 @@ class NumberedReading:
             self._count(answer)
             reading.totals.add(answer.page.total)
             reading.rows += len(rows)
+            reading.keys += sum(hash(row.key) for row in rows)
             # A page that repeats the one before it would never end.
             if not rows or self._repeats(rows, previous, reading):
                 reading.ended = not rows

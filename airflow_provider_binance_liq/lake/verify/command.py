@@ -10,9 +10,7 @@ wrong.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.lake.verify.report import Report
 
 _UNREADABLE: Final = 2
-_INTERRUPTED: Final = 130
 #: a shorter run shows no progress
 _SILENT_S: Final = 2.0
 #: without a terminal, progress is a line every few seconds
@@ -85,17 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     # A symbol may be Chinese, which not every terminal can show.
     if hasattr(out, "reconfigure"):
         out.reconfigure(errors="backslashreplace")
-    try:
-        return _run(arguments, out)
-    except KeyboardInterrupt:
-        sys.stderr.write("binance-liq verify: interrupted\n")
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader is gone before the end of the report, so this is no success. Python would write the rest
-        # at the end of the process, and fail there.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        return 1
+    return _run(arguments, out)
 
 
 def _run(arguments: argparse.Namespace, out: TextIO) -> int:

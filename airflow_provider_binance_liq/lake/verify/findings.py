@@ -26,6 +26,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "moved": "the whole destination was copied or moved: `object.uri` has the old place",
     "duplicate": "several manifests are for the same window",
     "missing-object": "a manifest without its object",
+    "interrupted": "a window that was extracted, but readers do not find it: its publication was interrupted",
     "mismatch": "the bytes, checksum or number of rows of an object differ from its manifest",
     "undecodable": "an object that matches its manifest, but cannot be unpacked, or ends within a line",
     "unreadable-row": "a row without the fields that identify it",

@@ -8,7 +8,7 @@ read is an error; an invalid manifest covers no window, and is reported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
@@ -18,7 +18,13 @@ from airflow_provider_binance_liq.exceptions import InconsistentManifest, Storag
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES, manifest_path
 from airflow_provider_binance_liq.lake.storage import LARGEST_MANIFEST, storing
 from airflow_provider_binance_liq.lake.verify.claims import Claim, read_claim
-from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_files
+from airflow_provider_binance_liq.lake.verify.listing import (
+    INTERRUPTED,
+    OBJECT_SUFFIXES,
+    explain,
+    is_unwritten,
+    list_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +78,13 @@ def read_holdings(destination: ObjectStoragePath, listing: Listing | None = None
     :raises StorageError: the store cannot read a directory or a manifest; a retry reads again.
     """
     listing = listing or list_files(destination)
-    return read_listed(destination, listing, listing.manifests)
+    found = read_listed(destination, listing, listing.manifests)
+    interrupted = tuple(
+        Unusable(path, INTERRUPTED)
+        for path, note in listing.unwritten.items()
+        if is_unwritten(destination, path, note)
+    )
+    return replace(found, unusable=(*found.unusable, *interrupted))
 
 
 def read_listed(destination: ObjectStoragePath, listing: Listing, paths: Sequence[str]) -> Holdings:

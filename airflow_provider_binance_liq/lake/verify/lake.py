@@ -26,7 +26,11 @@ from airflow_provider_binance_liq.lake.verify.contents import SMALL_ROWS, check_
 from airflow_provider_binance_liq.lake.verify.findings import Finding
 from airflow_provider_binance_liq.lake.verify.listing import OBJECT_SUFFIXES, explain, list_lake
 from airflow_provider_binance_liq.lake.verify.report import Report, Timeline
-from airflow_provider_binance_liq.lake.verify.strays import unknown_directories, without_manifest
+from airflow_provider_binance_liq.lake.verify.strays import (
+    interrupted,
+    unknown_directories,
+    without_manifest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,6 +83,7 @@ def verify(
         *listing.findings,
         *(finding for one in examined for finding in one.findings),
         *without_manifest(listing, frozenset[str]().union(*(one.objects for one in examined))),
+        *interrupted(destination, listing),
         *unknown_directories(listing),
         *_duplicates(examined),
     ]

@@ -6,6 +6,7 @@ verified. A directory that cannot be listed is a finding; if it is the destinati
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from airflow_provider_binance_liq.core.manifest import INDEX, LOADS
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import StorageError
 from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, SUFFIXES
-from airflow_provider_binance_liq.lake.storage import storing, uploads_whole
+from airflow_provider_binance_liq.lake.storage import is_there, storing, uploads_whole
 from airflow_provider_binance_liq.lake.verify.findings import Finding
 
 if TYPE_CHECKING:
@@ -26,8 +27,14 @@ OBJECT_SUFFIXES: Final = tuple(SUFFIXES.values())
 _TEMPORARY_SUFFIX: Final = ".tmp"
 _PENDING_SUFFIX: Final = ".pending.tmp"
 _JOURNAL_SUFFIX: Final = ".journal.tmp"
+#: the path of the note of a committed publication, with what its manifest's path is made of
+_NOTE: Final = re.compile(r"(?P<directory>.+/)\.(?P<stem>\d{8}T[^/]+)\.pending\.tmp")
 #: the layout has three levels of directories; a link that leads back would have no end
 _DEEPEST: Final = 8
+#: why a manifest is not there
+INTERRUPTED: Final = (
+    "its publication was interrupted, so readers find no such window; extracting it again completes it"
+)
 #: directories beside the endpoints' that are no part of the lake
 APART: Final = (INDEX, LOADS)
 #: what stores say of a file that is another one when it was written again: checksums, numbers, instants
@@ -74,6 +81,13 @@ class Listing:
         """The manifests among the files."""
         return tuple(name for name in self.files if is_manifest(name))
 
+    @property
+    def unwritten(self) -> Mapping[str, str]:
+        """Manifests that an interrupted publication has committed and not written; each with its note."""
+        notes = filter(None, map(_NOTE.fullmatch, self.files))
+        found = {f"{note['directory']}{note['stem']}{MANIFEST_SUFFIX}": note.group() for note in notes}
+        return {path: note for path, note in found.items() if path not in self.stored}
+
 
 def is_manifest(name: str) -> bool:
     """Whether a path is that of a manifest; a hidden one is a temporary file."""
@@ -98,6 +112,14 @@ def is_journal(name: str) -> bool:
 def is_pending(name: str) -> bool:
     """Whether a path is that of the note of a committed publication."""
     return name.endswith(_PENDING_SUFFIX) and _is_hidden(name)
+
+
+def is_unwritten(destination: ObjectStoragePath, path: str, note: str) -> bool:
+    """Look again whether a manifest is missing and its note is there: it may be written right now."""
+    destination.fs.invalidate_cache()
+    with suppress(StorageError):
+        return is_there(destination / note) and not is_there(destination / path)
+    return True
 
 
 def list_lake(destination: ObjectStoragePath, tick: Callable[[str], None]) -> Listing:
