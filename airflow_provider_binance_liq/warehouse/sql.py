@@ -74,27 +74,54 @@ def contradicting(table: Table, rows: Iterable[tuple[str, str, str, str]]) -> st
     )
 
 
-def insert_rows(table: Table) -> str:
-    """`INSERT` of the staged rows that are new; the first of the three statements by which rows are merged.
+def classed(table: Table) -> str:
+    """Name the table of what a load changes: the places of staged rows, and what becomes of each."""
+    return f"classed_{table.name}"
 
-    Each says by itself how many rows it has written. A MERGE says one number for all of them, so that a query
-    over both tables would have to count first.
+
+def class_rows(table: Table, place: str, near: str = "") -> str:
+    """Select the place of each staged row, and its class: `new`, `newer`, `again`; NULL: nothing changes.
+
+    It is the one query that compares what is staged with what is stored; counts and writes follow from it.
+
+    :param place: what the engine calls the address of a row: `rowid`, `ctid`.
+    :param near: bounds where stored rows are looked for.
     """
-    names = ", ".join(table.names)
     return (
-        f"INSERT INTO {table.name} ({names})\nSELECT {names} FROM {staged(table)} AS source\n"
-        f"WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS target WHERE {same_key(table)})"
+        f"SELECT source.{place} AS place, CASE\n"
+        f"    WHEN target.{table.key[0]} IS NULL THEN 'new'\n"
+        f"    WHEN {replaces(table)} THEN 'newer'\n"
+        f"    WHEN {CONFIRMS} THEN 'again' END AS class\n"
+        f"FROM {staged(table)} AS source LEFT JOIN {table.name} AS target\n    ON {same_key(table)}{near}"
     )
 
 
-def replace_rows(table: Table, near: str = "") -> str:
+def count_classes(table: Table) -> str:
+    """Count the staged rows, and of them those that are new, newer, and there again."""
+    counted = ", ".join(f"count(*) FILTER (WHERE class = '{one}')" for one in ("new", "newer", "again"))
+    return f"SELECT count(*), {counted} FROM {classed(table)}"
+
+
+def insert_rows(table: Table, place: str = "") -> str:
+    """`INSERT` of the staged rows that are new; without a place, of all of them."""
+    names = ", ".join(table.names)
+    only = f"\nWHERE {_classed_as(table, 'new', place)}" if place else ""
+    return f"INSERT INTO {table.name} ({names})\nSELECT {names} FROM {staged(table)} AS source{only}"
+
+
+def replace_rows(table: Table, place: str, near: str = "") -> str:
     """`UPDATE` of the rows whose content a staged row replaces; `near` bounds where they are."""
-    return _update(table, [name for name in table.names if name not in table.key], replaces(table), near)
+    rest = [name for name in table.names if name not in table.key]
+    return _update(table, rest, _classed_as(table, "newer", place), near)
 
 
-def confirm_rows(table: Table, near: str = "") -> str:
+def confirm_rows(table: Table, place: str, near: str = "") -> str:
     """`UPDATE` of the rows that a staged row, extracted later, only repeats."""
-    return _update(table, CONFIRMED, CONFIRMS, near)
+    return _update(table, CONFIRMED, _classed_as(table, "again", place), near)
+
+
+def _classed_as(table: Table, class_: str, place: str) -> str:
+    return f"source.{place} IN (SELECT place FROM {classed(table)} WHERE class = '{class_}')"
 
 
 def _update(table: Table, names: Iterable[str], condition: str, near: str) -> str:
@@ -104,11 +131,11 @@ def _update(table: Table, names: Iterable[str], condition: str, near: str) -> st
     )
 
 
-def count_stored(table: Table, near: str) -> str:
-    """Count the staged rows whose key is stored, and stored there."""
+def count_elsewhere(table: Table, place: str) -> str:
+    """Count the rows that were classed as new, and are stored nevertheless, where none was looked for."""
     return (
-        f"SELECT count(*) FROM {staged(table)} AS source "
-        f"JOIN {table.name} AS target ON {same_key(table)}{near}"
+        f"SELECT count(*) FROM {staged(table)} AS source JOIN {table.name} AS target\n"
+        f"    ON {same_key(table)}\nWHERE {_classed_as(table, 'new', place)}"
     )
 
 

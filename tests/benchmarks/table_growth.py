@@ -21,7 +21,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-import loads
+import loads_contenders
+import loads_objects
+import loads_server
 from growth import exponent
 
 from airflow_provider_binance_liq.core.manifest import (
@@ -48,7 +50,7 @@ ENGINES: Final = ("duckdb", "postgres", "iceberg")
 ROWS: Final = 1_000
 #: windows of one load while a table is filled
 _AT_ONCE: Final = 200
-_STEP_MS: Final = loads.DAY_MS // ROWS
+_STEP_MS: Final = loads_objects.DAY_MS // ROWS
 
 
 @cache
@@ -76,7 +78,7 @@ def rows(day: int, changed: int) -> Iterator[str]:
     """Spell the rows of one day, over ten symbols that each have ids of their own, as exchanges have them."""
     markets = LASTING["um"]
     for number in range(ROWS):
-        at = loads.START_MS + day * loads.DAY_MS + number * _STEP_MS
+        at = loads_objects.START_MS + day * loads_objects.DAY_MS + number * _STEP_MS
         yield _spelled(number).format(
             orderId=markets[number % len(markets)].first_order_id + 17 * (day * ROWS + number),
             time=at,
@@ -88,15 +90,15 @@ def lay(directory: Path, day: int, changed: int = 0) -> Manifest:
     """Write the object of a day and return its manifest; `changed` is 0 or the number of the second look."""
     written = draft(map(str.encode, rows(day, changed)), directory)
     path = written.path.rename(directory / f"{day}-{changed}.ndjson")
-    start = loads.START_MS + day * loads.DAY_MS
+    start = loads_objects.START_MS + day * loads_objects.DAY_MS
     return Manifest(
         endpoint="usdm_futures",
         account="desk",
-        window=ManifestWindow(iso(start), iso(start + loads.DAY_MS)),
+        window=ManifestWindow(iso(start), iso(start + loads_objects.DAY_MS)),
         filters=ManifestFilters(),
         object=ManifestObject(f"file://{path}", written.rows, written.bytes, written.sha256),
         proof=Proof(complete=True, pages=1, requests=1, weight=50, method="a page shorter than 100"),
-        extracted_at=iso(start + 2 * loads.DAY_MS + changed),
+        extracted_at=iso(start + 2 * loads_objects.DAY_MS + changed),
         provider_version="0",
     )
 
@@ -107,9 +109,9 @@ class Growing:
 
     engine: str
     warehouse: Any
-    meter: loads.Meter
+    meter: loads_server.Meter
     directory: Path
-    contender: loads.Ours | None
+    contender: loads_contenders.Ours | None
     days: int = 0
     looks: int = 0
     #: of DuckDB and PostgreSQL's table, with its indexes
@@ -124,7 +126,7 @@ class Growing:
             load(self.warehouse, manifests)
             self.days += many
             for manifest in manifests:
-                loads._path(manifest).unlink()
+                loads_objects.path_of(manifest).unlink()
         self.settle()
 
     def settle(self) -> None:
@@ -184,13 +186,13 @@ def measure(engine: str, sizes: Sequence[int], times: int) -> list[dict[str, Any
             at = {"uri": f"sqlite:///{directory}/catalog.db", "warehouse": f"file://{directory}/tables"}
             warehouse = Iceberg("lake", properties={"type": "sql", **at})
         else:
-            server = stack.enter_context(loads.running_server()) if engine == "postgres" else None
-            database = stack.enter_context(loads.a_database(engine, server, directory))
-            contender = loads.Ours(engine, database)
+            server = stack.enter_context(loads_server.running_server()) if engine == "postgres" else None
+            database = stack.enter_context(loads_server.a_database(engine, server, directory))
+            contender = loads_contenders.Ours(engine, database)
             contender._engine()
-            warehouse = DuckDB(database) if engine == "duckdb" else Postgres(loads.CONN_ID)
+            warehouse = DuckDB(database) if engine == "duckdb" else Postgres(loads_contenders.CONN_ID)
         growing = Growing(
-            engine, warehouse, loads.Meter(server.pid if server else None), directory, contender
+            engine, warehouse, loads_server.Meter(server.pid if server else None), directory, contender
         )
         growing.fill(1, 1)
         load(warehouse, lay(directory, 0, 1))  # what is imported late would be counted

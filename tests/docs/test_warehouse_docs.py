@@ -28,9 +28,10 @@ from airflow_provider_binance_liq.warehouse.tables import (
 )
 
 _MERGES = (
-    sql.insert_rows(LIQUIDATIONS),
-    sql.confirm_rows(LIQUIDATIONS),
-    sql.replace_rows(LIQUIDATIONS),
+    f"CREATE TEMP TABLE {sql.classed(LIQUIDATIONS)} AS\n{sql.class_rows(LIQUIDATIONS, 'rowid')}",
+    sql.confirm_rows(LIQUIDATIONS, "rowid"),
+    sql.replace_rows(LIQUIDATIONS, "rowid"),
+    sql.insert_rows(LIQUIDATIONS, "rowid"),
     sql.merge_windows(),
 )
 PAGE = Path(__file__).parents[2] / "docs/warehouse.md"
@@ -106,7 +107,7 @@ def statements():
         for name, dialect in (("DuckDB", duckdb.TYPES), ("PostgreSQL", postgres.TYPES))
     ]
     merges = (f"{merge};" for merge in _MERGES)
-    return "\n\n".join([*parts, folded("The merge, the same in both", *merges)])
+    return "\n\n".join([*parts, folded("The merge, in DuckDB; in PostgreSQL with ctid for rowid", *merges)])
 
 
 def queries():

@@ -23,9 +23,9 @@ def bounds(monkeypatch):
     """Note what bounds the updates of a load."""
     given = []
 
-    def replace_rows(table, near=""):
+    def replace_rows(table, place, near=""):
         given.append(near)
-        return made(table, near)
+        return made(table, place, near)
 
     made = sql.replace_rows
     monkeypatch.setattr(sql, "replace_rows", replace_rows)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import re
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import lakehouse
 from support.accepted_values import TAKEN
+from support.spelled_values import COLUMNS, expected, spelled
 
 from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.simulator.documented import DOCUMENTED
@@ -211,3 +214,13 @@ def test_both_tables_have_the_same_columns(postgres, duckdb, lake):
     query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'binance_liquidations' "
     ours, theirs = (one.query(query + "ORDER BY ordinal_position") for one in (postgres, duckdb))
     assert ours == theirs == [(name,) for name in LIQUIDATIONS.names]
+
+
+def test_rows_in_every_spelling_are_what_arithmetic_makes_of_them(postgres, lake, row):
+    draw = random.Random(20261010)
+    cases = [spelled(draw) | {"orderId": str(number)} for number in range(300)]
+
+    postgres.load(lake.lay([row(**fields) for fields in cases]))
+
+    found = postgres.query(f"SELECT {', '.join(COLUMNS)} FROM binance_liquidations")
+    assert Counter(found) == Counter(map(expected, cases))

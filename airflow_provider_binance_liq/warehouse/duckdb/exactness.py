@@ -5,7 +5,7 @@ silence. So numbers with a fraction are quoted before the reader sees them, and 
 fits the type digit by digit. `tests/warehouse/test_exactness.py` checks it with 18 decimals and 2^63.
 
 Matching each value of each row would take longer than all the rest, so the numbers of a row are matched at
-once. Only in a row that is not `plain` is each of them matched by itself.
+once. In a row that `fits` they are the casts themselves; only in another one is each value matched by itself.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.warehouse.schema import Column, Table
 
+#: the years 1 to 9999, which all readers have
+_MILLIS: Final = "BETWEEN -62135596800000 AND 253402300799999"
 _DECIMAL: Final = f"DECIMAL({DECIMAL_PRECISION}, {DECIMAL_SCALE})"
 
 TYPES: Final[Types] = {
@@ -53,7 +55,8 @@ _RULES: Final = {
     "raw": "raw",
 }
 #: Expanded in place by DuckDB.
-MACROS: Final = r"""
+MACROS: Final = (
+    r"""
 CREATE OR REPLACE TEMP MACRO misfit(kind, text, field, uri, raw) AS
     error(concat(field, ' is ', text, ', which is no ', kind, '; a row of ', uri, ': ', left(raw, 300)));
 
@@ -103,10 +106,9 @@ CREATE OR REPLACE TEMP MACRO exact_boolean(text, plain, field, uri, raw) AS
     WHEN lower(text) IN ('false', '0') THEN false
     ELSE misfit('boolean', text, field, uri, raw) END;
 
--- The years 1 to 9999 are those that all readers have.
 CREATE OR REPLACE TEMP MACRO instant_of(millis, text, field, uri, raw) AS
     CASE WHEN millis IS NULL THEN NULL
-    WHEN millis BETWEEN -62135596800000 AND 253402300799999 THEN make_timestamptz(millis * 1000)
+    WHEN millis $MILLIS THEN make_timestamptz(millis * 1000)
     ELSE misfit('instant in milliseconds', text, field, uri, raw) END;
 
 CREATE OR REPLACE TEMP MACRO exact_instant(text, plain, field, uri, raw) AS
@@ -124,7 +126,10 @@ CREATE OR REPLACE TEMP MACRO quote_numbers(line) AS
 CREATE OR REPLACE TEMP MACRO has_fraction(line) AS
     regexp_matches(line, ':\s*-?[0-9]+[.eE]')
     OR (contains(line, '[') AND regexp_matches(line, '[,\[]\s*-?[0-9]+[.eE]'));
-""".replace("$SCALE", str(DECIMAL_SCALE)).replace("$DECIMAL", _DECIMAL)
+""".replace("$SCALE", str(DECIMAL_SCALE))
+    .replace("$DECIMAL", _DECIMAL)
+    .replace("$MILLIS", _MILLIS)
+)
 
 
 def is_plain(table: Table) -> str:
@@ -132,7 +137,7 @@ def is_plain(table: Table) -> str:
 
     What stands between them here fails to be cast, should it be in one of them.
     """
-    numbers = [column for column in table.of("row") if column.kind not in ("text", "boolean")]
+    numbers = _numbers(table)
     fields = dict.fromkeys(f'"{field}"' for column in numbers for field in column.fields)
     decimals = dict.fromkeys(
         f'strlen("{field}")' for column in numbers if column.kind == "decimal" for field in column.fields
@@ -141,6 +146,45 @@ def is_plain(table: Table) -> str:
         f"greatest({', '.join(decimals)}) <= {DECIMAL_SCALE + 1}\n"
         f"        AND NOT regexp_matches(concat_ws('|', {', '.join(fields)}), '[^0-9.|-]')"
     )
+
+
+def casts(table: Table) -> str:
+    """Select the number of every column that is one, as DuckDB casts it: exact in a row that `fits`."""
+    return sql.lines_of(
+        f"        try_cast({_first(column.fields)} AS {_cast_to(column)}) AS {_cast(column)}"
+        for column in _numbers(table)
+    )
+
+
+def fits(table: Table) -> str:
+    """Say that a row is plain, that no integer has a point, and that each number is there that should be."""
+    whole = dict.fromkeys(
+        f'"{field}"' for one in _numbers(table) if one.kind != "decimal" for field in one.fields
+    )
+    return "\n        AND ".join(
+        ["is_plain", f"NOT contains(concat({', '.join(whole)}), '.')", *map(_fits, _numbers(table))]
+    )
+
+
+def _fits(column: Column) -> str:
+    there = f"{_cast(column)} {_MILLIS}" if _is_instant(column) else f"{_cast(column)} IS NOT NULL"
+    return there if column.required else f"({there} OR coalesce({_first(column.fields)}, '') = '')"
+
+
+def _numbers(table: Table) -> list[Column]:
+    return [column for column in table.of("row") if column.kind not in ("text", "boolean")]
+
+
+def _is_instant(column: Column) -> bool:
+    return column.kind in ("instant", "instant_or_none")
+
+
+def _cast_to(column: Column) -> str:
+    return TYPES["int64" if _is_instant(column) else column.kind]
+
+
+def _cast(column: Column) -> str:
+    return f"cast_{column.name}"
 
 
 def typed_values(table: Table) -> str:
@@ -155,7 +199,18 @@ def _value(column: Column) -> str:
         return _RULES[column.name]
     field = f"'{' or '.join(column.fields)}'"
     value = f"exact_{column.kind}({_first(column.fields)}, is_plain, {field}, object_uri, raw)"
-    return f"required({value}, {field}, object_uri, raw)" if column.required else value
+    if column.required:
+        value = f"required({value}, {field}, object_uri, raw)"
+    if column.kind in ("text", "boolean"):
+        return value
+    return f"CASE WHEN fits THEN {_of_cast(column)} ELSE {value} END"
+
+
+def _of_cast(column: Column) -> str:
+    if not _is_instant(column):
+        return _cast(column)
+    millis = f"nullif({_cast(column)}, 0)" if column.kind == "instant_or_none" else _cast(column)
+    return f"make_timestamptz({millis} * 1000)"
 
 
 def _first(fields: tuple[str, ...]) -> str:

@@ -32,6 +32,8 @@ _HERE: Final = "AND database_name = current_database() AND schema_name = current
 #: a table that has so many times the rows of a load is worth a look at where they are
 _MANY: Final = 8
 _DAY_US: Final = 86_400_000_000
+#: DuckDB's address of a row; it stays the same within a transaction
+_PLACE: Final = "rowid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +111,47 @@ class DuckDBSession:
 
     def merge_rows(self, table: Table) -> Merged:
         """Merge the staged rows."""
-        (inserted,) = self.counts(sql.insert_rows(table))
-        (staged,) = self.counts(f"SELECT count(*) FROM {sql.staged(table)}")
-        if inserted == staged:
-            return Merged(inserted, 0)
-        typed.check_contradictions(self.connection, table, table.name)
-        near = self._near(table, staged)
-        # They find the inserted ones as they are staged, and do not touch them.
-        self.connection.execute(sql.confirm_rows(table, near)).fetchall()
-        (updated,) = self.counts(sql.replace_rows(table, near))
+        near = self._near(table)
+        staged, inserted, updated, again = self._class_rows(table, near)
+        if near and inserted and self.counts(sql.count_elsewhere(table, _PLACE)) != (0,):
+            near = ""
+            staged, inserted, updated, again = self._class_rows(table, near)
+        if inserted < staged:
+            typed.check_contradictions(self.connection, table, table.name)
+        if again:
+            self._write(sql.confirm_rows(table, _PLACE, near))
+        if updated:
+            self._write(sql.replace_rows(table, _PLACE, near))
+        if inserted:
+            # Where all are new, their places need not be looked up.
+            self._write(sql.insert_rows(table, _PLACE if inserted < staged else ""))
         return Merged(inserted, updated)
 
-    def _near(self, table: Table, staged: int) -> str:
-        """Bound the stored rows by their event time, if all with a staged key are within; else by nothing.
+    def _class_rows(self, table: Table, near: str) -> tuple[int, ...]:
+        """Class the staged rows; return how many there are, new ones, newer ones and those there again."""
+        made = f"CREATE OR REPLACE TEMP TABLE {sql.classed(table)} AS"
+        self._write(f"{made}\n{sql.class_rows(table, _PLACE, near)}")
+        return self.counts(sql.count_classes(table))
 
-        Without a bound DuckDB reads the keys of the whole table, since it joins by no index. A row may have
-        moved in time by any amount; so the rows within are counted: by now each staged key is stored.
+    def _write(self, statement: str) -> None:
+        # All of it: a result that is not read to its end holds the connection.
+        self.connection.execute(statement).fetchall()
+
+    def _near(self, table: Table) -> str:
+        """Bound the stored rows by their event time, where the table is much larger than what is staged.
+
+        Without a bound DuckDB reads the whole table, since it joins by no index. A row may have moved in time
+        by any amount; so what is not found within is looked for everywhere, but by its key alone.
         """
         time = table.event_time
-        (stored, first, last) = self.counts(
-            f"SELECT (SELECT count(*) FROM {table.name}), epoch_us(min({time})), epoch_us(max({time})) "
-            f"FROM {sql.staged(table)}"
+        (stored, staged, first, last) = self.counts(
+            f"SELECT (SELECT count(*) FROM {table.name}), count(*), epoch_us(min({time})), "
+            f"epoch_us(max({time})) FROM {sql.staged(table)}"
         )
-        if stored < _MANY * staged:
+        if not staged or stored < _MANY * staged:
             return ""
         low, high = (f"make_timestamptz({at}::BIGINT)" for at in (first - _DAY_US, last + _DAY_US))
-        near = f"\n    AND target.{time} BETWEEN {low} AND {high}"
-        return near if self.counts(sql.count_stored(table, near)) == (staged,) else ""
+        return f"\n    AND target.{time} BETWEEN {low} AND {high}"
 
     def merge_windows(self) -> None:
         """Merge the staged windows."""

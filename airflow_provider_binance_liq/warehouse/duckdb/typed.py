@@ -15,7 +15,13 @@ import msgspec
 
 from airflow_provider_binance_liq.exceptions import InconsistentManifest, WarehouseError
 from airflow_provider_binance_liq.warehouse import sql
-from airflow_provider_binance_liq.warehouse.duckdb.exactness import MACROS, is_plain, typed_values
+from airflow_provider_binance_liq.warehouse.duckdb.exactness import (
+    MACROS,
+    casts,
+    fits,
+    is_plain,
+    typed_values,
+)
 from airflow_provider_binance_liq.warehouse.duckdb.values import create_from_lists, micros
 
 if TYPE_CHECKING:
@@ -133,7 +139,9 @@ def _stage_statement(table: Table, paths: Sequence[str]) -> str:
         "    SELECT fields.*, objects.* EXCLUDE (filename), make_timestamptz(?::BIGINT) AS loaded_at,\n"
         f"        {is_plain(table)} AS is_plain\n"
         f"    FROM fields JOIN {_OBJECTS} AS objects USING (filename)\n"
-        f")\nSELECT\n{typed_values(table)},\n    object,\n    is_newer\nFROM {_PARSED}"
+        f"), cast_rows AS (\n    SELECT *,\n{casts(table)}\n    FROM {_PARSED}\n"
+        f"), fitting_rows AS (\n    SELECT *, {fits(table)} AS fits\n    FROM cast_rows\n"
+        f")\nSELECT\n{typed_values(table)},\n    object,\n    is_newer\nFROM fitting_rows"
     )
 
 

@@ -32,6 +32,13 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "standard_conforming_strings": "on",
 }
+#: PostgreSQL's address of a row; nobody else moves those of a temporary table
+_PLACE: Final = "ctid"
+#: with less, joins of many rows go through files; who has set more keeps it
+_ENOUGH_MEMORY: Final = (
+    "SELECT set_config('work_mem', '64MB', true) "
+    "WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')"
+)
 #: taken by those who create the tables; any number that no other program uses would do
 _CREATING: Final = int.from_bytes(b"binance", "big")
 _MAY_COMMENT: Final = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
@@ -136,19 +143,22 @@ class PostgresSession(RowStaging):
 
     def merge_rows(self, table: Table) -> Merged:
         """Merge the staged rows."""
-        inserted = self._write(sql.insert_rows(table))
-        if inserted == self._rows(f"SELECT count(*) FROM {sql.staged(table)}")[0][0]:
-            return Merged(inserted, 0)
-        if message := sql.contradicting(table, self._rows(sql.contradiction(table, table.name))):
+        self._execute(_ENOUGH_MEMORY)
+        made = f"CREATE TEMP TABLE {sql.classed(table)} ON COMMIT DROP AS"
+        self._execute(f"{made}\n{sql.class_rows(table, _PLACE)}; ANALYZE {sql.classed(table)}")
+        staged, inserted, updated, again = self._rows(sql.count_classes(table))[0]
+        if inserted < staged and (
+            message := sql.contradicting(table, self._rows(sql.contradiction(table, table.name)))
+        ):
             raise self._refusal(message)
-        # They find the inserted ones as they are staged, and do not touch them.
-        self._write(sql.confirm_rows(table))
-        return Merged(inserted, self._write(sql.replace_rows(table)))
-
-    def _write(self, statement: str) -> int:
-        """Return how many rows were written."""
-        self._execute(statement)
-        return int(self.cursor.rowcount)
+        if again:
+            self._execute(sql.confirm_rows(table, _PLACE))
+        if updated:
+            self._execute(sql.replace_rows(table, _PLACE))
+        if inserted:
+            # Where all are new, their places need not be looked up.
+            self._execute(sql.insert_rows(table, _PLACE if inserted < staged else ""))
+        return Merged(inserted, updated)
 
     def merge_windows(self) -> None:
         """Merge the staged windows."""
