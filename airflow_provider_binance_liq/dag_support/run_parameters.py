@@ -123,9 +123,10 @@ def check_connections(extractions: Extractions, postgres_conn_id: str | None) ->
     names = [one["operator"]["binance_conn_id"] for one in extractions]
     # A connection that cannot be read now may be there for the tasks that need it later.
     failures = [found for found in map(find_label, names) if isinstance(found, InvalidConnection)]
-    for failure in failures:
+    nothing_is_left = bool(failures) and len(failures) == len(names)
+    for failure in failures[1 if nothing_is_left else 0 :]:
         log.error("%s. Its extractions will fail", failure)
-    if failures and len(failures) == len(names):
+    if nothing_is_left:
         raise failures[0]
     if postgres_conn_id is not None:
         _check_exists(postgres_conn_id)

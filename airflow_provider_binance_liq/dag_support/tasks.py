@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -21,10 +20,11 @@ from airflow_provider_binance_liq.dag_support.settings import (
     read_settings,
 )
 from airflow_provider_binance_liq.dag_support.watching import watcher
-from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, PermanentError
+from airflow_provider_binance_liq.exceptions import InconsistentManifest, InvalidRequest, located
+from airflow_provider_binance_liq.operators.failing import failing_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from airflow.sdk import Context
 
@@ -50,15 +50,17 @@ def read_variable(name: str, read: Callable[[Any], T]) -> T:
     """
     # Not `deserialize_json`: it takes the default where the value is no JSON.
     text = Variable.get(name, default=None)
-    try:
-        return read(None if text is None else json.loads(text))
-    except (InvalidRequest, ValueError) as error:
-        message = f"the Variable {name!r}, or a parameter of the run: {error}"
-        raise AirflowFailException(message) from None
+    where = f"the Variable {name!r}, or a parameter of the run"
+    with failing_at_once(lambda: f"Where: {where}"), located(where):
+        try:
+            return read(None if text is None else json.loads(text))
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from None
 
 
 def _read(variable: str, params: Any, ti: Any, dag_run: Any, *, loads: bool) -> DagSettings:
-    _check_names(dag_run)
+    with failing_at_once(_whole_run, {"ti": ti}):
+        _check_names(dag_run)
     found = read_variable(variable, lambda given: read_settings(given, params, loads=loads))
     ti.xcom_push(key="destination", value=found.destination)
     ti.xcom_push(key="warehouse", value=asdict(found.warehouse))
@@ -70,7 +72,7 @@ def _check_names(dag_run: Any) -> None:
     known = {*EXTRACT_PARAMS, *LOAD_PARAMS, "since", "second_look_days"}
     strange = [str(name) for name in getattr(dag_run, "conf", None) or {} if name not in known]
     if strange:
-        raise AirflowFailException(unknown("parameter", show(strange[0]).strip("'"), sorted(known)))
+        raise InvalidRequest(unknown("parameter", show(strange[0]).strip("'"), sorted(known)))
 
 
 @task(task_id="settings", retries=0)
@@ -98,7 +100,7 @@ def extract_settings(
 
     found = _read(variable, params, ti, dag_run, loads=loads)
     of_backfill = dag_run.run_type == "backfill"
-    with _failing_by_name():
+    with failing_at_once(_whole_run, {"ti": ti}):
         window = run_parameters.window_of(params, of_backfill=of_backfill)
         extractions = run_parameters.narrow(found.extractions(again=again), params, window)
         run_parameters.check_connections(extractions, found.warehouse.postgres_conn_id if loads else None)
@@ -110,17 +112,8 @@ def extract_settings(
     return per_endpoint(extractions)
 
 
-@contextmanager
-def _failing_by_name() -> Iterator[None]:
-    """Raise what a person has to change as the error that Airflow does not retry.
-
-    :raises AirflowFailException: with the name of the error, and its message.
-    """
-    try:
-        yield
-    except PermanentError as error:
-        message = f"{type(error).__name__}: {error}"
-        raise AirflowFailException(message) from None
+def _whole_run() -> str:
+    return "Window: that of the whole run, of which nothing was extracted"
 
 
 @task(task_id="settings", retries=0)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 FAVOURITE_PORT: Final = 8080
 _FREE_PORTS_TRIED: Final = 10
+#: of a key for signatures with SHA-512: RFC 7518, 3.2. With less, each component warns of it in its log
+_KEY_BYTES: Final = 64
 #: tasks at once; each worker of Airflow's takes some 100 MB
 PARALLELISM: Final = 4
 #: Airflow's own, libpq's own, and what would turn a library's warning into its failure
@@ -70,8 +72,8 @@ def airflow_environment(
         "API__BASE_URL": url,
         "API__WORKERS": 1,
         "API__INSTANCE_NAME": "binance-liq demo",
-        "API__SECRET_KEY": secrets.token_urlsafe(32),
-        "API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
+        "API__SECRET_KEY": secrets.token_urlsafe(_KEY_BYTES),
+        "API_AUTH__JWT_SECRET": secrets.token_urlsafe(_KEY_BYTES),
         "LOGGING__BASE_LOG_FOLDER": logs,
         "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": logs / "dag_processor",
         "LOGGING__COLORED_CONSOLE_LOG": False,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: where the plugin serves a file of the lake, and its page
 _FILE: Final = "/binance-liq/file"
-_PAGE: Final = "/plugin/binance-liq-coverage"
+_PAGE: Final = "/plugin/binance-liq-nav"
 #: an object lies at <endpoint>/account=<account>/date=<date>/<file> below its destination
 _LEVELS: Final = 4
 

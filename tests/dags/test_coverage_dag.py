@@ -111,7 +111,7 @@ def test_fourteen_days_before_it_is_forgotten_an_email_says_what_and_until_when(
     text = "".join((part.get_payload(decode=True) or b"").decode() for part in message.walk())
     assert "DataLossImminent: Lost first: margin of " in text
     lost = iso(START + DAY_MS)[:10]
-    assert f"https://data.example.com/plugin/binance-liq-coverage?history=desk%2Fmargin&day={lost}" in text
+    assert f"https://data.example.com/plugin/binance-liq-nav?history=desk%2Fmargin&day={lost}" in text
     assert f"from {iso(START + 91 * DAY_MS)} on (in 14 days; retention 90 days, assumed)" in text
     assert summary(done)["endangered"] == 1
 

@@ -82,6 +82,10 @@ def test_secrets_are_new_for_each_demo_and_unlike_each_other():
     assert len(base64.urlsafe_b64decode(first["AIRFLOW__CORE__FERNET_KEY"])) == 32
 
 
+def test_the_key_of_tokens_is_as_long_as_their_signatures_need():
+    assert len(of_airflow()["AIRFLOW__API_AUTH__JWT_SECRET"].encode()) >= 64
+
+
 def test_airflow_listens_on_this_machine_only_and_is_reached_where_it_listens():
     made = of_airflow(port=18_080)
     assert made["AIRFLOW__API__HOST"] == "127.0.0.1"

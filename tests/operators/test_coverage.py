@@ -122,7 +122,7 @@ def test_it_fails_with_a_specific_error_once_there_are_no_more_days_left_than_to
         f"{iso(START + 11 * DAY_MS)} on (in 5 days; retention 10 days, configured). 1 of 1 histories lose "
         "data within 5 days. Extract it"
     )
-    page = f"/plugin/binance-liq-coverage?history=desk%2Fusdm_futures&day={iso(START + DAY_MS)[:10]}"
+    page = f"/plugin/binance-liq-nav?history=desk%2Fusdm_futures&day={iso(START + DAY_MS)[:10]}"
     assert said.endswith(f". Coverage page: https://data.example.com/airflow{page}")
 
 

@@ -65,13 +65,20 @@ def test_object_and_manifest_are_files_of_the_lake_by_their_path_below_the_desti
 def test_a_task_that_failed_links_its_day_and_the_documentation_and_no_file(links):
     found = links(operator())
     assert (found["Object"], found["Manifest"]) == ("", "")
-    assert found["Coverage"] == "/plugin/binance-liq-coverage?history=desk%2Fusdm_futures&day=2026-11-22"
+    assert found["Coverage"] == "/plugin/binance-liq-nav?history=desk%2Fusdm_futures&day=2026-11-22"
     assert found["Binance documentation"] == ENDPOINTS["usdm_futures"].documentation
 
 
 def test_what_is_not_known_leads_to_the_whole_page(links):
-    assert links(operator(covered_day=("", "", "", "")))["Coverage"] == "/plugin/binance-liq-coverage"
-    assert CoverageLink().get_link(SimpleNamespace(), ti_key=None) == "/plugin/binance-liq-coverage"
+    assert links(operator(covered_day=("", "", "", "")))["Coverage"] == "/plugin/binance-liq-nav"
+    assert CoverageLink().get_link(SimpleNamespace(), ti_key=None) == "/plugin/binance-liq-nav"
+
+
+def test_the_page_is_where_the_plugin_has_it():
+    from airflow_provider_binance_liq.ui.plugin import BinanceLiquidationsPlugin
+
+    routes = {one["destination"]: one["url_route"] for one in BinanceLiquidationsPlugin.react_apps}
+    assert coverage_page() == f"/plugin/{routes['nav']}"
 
 
 def test_a_filtered_history_is_named_with_its_filters():

@@ -1,9 +1,10 @@
 /* Filters, kept in the page's address: a link shows the next reader the same days. */
 
 import { dayNumber, isDay } from "./days.js";
-import { STATES, WANTING } from "./states.js";
+import { STATES, WANTING, lettersOf } from "./states.js";
 
-const PARAMETERS = ["account", "endpoint", "state", "missing", "from", "to", "open"];
+export const NO_FILTER = { account: "", endpoint: "", state: "", missing: false, from: "", to: "" };
+const PARAMETERS = [...Object.keys(NO_FILTER), "open", "history", "day"];
 
 export const readFilters = (search) => {
   const query = new URLSearchParams(search);
@@ -15,7 +16,9 @@ export const readFilters = (search) => {
     missing: one("missing") === "1",
     from: isDay(one("from")) ? one("from") : "",
     to: isDay(one("to")) ? one("to") : "",
-    open: one("open"),
+    // A task links to a day of its history.
+    open: one("open") || one("history"),
+    day: isDay(one("day")) ? one("day") : "",
   };
 };
 
@@ -34,7 +37,7 @@ export function writeFilters(filters) {
   }
 }
 
-export const isFiltered = (filters) => PARAMETERS.some((name) => name !== "open" && filters[name]);
+export const isFiltered = (filters) => Object.keys(NO_FILTER).some((name) => filters[name]);
 
 /** Whether days of this state are asked for. */
 export const wantsState = (filters) => (letter) =>
@@ -49,8 +52,7 @@ export function select(histories, filters) {
   const shown = histories.filter((one) => {
     if (filters.account && one.account !== filters.account) return false;
     if (filters.endpoint && one.endpoint !== filters.endpoint) return false;
-    const letters = one.states.slice(Math.max(0, first - one.first), Math.max(0, last - one.first + 1));
-    return letters !== "" && [...letters].some(wanted);
+    return [...lettersOf(one, first, last)].some(wanted);
   });
   return { shown, first, last, wanted };
 }

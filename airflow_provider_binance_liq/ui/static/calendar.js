@@ -1,18 +1,17 @@
 /* One history as calendars, a year each: a column is a week, a row is a weekday, the newest year is first. */
 
-import { DAY_MS, counted, dayName, duration, grouped, instant, weekday } from "./days.js";
-import { button, make, outside, square, terms } from "./elements.js";
+import { DAY_MS, WEEKDAYS, counted, dayName, duration, grouped, instant, weekday } from "./days.js";
+import { button, make, outside, square, terms, withNames } from "./elements.js";
 import { STATES, countDays } from "./states.js";
 import { cellHtml, exactly, retentionInWords, withoutAmount } from "./strip.js";
 
-const WEEKDAY_NAMES = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const startOfYear = (year) => Date.UTC(year, 0, 1) / DAY_MS;
 const yearOf = (day) => new Date(day * DAY_MS).getUTCFullYear();
 
 /** The days of one weekday in a year, each in the column of its week. */
 function weekdayRow(history, view, { first, last, monday }, row) {
   const line = make("div", { role: "row", "aria-rowindex": row + 2 },
-    make("span", { class: "day", role: "rowheader", style: `grid-area:${row + 2}/1`, "aria-colindex": 1 }, WEEKDAY_NAMES[row]));
+    make("span", { class: "day", role: "rowheader", style: `grid-area:${row + 2}/1`, "aria-colindex": 1 }, WEEKDAYS[row].slice(0, 3)));
   let html = "";
   for (let day = monday + row; day <= last; day += 7) {
     const column = (day - row - monday) / 7 + 2;
@@ -29,10 +28,12 @@ function monthNames({ first, last, monday }) {
     const name = dayName(day);
     if (!name.endsWith("-01") && day !== first) continue;
     const column = Math.floor((day - monday) / 7) + 2;
+    // A week that two months share has the name of the later one.
+    const month = dayName(Math.min(last, monday + 7 * column - 8)).slice(5, 7);
     names.push(make("span", {
       role: "columnheader", style: `grid-area:1/${column};white-space:nowrap`, "aria-colindex": column,
     }, make("span", { class: "hidden-words" }, name.slice(0, 7)),
-    make("span", { "aria-hidden": "true" }, names.length && day - first < 14 ? "" : name.slice(5, 7))));
+    make("span", { "aria-hidden": "true" }, names.length && column === 2 ? "" : month)));
   }
   return make("div", { role: "row", "aria-rowindex": 1 },
     make("span", { role: "columnheader", style: "grid-area:1/1", "aria-colindex": 1 }, make("span", { class: "hidden-words" }, "Weekday")), names);
@@ -43,7 +44,7 @@ function calendarOf(year, history, view) {
   const last = Math.min(startOfYear(year + 1) - 1, history.last, view.last);
   const range = { first, last, monday: first - weekday(first) };
   const grid = make("div", { class: "weeks", role: "grid", "aria-label": `${history.label}, ${year}: weekdays by weeks`, "aria-multiselectable": "true" },
-    monthNames(range), WEEKDAY_NAMES.map((_, row) => weekdayRow(history, view, range, row)));
+    monthNames(range), WEEKDAYS.map((_, row) => weekdayRow(history, view, range, row)));
   grid.querySelector(".c")?.setAttribute("tabindex", "0");
   return make("div", { class: "year" }, make("h3", {}, String(year)), grid);
 }
@@ -62,7 +63,7 @@ function facts(history, view, chooseWanting) {
       ["Can be extracted until", gap ? `${instant(gap.recoverable_until)} (${duration(Date.parse(gap.recoverable_until) - view.clock)})` : ""],
       ["Notional, all days", [...exactly(history.notional), withoutAmount(history)].filter(Boolean).join(", ")],
       ["Loaded", history.loads_since ? "" : "not known: no load has left a receipt, and those into clouds leave none"],
-      ["Assumed for most days", history.assumed?.length ? make("ul", { class: "plain-list" }, history.assumed.map((one) => make("li", { title: one.code }, one.sentence))) : ""],
+      ["Assumed for most days", history.assumed?.length ? make("ul", { class: "plain-list" }, history.assumed.map((one) => make("li", { title: one.code }, withNames(one.sentence)))) : ""],
     ]),
     make("div", { class: "row-of tally" }, Object.entries(STATES).filter(([letter]) => counts[letter])
       .map(([letter, { name }]) => make("span", {}, square(`s-${letter}`), `${grouped(counts[letter])} ${name}`))),

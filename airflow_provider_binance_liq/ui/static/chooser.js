@@ -40,6 +40,10 @@ export class Chooser {
     this.clear(true);
   }
 
+  #isKept = (day) => isFetchable(this.history, day, this.app.clock());
+
+  #isWanting = (day) => WANTING.includes(stateOf(this.history, day));
+
   isChosen(history, day) {
     return this.history?.index === history.index && this.days.has(day);
   }
@@ -63,8 +67,8 @@ export class Chooser {
 
   /** Of the chosen days, those that are extracted: what is wanting, or all that can be extracted if nothing is. */
   taken() {
-    const days = [...this.days].sort((a, b) => a - b).filter((day) => isFetchable(this.history, day, this.app.clock()));
-    const wanting = days.filter((day) => WANTING.includes(stateOf(this.history, day)));
+    const days = [...this.days].sort((a, b) => a - b).filter(this.#isKept);
+    const wanting = days.filter(this.#isWanting);
     return this.again || !wanting.length ? days : wanting;
   }
 
@@ -92,9 +96,9 @@ export class Chooser {
   #left() {
     const days = [...this.days];
     const proven = days.filter((day) => "pe".includes(stateOf(this.history, day))).length;
-    const lost = days.filter((day) => !isFetchable(this.history, day, this.app.clock()) && stateOf(this.history, day) !== "n").length;
+    const lost = days.filter((day) => !this.#isKept(day) && stateOf(this.history, day) !== "n").length;
     const early = days.filter((day) => stateOf(this.history, day) === "n").length;
-    const mixed = proven && days.some((day) => WANTING.includes(stateOf(this.history, day)) && isFetchable(this.history, day, this.app.clock()));
+    const mixed = proven && days.some((day) => this.#isWanting(day) && this.#isKept(day));
     const words = [];
     if (mixed && !this.again) words.push(`${grouped(proven)} proven, left out`);
     if (lost) words.push(`${grouped(lost)} not kept by the exchange any more`);

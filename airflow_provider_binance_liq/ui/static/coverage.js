@@ -4,10 +4,10 @@
    slash; `dag` is the DAG whose tab it is in; with `brief`, it is the one sentence and a link, for a dashboard. Without them it reads the document from `<script type="application/json" id="coverage">`, and offers no
    action. */
 
-import { readFilters, select, writeFilters } from "./address.js";
+import { NO_FILTER, readFilters, select, writeFilters } from "./address.js";
 import { calendar } from "./calendar.js";
 import { Chooser, wantingDays } from "./chooser.js";
-import { counted, dayName } from "./days.js";
+import { counted, dayName, dayNumber } from "./days.js";
 import { button, download, link, make, outside } from "./elements.js";
 import { LAYOUT } from "./layout.js";
 import { PALETTE } from "./palette.js";
@@ -61,8 +61,8 @@ class Coverage extends HTMLElement {
     if (!this.coverage) this.page.replaceChildren(blank("Reading the lake…", "Manifests are listed once, and remembered."));
     try {
       const found = await this.server.coverage(refresh);
-      this.#show(inOrder ? this.#asBefore(found) : found);
       this.status.replaceChildren();
+      this.#show(inOrder ? this.#asBefore(found) : found);
       this.lookAtRuns().catch(() => {});
     } catch (error) {
       this.above.replaceChildren();
@@ -120,11 +120,23 @@ class Coverage extends HTMLElement {
     this.#renderAbove();
     this.strip = new Strip(this.view, { open: (history) => this.#toggle(history) }, this.page.clientWidth);
     this.body = make("div", { class: "body" }, chosen.shown.length ? this.strip.element
-      : blank("No day matches the filters", "Take one away, or clear them all.", button("Clear filters", () => this.#filter({ account: "", endpoint: "", state: "", missing: false, from: "", to: "" }))));
+      : blank("No day matches the filters", "Take one away, or clear them all.", button("Clear filters", () => this.#filter(NO_FILTER))));
     this.page.replaceChildren(this.body, foot(this));
     const open = chosen.shown.find((one) => one.id === filters.open);
     if (open) this.#open(open);
     this.strip.start();
+    if (filters.day) this.#arrive(open);
+  }
+
+  /** Open the day that a link leads to: once, since the reader goes on from there. */
+  #arrive(history) {
+    const day = dayNumber(this.filters.day);
+    const cell = history && this.strip.cell(history, day);
+    if (!cell) this.say(`The lake has nothing of ${this.filters.open} for ${this.filters.day}.`);
+    this.filters.day = "";
+    if (!cell) return;
+    this.#goTo(history, day);
+    this.#detail(history, day, cell, true);
   }
 
   #nothing() {
@@ -162,6 +174,10 @@ class Coverage extends HTMLElement {
 
   #firstGap() {
     const { history, day } = firstLoss(this.view.shown, this.view.first, this.view.last);
+    this.#goTo(history, day);
+  }
+
+  #goTo(history, day) {
     this.strip.cell(history, day)?.scrollIntoView({ block: "nearest", inline: "center" });
     this.strip.fill();
     this.strip.focus(history, day);
@@ -247,7 +263,7 @@ class Coverage extends HTMLElement {
     const found = event.button === 0 && this.#at(event.target);
     if (!found) return;
     this.pressed = { ...found, moved: false, touch: event.pointerType === "touch" };
-    if (event.shiftKey && this.anchor?.history === found.history) this.#extend(found.history, found.day);
+    if (event.shiftKey && this.anchor?.history === found.history) this.chooser.range(found.history, this.anchor.day, found.day);
   }
 
   #drag(event) {
@@ -270,9 +286,10 @@ class Coverage extends HTMLElement {
     this.#detail(found.history, found.day, found.cell, false);
   }
 
-  #extend(history, day) {
-    if (this.anchor?.history !== history) this.anchor = { history, day };
-    this.chooser.range(history, this.anchor.day, day);
+  /** Choose up to a day by keys: from the day they leave, where nothing is chosen yet. */
+  #stretch(history, from, to) {
+    if (this.anchor?.history !== history || !this.chooser.history) this.anchor = { history, day: from };
+    this.chooser.range(history, this.anchor.day, to);
   }
 
   #key(event) {
@@ -299,10 +316,7 @@ class Coverage extends HTMLElement {
     if (!other) return true;
     const low = Math.max(first, other.first);
     const next = ends[event.key] ?? Math.max(low, Math.min(Math.min(last, other.last), day + dx));
-    if (event.shiftKey && !dy) {
-      if (this.anchor?.history !== history || !this.chooser.history) this.anchor = { history, day };
-      this.#extend(history, next);
-    }
+    if (event.shiftKey && !dy) this.#stretch(history, day, next);
     this.strip.focus(other, next);
     return true;
   }
@@ -316,10 +330,7 @@ class Coverage extends HTMLElement {
     if (!next) return true;
     cell.setAttribute("tabindex", "-1");
     next.setAttribute("tabindex", "0");
-    if (event.shiftKey) {
-      if (this.anchor?.history !== history || !this.chooser.history) this.anchor = { history, day };
-      this.#extend(history, Number(next.dataset.day));
-    }
+    if (event.shiftKey) this.#stretch(history, day, Number(next.dataset.day));
     next.focus();
     return true;
   }

@@ -2,18 +2,17 @@
 
 export const DAY_MS = 86_400_000;
 
-const WEEKDAYS = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+export const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /** A day as the number of days since 1970-01-01. */
 export const dayNumber = (iso) => Math.floor(Date.parse(`${iso.slice(0, 10)}T00:00:00Z`) / DAY_MS);
 
 export const dayName = (day) => new Date(day * DAY_MS).toISOString().slice(0, 10);
 
-/** 1970-01-01 was a Thursday. */
-export const weekdayName = (day) => WEEKDAYS[((day % 7) + 7) % 7];
-
-/** 0 for a Monday, 6 for a Sunday. */
+/** 0 for a Monday, 6 for a Sunday: 1970-01-01 was a Thursday. */
 export const weekday = (day) => (((day + 3) % 7) + 7) % 7;
+
+export const weekdayName = (day) => WEEKDAYS[weekday(day)];
 
 export const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 

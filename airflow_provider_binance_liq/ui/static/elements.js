@@ -1,6 +1,6 @@
 /* Small ways to make elements. Texts of a document are set as text, never as HTML. */
 
-import { AGAIN, CAVEAT, NOT_LOADED } from "./states.js";
+import { CAVEAT, NOT_LOADED } from "./states.js";
 
 /** An element with attributes (a function is a listener, null is left out) and children (texts or elements). */
 export function make(tag, attributes = {}, ...children) {
@@ -34,7 +34,6 @@ export function cellClasses(letter, flags, { rows = 0, step = 1, urgent = false,
   const found = ["c"];
   if (flags & CAVEAT) found.push("caveat");
   if (flags & NOT_LOADED) found.push("waits");
-  if (flags & AGAIN) found.push("again");
   if (rows) found.push("has");
   if (running) found.push("runs");
   if (aside) found.push("aside");
@@ -66,3 +65,6 @@ const QUOTES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
 /** For an attribute's value, where many cells are made from one text. */
 export const escaped = (text) => text.replace(/[&<>"]/g, (found) => QUOTES[found]);
+
+/** A text whose names of fields are between backticks. */
+export const withNames = (text) => text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));

@@ -3,7 +3,7 @@
 export const LAYOUT = `
 :host { display: block; box-sizing: border-box; color: var(--fg); background: var(--bg); min-height: 100%; --name: 252px; }
 /* Not at the host: there the page around it decides, and Airflow's has larger letters and breaks words. */
-main, .tip, dialog { font: 14px/1.45 var(--chakra-fonts-body, Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
+main, .tip, dialog { font: 14px/1.45 var(--chakra-fonts-body, Inter, system-ui, sans-serif);
   font-variant-numeric: tabular-nums; overflow-wrap: normal; word-break: normal; }
 *, *::before, *::after { box-sizing: border-box; }
 [hidden] { display: none !important; }
@@ -15,7 +15,7 @@ h3 { margin: 16px 0 4px; font-size: 13px; font-weight: 600; }
 p { margin: 0; }
 a { color: var(--brand-fg); text-underline-offset: 2px; }
 small, .quiet { color: var(--quiet); font-size: 12px; }
-code { font: 12px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
+code { font: 12px/1.5 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 :focus-visible { outline: 2px solid var(--brand-fg); outline-offset: 2px; }
 button, input, select { font: inherit; color: inherit; }
 button { cursor: pointer; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); padding: 5px 12px; min-height: 32px;
@@ -62,15 +62,14 @@ input[type="checkbox"] { min-height: 0; accent-color: var(--brand); margin: 0; w
 .days { position: relative; width: max-content; min-width: 100%; }
 .line { display: grid; grid-template-columns: var(--name) minmax(max-content, 1fr); border-top: 1px solid var(--line); }
 .axis { position: sticky; top: 0; z-index: 3; background: var(--soft); border-top: 0; font-size: 11px; color: var(--quiet); height: 40px; }
-.name { position: sticky; z-index: 2; background: var(--panel); padding: 7px 10px; min-width: 0; }
+.name { position: sticky; left: 0; z-index: 2; background: var(--panel); border-right: 1px solid var(--line); padding: 7px 10px; min-width: 0; }
 .axis .name { background: var(--soft); display: flex; align-items: flex-end; padding-bottom: 6px; }
-.name { left: 0; border-right: 1px solid var(--line); }
 .name button { display: flex; gap: 6px; width: 100%; text-align: left; padding: 0 2px; min-height: 24px; border: 0; background: none; font-weight: 600; align-items: center; }
 .name button > span:last-child { line-height: 1.3; white-space: normal; overflow-wrap: anywhere; }
 .name button:hover { background: none; color: var(--brand-fg); }
 .name .turn { width: 12px; flex: none; }
 .name [aria-expanded="true"] .turn { transform: rotate(90deg); }
-.name small { display: block; padding-left: 20px; line-height: 17px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-decoration: none; }
+.name small { display: block; padding-left: 20px; line-height: 17px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .name small.urgent b { text-decoration: underline 2px var(--urgent); text-underline-offset: 3px; }
 .track { position: relative; display: flex; padding: 0 8px; touch-action: pan-x pan-y; user-select: none; }
 .month { display: flex; flex: none; position: relative; align-items: flex-end; contain: layout style; }

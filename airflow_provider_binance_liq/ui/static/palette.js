@@ -2,7 +2,7 @@
    same hues are given here, for light and dark. A state is told by its shape as well as by its colour. */
 
 /** A custom property of Airflow's theme, or what stands for it in a plain file. */
-const themed = (name, light, dark) => `var(--chakra-colors-${name}, light-dark(${light}, ${dark}))`;
+const themed = (name, light, dark = light) => `var(--chakra-colors-${name}, light-dark(${light}, ${dark}))`;
 
 /** A step of a hue in light and another in dark; both are the theme's where there is one. */
 const stepped = (hue, light, lightValue, dark, darkValue) =>
@@ -30,17 +30,17 @@ const glyphRules = Object.entries(GLYPHS)
 
 export const PALETTE = `
 :host {
-  --bg: ${themed("bg", "#ffffff", "oklch(0.232 0.032 266)")};
-  --panel: ${themed("bg-panel", "#ffffff", "oklch(0.15 0.028 251)")};
+  --bg: ${themed("bg", "#fff", "oklch(0.232 0.032 266)")};
+  --panel: ${themed("bg-panel", "#fff", "oklch(0.15 0.028 251)")};
   --soft: ${themed("bg-subtle", "oklch(0.985 0.004 253)", "oklch(0.18 0.03 251)")};
   --softer: ${themed("bg-muted", "oklch(0.955 0.01 253)", "oklch(0.28 0.035 251)")};
   --fg: ${themed("fg", "oklch(0.23 0.032 266)", "oklch(0.97 0.004 253)")};
   --quiet: ${themed("fg-muted", "oklch(0.45 0.055 251)", "oklch(0.75 0.025 252)")};
   --line: ${themed("border", "oklch(0.915 0.01 253)", "oklch(0.32 0.035 251)")};
-  --brand: ${themed("brand-solid", "oklch(0.469 0.084 257.657)", "oklch(0.469 0.084 257.657)")};
+  --brand: ${themed("brand-solid", "oklch(0.469 0.084 257.657)")};
   --brand-fg: ${themed("brand-fg", "oklch(0.324 0.072 260.329)", "oklch(0.923 0.023 255.082)")};
   --brand-soft: ${themed("brand-subtle", "oklch(0.962 0.012 249.46)", "oklch(0.259 0.062 265.566)")};
-  --on-brand: ${themed("brand-contrast", "#ffffff", "#ffffff")};
+  --on-brand: ${themed("brand-contrast", "#fff")};
   --p1: ${stepped("green", 200, "#bbf7d0", 900, "#14532d")};
   --p2: ${stepped("green", 300, "#86efac", 700, "#15803d")};
   --p3: ${stepped("green", 400, "#4ade80", 600, "#16a34a")};
@@ -48,8 +48,7 @@ export const PALETTE = `
   --p5: ${stepped("green", 800, "#166534", 200, "#bbf7d0")};
   --on-p1: ${stepped("green", 600, "#16a34a", 400, "#4ade80")};
   --on-p3: ${stepped("green", 900, "#14532d", 100, "#dcfce7")};
-  --on-p4: light-dark(#ffffff, #052e16);
-  --on-p5: light-dark(#ffffff, #052e16);
+  --on-p4: light-dark(#fff, #052e16);
   --empty: ${stepped("green", 50, "#f0fdf4", 950, "#052e16")};
   --empty-line: ${stepped("green", 200, "#bbf7d0", 900, "#14532d")};
   --bar: ${stepped("green", 500, "#22c55e", 500, "#22c55e")};
@@ -57,7 +56,7 @@ export const PALETTE = `
   --missing-soft: ${stepped("orange", 50, "#fff7ed", 950, "#431407")};
   --missing-text: ${stepped("orange", 800, "#9a3412", 300, "#fdba74")};
   --urgent: ${stepped("orange", 600, "#ea580c", 500, "#f97316")};
-  --on-urgent: light-dark(#ffffff, #431407);
+  --on-urgent: light-dark(#fff, #431407);
   --doubt: ${stepped("amber", 200, "#fde68a", 800, "#92400e")};
   --on-doubt: ${stepped("amber", 900, "#78350f", 100, "#fef3c7")};
   --lost: ${stepped("gray", 200, "#e5e7eb", 800, "#2b3340")};
@@ -74,12 +73,12 @@ ${glyphRules}
 .s-p.d2 { --fill: var(--p2); --ink: var(--on-p3); }
 .s-p.d3 { --fill: var(--p3); --ink: var(--on-p3); }
 .s-p.d4 { --fill: var(--p4); --ink: var(--on-p4); }
-.s-p.d5 { --fill: var(--p5); --ink: var(--on-p5); }
+.s-p.d5 { --fill: var(--p5); --ink: var(--on-p4); }
 .s-e { --fill: var(--empty); --edge: var(--empty-line); --ink: var(--on-p1); }
 .s-m { --fill: var(--missing-soft); --edge: var(--missing); --ink: var(--missing); }
 .s-u { --fill: var(--doubt); --ink: var(--on-doubt); }
 .s-h { --fill: linear-gradient(135deg, var(--missing) 50%, var(--p3) 50%); --ink: var(--bg); }
-.s-f { --fill: var(--failed); --ink: #ffffff; }
+.s-f { --fill: var(--failed); --ink: #fff; }
 .s-l { --fill: var(--lost); --ink: var(--on-lost); }
 .s-n { --fill: transparent; --edge: var(--line); --ink: var(--quiet); }
 .s-urgent { --fill: var(--urgent); --edge: var(--urgent); --ink: var(--on-urgent); }
@@ -89,10 +88,10 @@ ${glyphRules}
 /* The square of a day, in a row, in a calendar and in the legend. */
 .box { position: relative; display: block; width: 14px; height: 14px; border-radius: 3px; background: var(--fill);
   box-shadow: inset 0 0 0 1.25px var(--edge, transparent); flex: none; }
-.box::before { content: ""; position: absolute; inset: 1.5px; background: var(--ink); -webkit-mask: var(--glyph) center / contain no-repeat;
+.box::before { content: ""; position: absolute; inset: 1.5px; background: var(--ink);
   mask: var(--glyph) center / contain no-repeat; }
-.s-p::before { -webkit-mask: none; mask: none; clip-path: polygon(20% 58%, 29% 48%, 43% 61%, 70% 27%, 80% 35%, 44% 80%); }
-.s-e::before { -webkit-mask: none; mask: none; background: radial-gradient(circle, var(--ink) 13%, transparent 17%); }
+.s-p::before { mask: none; clip-path: polygon(20% 58%, 29% 48%, 43% 61%, 70% 27%, 80% 35%, 44% 80%); }
+.s-e::before { mask: none; background: radial-gradient(circle, var(--ink) 13%, transparent 17%); }
 .caveat > .box::after, .box.caveat::after { content: ""; position: absolute; top: 0; right: 0; width: 6px; height: 6px;
   background: var(--caveat); clip-path: polygon(0 0, 100% 0, 100% 100%); border-top-right-radius: 3px; }
 .waits > .box > i, .box.waits > i { position: absolute; left: 0; bottom: 0; width: 6px; height: 6px; background: var(--not-loaded);

@@ -1,15 +1,12 @@
 /* The panel of one day: what was extracted, how it was proven, and where it is. */
 
 import { bytesInWords, counted, dayName, grouped, instant, weekdayName } from "./days.js";
-import { button, cellClasses, link, make, outside, square, terms } from "./elements.js";
+import { button, cellClasses, link, make, outside, square, terms, withNames } from "./elements.js";
 import { extracts } from "./runs.js";
 import { exactly, withoutAmount } from "./strip.js";
 import { depth, isFetchable, isUrgent, sentences, stateOf } from "./states.js";
 
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
-
-/** A text whose names of fields are between backticks. */
-const withNames = (text) => text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
 
 const tagged = (tag, text) => make("li", {}, tag ? [make("span", { class: "tag" }, tag), " "] : "", withNames(text));
 

@@ -74,6 +74,10 @@ export class Server {
     return this.dagId ? [["dag_id", this.dagId]] : [];
   }
 
+  #ofDag(dagId, path, query) {
+    return this.#url(this.airflow, `api/v2/dags/${encodeURIComponent(dagId)}/${path}`, query);
+  }
+
   coverage(refresh) {
     return ask(this.#url(this.api, "coverage", [...this.#given(), ...(refresh ? [["refresh", "true"]] : [])]));
   }
@@ -92,18 +96,16 @@ export class Server {
   }
 
   runsAtWork(dagId) {
-    const query = [["state", "running"], ["state", "queued"], ["limit", "100"]];
-    return ask(this.#url(this.airflow, `api/v2/dags/${encodeURIComponent(dagId)}/dagRuns`, query));
+    return ask(this.#ofDag(dagId, "dagRuns", [["state", "running"], ["state", "queued"], ["limit", "100"]]));
   }
 
   runsOf(dagId, day, nextDay) {
     const query = [["logical_date_gte", `${day}T00:00:00Z`], ["logical_date_lte", `${nextDay}T00:00:00Z`], ["limit", "100"]];
-    return ask(this.#url(this.airflow, `api/v2/dags/${encodeURIComponent(dagId)}/dagRuns`, query));
+    return ask(this.#ofDag(dagId, "dagRuns", query));
   }
 
   tasksOf(dagId, runId) {
-    const path = `api/v2/dags/${encodeURIComponent(dagId)}/dagRuns/${encodeURIComponent(runId)}/taskInstances`;
-    return ask(this.#url(this.airflow, path, [["limit", "200"]]));
+    return ask(this.#ofDag(dagId, `dagRuns/${encodeURIComponent(runId)}/taskInstances`, [["limit", "200"]]));
   }
 
   /** Existing runs of the days run again: they were chosen because what is there is not enough. */
@@ -123,7 +125,7 @@ export class Server {
   clear(dagId, { run, task }) {
     const body = { dry_run: false, dag_run_id: run.dag_run_id, task_ids: [[task.task_id, task.map_index]], only_failed: false,
       include_downstream: true, reset_dag_runs: true };
-    return ask(this.#url(this.airflow, `api/v2/dags/${encodeURIComponent(dagId)}/clearTaskInstances`), posted(body), OF_BACKFILLS);
+    return ask(this.#ofDag(dagId, "clearTaskInstances"), posted(body), OF_BACKFILLS);
   }
 
   backfill(id) {

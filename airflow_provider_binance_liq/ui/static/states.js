@@ -75,12 +75,14 @@ export function sentences(history, day, { clock, running }) {
 export const cellName = (history, day, context) =>
   `${dayName(day)}, ${weekdayName(day)}: ${sentences(history, day, context).join("; ")}`;
 
+/** The states of a history's days in what is shown. */
+export const lettersOf = (one, first, last) => one.states.slice(Math.max(0, first - one.first), Math.max(0, last - one.first + 1));
+
 /** How many days of each state there are, in what is shown. */
 export function countDays(histories, first, last) {
   const counts = Object.fromEntries(Object.keys(STATES).map((letter) => [letter, 0]));
   for (const one of histories) {
-    const shown = one.states.slice(Math.max(0, first - one.first), Math.max(0, last - one.first + 1));
-    for (const letter of shown) counts[letter] += 1;
+    for (const letter of lettersOf(one, first, last)) counts[letter] += 1;
   }
   return counts;
 }
@@ -89,7 +91,7 @@ export function countDays(histories, first, last) {
 export function firstLoss(histories, first, last) {
   const found = histories.flatMap((history) => {
     const low = Math.max(first, history.first);
-    const at = [...history.states.slice(low - history.first, Math.max(0, last - history.first + 1))].findIndex((letter) => RECOVERABLE.includes(letter));
+    const at = [...lettersOf(history, low, last)].findIndex((letter) => RECOVERABLE.includes(letter));
     if (at < 0) return [];
     const day = low + at;
     const gap = history.oldest_gap;

@@ -1,7 +1,7 @@
 /* Above the grid: the sentence, the buttons, the filters and the legend. */
 
 import { counted, grouped, instant, isDay } from "./days.js";
-import { isFiltered } from "./address.js";
+import { NO_FILTER, isFiltered } from "./address.js";
 import { button, link, make, square } from "./elements.js";
 import { STATES, firstLoss, headline, plainTitle } from "./states.js";
 
@@ -43,7 +43,6 @@ const dayField = (label, name, value, change) => {
 export function filterBar(histories, filters, change) {
   const accounts = [...new Set(histories.map((one) => one.account))].map((one) => [one, one]);
   const endpoints = [...new Map(histories.map((one) => [one.endpoint, plainTitle(one.title)]))];
-  const none = { account: "", endpoint: "", state: "", missing: false, from: "", to: "" };
   return make("div", { class: "row-of filters", role: "search", "aria-label": "Filters" },
     choice("Account", "account", filters.account, accounts, change),
     choice("Endpoint", "endpoint", filters.endpoint, endpoints, change),
@@ -52,7 +51,7 @@ export function filterBar(histories, filters, change) {
     make("label", {}, make("input", {
       type: "checkbox", name: "missing", checked: filters.missing, change: (event) => change({ missing: event.target.checked }),
     }), "Missing only"),
-    isFiltered(filters) ? button("Clear filters", () => change(none), { class: "plain" }) : "");
+    isFiltered(filters) ? button("Clear filters", () => change(NO_FILTER), { class: "plain" }) : "");
 }
 
 const key = (picture, text) => make("span", { class: "key" }, picture, text);

@@ -43,6 +43,23 @@ def test_the_address_of_another_is_shown_as_they_saw_it(visit, site):
     assert query(page)["theirs"] == "kept"
 
 
+def test_the_link_of_a_task_opens_its_day(visit, site):
+    page = visit(f"{site.page}?history=desk%2Fusdm_futures&day={days_ago(80)}")
+    page.get_by_role("complementary").get_by_text(days_ago(80)).wait_for()
+    # A calendar of the whole history as well, and the day is in view.
+    page.get_by_role("grid", name="desk · USD-M futures, 2026").wait_for()
+    assert cell_of(page, 0, days_ago(80)).bounding_box()["x"] > 0
+    page.get_by_label("Missing only").check()
+    assert query(page) == {"missing": "1", "open": "desk/usdm_futures"}
+
+
+@pytest.mark.parametrize("history", ["desk/usdm_futures", "ghost/usdm_futures"])
+def test_a_link_to_a_day_that_the_lake_does_not_have_says_so(visit, site, history):
+    page = visit(f"{site.page}?history={history.replace('/', '%2F')}&day=2019-01-01")
+    page.get_by_text(f"The lake has nothing of {history} for 2019-01-01.").wait_for()
+    assert page.get_by_role("complementary").count() == 0
+
+
 def test_the_routers_state_of_the_address_stays(page):
     page.evaluate("history.replaceState({ idx: 3 }, '')")
     page.get_by_label("Missing only").check()

@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from support.coverage_cells import cell_of, drag
@@ -31,11 +32,18 @@ class SmallAirflow(RealAirflow):
         number = self.api.create_backfill(DAG, Days(day, day), at_once=4)
         self.wait_for(lambda: self._has_ended(number), 240, lambda: number)
 
-    def states_of(self, day):
-        """Return the state of each task of a day's run; a mapped one is several."""
+    def run_of(self, day):
         runs = self.api._call("GET", f"/api/v2/dags/{DAG}/dagRuns")["dag_runs"]
         (run,) = [one for one in runs if one["data_interval_start"].startswith(day.isoformat())]
-        path = f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances"
+        return run["dag_run_id"]
+
+    def page_of_extraction(self, day):
+        """Return the path of the page that has the links of a day's first extraction."""
+        return f"/dags/{DAG}/runs/{quote(self.run_of(day), safe='')}/tasks/extract/mapped/0/details"
+
+    def states_of(self, day):
+        """Return the state of each task of a day's run; a mapped one is several."""
+        path = f"/api/v2/dags/{DAG}/dagRuns/{self.run_of(day)}/taskInstances"
         found = self.api._call("GET", path)["task_instances"]
         return sorted((one["task_id"], one["state"]) for one in found)
 
@@ -139,3 +147,18 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
     states = real.states_of(whole)
     assert len(states) == 5, states
     assert {state for _, state in states} == {"success", "skipped"}, states
+
+    # From a task back to the day that it has extracted, and to what it has written.
+    page = browse(real.page_of_extraction(missing[0]), "light")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Object", exact=True).click(timeout=60_000)
+    assert download.value.suggested_filename.endswith(".ndjson")
+    for name, about in (
+        ("Manifest", "manifest.json"),
+        ("Binance documentation", "https://developers.binance"),
+    ):
+        assert about in page.get_by_role("link", name=name, exact=True).get_attribute("href")
+    page.goto(real.url + page.get_by_role("link", name="Coverage", exact=True).get_attribute("href"))
+    panel = page.get_by_role("complementary")
+    panel.get_by_role("heading", name=missing[0].isoformat()).wait_for(timeout=60_000)
+    panel.get_by_role("link", name=".manifest.json").wait_for()

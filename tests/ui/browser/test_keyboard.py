@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.coverage_cells import cell_of, focused_day
-from support.coverage_documents import days_ago
+from support.coverage_documents import days_ago, document, quiet
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -103,6 +103,22 @@ def test_a_row_opens_as_calendars_of_weekdays_by_weeks(page):
     assert year.locator('[aria-selected="true"]').count() == 2
     name.press("Enter")
     assert year.count() == 0
+
+
+def test_each_month_of_a_calendar_has_its_name_once(serve, visit):
+    # From 2026-08-29 on, a Saturday: of the first week, two days are in August; September begins in the next.
+    page = visit(serve(document([quiet("desk", "margin", 91)])).page)
+    page.get_by_role("button", name="desk · Margin").click()
+    months = page.locator('.weeks [role="columnheader"] > [aria-hidden]')
+    assert [name for name in months.all_inner_texts() if name] == ["08", "09", "10", "11"]
+
+
+def test_a_week_of_two_months_has_the_name_of_the_later_one(serve, visit):
+    # From 2026-09-30 on, a Wednesday: October begins the day after.
+    page = visit(serve(document([quiet("desk", "margin", 59)])).page)
+    page.get_by_role("button", name="desk · Margin").click()
+    months = page.locator('.weeks [role="columnheader"] > [aria-hidden]')
+    assert [name for name in months.all_inner_texts() if name] == ["10", "11"]
 
 
 def test_the_first_gap_is_found_by_its_button(page):

@@ -135,6 +135,15 @@ def test_a_day_shows_its_windows_their_proof_and_their_files(site, page):
     assert site.sent("GET", f"{PREFIX}day")[0][0] == {"history": ["desk/usdm_futures"], "day": ["2026-11-13"]}
 
 
+def test_names_of_fields_are_set_apart_in_what_is_assumed(serve, visit):
+    known = document([quiet("desk", "margin", 60)])
+    known["histories"][0]["assumed"] = [{"code": "total_is_whole", "sentence": "`total` counts every row."}]
+    page = visit(serve(known).page)
+    page.get_by_role("button", name="desk · Margin").click()
+    assert page.locator(".facts .plain-list code").inner_text() == "total"
+    assert "`" not in page.locator(".facts").inner_text()
+
+
 def test_a_day_that_is_not_proven_says_why(site, page):
     site.give(f"{PREFIX}day", {"windows": [DOUBTED], "problems": ["its object is cut off"]})
     cell_of(page, 0, days_ago(40)).click()
