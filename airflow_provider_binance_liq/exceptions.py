@@ -249,7 +249,8 @@ class WaitTooLong(PermanentError):
 class BeyondRetention(PermanentError):
     """The window is older than the exchange is known to keep, so no answer would be proof."""
 
-    advice = "see `beyond_retention`: skip such windows, or extract what is left"
+    advice = 'set beyond_retention to "skip" such windows, or to "extract" what is left'
+    advice_if_skipped: ClassVar[str] = 'nothing; or set beyond_retention to "extract" what is left'
 
 
 class DataLossImminent(PermanentError):

@@ -63,8 +63,9 @@ class Retention:
         if window.start_ms >= oldest_ms:
             return ""
         return (
-            f"the window begins before {iso(oldest_ms)}, and the exchange keeps {self.days} days "
-            f"({_SOURCES[self.source]}), so an answer would not prove that nothing is missing"
+            f"the window begins before the {self.days} days that the exchange keeps "
+            f"({_SOURCES[self.source]}; from {iso(oldest_ms)} on), so an answer would not prove that nothing "
+            "is missing"
         )
 
 
@@ -104,6 +105,7 @@ class Horizon:
         """
         reason = self.retention.why_incomplete(self.window, now_ms)
         if reason and self.beyond_retention != "extract":
-            message = f"{reason}. Set beyond_retention='extract' to take what is left, or 'skip'"
-            raise BeyondRetention(message)
+            # Who has chosen to skip knows of the choice.
+            choice = ". Set beyond_retention='extract' to take what is left, or 'skip'"
+            raise BeyondRetention(reason + (choice if self.beyond_retention == "fail" else ""))
         return reason

@@ -63,8 +63,11 @@ def log_plan(
         return
     log.info("%s", sentence(estimate))
     if of_backfill:
+        # Folded in Airflow's page: it shows the end of a log first, and the sentence has what matters.
+        log.info("::group::The estimate by endpoint")
         for line in lines(estimate):
             log.info("%s", line)
+        log.info("::endgroup::")
         log.info(
             "This is one run of a backfill, and a run does not know the whole. To plan the whole backfill:"
         )

@@ -75,7 +75,8 @@ def _check_names(dag_run: Any) -> None:
         raise InvalidRequest(unknown("parameter", show(strange[0]).strip("'"), sorted(known)))
 
 
-@task(task_id="settings", retries=0)
+# The XCom has the settings; as one endless line, they say nothing in the log.
+@task(task_id="settings", retries=0, show_return_value_in_logs=False)
 def extract_settings(
     variable: str,
     *,

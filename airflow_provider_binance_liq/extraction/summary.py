@@ -13,6 +13,8 @@ from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.core.wording import count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.manifest import Manifest
     from airflow_provider_binance_liq.core.windows import Window
@@ -44,33 +46,26 @@ def subject(endpoint: Endpoint, account: str, window: Window) -> str:
 
 
 def log_result(subject: str, manifest: Manifest) -> None:
-    """Log what was extracted, as a warning where it is not complete; and each caveat of it."""
-    level = logging.INFO if manifest.proof.complete else logging.WARNING
-    log.log(level, "%s", summarize(subject, manifest))
-    proof = manifest.proof
-    # The first are the reasons, which are in the line above.
+    """Log the outcome first, then what it rests on and where the object is; and each caveat of it.
+
+    The log's pane shows the beginning of a line, so each line begins with what it is about.
+    """
+    proof, found = manifest.proof, manifest.object
+    level = logging.INFO if proof.complete else logging.WARNING
+    outcome = "Proven" if proof.complete else f"NOT complete ({', '.join(proof.incomplete_reasons)})"
+    cost = f"{count(proof.requests, 'request')}, weight {proof.weight:,}"
+    log.log(level, "%s: %s of %s; %s", outcome, count(found.rows, "row"), subject, cost)
+    for line in (f"Proof: {proof.method}",) if proof.complete else _why_not(proof.incomplete_reasons):
+        log.log(level, "%s", line)
+    # The first are the reasons, which are in the lines above.
     for caveat in proof.caveats[len(proof.incomplete_reasons) :]:
         log.warning("Caveat: %s", caveat)
+    log.info("Object: %s", found.uri)
 
 
-def summarize(subject: str, manifest: Manifest) -> str:
-    """Write what was extracted, whether it is complete, and if not, why and what can be done."""
-    proof = manifest.proof
-    counts = ", ".join(
-        [count(manifest.object.rows, "row"), count(proof.requests, "request"), f"weight {proof.weight:,}"]
-    )
-    claim = f"complete ({proof.method})" if proof.complete else _why_not(proof.incomplete_reasons)
-    return f"{subject}: {counts}, {claim}. Object: {manifest.object.uri}"
-
-
-def _why_not(codes: tuple[str, ...]) -> str:
-    reasons = " ".join(
-        f'It is not certain that "{PREMISES[code].sentence.rstrip(".")}".'
-        for code in codes
-        if code in PREMISES
-    )
-    remedies = [_REMEDIES[code] for code in codes if code in _REMEDIES]
-    return (
-        " ".join([f"NOT complete: {', '.join(codes)}.", reasons, *(f"{one}." for one in remedies)])
-        + " See docs/completeness.md"
-    )
+def _why_not(codes: tuple[str, ...]) -> Iterator[str]:
+    for code in codes:
+        if code in PREMISES:
+            yield f'Reason: it is not certain that "{PREMISES[code].sentence.rstrip(".")}"'
+    remedies = [f"{_REMEDIES[code]}. " for code in codes if code in _REMEDIES]
+    yield f"What to do: {''.join(remedies)}See docs/completeness.md"

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: the XCom of a task that failed or was skipped, in words; the watcher reads it
 XCOM: Final = "failure"
+#: why a load is skipped, and what to do
+NO_MANIFEST: Final = "there is no manifest to load: no extraction has ended with one"
+LOOK_BEFORE: Final = "read the logs of the extractions before it"
 #: how the errors of requests begin: what came back is what a reader needs first
 _REQUEST: Final = re.compile(r"^GET \S+(?: \([^)]*\))?:? ")
 #: the log's pane shows about so many characters of a line
@@ -48,11 +51,24 @@ def failing_at_once(
     return _Failing(subject, context)
 
 
-def skipped(reason: str, context: Context | None = None) -> AirflowSkipException:
-    """Return the exception that skips a task, once the open part of the log has the reason."""
-    log.warning("Skipped: %s", reason)
+def skipped(
+    reason: str, context: Context | None = None, *, advice: str, subject: str = ""
+) -> AirflowSkipException:
+    """Return the exception that skips a task, once the open part of the log says why, in short lines.
+
+    :param subject: what was skipped, such as `Window: usdm_futures of desk, 2026-10-10 to 2026-10-11`.
+    """
+    log.warning("%s", shorten(f"Skipped: {reason}", _SHOWN))
+    log.warning("What to do: %s", advice)
+    if subject:
+        log.warning("%s", subject)
     _push(context, {"error": "skipped", "cause": reason})
     return AirflowSkipException(reason)
+
+
+def cause_of(error: LiquidationsError) -> str:
+    """Return what an error says, without where it happened and without the request: those come later."""
+    return _REQUEST.sub("", " ".join(str(error).removeprefix(f"{error.where}: ").split()))
 
 
 class _Failing(AbstractContextManager[None]):
@@ -76,7 +92,7 @@ class _Failing(AbstractContextManager[None]):
 
     def _tell(self, error: LiquidationsError) -> None:
         name, library = type(error).__name__, error.__cause__
-        cause = _REQUEST.sub("", " ".join(str(error).removeprefix(f"{error.where}: ").split()))
+        cause = cause_of(error)
         retry = "" if isinstance(error, PermanentError) else " (a retry may succeed)"
         log.error("%s", shorten(f"Cause: {name}: {cause}", _SHOWN))
         log.error("What to do: %s%s", _advice(error), retry)

@@ -27,7 +27,7 @@ from airflow_provider_binance_liq.hooks.binance import BinanceHook
 from airflow_provider_binance_liq.operators import labels
 from airflow_provider_binance_liq.operators.announcing import announced
 from airflow_provider_binance_liq.operators.choices import check_choices
-from airflow_provider_binance_liq.operators.failing import failing_at_once, skipped
+from airflow_provider_binance_liq.operators.failing import cause_of, failing_at_once, skipped
 from airflow_provider_binance_liq.operators.intervals import (
     check_is_over,
     data_interval,
@@ -205,7 +205,8 @@ class LiquidationsToObjectStorageOperator(ShownOperator):
                     if self.beyond_retention != "skip":
                         raise
                     self._outcome = "skipped"
-                    raise skipped(str(error), context) from None
+                    told = {"advice": error.advice_if_skipped, "subject": self._subject()}
+                    raise skipped(cause_of(error), context, **told) from None
                 except RetryableError as error:
                     self._wait_out(error)
                     state = error.resume

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import InvalidRequest
-from airflow_provider_binance_liq.operators.failing import failing_at_once, skipped
+from airflow_provider_binance_liq.operators.failing import LOOK_BEFORE, NO_MANIFEST, failing_at_once, skipped
 from airflow_provider_binance_liq.operators.links import COVERAGE_LINKS
 
 # The warehouses' own libraries are imported in the worker: DAG files import the modules of this package.
@@ -67,7 +67,7 @@ class LoadOperator(BaseOperator):
                 on_loaded=lambda manifests: leave_receipts(str(engine), manifests, self.destination),
             )
         if not summary.windows:
-            raise skipped("there is no manifest to load: no extraction has ended with one", context)
+            raise skipped(NO_MANIFEST, context, advice=LOOK_BEFORE)
         self._summary = summary
         self.log.info("%s", summary.sentence(str(engine)))
         return summary.to_dict()

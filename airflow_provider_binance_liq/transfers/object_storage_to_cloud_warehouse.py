@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseOperator
 
 from airflow_provider_binance_liq.core.wording import count
-from airflow_provider_binance_liq.operators.failing import failing_at_once, skipped
+from airflow_provider_binance_liq.operators.failing import LOOK_BEFORE, NO_MANIFEST, failing_at_once, skipped
 from airflow_provider_binance_liq.operators.links import COVERAGE_LINKS
 from airflow_provider_binance_liq.warehouse.clouds.prepare import get_warehouse, prepare
 from airflow_provider_binance_liq.warehouse.manifests import collect
@@ -70,7 +70,7 @@ class PrepareLoadOperator(BaseOperator):
             self._given = [one.manifest for one in collect(self.manifests)]
             load = prepare(self._given, warehouse, self.destination, via=self.via, run=run)
         if load is None:
-            raise skipped("there is no manifest to load: no extraction has ended with one", context)
+            raise skipped(NO_MANIFEST, context, advice=LOOK_BEFORE)
         for step in STEPS:
             context["ti"].xcom_push(key=step, value=load.pop(step))
         self.log.info("Prepared: %s", load)

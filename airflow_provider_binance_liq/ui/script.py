@@ -30,10 +30,12 @@ MODULES = (
 )
 _IMPORT = re.compile(r"^import .*\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
+#: what a reader of the modules needs and a browser does not: comments that begin a line, and indentation
+_FOR_READERS = re.compile(r"^\s*(?:/\*.*?\*/[^\S\n]*\n|//[^\n]*\n)|^[^\S\n]+", re.MULTILINE | re.DOTALL)
 
 
 def one_script() -> str:
-    """Return the modules as one classic script, which may stand in a `<script>` element."""
+    """Return the modules as one classic script, which may stand in a `<script>` element, without comments."""
     texts = [(STATIC / name).read_text(encoding="utf-8") for name in MODULES]
-    script = "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+    script = "\n".join(_EXPORT.sub("", _IMPORT.sub("", _FOR_READERS.sub("", text))) for text in texts)
     return f"(() => {{\n{script}}})();\n"

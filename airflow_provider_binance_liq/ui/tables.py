@@ -31,6 +31,7 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "not proven": "u",
     "failed": "f",
     "lost": "l",
+    "not due": "n",
 }
 _HEAD: Final = ("account", "endpoint", "filter", "day", "state", "rows", "caveat", "recoverable_until")
 _RECOVERABLE: Final = "muh"

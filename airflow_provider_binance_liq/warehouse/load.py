@@ -59,11 +59,14 @@ class Summary:
         return asdict(self)
 
     def sentence(self, target: str) -> str:
-        """Write it for the log."""
+        """Write it for the log: what was done first, since the end of a line is out of sight there."""
+        if self.windows_skipped == self.windows:
+            return f"Nothing new: {count(self.windows, 'window')} loaded before. Warehouse: {target}"
+        before = f", {self.windows_skipped:,} of them before" if self.windows_skipped else ""
         rows = ", ".join(f"{getattr(self, name):,} {name}" for name in _CHANGES)
         return (
-            f"Loaded {count(self.windows, 'window')} into {target}: {count(self.rows, 'row')} read, {rows} "
-            f"({count(self.windows_skipped, 'window')} skipped, loaded before)"
+            f"Loaded {count(self.windows, 'window')}{before}: {count(self.rows, 'row')} read, {rows}. "
+            f"Warehouse: {target}"
         )
 
 

@@ -125,12 +125,16 @@ def test_the_reason_is_kept_for_the_watcher_with_the_name_of_the_mapped_task(cap
     assert reason["cause"].startswith("HTTP 401, code -2015")
 
 
-def test_a_skip_says_its_reason_as_a_warning_in_the_open_log(caplog):
-    with caplog.at_level(logging.INFO), pytest.raises(AirflowSkipException, match="nothing to do"):
-        raise skipped("there is nothing to do")
-    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
-        ("WARNING", "Skipped: there is nothing to do")
-    ]
+def test_a_skip_says_its_reason_as_warnings_in_the_open_log_in_lines_that_are_short_enough(caplog):
+    reason = "there is nothing to do" + ", and a long story" * 10
+    with caplog.at_level(logging.INFO), pytest.raises(AirflowSkipException) as caught:
+        raise skipped(reason, advice="wait", subject="Window: of desk")
+    assert str(caught.value) == reason
+    assert {one.levelname for one in caplog.records} == {"WARNING"}
+    first, *others = [one.getMessage() for one in caplog.records]
+    assert first.startswith("Skipped: there is nothing to do")
+    assert len(first) <= 90
+    assert others == ["What to do: wait", "Window: of desk"]
 
 
 def test_a_package_that_is_not_installed_is_not_retried():

@@ -651,9 +651,13 @@ def test_what_is_older_than_the_exchange_keeps_fails_with_a_specific_error(opera
     assert {request.path for request in exchange.requests} <= clocks
 
 
-def test_beyond_retention_it_may_be_skipped(operator, tmp_path):
-    with pytest.raises(AirflowSkipException, match="keeps 90 days"):
+def test_beyond_retention_it_may_be_skipped(operator, tmp_path, caplog):
+    with pytest.raises(AirflowSkipException, match=r"missing$"), caplog.at_level("WARNING"):
         operator(beyond_retention="skip").execute(interval(OLD))
+    skipped, advice, window = [one.getMessage() for one in caplog.records][-3:]
+    assert skipped.startswith("Skipped: the window begins before the 90 days that the exchange keeps (as")
+    assert advice == 'What to do: nothing; or set beyond_retention to "extract" what is left'
+    assert window == f"Window: usdm_futures of desk, {OLD:%Y-%m-%d} to {OLD + timedelta(days=1):%Y-%m-%d}"
     assert not list(tmp_path.rglob("*.json"))
 
 
@@ -661,7 +665,7 @@ def test_what_is_extracted_from_beyond_retention_is_never_claimed_complete(opera
     manifest = operator(beyond_retention="extract").execute(interval(OLD))
     assert manifest["proof"]["complete"] is False
     assert manifest["proof"]["incomplete_reasons"] == ["within_retention"]
-    assert "keeps 90 days" in manifest["proof"]["caveats"][0]
+    assert "90 days that the exchange keeps" in manifest["proof"]["caveats"][0]
 
 
 def test_who_knows_that_the_exchange_keeps_longer_can_say_so(operator):

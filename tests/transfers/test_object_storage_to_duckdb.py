@@ -125,12 +125,13 @@ def test_the_log_says_in_words_what_was_loaded_and_where(lake, warehouse, capsys
     task = operator(manifests=manifests, database=str(warehouse.path))
     task.execute({})
     task.execute({})
-    first, second = [line for line in capsys.readouterr().out.splitlines() if "Loaded 2 windows" in line]
-    target = f"Loaded 2 windows into {warehouse.path}"
-    assert f"{target}: 2 rows read, 2 inserted, 0 updated, 0 unchanged, 0 missing (0 windows skipped" in first
-    assert (
-        f"{target}: 0 rows read, 0 inserted, 0 updated, 0 unchanged, 0 missing (2 windows skipped" in second
-    )
+    task.manifests = [*manifests, lake.lay([row(3)], day=12).to_dict()]
+    task.execute({})
+    where = f". Warehouse: {warehouse.path}"
+    first, second, third = [line for line in capsys.readouterr().out.splitlines() if where in line]
+    assert f"Loaded 2 windows: 2 rows read, 2 inserted, 0 updated, 0 unchanged, 0 missing{where}" in first
+    assert f"Nothing new: 2 windows loaded before{where}" in second
+    assert "Loaded 3 windows, 2 of them before: 1 row read, 1 inserted, 0 updated" in third
 
 
 def test_the_log_names_a_database_of_motherduck_without_its_token():

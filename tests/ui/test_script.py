@@ -34,5 +34,10 @@ def test_the_script_imports_and_exports_nothing_and_does_not_end_its_element():
 
 
 def test_the_page_is_small_and_its_files_are_short():
-    assert len(one_script().encode()) < 100_000
+    assert len(one_script().encode()) < 90_000
     assert all(len(path.read_text().splitlines()) < 400 for path in STATIC.glob("*.js"))
+
+
+def test_the_script_has_no_comment_of_a_line_and_no_indentation():
+    lines = one_script().splitlines()
+    assert [line for line in lines if line.startswith((" ", "//", "/*"))] == []

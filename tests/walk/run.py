@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "tutorial.md"
 #: what the page says before the first row is in the warehouse
-FIRST_ROW = "Loaded 3 windows"
+FIRST_ROW = "Loaded 3 windows:"
 #: seconds; what takes longer has got stuck
 LONGEST_S = 1500
 #: variables of whoever runs this that would lead the commands elsewhere

@@ -220,6 +220,8 @@ class CoverageReport:
     absent: tuple[str, ...]
     #: manifests that cannot be used, of the histories that were to be checked
     unusable: tuple[Unusable, ...]
+    #: days after its end until a day is missing where it was not extracted
+    settle_days: float
 
     @classmethod
     def of(cls, holdings: Holdings, expected: Expectation, warn_days: float) -> CoverageReport:
@@ -231,6 +233,7 @@ class CoverageReport:
             tuple(histories(holdings, expected)),
             expected.absent(claim.series for claim in holdings.claims),
             tuple(one for one in holdings.unusable if expected.concerns(one)),
+            _days(expected.settle_ms),
         )
 
     @property
@@ -256,11 +259,12 @@ class CoverageReport:
     def lines(self) -> tuple[str, ...]:
         """Return three short lines: the result, how much is missing, and what will be lost first.
 
-        Where nothing was extracted of what was to be checked, one line says so.
+        Where nothing was extracted of what was to be checked, or nothing is due yet, one line says so.
         """
         if not any(one.windows for one in self.histories):
-            whose = f" of {', '.join(self.absent)}" if self.absent else ""
-            return (f"Nothing to check: no manifest{whose} can be used",)
+            if not self.absent:
+                return (f"Nothing is missing yet: a day is due {self.settle_days:g} days after its end",)
+            return (f"Nothing to check: no manifest of {', '.join(self.absent)} can be used",)
         many, few = len(self.histories), len(self.endangered)
         verdict = (
             f"{few} of {many} histories lose data within {self.warn_days:g} days"

@@ -118,7 +118,7 @@ export function headline(histories, first, last, clock) {
   }
   if (counts.f) parts.push([`${counted(counts.f, "day")} failed verification`, "failed"], [". ", ""]);
   parts.push([counts.l ? `${grouped(counts.l)} ${counts.l === 1 ? "is" : "are"} lost for good, ` : "Nothing is lost, ", ""]);
-  parts.push([`${grouped(counts.p + counts.e)} proven.`, ""]);
+  parts.push([`${counted(counts.p + counts.e, "day")} proven.`, ""]);
   return parts;
 }
 

@@ -48,13 +48,13 @@ export function widthOfDay(view, width) {
   return Math.max(11, Math.min(22, Math.floor((width - NAMES) / Math.min(kept, view.last - view.first + 1))));
 }
 
-/** Mondays carry their day of the month, for whoever counts weeks. */
-function axisMonth([first, last], column, wide) {
+/** Mondays carry their day of the month, for whoever counts weeks; where there is less than a week, its first day. */
+function axisMonth([first, last], column, wide, alone) {
   const ticks = [];
   for (let day = first; day <= last; day += 1) {
-    if (weekday(day) === 0) ticks.push(make("span", { class: "tick", style: `left:${(day - first) * wide}px` }, dayName(day).slice(8)));
+    if (alone && last - first < 7 ? day === first : weekday(day) === 0) ticks.push(make("span", { class: "tick", style: `left:${(day - first) * wide}px` }, dayName(day).slice(8)));
   }
-  const name = make("b", { class: (last - first + 1) * wide > 48 ? null : "hidden-words" }, dayName(first).slice(0, 7));
+  const name = make("b", { class: alone || (last - first + 1) * wide > 48 ? null : "hidden-words" }, dayName(first).slice(0, 7));
   return make("div", {
     class: "month", role: "columnheader", style: `width:${(last - first + 1) * wide}px`, "aria-colindex": column, "aria-colspan": last - first + 1,
   }, name, make("span", { "aria-hidden": "true" }, ticks));
@@ -88,7 +88,7 @@ export class Strip {
     const { shown, first, last } = this.view;
     const axis = make("div", { class: "line axis", role: "row", "aria-rowindex": 1 },
       make("div", { class: "name", role: "columnheader", "aria-colindex": 1 }, "Account, endpoint, what is missing, rows"),
-      make("div", { class: "track", role: "none" }, this.months.map((month) => axisMonth(month, month[0] - first + 2, this.wide))));
+      make("div", { class: "track", role: "none" }, this.months.map((month) => axisMonth(month, month[0] - first + 2, this.wide, this.months.length === 1))));
     this.lines = new Map(shown.map((history, index) => [history.index, this.#line(history, index + 2)]));
     return make("div", {
       class: "days", role: "grid", style: `--w:${this.wide}px;--gap:${this.wide < 15 ? 1 : 2}px`, "aria-label": "Days by account and endpoint, in UTC", "aria-multiselectable": "true",
@@ -134,7 +134,7 @@ export class Strip {
     const money = whole ? worthInWords(history, amounts(history.notional)) : "";
     return [
       days && gap ? make("small", { class: tone }, make("b", {}, counted(days, "day")), ` to extract, ${duration(left)} left`)
-        : make("small", { class: counts.f ? "failed" : "well" }, counts.f ? `${grouped(counts.f)} failed verification` : "nothing missing"),
+        : make("small", { class: counts.f ? "failed" : "well" }, counts.f ? `${grouped(counts.f)} failed verification` : `nothing missing since ${dayName(Math.max(first, history.first))}`),
       make("small", { title: [counted(rows, "row"), ...exactly(history.notional), withoutAmount(history)].filter(Boolean).join(", ") },
         `${history.filter ? `${history.filter} · ` : ""}${counted(rows, "row")}${money ? ` · ${money}` : ""}`),
     ];

@@ -21,13 +21,13 @@ def headline(page):
 def test_one_sentence_says_how_things_are(page):
     assert headline(page) == (
         "13 days are missing or not proven and can be extracted; the first is lost in 3 d 16 h. "
-        "1 day failed verification. 6 are lost for good, 706 proven."
+        "1 day failed verification. 6 are lost for good, 706 days proven."
     )
 
 
 def test_it_says_so_if_all_is_well(serve, visit):
     page = visit(serve(document([quiet("desk", "margin", 60)])).page)
-    assert headline(page) == "Nothing is missing that can be extracted. Nothing is lost, 57 proven."
+    assert headline(page) == "Nothing is missing that can be extracted. Nothing is lost, 57 days proven."
     assert page.get_by_role("button", name="Go to the first gap").count() == 0
 
 

@@ -13,7 +13,7 @@ from airflow_provider_binance_liq.demo.configuration import ACCOUNT, DAG_ID, con
 _TIMEOUT_MS = 60_000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def real(tmp_path_factory):
     with ExitStack() as stack:
         airflow = RealAirflow(stack, tmp_path_factory.mktemp("ui") / "place", [ACCOUNT], [DAG_ID])
@@ -27,14 +27,14 @@ def visit(chromium, real):
     with ExitStack() as stack:
 
         @contextmanager
-        def context(height):
-            size = {"width": 1280, "height": height}
+        def context(width, height):
+            size = {"width": width, "height": height}
             made = chromium.new_context(viewport=size, timezone_id="UTC", locale="en-US")
             yield made
             made.close()
 
-        def open_page(path, user="admin", height=900):
-            page = stack.enter_context(context(height)).new_page()
+        def open_page(path, user="admin", width=1280, height=900):
+            page = stack.enter_context(context(width, height)).new_page()
             page.set_default_timeout(_TIMEOUT_MS)
             page.goto(f"{real.url}/auth/login/")
             page.fill("input[name=username]", user)

@@ -1,0 +1,1 @@
+"""Tests that share one running Airflow: a fixture of a package needs one."""
