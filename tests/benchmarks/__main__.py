@@ -30,9 +30,9 @@ DOCS: Final = Path(__file__).parents[2] / "docs"
 FIGURES: Final = DOCS / "performance" / "figures.json"
 
 
-def _imports(runs: int) -> list[dict[str, Any]]:
+def _in_a_directory(measure: Callable[[int, Path], Any], runs: int) -> Any:
     with tempfile.TemporaryDirectory() as directory:
-        return growth.imports(runs, Path(directory))
+        return measure(runs, Path(directory))
 
 
 def parts(rows: int, runs: int) -> dict[str, Callable[[], Any]]:
@@ -45,7 +45,8 @@ def parts(rows: int, runs: int) -> dict[str, Callable[[], Any]]:
         "limited": lambda: growth.limited(10_000),
         "lakes": lambda: lakes.lakes((1_000, 10_000), 1_000),
         "forms": lambda: lakes.forms(min(rows, 20_000), runs),
-        "imports": lambda: _imports(runs),
+        "imports": lambda: _in_a_directory(growth.imports, runs),
+        "first_request": lambda: _in_a_directory(growth.first_request, runs),
         "backfills": lambda: backfills.backfills(10, 3),
     }
 

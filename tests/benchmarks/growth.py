@@ -36,6 +36,31 @@ before = time.process_time()
 exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), {"__name__": "dag"})
 print(time.process_time() - before)
 """
+#: up to where the first request would be sent; what runs tasks is imported before, as in a forked worker
+_FIRST_REQUEST: Final = """
+import json, sys, time
+import airflow.sdk.execution_time.task_runner
+dag, url, key, secret, start_ms, lake = json.loads(sys.argv[1])
+began = time.process_time()
+exec(compile(open(dag).read(), dag, "exec"), {"__name__": "dag"})
+read = time.process_time()
+from airflow_provider_binance_liq.core.endpoints import get_endpoint
+from airflow_provider_binance_liq.core.windows import Window
+from airflow_provider_binance_liq.exchange.connection import Fields, read_account
+from airflow_provider_binance_liq.exchange.transport import Transport
+from airflow_provider_binance_liq.extraction.job import Job
+from airflow_provider_binance_liq.extraction.reader import Filters
+
+def first(*_):
+    print(json.dumps({"dag_cpu_s": read - began, "first_cpu_s": time.process_time() - began}))
+    sys.exit()
+
+Transport.get = first
+endpoint = get_endpoint("usdm_futures")
+account = read_account(Fields("benchmark", key, secret, json.dumps({"base_url": url, "account": "desk"})))
+window = Window(start_ms, start_ms + 86_400_000)
+Job(endpoint, window, Filters.of(endpoint, None, None), account, lake).run()
+"""
 
 
 def growth(sizes: Sequence[int], runs: int) -> list[dict[str, Any]]:
@@ -96,3 +121,15 @@ def imports(runs: int, directory: Path) -> list[dict[str, Any]]:
     return [
         {"file": name, "runs": len(times), "cpu_s": median(times)} for name, times in found.items() if times
     ]
+
+
+def first_request(runs: int, directory: Path) -> dict[str, float]:
+    """Measure the processor time of an extracting task, from reading its DAG file to its first request."""
+    given = [str(DAGS / "binance_liquidations.py"), "http://127.0.0.1:9", "key", "secret"]
+    given += [local_exchange.yesterdays_start_ms(), f"file://{directory}"]
+    command = [sys.executable, "-c", _FIRST_REQUEST, json.dumps(given)]
+    found = []
+    for _ in range(runs):
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        found.append(json.loads(ran.stdout.splitlines()[-1]))
+    return {"runs": runs} | {name: median(one[name] for one in found) for name in found[0]}
