@@ -156,6 +156,12 @@ def test_an_empty_lake_is_reported(coverage, tmp_path):
     assert out.startswith("Nothing to check: no manifest of any endpoint of any account can be used")
 
 
+def test_a_lake_of_yesterday_is_not_called_empty(coverage):
+    status, out, _ = coverage(days=1)
+    assert status == 0
+    assert out.startswith("Nothing is expected yet: no window that was extracted ended long enough ago")
+
+
 def test_nothing_is_written_to_the_lake(coverage, run):
     before = sorted((run.directory / "lake").rglob("*"))
     coverage()

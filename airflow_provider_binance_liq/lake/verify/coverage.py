@@ -259,6 +259,8 @@ class CoverageReport:
         Where nothing was extracted of what was to be checked, one line says so.
         """
         if not any(one.windows for one in self.histories):
+            if self.manifests > len(self.unusable) and not self.absent:
+                return ("Nothing is expected yet: no window that was extracted ended long enough ago",)
             whose = f" of {', '.join(self.absent)}" if self.absent else ""
             return (f"Nothing to check: no manifest{whose} can be used",)
         many, few = len(self.histories), len(self.endangered)
