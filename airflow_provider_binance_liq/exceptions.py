@@ -185,7 +185,7 @@ class MissingPackage(PermanentError):
 class InvalidInterval(PermanentError):
     """The interval to extract is missing, empty, reversed or not yet over."""
 
-    advice = "use CronDataIntervalTimetable, or give `start` and `end`"
+    advice = "use CronDataIntervalTimetable, or give `start` and `end`; run it after the interval"
 
 
 class InvalidRequest(PermanentError):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_ALONE: Final = "Weight is counted without the other processes of this machine: %s"
 #: pause before the lock is tried again
 _PAUSE_S: Final = 0.01
 #: writing takes milliseconds; a process that holds the lock for longer was stopped
@@ -151,7 +152,7 @@ class SharedRateLimitState:
             return step()
         except OSError as error:
             if not self._warned:
-                log.warning("Weight is counted without the other processes of this machine: %s", error)
+                log.warning(_ALONE, error)
             self._warned = True
             return None
 
@@ -163,7 +164,12 @@ def find_rate_limit_state(origins: Mapping[str, str], *, coordinate: bool) -> Ra
     proxies = [os.environ.get(name) or os.environ.get(name.upper(), "") for name in _PROXIES]
     target = "\n".join([*sorted(set(origins.values())), *proxies])
     name = f"{hashlib.sha256(target.encode()).hexdigest()[:16]}.json"
-    return SharedRateLimitState(Path(tempfile.gettempdir()) / f"binance-liq-{os.geteuid()}" / name)
+    try:
+        directory = Path(tempfile.gettempdir())
+    except OSError as error:  # as in a container that is read-only
+        log.warning(_ALONE, error)
+        return OwnRateLimitState()
+    return SharedRateLimitState(directory / f"binance-liq-{os.geteuid()}" / name)
 
 
 def _make_private(directory: Path) -> None:

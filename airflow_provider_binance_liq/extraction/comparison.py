@@ -9,9 +9,7 @@ the same rows.
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_binance_liq.core.differences import Differences, compare
@@ -27,9 +25,11 @@ from airflow_provider_binance_liq.lake import (
     standing,
 )
 from airflow_provider_binance_liq.lake.spool import Spool
+from airflow_provider_binance_liq.lake.storage import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
+    from pathlib import Path
 
     from airflow_provider_binance_liq.core.differences import MissingRows
     from airflow_provider_binance_liq.core.endpoint import Endpoint
@@ -147,8 +147,8 @@ def find_proven(place: Place) -> Manifest | None:
     known = find_manifest(place)
     if known is None or not known.proof.complete:
         return None
-    with tempfile.TemporaryDirectory(prefix="binance-liq-") as directory:
-        path, reason = _fetch(known, place, Path(directory))
+    with scratch("binance-liq-") as directory:
+        path, reason = _fetch(known, place, directory)
     if path is None:
         log.warning("The extraction of %s does not prove the window any more: %s", known.extracted_at, reason)
         return None

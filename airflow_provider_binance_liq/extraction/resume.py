@@ -26,6 +26,7 @@ from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.core.rows import Page, read_row
 from airflow_provider_binance_liq.core.waits import KEPT_MS
 from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, StorageError, Throttled
+from airflow_provider_binance_liq.extraction.answers_file import AnswersFile
 from airflow_provider_binance_liq.lake import Identity, fetch_part, publish_part, remove_part, sha256_of
 
 if TYPE_CHECKING:
@@ -160,11 +161,10 @@ class Journal:
         self._place = place
         self._source = source
         self._salt = salt
-        self._written = (directory / "journal.ndjson").open("wb")
+        self._written = AnswersFile(directory / "journal.ndjson")
         self._earlier: BinaryIO | None = None
         #: checksum of the journal that is replayed
         self._loaded: str | None = None
-        self._answers = 0
         #: what the replayed answers had cost
         self.requests = self.weight = 0
 
@@ -226,7 +226,7 @@ class Journal:
 
     def save(self, spent: Spent, now_ms: int) -> str | None:
         """Store the answers so far; return the checksum, or the earlier journal's where that fails."""
-        if not self._answers:
+        if not self._written.is_whole():
             return self._loaded
         header = _Header(
             __version__,
@@ -237,8 +237,7 @@ class Journal:
         )
         path = self._directory / "journal.gz"
         try:
-            self._written.flush()
-            with gzip.open(path, "wb") as packed, (self._directory / "journal.ndjson").open("rb") as entries:
+            with gzip.open(path, "wb") as packed, self._written.path.open("rb") as entries:
                 packed.write(msgspec.json.encode(header) + b"\n")
                 shutil.copyfileobj(entries, packed)
             sha256 = sha256_of(path)
@@ -277,8 +276,7 @@ class Journal:
         return entry
 
     def _write(self, entry: _Entry) -> None:
-        self._answers += 1
-        self._written.write(msgspec.json.encode(entry) + b"\n")
+        self._written.add(msgspec.json.encode(entry))
 
     def _stop_replaying(self) -> None:
         if self._earlier is not None:

@@ -230,14 +230,21 @@ def _clean_up(place: Place, manifest: Manifest, note: bytes | None) -> None:
     """Remove hidden files and an object of the other compression; what cannot be removed does no harm."""
     try:
         with storing("remove temporary files beside", place.object):
-            for compression in SUFFIXES:
-                if compression != place.compression:
-                    place.in_form(compression).object.unlink(missing_ok=True)
+            # The object of the other compression may be that of another run's manifest, written meanwhile.
+            if _is_standing(manifest, place):
+                for compression in SUFFIXES:
+                    if compression != place.compression:
+                        place.in_form(compression).object.unlink(missing_ok=True)
             if note is not None:
                 _remove_own(place.pending, note)
                 place.staged(manifest.object.sha256).unlink(missing_ok=True)
     except StorageError as error:
         log.warning("The window is published; a file that is not needed any more stays: %s", error)
+
+
+def _is_standing(manifest: Manifest, place: Place) -> bool:
+    there = _parse(read_if_there(place.manifest))
+    return there is not None and there.object.sha256 == manifest.object.sha256
 
 
 def _remove_own(path: ObjectStoragePath, text: bytes) -> None:

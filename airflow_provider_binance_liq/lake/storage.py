@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
+import tempfile
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,6 +233,18 @@ def storing(verb: str, what: Any) -> Iterator[None]:
     # Every store has errors of its own; what they have in common is that storage failed.
     except Exception as error:
         raise StorageError(_describe(verb, what, error)) from error
+
+
+@contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """Make a directory on the worker's local disk, which is removed at the end of the block.
+
+    :raises StorageError: there is no room, or no place for temporary files, as in a read-only container.
+    """
+    with storing("make a directory for temporary files on", "the worker's local disk"):
+        made = tempfile.TemporaryDirectory(prefix=prefix)
+    with made as name:
+        yield Path(name)
 
 
 def _describe(verb: str, what: Any, error: Exception) -> str:

@@ -24,6 +24,7 @@ from airflow_provider_binance_liq.exceptions import (
     StorageError,
 )
 from airflow_provider_binance_liq.lake import open_destination
+from airflow_provider_binance_liq.lake.storage import scratch
 from airflow_provider_binance_liq.lake.verify.findings import redact
 from airflow_provider_binance_liq.lake.verify.holdings import read_holdings
 from airflow_provider_binance_liq.lake.verify.report import printable
@@ -87,8 +88,8 @@ def export(
         raise InvalidRequest("exporting needs the extra duckdb; install airflow-provider-binance-liq[duckdb]")
     manifests = _manifests(destination)
     tables = (*row_tables(manifest.endpoint for manifest in manifests), WINDOWS)
-    with tempfile.TemporaryDirectory(prefix="binance-liq-export-") as scratch:
-        database = Path(scratch) / "export.duckdb"
+    with scratch("binance-liq-export-") as directory_of_database:
+        database = directory_of_database / "export.duckdb"
         for first in range(0, len(manifests), _AT_ONCE):
             some = manifests[first : first + _AT_ONCE]
             load(DuckDB(str(database)), some, destination=destination, now=now)

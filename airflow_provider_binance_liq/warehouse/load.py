@@ -8,10 +8,8 @@ before the tables are locked, so that those who wait for them wait for a merge, 
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from airflow_provider_binance_liq.core.wording import count
@@ -140,19 +138,21 @@ def load(
     :raises WarehouseError: rows do not fit the table; nothing was merged.
     :raises RetryableError: storage or the warehouse was not available in time; nothing was merged.
     """
+    from airflow_provider_binance_liq.lake.storage import scratch
+
     loadables = collect(given)
     if not loadables:
         return Summary()
     # The engines' own clocks would make two loads differ in more than what they load.
     loaded_at = (now or _now)()
-    with tempfile.TemporaryDirectory(prefix="binance-liq-load-") as directory:
+    with scratch("binance-liq-load-") as directory:
         stored = engine.run(lambda session: _prepare(session, loadables))
         loaded = [one for one in loadables if _has(stored, one)]
         new = [one for one in loadables if not _has(stored, one)]
         source = ObjectSource(destination, fetch)
         for one in loaded:
             source.check(one.manifest)
-        fetched = fetch_all(new, source, Path(directory))
+        fetched = fetch_all(new, source, directory)
         loadables = (*loaded, *(one.loadable for one in fetched))
         if not fetched and not any(one.version.replaces(stored.get(one.key)) for one in loadables):
             summary = Summary(windows=len(loadables), windows_skipped=len(loadables))

@@ -6,7 +6,7 @@ import fcntl
 import json
 import logging
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from support import dying
@@ -274,3 +274,22 @@ def test_where_there_are_no_locks_it_goes_on_and_says_so(tmp_path, monkeypatch, 
     with caplog.at_level(logging.INFO), lock(dying.at(f"file://{tmp_path}/lake")):
         pass
     assert "has no locks (No locks available)" in caplog.text
+
+
+@pytest.mark.parametrize("other", [None, "gzip"])
+def test_a_run_that_ends_late_keeps_the_object_that_another_one_published_meanwhile(
+    destination, monkeypatch, tmp_path, other
+):
+    clean_up, mine = publication._clean_up, None if other else "gzip"
+
+    def late(*given):
+        # An object store has no lock, so a run with the other compression comes in between.
+        monkeypatch.setattr(publication, "_clean_up", clean_up)
+        monkeypatch.setattr(dying, "lock", lambda _: nullcontext())
+        dying.land(destination, SECOND, 1, other)
+        clean_up(*given)
+
+    monkeypatch.setattr(publication, "_clean_up", late)
+    dying.land(destination, FIRST, 0, mine)
+    assert find_manifest(dying.at(destination)).object.compression == other
+    assert read(destination, tmp_path) == rows({*FIRST, *SECOND})

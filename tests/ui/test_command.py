@@ -159,7 +159,7 @@ def test_an_empty_lake_is_reported(coverage, tmp_path):
 def test_a_lake_whose_days_are_not_due_yet_is_not_said_to_be_empty(coverage):
     status, out, _ = coverage(days=1)
     assert status == 0
-    assert out.startswith("Nothing is missing yet: a day is due 2 days after its end\n")
+    assert out.startswith("Nothing is expected yet: a day is due 2 days after its end\n")
 
 
 def test_nothing_is_written_to_the_lake(coverage, run):

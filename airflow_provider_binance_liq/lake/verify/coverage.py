@@ -262,9 +262,10 @@ class CoverageReport:
         Where nothing was extracted of what was to be checked, or nothing is due yet, one line says so.
         """
         if not any(one.windows for one in self.histories):
-            if not self.absent:
-                return (f"Nothing is missing yet: a day is due {self.settle_days:g} days after its end",)
-            return (f"Nothing to check: no manifest of {', '.join(self.absent)} can be used",)
+            if self.manifests > len(self.unusable) and not self.absent:
+                return (f"Nothing is expected yet: a day is due {self.settle_days:g} days after its end",)
+            whose = f" of {', '.join(self.absent)}" if self.absent else ""
+            return (f"Nothing to check: no manifest{whose} can be used",)
         many, few = len(self.histories), len(self.endangered)
         verdict = (
             f"{few} of {many} histories lose data within {self.warn_days:g} days"

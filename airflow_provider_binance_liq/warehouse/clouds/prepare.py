@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.wording import unknown
@@ -29,6 +27,7 @@ from airflow_provider_binance_liq.warehouse.tables import row_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from airflow_provider_binance_liq.core.manifest import Manifest
     from airflow_provider_binance_liq.warehouse.clouds.statements import Warehouse
@@ -76,6 +75,8 @@ def prepare(
     :raises WarehouseError: a value does not fit; nothing was written.
     :raises StorageError: the destination could not be read or written.
     """
+    from airflow_provider_binance_liq.lake.storage import scratch
+
     loadables = _one_each(collect(given))
     if not loadables:
         return None
@@ -83,8 +84,7 @@ def prepare(
     root = destination.rstrip("/")
     for one in loadables:
         _check_place(one, root, warehouse)
-    with tempfile.TemporaryDirectory(prefix="binance-liq-prepare-") as name:
-        directory = Path(name)
+    with scratch("binance-liq-prepare-") as directory:
         fetched = _fetch_all(loadables, ObjectSource(destination, fetch), directory)
         loadables = [one.loadable for one in fetched]
         load = Load(
