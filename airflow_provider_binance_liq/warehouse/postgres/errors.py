@@ -10,6 +10,7 @@ from typing import Any, Final
 RETRYABLE: Final = ("08", "40", "53", "57", "58", "XX", "25006")
 #: of them, those after which it is unknown whether a commit was done
 LOST: Final = ("08", "57")
+UNIQUE_VIOLATION: Final = "23505"
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
