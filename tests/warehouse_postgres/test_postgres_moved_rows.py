@@ -56,3 +56,23 @@ def test_one_row_that_moved_there_is_replaced_and_the_others_are_inserted(postgr
         (2, 1.5),
         (3, 1.5),
     ]
+
+
+def test_where_row_level_security_allows_no_copy_rows_are_staged_and_inserted(
+    postgres, lake, row, monkeypatch, statements
+):
+    postgres.load(lake.lay([row(1, START_MS)]))
+    postgres.query("CREATE ROLE loader LOGIN")
+    try:
+        postgres.query(
+            "GRANT SELECT, INSERT, UPDATE ON binance_liquidations, binance_liquidation_windows TO loader"
+        )
+        postgres.query("ALTER TABLE binance_liquidations ENABLE ROW LEVEL SECURITY")
+        postgres.query("CREATE POLICY all_of_it ON binance_liquidations USING (true) WITH CHECK (true)")
+        postgres.set_connection(monkeypatch, login="loader")
+        assert postgres.load(lake.lay([row(2, START_MS + DAY_MS)], day=11)).inserted == 1
+        assert is_staged(statements)
+    finally:
+        postgres.query("DROP OWNED BY loader")
+        postgres.query("DROP ROLE loader")
+        postgres.query("DROP TABLE binance_liquidations")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_binance_liq.warehouse import sql
 from airflow_provider_binance_liq.warehouse.duckdb import translate, typed
 from airflow_provider_binance_liq.warehouse.postgres.column_types import TYPES
-from airflow_provider_binance_liq.warehouse.postgres.errors import UNIQUE_VIOLATION, code_of, named
+from airflow_provider_binance_liq.warehouse.postgres.errors import NOT_COPIED, code_of, named
 from airflow_provider_binance_liq.warehouse.postgres.transaction import Transaction, check_text
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class RowStaging(Transaction):
         try:
             self._copy(f"{table.name} ({', '.join(table.names)})", file)
         except named("Error") as error:
-            if code_of(error) != UNIQUE_VIOLATION:
+            if code_of(error) not in NOT_COPIED:
                 raise
             self._execute("ROLLBACK TO SAVEPOINT appending")
             return False
