@@ -117,6 +117,8 @@ class Growing:
     #: of DuckDB and PostgreSQL's table, with its indexes
     bytes_before: int = 0
     figures: list[dict[str, Any]] = field(default_factory=list)
+    #: of Iceberg: compaction after so many days; 0: never
+    compact_every: int = 0
 
     def fill(self, days: int, at_once: int) -> None:
         """Load windows until there are so many."""
@@ -127,6 +129,8 @@ class Growing:
             self.days += many
             for manifest in manifests:
                 loads_objects.path_of(manifest).unlink()
+            if self.compact_every and self.days % self.compact_every == 0:
+                self.warehouse.compact()
         self.settle()
 
     def settle(self) -> None:
@@ -176,7 +180,7 @@ class Growing:
         return sum(file.stat().st_size for file in self.directory.joinpath("tables").rglob("*.parquet"))
 
 
-def measure(engine: str, sizes: Sequence[int], times: int) -> list[dict[str, Any]]:
+def measure(engine: str, sizes: Sequence[int], times: int, compact_every: int = 0) -> list[dict[str, Any]]:
     """Measure one engine at sizes in rows, the smallest first."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="growth-")))
@@ -194,6 +198,7 @@ def measure(engine: str, sizes: Sequence[int], times: int) -> list[dict[str, Any
         growing = Growing(
             engine, warehouse, loads_server.Meter(server.pid if server else None), directory, contender
         )
+        growing.compact_every = compact_every if engine == "iceberg" else 0
         growing.fill(1, 1)
         load(warehouse, lay(directory, 0, 1))  # what is imported late would be counted
         growing.looks = 1
@@ -233,13 +238,19 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 400_000, 1_600_000])
     parser.add_argument("--iceberg-rows", type=int, nargs="+", default=[4_000, 60_000, 240_000])
     parser.add_argument("--times", type=int, default=5, help="windows at each size")
+    parser.add_argument("--compact-every", type=int, default=0, help="compact Iceberg after so many days")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="growth-") as home:
         os.environ["AIRFLOW_HOME"] = home
         figures = [
             one
             for engine in given.engine or ENGINES
-            for one in measure(engine, given.iceberg_rows if engine == "iceberg" else given.rows, given.times)
+            for one in measure(
+                engine,
+                given.iceberg_rows if engine == "iceberg" else given.rows,
+                given.times,
+                given.compact_every,
+            )
         ]
     sys.stdout.write(table(figures))
 

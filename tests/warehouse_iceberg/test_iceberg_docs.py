@@ -77,6 +77,8 @@ def test_what_it_shows_loads_through_the_connection_and_reads_it_back(lake, show
         exec(blocks("python")[0], names)
     assert dag.get_task("load_into_iceberg").execute({})["inserted"] == 3
     exec(blocks("python")[1].replace("/lake", f"{shown}/lake"), {})
+    exec(blocks("python")[2], names)
+    assert names["compacted"][LIQUIDATIONS.name].files_after == 1
     told = capfd.readouterr().out
     assert "BTCUSDT" in told
     assert "币安人生USDT" in told

@@ -84,9 +84,14 @@ def test_who_writes_to_the_table_is_waited_for_and_not_for_ever(postgres, lake, 
 
 @pytest.mark.slow
 def test_a_load_into_a_table_without_statistics_looks_rows_up_by_their_key_alone(postgres, lake, row):
+    def rows(day, count):
+        return [row(day * 10_000 + number, 1791590400000 + day * 86_400_000) for number in range(count)]
+
     for day in range(1, 4):
-        postgres.load(lake.lay([row(day * 10_000 + number) for number in range(10_000)], day=day))
-    postgres.load(lake.lay([row(number) for number in range(100)]))
+        postgres.load(lake.lay(rows(day, 10_000), day=day))
+    # Of these, one moves in time, so that all are staged and looked up.
+    postgres.load(lake.lay([*rows(4, 100), row(10_000, 1791590400000 + 4 * 86_400_000)], day=4))
+    # By time it asks only whether there are any, of which there were none.
     read = (
         "SELECT coalesce(sum(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes WHERE indexrelname = ANY(%s)"
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -25,9 +26,11 @@ from airflow_provider_binance_liq.exceptions import (
 )
 from airflow_provider_binance_liq.warehouse import duckdb as local
 from airflow_provider_binance_liq.warehouse.duckdb.typed import in_memory
+from airflow_provider_binance_liq.warehouse.iceberg.compaction import compact_table
 from airflow_provider_binance_liq.warehouse.iceberg.connection import SECRET
 from airflow_provider_binance_liq.warehouse.iceberg.session import IcebergSession
 from airflow_provider_binance_liq.warehouse.retries import Conflict, RetryPolicy
+from airflow_provider_binance_liq.warehouse.tables import ROW_TABLES, WINDOWS
 
 # PyIceberg takes half a second to import, Airflow's SDK more: both are imported in the worker.
 if TYPE_CHECKING:
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog import Catalog
 
+    from airflow_provider_binance_liq.warehouse.iceberg.compaction import Compacted
     from airflow_provider_binance_liq.warehouse.load import Session
+    from airflow_provider_binance_liq.warehouse.schema import Table
 
 T = TypeVar("T")
 
@@ -69,14 +74,38 @@ class Iceberg:
 
         :raises WarehouseBusy: others committed first for as long as `retry.wait_s`.
         """
+        return self._retried(lambda: self._once(work), "No window of this load was committed")
+
+    def _retried(self, work: Callable[[], T], left: str) -> T:
         try:
-            return self.retry.run(lambda: self._once(work), str(self))
+            return self.retry.run(work, str(self))
         except Conflict as conflict:
             message = (
                 f"{self} were written to by others for {self.retry.wait_s:g} s ({conflict}). "
-                "No window of this load was committed; a retry tries again"
+                f"{left}; a retry tries again"
             )
             raise WarehouseBusy(message) from conflict.__cause__
+
+    def compact(self) -> dict[str, Compacted]:
+        """Rewrite the small files that loads have added, in all tables; return what was done, table by table.
+
+        Rows stay as they are, and loads may run meanwhile: who commits second repeats its work.
+
+        :raises WarehouseBusy: others committed first for as long as `retry.wait_s`.
+        """
+        done: dict[str, Compacted] = {}
+        for table in (*ROW_TABLES.values(), WINDOWS):
+            compacted = self._retried(partial(self._compact, table), "What was compacted stays so")
+            if compacted is not None:
+                done[table.name] = compacted
+        return done
+
+    def _compact(self, table: Table) -> Compacted | None:
+        name = (*self.namespace.split("."), table.name)
+        with self._translating(), closing(self._open_catalog()) as catalog:
+            if not catalog.table_exists(name):
+                return None
+            return compact_table(lambda: catalog.load_table(name), table)
 
     def __str__(self) -> str:
         return f"the Iceberg tables {self.catalog}.{self.namespace}"

@@ -66,7 +66,7 @@ class IcebergSession:
             if differing := sql.difference(table, TYPES, columns, others=False):
                 raise WarehouseError(differing)
             add_columns(found, sql.absent(table, columns))
-            found.metadata = _for_one_load(found.metadata)
+            found.metadata = for_one_load(found.metadata)
             self._do(f"CREATE OR REPLACE TEMP TABLE {_stored(table)} AS FROM {table.name} LIMIT 0")
 
     def _open(self, table: Table) -> IcebergTable:
@@ -259,7 +259,7 @@ class IcebergSession:
         self.local.connection.execute(statement)
 
 
-def _for_one_load(metadata: TableMetadata) -> TableMetadata:
+def for_one_load(metadata: TableMetadata) -> TableMetadata:
     """Return what a load has to know of a table; the catalog adds its snapshots to all that are there."""
     # PyIceberg repeats an append that others came before; only the whole work may be repeated here, or a row
     # that both bring would be there twice.

@@ -10,6 +10,8 @@ from typing import Any, Final
 RETRYABLE: Final = ("08", "40", "53", "57", "58", "XX", "25006")
 #: of them, those after which it is unknown whether a commit was done
 LOST: Final = ("08", "57")
+#: COPY into a table: it has such a key already, row-level security allows INSERT alone, or it is a view
+NOT_COPIED: Final = ("23505", "0A000", "42809")
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
 

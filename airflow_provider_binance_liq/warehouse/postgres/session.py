@@ -142,7 +142,9 @@ class PostgresSession(RowStaging):
         self._stage_columns(sql.staged(WINDOWS), window_columns(loadables, loaded_at, TYPES))
 
     def merge_rows(self, table: Table) -> Merged:
-        """Merge the staged rows."""
+        """Merge the staged rows, if they are not in their table already."""
+        if table.name in self.appended:
+            return Merged(self.appended[table.name], 0)
         self._execute(_ENOUGH_MEMORY)
         made = f"CREATE TEMP TABLE {sql.classed(table)} ON COMMIT DROP AS"
         self._execute(f"{made}\n{sql.class_rows(table, _PLACE)}; ANALYZE {sql.classed(table)}")
