@@ -159,7 +159,11 @@ class _Reader(FieldReader):
     def key_file(self, path: str) -> str:
         """Read the PEM private key of a file."""
         try:
-            with Path(path).expanduser().open("rb") as file:
+            place = Path(path).expanduser()
+            # A pipe would be waited for, for ever where nobody writes into it.
+            if place.exists() and not (place.is_file() or place.is_dir()):
+                raise Mistake(f"private_key_path {path!r} cannot be read: it is not a regular file")
+            with place.open("rb") as file:
                 text = file.read(_LONGEST_KEY).decode("ascii")
         except UnicodeDecodeError:
             reason: str | None = "it is not a PEM file"

@@ -137,7 +137,7 @@ class Job:
         log.info("Extracting %s", self._subject)
         sweep_spools()
         with ExitStack() as open_here:
-            progress = Progress(self._subject, self.tell)
+            progress = Progress(self._subject, self.tell, waited=self.resume.waited_ms > 0)
             own = client or open_here.enter_context(closing(self._client(clock, progress)))
             progress.usage = own.weight_usage
             spool = open_here.enter_context(Spool())

@@ -44,8 +44,9 @@ class Progress:
     tell: Tell = tell_nobody
     monotonic: Callable[[], float] = time.monotonic
     usage: Usage = lambda: None
+    #: whether a wait has just ended: then the next page is told at once
+    waited: bool = False
     _told_s: float = field(default=0.0, init=False)
-    _waited: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._told_s = self.monotonic()
@@ -53,7 +54,7 @@ class Progress:
     def page(self, pages: int, rows: int, ask: PageQuery) -> None:
         """Say what was read, where it is time to: after a page of an answer or of the journal."""
         is_time = self.monotonic() - self._told_s >= _EVERY_S
-        if not (is_time or self._waited):
+        if not (is_time or self.waited):
             return
         state: dict[str, Any] = {
             "subject": self.subject,
@@ -67,12 +68,12 @@ class Progress:
         if is_time:
             log.info("%s", self._line(pages, rows, ask, usage))
             self._told_s = self.monotonic()
-        self._waited = False
+        self.waited = False
         self.tell(state)
 
     def waiting(self, until_ms: int, reason: str) -> None:
         """Say until when it waits, in the worker, and why; the log has it from who waits."""
-        self._waited = True
+        self.waited = True
         self.tell({"subject": self.subject, "waiting_until": iso(until_ms), "why": reason})
 
     def _line(self, pages: int, rows: int, ask: PageQuery, usage: tuple[int, int] | None) -> str:

@@ -171,10 +171,12 @@ class LiquidationsToObjectStorageOperator(ShownOperator):
         self._waits = Waits(int(self.max_wait.total_seconds() * 1000), state.waited_ms)
         self._is_running = True
         self._started_ms = _now_ms()
-        self._show_progress_in(context)
-        self._outcome = "failed"
         try:
-            with failing_at_once(self._subject, context), located(self.endpoint):
+            with (
+                self._shown(context),
+                failing_at_once(self._subject, context),
+                located(self.endpoint),
+            ):
                 return self._extract_in_time(context, state)
         finally:
             self._is_running = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.compat import task_state_setter
@@ -12,7 +13,7 @@ from airflow_provider_binance_liq.operators.links import EXTRACTION_LINKS, histo
 from airflow_provider_binance_liq.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from airflow.sdk import BaseOperatorLink, Context
 
@@ -62,9 +63,24 @@ class ShownOperator(WaitingOperator):
         account = self._account or self.binance_conn_id
         return f"Window: {subject(get_endpoint(self.endpoint), account, self._extracted)}"
 
-    def _show_progress_in(self, context: Context) -> None:
-        """Keep how far the task is in its own state, where this Airflow has one."""
+    @contextmanager
+    def _shown(self, context: Context) -> Iterator[None]:
+        """Keep how far the task is in its own state, where Airflow has one; in the end, what became of it.
+
+        Else a task that has ended would say for ever that it waits. A deferral is no `Exception`, and leaves
+        its wait there.
+        """
         self._set_state = task_state_setter(context)
+        self._outcome = "failed"
+        try:
+            yield
+        except Exception:
+            self._tell_outcome()
+            raise
+        self._tell_outcome()
+
+    def _tell_outcome(self) -> None:
+        self._tell({"outcome": self.map_label})
 
     def _tell(self, state: dict[str, Any]) -> None:
         """Keep how far the task is; that this does not work is no reason to fail."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 
 import pytest
@@ -338,6 +339,12 @@ def test_a_file_that_is_no_pem_never_becomes_a_secret(tmp_path, text):
     with pytest.raises(InvalidConnection, match=r"key.pem' cannot be read: it is not a PEM file") as caught:
         read(password="", private_key_path=str(tmp_path / "key.pem"))
     assert SECRET not in str(caught.value)
+
+
+def test_a_pipe_that_nobody_writes_into_is_reported_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "key.pem")
+    with pytest.raises(InvalidConnection, match=r"key.pem' cannot be read: it is not a regular file"):
+        read(password="", private_key_path=str(tmp_path / "key.pem"))
 
 
 def test_half_a_pem_in_a_file_is_reported_as_that(tmp_path):

@@ -70,3 +70,11 @@ def test_that_it_waits_is_reported_with_the_reason_and_that_it_goes_on_at_the_ne
     assert told[0]["why"] == "your share of the weight is used up"
     assert [state.get("pages") for state in told] == [None, 3]
     assert caplog.records == []
+
+
+def test_that_it_goes_on_after_a_wait_without_a_worker_is_reported_at_its_first_page(world):
+    _, clock, told = world
+    resumed = Progress("usdm_futures of desk, 2026-10-10 to 2026-10-11", told.append, clock, waited=True)
+    resumed.page(7, 700, ASK)
+    resumed.page(8, 800, ASK)
+    assert [state["pages"] for state in told] == [7]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Connection
@@ -184,6 +185,32 @@ def test_airflows_api_tests_under_a_random_name_which_is_not_reported(define, mo
     )
     define("aB3dE6gH")
     assert BinanceHook("aB3dE6gH").test_connection()[1].startswith("Everything can be read")
+
+
+@pytest.mark.parametrize(("spent", "left"), [(1.5, 2.5), (60.0, 1.0)])
+def test_what_reading_the_connection_takes_is_taken_off_the_time_of_the_families(
+    define, monkeypatch, spent, left
+):
+    from airflow_provider_binance_liq.exchange import trial
+
+    clock, asked, account = SimpleNamespace(now=100.0), [], BinanceHook.account
+
+    def slow(self):
+        clock.now += spent
+        return account(self)
+
+    def try_families(settings, within_s):
+        asked.append(within_s)
+        return []
+
+    monkeypatch.setattr(
+        "airflow_provider_binance_liq.hooks.binance.time", SimpleNamespace(monotonic=lambda: clock.now)
+    )
+    monkeypatch.setattr(BinanceHook, "account", slow)
+    monkeypatch.setattr(trial, "try_families", try_families)
+    hook = BinanceHook(define())
+    hook.test_connection()
+    assert asked == [left]
 
 
 def test_a_mistake_in_the_connection_is_the_answer_of_the_test(define):

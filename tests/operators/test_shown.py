@@ -97,6 +97,28 @@ def test_its_state_says_until_when_it_waits_and_why(task, exchange):
     assert state["without_worker_slot"]
 
 
+def test_once_it_has_ended_its_state_says_what_became_of_it(task, exchange):
+    exchange.add_fault(Fault("http_418", seconds=600, times=1))
+    store = Store()
+    context = {**INTERVAL, "task_state_store": store}
+    extract = task()
+    with pytest.raises(TaskDeferred) as deferred:
+        extract.execute(context)
+    assert "waiting_until" in store.states[-1]
+    with time_machine.travel(NOW + timedelta(minutes=11), tick=False):
+        extract.resume(context, **deferred.value.kwargs)
+    assert "waiting_until" not in store.states[-2]
+    assert store.states[-1] == {"outcome": "desk · usdm_futures · 10 Oct 2026 · 0 rows · proven"}
+
+
+def test_of_a_failure_its_state_says_so(task, exchange):
+    exchange.add_fault(Fault("http_401_2015"))
+    store = Store()
+    with pytest.raises(AirflowFailException):
+        task().execute({**INTERVAL, "task_state_store": store})
+    assert store.states == [{"outcome": "desk · usdm_futures · 10 Oct 2026 · failed"}]
+
+
 def test_a_store_that_does_not_work_keeps_nothing_from_being_extracted(task, exchange):
     exchange.add_fault(Fault("http_418", seconds=600))
     with pytest.raises(TaskDeferred):

@@ -6,6 +6,7 @@ import pytest
 from support.commands import backfill_of
 from support.coverage_cells import cell_of, drag
 from support.coverage_documents import days_ago, document, example, quiet
+from support.pictures import keep
 
 from airflow_provider_binance_liq.ui.page import page as auditors_file
 
@@ -105,3 +106,11 @@ def test_its_filters_work_and_its_days_are_downloaded(file):
     with file.expect_download() as download:
         file.get_by_role("button", name="Download CSV").click()
     assert download.value.suggested_filename == "coverage_2026-11-27.csv"
+
+
+def test_its_picture_for_the_documentation(file, tmp_path):
+    cell_of(file, 0, "2026-11-13").click()
+    file.get_by_role("complementary").get_by_role("heading", name="2026-11-13").wait_for()
+    file.mouse.move(1, 1)
+    file.set_viewport_size({"width": 1440, "height": 790})
+    keep(file.screenshot(), "auditors-file", tmp_path)

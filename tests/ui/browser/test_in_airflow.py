@@ -160,5 +160,5 @@ def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
         assert about in page.get_by_role("link", name=name, exact=True).get_attribute("href")
     page.goto(real.url + page.get_by_role("link", name="Coverage", exact=True).get_attribute("href"))
     panel = page.get_by_role("complementary")
-    panel.get_by_role("heading", name=missing[0].isoformat()).wait_for(timeout=60_000)
+    panel.get_by_role("heading", name=missing[0].isoformat(), level=2).wait_for(timeout=60_000)
     panel.get_by_role("link", name=".manifest.json").wait_for()
