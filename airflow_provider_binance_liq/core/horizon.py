@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import iso
+from airflow_provider_binance_liq.core.wording import count
 from airflow_provider_binance_liq.exceptions import BeyondRetention, NotSettled
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Retention:
         if window.start_ms >= oldest_ms:
             return ""
         return (
-            f"the window begins before the {self.days} days that the exchange keeps "
+            f"the window begins before the {count(self.days, 'day')} that the exchange keeps "
             f"({_SOURCES[self.source]}; from {iso(oldest_ms)} on), so an answer would not prove that nothing "
             "is missing"
         )

@@ -427,7 +427,7 @@ def test_an_incomplete_reason_is_in_the_manifest_and_makes_it_no_proof(start):
     manifest = run.run("usdm_futures", WEEK_PART, retention_days=1, beyond_retention="extract")
     assert not manifest.proof.complete
     assert manifest.proof.incomplete_reasons == ("within_retention",)
-    assert "the exchange keeps 1 days (as `retention_days` says)" in manifest.proof.caveats[0]
+    assert "the 1 day that the exchange keeps (as `retention_days` says; from " in manifest.proof.caveats[0]
 
 
 @pytest.mark.parametrize("policy", ["fail", "skip"])

@@ -215,7 +215,7 @@ def test_rows_of_windows_that_only_touch_are_not_compared(lake):
 def test_a_window_that_is_not_proven_is_wrong_until_that_is_allowed(either):
     either.extract(retention_days=1, beyond_retention="extract")
     assert either.wrong() == {("unproven", f"{DIRECTORY}/{STEM}.manifest.json")}
-    assert "the exchange keeps 1 days" in either.message("unproven")
+    assert "the 1 day that the exchange keeps" in either.message("unproven")
     assert either.report("--allow-unproven")["status"] == 0
     assert either.timeline(endpoint="usdm_futures")["unproven"] == [
         {"start": "2026-10-01T00:00:00Z", "end": "2026-10-02T00:00:00Z"}

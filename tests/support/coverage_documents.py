@@ -136,6 +136,7 @@ def example(days: int = 150) -> dict:
         desk.put(days_ago(ago), "m")
     desk.put(days_ago(40), "u", rows=112, flags=1).put(days_ago(39), "h", rows=8)
     desk.put(days_ago(22), "f", rows=19).put(days_ago(12), "m").put(days_ago(11), "m")
+    desk.put(days_ago(14), "p", rows=412)  # as the window that the route `day` answers with
     for ago in (121, 120, 119, 118, 117):
         desk.put(days_ago(ago), "l")
     coinm = lively("desk", "coinm_futures", days, 5, retention=(90, "documented"))

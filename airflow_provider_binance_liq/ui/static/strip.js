@@ -132,9 +132,11 @@ export class Strip {
     // Amounts are of all days, so beside the rows of some they would mislead.
     const whole = first <= history.first && last >= history.last;
     const money = whole ? worthInWords(history, amounts(history.notional)) : "";
+    const calm = counts.l ? `nothing to extract, ${grouped(counts.l)} lost`
+      : `nothing missing since ${dayName(Math.max(first, history.first))}`;
     return [
       days && gap ? make("small", { class: tone }, make("b", {}, counted(days, "day")), ` to extract, ${duration(left)} left`)
-        : make("small", { class: counts.f ? "failed" : "well" }, counts.f ? `${grouped(counts.f)} failed verification` : `nothing missing since ${dayName(Math.max(first, history.first))}`),
+        : make("small", { class: counts.f ? "failed" : counts.l ? null : "well" }, counts.f ? `${grouped(counts.f)} failed verification` : calm),
       make("small", { title: [counted(rows, "row"), ...exactly(history.notional), withoutAmount(history)].filter(Boolean).join(", ") },
         `${history.filter ? `${history.filter} · ` : ""}${counted(rows, "row")}${money ? ` · ${money}` : ""}`),
     ];
