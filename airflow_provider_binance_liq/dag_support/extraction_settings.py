@@ -122,6 +122,18 @@ def read_members(kind: type[T], given: object) -> T:
     return found
 
 
+def read_alone(name: str, value: str, kind: Any) -> None:
+    """Check a member that is one text.
+
+    :raises InvalidRequest: the message names the member, what it is and what it takes.
+    """
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        message = f"{name} is {show(value)}; it takes {TAKES[name]}"
+        raise InvalidRequest(message) from None
+
+
 def _check_no_credentials(settings: object) -> None:
     """Refuse URLs with a secret: what a run is set to is in logs and XComs that others may read."""
     for name, value in _texts("", msgspec.to_builtins(settings)):

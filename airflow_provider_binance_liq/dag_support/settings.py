@@ -21,6 +21,7 @@ from airflow_provider_binance_liq.dag_support.extraction_settings import (
     Url,
     as_tuple,
     in_order,
+    read_alone,
     read_members,
     show,
 )
@@ -50,16 +51,21 @@ class LoadTarget:
 class DagSettings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the Variable of the DAGs that load into DuckDB or PostgreSQL may have."""
 
-    destination: Url | tuple[Url, ...] = ()
-    database: Database | tuple[Database, ...] = ()
-    postgres_conn_id: Text | tuple[Text, ...] = ()
-    schema: Text | tuple[Text, ...] = ()
+    # One text alone is checked below: after msgspec 0.20 to 0.22 has read a union of a list and a text with a
+    # pattern, Python may crash as it ends.
+    destination: str | tuple[Url, ...] = ()
+    database: str | tuple[Database, ...] = ()
+    postgres_conn_id: str | tuple[Text, ...] = ()
+    schema: str | tuple[Text, ...] = ()
     beyond_retention: Literal["fail", "skip", "extract"] = "fail"
     #: how far back a second look looks; the only documented retention is 90 days
     second_look_days: Annotated[int, Meta(ge=1, le=3650)] = 80
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, kind in _ALONE.items():
+            if isinstance(value := getattr(self, name), str):
+                read_alone(name, value, kind)
         if self.schema and not self.postgres_conn_id:
             raise InvalidRequest("schema is given without postgres_conn_id; DuckDB takes no schema")
         if self.database and self.postgres_conn_id:
@@ -82,6 +88,8 @@ class DagSettings(Extraction, frozen=True, kw_only=True, forbid_unknown_fields=T
         )
 
 
+#: what a member of `CHOICES` is if it is one text alone
+_ALONE: Final = {"destination": Url, "database": Database, "postgres_conn_id": Text, "schema": Text}
 #: what the Variable may have
 MEMBERS: Final = DagSettings.__struct_fields__
 
