@@ -277,6 +277,16 @@ def test_a_filtered_object_does_not_make_the_rest_of_the_window_missing(lake, wa
     assert warehouse.load(filtered).missing == 0
 
 
+def test_of_a_row_in_two_objects_of_one_instant_the_same_object_confirms_it_each_time(lake, warehouse):
+    bodies = [row(number) for number in range(40)]
+    # Of one instant, under one key, with the same content: nothing but the object differs.
+    whole = lake.lay([*bodies, row(99)])
+    filtered = lake.lay(bodies, filters=ManifestFilters(("BTCUSDT",)))
+    warehouse.load(filtered, whole)
+    shared = "SELECT DISTINCT object_sha256 FROM binance_liquidations WHERE order_id < 99"
+    assert warehouse.query(shared) == [(max(whole.object.sha256, filtered.object.sha256),)]
+
+
 def test_windows_of_other_lengths_stand_beside_each_other(lake, warehouse):
     from dataclasses import replace
 
