@@ -21,6 +21,7 @@ READS_A_CLOCK = re.compile(
 )
 #: modules that are no tests, and whose tests are marked
 HELPERS = {
+    "backfills.py",
     "conftest.py",
     "drive.py",
     "extractors.py",

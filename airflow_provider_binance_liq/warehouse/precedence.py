@@ -49,8 +49,8 @@ def replaces(table: Table) -> str:
 def newest_first(table: Table) -> tuple[str, ...]:
     """Name the columns that sort versions of one row, each descending: the first of them counts.
 
-    The same row may be in two objects of one instant, as where a filtered window lies beside the whole one: the
-    last column decides which of them confirms it, so that the same loads always give the same table.
+    The same row may be in two objects of one instant, as where a filtered window lies beside the whole one:
+    the last column decides which of them confirms it, so that the same loads always give the same table.
     """
     return (table.event_time, "is_newer", "extracted_at", "raw", "object_sha256")
 
