@@ -25,6 +25,8 @@ def focused_day(page) -> str:
 
 
 def drag(page, start, end) -> None:
+    # Cells are made anew when Airflow has told which runs are at work; until then they may go at any moment.
+    page.wait_for_load_state("networkidle")
     boxes = [one.bounding_box() for one in (start, end)]
     points = [(box["x"] + box["width"] / 2, box["y"] + box["height"] - 12) for box in boxes]
     page.mouse.move(*points[0])

@@ -140,7 +140,7 @@ def open_log(page, real, ended):
     return opened
 
 
-def test_the_log_of_a_failure_says_cause_and_what_to_do_without_scrolling(page, open_log):
+def test_the_log_of_a_failure_says_cause_and_what_to_do_without_scrolling(page, open_log, take_picture):
     open_log("scheduled", f"{MISTYPED} · usdm_futures")
     cause, advice, window = lines_in_sight(page, "Cause: ", "What to do: ", "Window: ")
     assert cause.startswith(
@@ -148,6 +148,10 @@ def test_the_log_of_a_failure_says_cause_and_what_to_do_without_scrolling(page, 
     )
     assert advice == "What to do: enter key and secret again: the secret does not belong to this API key"
     assert window == f"Window: usdm_futures of {MISTYPED}, {ago(1)} to {TODAY}"
+    # Folds the trace, which names this machine's paths; a click by hand would scroll to it.
+    page.get_by_text("AirflowFailException: ").first.evaluate("one => one.click()")
+    page.get_by_text("task_runner.py").first.wait_for(state="hidden")
+    take_picture(page, "failed-task")
 
 
 def test_the_log_of_a_skip_beyond_retention_says_why_and_what_to_do_without_scrolling(page, open_log):
