@@ -10,6 +10,8 @@ release=forky python=python3.14 checkout="$(cd "$(dirname "$0")/../.." && pwd)"
 cannot() { echo "Python 3.14 cannot be had here: $*"; exit 75; }
 
 [ "$(id -u)" = 0 ] || cannot "only root can make a root directory"
+unshare --mount --pid --fork bash -c 'mount --bind /tmp /tmp && mount -t proc proc /mnt' 2>/dev/null ||
+    cannot "nothing can be mounted"
 command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap >/dev/null; } ||
     cannot "there is no debootstrap"
 # An older debootstrap does not know the release; each is made as the one before it.
