@@ -37,6 +37,15 @@ def test_contracts_are_worth_what_they_settle_in():
     assert tally("coinm_futures", *rows).amounts == {"BTC": "0.5", "ETH": "0.5"}
 
 
+def test_a_contract_with_a_date_is_quoted_in_what_stands_before_it():
+    assert tally("usdm_futures", order("BTCUSDT_260327", "2")).amounts == {"USDT": "2"}
+
+
+def test_a_contract_that_is_not_quoted_in_dollars_is_counted():
+    found = tally("coinm_futures", {"symbol": "BTCEUR_PERP", "cumBase": "1"})
+    assert (found.amounts, found.unpriced) == ({}, 1)
+
+
 def test_a_record_of_margin_is_worth_its_quantity_times_its_price():
     row = {"symbol": "BNBBTC", "executedQty": "1.06", "avgPrice": "0.00388110"}
     assert tally("margin", row).amounts == {"BTC": "0.004113966"}
