@@ -74,7 +74,7 @@ class ShownOperator(WaitingOperator):
         self._outcome = "failed"
         try:
             yield
-        except Exception:
+        except Exception:  # whatever ended the task: it is raised again as it is
             self._tell_outcome()
             raise
         self._tell_outcome()

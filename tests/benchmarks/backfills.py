@@ -88,7 +88,7 @@ def backfills(days: int, rounds: int) -> dict[str, Any]:
             weight_limits=tuple((pool, _NO_LIMIT) for pool in ("futures", "papi", "sapi", "api")),
             endpoints=list(ENDPOINTS),
         )
-        last = latest(datetime.now(UTC), 1).last  # any day: the exchange has rows of each
+        last = latest(datetime.now(UTC), 1).last  # a benchmark, no test; any day has rows
         for number in range(rounds):
             end = last - timedelta(days=number * days)
             for dag_id in (OURS, EMPTY):

@@ -14,6 +14,7 @@ from airflow_provider_binance_liq.core.manifest import (
     ManifestWindow,
     Proof,
 )
+from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.lake import draft
 from airflow_provider_binance_liq.simulator.records import Amount, make_row
 from airflow_provider_binance_liq.simulator.symbols import LASTING
@@ -29,7 +30,6 @@ SCENARIOS: Final = {
     "replacement": "the same rows, each with a newer update and other content",
 }
 START_MS: Final = 1_791_590_400_000
-DAY_MS: Final = 86_400_000
 
 
 def rows(count: int, *, update: int = 0) -> Iterator[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 from support.coverage_cells import cell_of
@@ -17,11 +19,23 @@ VARIABLE = f"/api/v2/variables/{DAG_ID}"
 MISTYPED = "mistyped"
 TOO_OLD = "too_old"
 SCREEN = {"width": 1440, "height": 900}
-TODAY = datetime.now(UTC).date()  # no fixed day: Airflow's own processes tell the real time
+#: seconds that these tests take, at most
+LONGEST_S = 300
+
+
+@cache
+def today():
+    """The day of all tests here, which is read when they begin, and not near its end."""
+    now = datetime.now(UTC)  # no fixed day: Airflow's own processes tell the real time
+    left_s = 86_400 - now.timestamp() % 86_400
+    if left_s < LONGEST_S:
+        time.sleep(left_s + 1)
+        now = datetime.now(UTC)  # just after midnight
+    return now.date()
 
 
 def ago(days):
-    return TODAY - timedelta(days=days)
+    return today() - timedelta(days=days)
 
 
 def set_connections(real, *conn_ids):
@@ -48,7 +62,7 @@ def at_work(real):
     conf = {"connections": ["binance_default"], "beyond_retention": "skip"}
     body = {
         "dag_run_id": TOO_OLD,
-        "logical_date": f"{TODAY}T00:00:01Z",
+        "logical_date": f"{today()}T00:00:01Z",
         "conf": conf | dict(zip(("start", "end"), day, strict=True)),
     }
     real.api._call("POST", f"/api/v2/dags/{DAG_ID}/dagRuns", body=body)
@@ -147,7 +161,7 @@ def test_the_log_of_a_failure_says_cause_and_what_to_do_without_scrolling(page, 
         "Cause: KeyRejected: HTTP 400, code -1022: Signature for this request is not valid"
     )
     assert advice == "What to do: enter key and secret again: the secret does not belong to this API key"
-    assert window == f"Window: usdm_futures of {MISTYPED}, {ago(1)} to {TODAY}"
+    assert window == f"Window: usdm_futures of {MISTYPED}, {ago(1)} to {today()}"
     # Folds the trace, which names this machine's paths; a click by hand would scroll to it.
     page.get_by_text("AirflowFailException: ").first.evaluate("one => one.click()")
     page.get_by_text("task_runner.py").first.wait_for(state="hidden")
@@ -165,7 +179,7 @@ def test_the_log_of_a_skip_beyond_retention_says_why_and_what_to_do_without_scro
 def test_the_log_of_an_extraction_says_what_was_proven_without_scrolling(page, open_log):
     open_log("scheduled", f"{ACCOUNT} · usdm_futures")
     proven, proof = lines_in_sight(page, "Proven: ", "Proof: ")
-    assert f"of usdm_futures of {ACCOUNT}, {ago(1)} to {TODAY}; " in proven
+    assert f"of usdm_futures of {ACCOUNT}, {ago(1)} to {today()}; " in proven
     assert proof.startswith("Proof: each page proves the one before it")
 
 
