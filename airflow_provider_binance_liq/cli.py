@@ -110,7 +110,9 @@ def _run(command: str, name: str, words: Sequence[str]) -> int:
 
 
 def _discard_output() -> None:
-    """Let what is still to be written go nowhere: Python writes it as it ends, and would fail there."""
+    """Let what cannot be written go nowhere: Python writes it as it ends, and would fail there."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()  # of an error that is not the output's, all that was said before
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -82,3 +82,24 @@ def test_a_command_of_its_own_ends_quietly_once_its_reader_is_gone(unbuffered):
     process.stdout = None
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "")
+
+
+FAILS_ELSEWHERE = """
+import sys, types
+from airflow_provider_binance_liq import cli
+
+def run(_):
+    print("said before")
+    raise OSError("a disk that is not the output's")
+
+cli.import_module = lambda _: types.SimpleNamespace(__doc__="", configure=lambda _: None, run=run)
+sys.exit(cli.main(["plan"]))
+"""
+
+
+def test_what_was_said_before_an_error_of_something_else_is_not_lost():
+    command = [sys.executable, "-c", FAILS_ELSEWHERE]
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(command, env=buffered, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "said before\n")
+    assert done.stderr == "binance-liq plan: a disk that is not the output's\n"
