@@ -36,12 +36,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG
 
 # Also for Airflow 3.1; from 3.2 on it is in airflow.sdk.
 from airflow_provider_binance_liq.compat import CronDataIntervalTimetable
 from airflow_provider_binance_liq.dag_support.coverage_settings import CoverageSettings
 from airflow_provider_binance_liq.dag_support.extraction_settings import read_members
+from airflow_provider_binance_liq.dag_support.linked import linked_task
 from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.dag_support.tasks import read_variable
 from airflow_provider_binance_liq.operators.coverage import LiquidationsCoverageCheckOperator
@@ -61,7 +62,7 @@ def read() -> CoverageSettings:
     return read_variable(VARIABLE, lambda given: read_members(CoverageSettings, given))
 
 
-@task(retries=0, multiple_outputs=True)
+@linked_task(retries=0, multiple_outputs=True)
 def settings() -> dict[str, Any]:
     """Return which lake to look at, and what to expect of it."""
     found = read()

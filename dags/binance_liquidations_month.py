@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import DAG, AssetAll, task
+from airflow.sdk import DAG, AssetAll
 
 from airflow_provider_binance_liq.compat import HAS_PARTITIONS
 from airflow_provider_binance_liq.dag_support.assets import proven_days
+from airflow_provider_binance_liq.dag_support.linked import linked_task
 
 VARIABLE = "binance_liquidations"
 #: every connection of the Variable that has one of these has to be whole. Margin is not complete without
@@ -50,7 +51,7 @@ if HAS_PARTITIONS and ASSETS:
         tags=["binance", "liquidations"],
     ):
 
-        @task
+        @linked_task
         def month_is_whole(dag_run: Any = None) -> str:
             """Return the month, such as `2026-11`: what comes after it starts here."""
             return str(dag_run.partition_key)

@@ -16,9 +16,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import Asset, Variable, task
+from airflow.sdk import Asset, Variable
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.dag_support.linked import linked_task
 from airflow_provider_binance_liq.dag_support.settings import read_settings
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 from airflow_provider_binance_liq.operators.announcing import ENDPOINT, PROVEN_DAYS, extraction_assets
@@ -69,7 +70,7 @@ def _extractions(variable: str) -> list[dict[str, Any]]:
         return []
 
 
-@task(outlets=[EXTRACTED], trigger_rule="all_done_min_one_success")
+@linked_task(outlets=[EXTRACTED], trigger_rule="all_done_min_one_success")
 def announce(manifests: Iterable[dict[str, Any]], outlet_events: Any = None) -> None:
     """Announce all that the run has extracted in one event, so that one run loads it."""
     outlet_events[EXTRACTED].extra = {"manifests": list(manifests)}

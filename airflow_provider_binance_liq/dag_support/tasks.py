@@ -6,13 +6,14 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow.sdk import Variable, task
+from airflow.sdk import Variable
 
 from airflow_provider_binance_liq.compat import AirflowFailException
 from airflow_provider_binance_liq.core.wording import unknown
 from airflow_provider_binance_liq.dag_support.events import check_events as check
 from airflow_provider_binance_liq.dag_support.events import read_run
 from airflow_provider_binance_liq.dag_support.extraction_settings import per_endpoint, show
+from airflow_provider_binance_liq.dag_support.linked import linked_task
 from airflow_provider_binance_liq.dag_support.params import EXTRACT_PARAMS, LOAD_PARAMS, SINCE
 from airflow_provider_binance_liq.dag_support.settings import (
     DagSettings,
@@ -76,7 +77,7 @@ def _check_names(dag_run: Any) -> None:
 
 
 # The XCom has the settings; as one endless line, they say nothing in the log.
-@task(task_id="settings", retries=0, show_return_value_in_logs=False)
+@linked_task(task_id="settings", retries=0, show_return_value_in_logs=False)
 def extract_settings(
     variable: str,
     *,
@@ -117,7 +118,7 @@ def _whole_run() -> str:
     return "Window: that of the whole run, of which nothing was extracted"
 
 
-@task(task_id="settings", retries=0)
+@linked_task(task_id="settings", retries=0)
 def load_settings(variable: str, params: Any = None, ti: Any = None, dag_run: Any = None) -> None:
     """Read the settings of a run that only loads; the XComs are `destination` and `warehouse`.
 
@@ -129,13 +130,13 @@ def load_settings(variable: str, params: Any = None, ti: Any = None, dag_run: An
         ti.xcom_push(key="destination", value=list(read_variable(variable, listed_destinations)))
 
 
-@task(multiple_outputs=True)
+@linked_task(multiple_outputs=True)
 def read_events(**context: Any) -> dict[str, Any]:
     """Take the manifests out of the events that triggered the run, and those that came since."""
     return read_run(cast("Context", context), context["params"]["since"]).to_dict()
 
 
-@task(retries=0, trigger_rule="none_failed")
+@linked_task(retries=0, trigger_rule="none_failed")
 def check_events(others: list[str]) -> None:
     """Fail where an event had no manifest, once the manifests of the others are loaded."""
     try:

@@ -10,10 +10,9 @@ import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import task
-
 from airflow_provider_binance_liq.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_binance_liq.core.wording import count, shorten
+from airflow_provider_binance_liq.dag_support.linked import linked_task
 from airflow_provider_binance_liq.operators.failing import XCOM
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ _WHAT_TO_DO: Final = (
 
 # After all of them: after the first that failed, those that fail later would not be named. It has nobody to
 # notify: the task that failed did.
-@task(trigger_rule="all_done", retries=0, on_failure_callback=None)
+@linked_task(trigger_rule="all_done", retries=0, on_failure_callback=None)
 def watcher(ti: Any = None, dag: Any = None) -> None:
     """Fail the run where a task of it failed, and name each with its reason; else the task is skipped."""
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})

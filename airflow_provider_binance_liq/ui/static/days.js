@@ -38,6 +38,10 @@ export function duration(ms) {
   return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
 }
 
+/** A duration where there is little room: whole hours where it has any; never more than there is. */
+export const shortDuration = (ms) =>
+  ms >= 3_600_000 && ms < DAY_MS ? `${Math.floor(ms / 3_600_000)} h` : duration(ms);
+
 export const bytesInWords = (bytes) =>
   bytes < 1024 ? counted(bytes, "byte") : bytes < 1024 ** 2
     ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;

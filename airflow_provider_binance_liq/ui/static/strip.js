@@ -1,7 +1,7 @@
 /* The grid: a row per account and endpoint, a cell per UTC day. Cells are made as they come into view, a month at a
    time: two years of eighteen histories are 13,140 cells, of which a screen shows a tenth. */
 
-import { DAY_MS, amounts, counted, dayName, duration, grouped, weekday } from "./days.js";
+import { DAY_MS, amounts, counted, dayName, grouped, shortDuration, weekday } from "./days.js";
 import { cellClasses, escaped, make } from "./elements.js";
 import { RECOVERABLE, URGENT_DAYS, cellName, countDays, depth, isUrgent, stateOf } from "./states.js";
 
@@ -135,7 +135,7 @@ export class Strip {
     const calm = counts.l ? `nothing to extract, ${grouped(counts.l)} lost`
       : `nothing missing since ${dayName(Math.max(first, history.first))}`;
     return [
-      days && gap ? make("small", { class: tone }, make("b", {}, counted(days, "day")), ` to extract, ${duration(left)} left`)
+      days && gap ? make("small", { class: tone }, make("b", {}, counted(days, "day")), ` to extract, ${shortDuration(left)} left`)
         : make("small", { class: counts.f ? "failed" : counts.l ? null : "well" }, counts.f ? `${grouped(counts.f)} failed verification` : calm),
       make("small", { title: [counted(rows, "row"), ...exactly(history.notional), withoutAmount(history)].filter(Boolean).join(", ") },
         `${history.filter ? `${history.filter} · ` : ""}${counted(rows, "row")}${money ? ` · ${money}` : ""}`),

@@ -98,6 +98,20 @@ def test_a_phone_shows_the_page_without_scrolling_it_sideways(visit, busy, viola
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("font", ["sans-serif", "DejaVu Sans, Verdana, sans-serif"])
+def test_what_stands_at_a_rows_name_is_not_cut_off(visit, serve, font):
+    desk = lively("desk", "usdm_futures", 1_500, 4, retention=(1_200, "documented"))
+    for ago in range(4, 1_200):
+        desk.put(days_ago(ago), "m")
+    page = visit(serve(document([desk])).page)
+    page.locator("binance-liq-coverage").evaluate(
+        "(one, font) => one.style.setProperty('font-family', font)", font
+    )
+    told = page.locator(".name small").first
+    assert told.inner_text() == "1,196 days to extract, 16 h left"
+    assert told.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 @pytest.mark.parametrize(("status", "body"), [(200, document([])), (403, {"detail": "Forbidden"}), (500, {})])
 def test_a_page_without_days_has_no_obstacle_either(visit, busy, violations, status, body):
     busy.give(f"{PREFIX}coverage", body, status=status)
