@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -58,6 +58,8 @@ _SPAN_CODES: Final = {
 #: "Search window is restricted to recent 2 days only."; seen on another fapi endpoint
 _RETENTION_CODE: Final = -4166
 
+#: an error code that a gateway spelled as text
+_CODE_AS_TEXT: Final = re.compile(r"-[0-9]{1,9}")
 _SECONDS: Final = re.compile(r"[0-9]+")
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})(?!\d)")
 _LONGEST: Final = re.compile(r"(?<!\d)(\d{1,6})\s*(hour|day)", re.IGNORECASE)
@@ -111,8 +113,8 @@ class Fail:
 
 
 class _Refusal(msgspec.Struct):
-    code: int
-    msg: str = ""
+    code: Any
+    msg: Any = ""
 
 
 _refusal_decoder: Final = msgspec.json.Decoder(_Refusal)
@@ -164,9 +166,20 @@ def _read(status: int, body: bytes, redact: Callable[[str], str]) -> _Answer:
     try:
         refusal = _refusal_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        refusal = None
+    code = None if refusal is None else _code(refusal.code)
+    if refusal is None or code is None:
         text = _describe(body) if status != _OK else ""
         return _Answer(status, None, text, text)
-    return _Answer(status, refusal.code, refusal.msg, redact(refusal.msg)[:_SHOWN])
+    message = refusal.msg if isinstance(refusal.msg, str) else ""
+    return _Answer(status, code, message, redact(message)[:_SHOWN])
+
+
+def _code(value: object) -> int | None:
+    """Read an error code; a text such as `000000`, which some answers of success have, is none."""
+    if isinstance(value, str) and _CODE_AS_TEXT.fullmatch(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _describe(body: bytes) -> str:

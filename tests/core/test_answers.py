@@ -555,3 +555,18 @@ def test_an_error_keeps_what_its_kind_has_of_the_answer(kind, kept):
     error = Fail(kind, "detail", code=-1127, longest_ms=DAY).error("message")
     assert (type(error), error.args[0]) == (kind, "message")
     assert {name: value for name, value in vars(error).items() if name in ("code", "longest_ms")} == kept
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_code_that_is_spelled_as_text_is_one(status):
+    assert isinstance(decide("sapi", respond(status, {"code": "-1003", "msg": "Too many requests"})), Wait)
+
+
+@pytest.mark.parametrize("msg", [None, 7, ["x"], {}])
+def test_a_code_counts_whatever_stands_beside_it(msg):
+    assert decide("sapi", respond(400, {"code": -2015, "msg": msg})).kind is KeyRejected
+
+
+@pytest.mark.parametrize("code", ["000000", "200", "", None, True, 1.5, [], "-" + "1" * 5000])
+def test_what_is_no_error_code_is_none(code):
+    assert decide("sapi", respond(200, {"code": code, "rows": []})) is None
