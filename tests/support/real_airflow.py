@@ -28,6 +28,7 @@ class RealAirflow:
 
     :param dags: the directory of its DAGs; by default that of the sample DAGs.
     :param weight_limits: of the exchange, as the simulator's settings take them.
+    :param extra: of the connections, beside the address of the exchange.
     :param members: of the Variable; with any, the accounts get connections too, named after them.
     """
 
@@ -40,6 +41,7 @@ class RealAirflow:
         *,
         dags: Path | None = None,
         weight_limits: tuple[tuple[str, int], ...] = (),
+        extra: Mapping[str, Any] | None = None,
         **members: Any,
     ) -> None:
         self.directory = stack.enter_context(Directory.take(place))
@@ -51,6 +53,7 @@ class RealAirflow:
         postgres.start()
         settings = Settings(seed=7, accounts=tuple(accounts), weight_limits=weight_limits)
         self.exchange = stack.enter_context(Simulator(settings, port=0))
+        self._extra = {"base_url": self.exchange.url, "weight_share": 0.9} | dict(extra or {})
         self._dags = dags or airflow.sample_dags()
         self.url = f"http://127.0.0.1:{port.number}"
         self.login = Login.make(self.directory.airflow_home)
@@ -84,7 +87,7 @@ class RealAirflow:
                 "conn_type": "binance",
                 "login": credentials.api_key,
                 "password": credentials.secret,
-                "extra": {"base_url": self.exchange.url, "weight_share": 0.9},
+                "extra": self._extra,
             }
             found[f"AIRFLOW_CONN_{account.upper()}"] = json.dumps(connection)
         variable = {
