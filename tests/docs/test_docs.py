@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_binance_liq import __version__, exceptions
+from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.cli import COMMANDS, main
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
@@ -149,62 +148,9 @@ def test_every_field_of_the_connection_is_documented():
     assert set(connection["conn-fields"]) <= listed(page("connection.md"))
 
 
-def test_every_parameter_of_the_operators_is_documented():
-    from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
-
-    parameters = set(inspect.signature(LiquidationsToObjectStorageOperator.__init__).parameters)
-    assert parameters - {"self", "kwargs"} <= listed(page("operators.md"))
-
-
-def test_every_templated_parameter_is_marked_as_one():
-    from airflow_provider_binance_liq.operators.liquidations import LiquidationsToObjectStorageOperator
-
-    marked = re.findall(r"^\| (.*?) ⓣ \|", page("operators.md"), re.MULTILINE)
-    names = {name for cell in marked for name in re.findall(r"`(\w+)`", cell)}
-    assert names == set(LiquidationsToObjectStorageOperator.template_fields)
-
-
 def test_every_endpoint_is_documented_with_its_request():
     text = page("operators.md")
     assert [e.name for e in ENDPOINTS.values() if f"| `{e.name}` | `GET {e.path}` |" not in text] == []
-
-
-def test_every_error_is_documented():
-    errors = {
-        name
-        for name, kind in vars(exceptions).items()
-        if inspect.isclass(kind) and issubclass(kind, exceptions.LiquidationsError)
-    }
-    branches = {"LiquidationsError", "RetryableError", "PermanentError"}
-    assert listed(page("errors.md")) == errors - branches
-
-
-def test_every_member_of_the_manifest_is_documented():
-    from airflow_provider_binance_liq.core.manifest import (
-        Manifest,
-        ManifestDifferences,
-        ManifestFilters,
-        ManifestNotional,
-        ManifestObject,
-        ManifestWindow,
-        Proof,
-    )
-
-    nested = {
-        "window": ManifestWindow,
-        "filters": ManifestFilters,
-        "object": ManifestObject,
-        "proof": Proof,
-        "differences": ManifestDifferences,
-        "notional": ManifestNotional,
-    }
-    members = {
-        f"{outer}.{inner}" if inner else outer
-        for outer in Manifest.__slots__
-        for inner in (nested[outer].__slots__ if outer in nested else [""])
-    }
-    inside = {"gzip", "differences", "notional", "count", "keys", "symbol", "order_id"}
-    assert listed(page("manifest.md")) - inside == members
 
 
 def test_every_dependency_is_given_a_reason():

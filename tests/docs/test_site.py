@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -17,14 +16,12 @@ from pathlib import Path
 import pytest
 from support.generated_pages import check_page
 
-from airflow_provider_binance_liq import exceptions
 from airflow_provider_binance_liq.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "airflow_provider_binance_liq"
 GUIDES = sorted((DOCS / "guides").glob("*.md"))
-BRANCHES = {"LiquidationsError", "RetryableError", "PermanentError"}
 
 
 def text_of(path):
@@ -115,28 +112,10 @@ def command_help():
     return "\n\n".join(parts)
 
 
-def advice_table():
-    kinds = [
-        kind
-        for name, kind in vars(exceptions).items()
-        if inspect.isclass(kind) and issubclass(kind, exceptions.LiquidationsError) and name not in BRANCHES
-    ]
-    rows = [
-        f"| `{kind.__name__}` | {kind.advice} | "
-        f"{'yes' if issubclass(kind, exceptions.RetryableError) else 'no'} |"
-        for kind in kinds
-    ]
-    return "\n".join(["| error | what to do | does Airflow retry it? |", "|---|---|---|", *rows])
-
-
 @pytest.mark.slow
 @pytest.mark.skipif("sys.version_info[:2] != (3, 11)", reason="argparse words its help otherwise later")
 def test_the_page_of_the_commands_has_the_help_of_each():
     check_page(DOCS / "cli.md", {"commands": command_help})
-
-
-def test_troubleshooting_has_the_advice_of_every_error():
-    check_page(DOCS / "troubleshooting.md", {"advice": advice_table})
 
 
 # --- what the guides show -------------------------------------------------------------------------------
