@@ -202,18 +202,6 @@ def test_the_auditors_check_finds_whole_objects_whole_and_a_changed_one_changed(
     assert check().returncode != 0
 
 
-def test_what_is_not_run_says_why():
-    """A block that no test runs has the reason in a comment before it, or is a command of a console."""
-    excused = re.compile(r"<!-- not run here: [^>]+ -->\s+\Z")
-    run = ("plan ", "airflow connections add", "sha256sum", "uv build", "providers list", "uv pip uninstall")
-    for guide in GUIDES:
-        before = ""
-        for part in re.split(r"^```", text_of(guide), flags=re.MULTILINE):
-            if part.startswith("shell\n") and not any(word in part for word in run):
-                assert excused.search(before), (guide.name, part)
-            before = part
-
-
 # --- the tutorial ---------------------------------------------------------------------------------------
 
 
