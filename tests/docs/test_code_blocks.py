@@ -23,16 +23,12 @@ SITE = "tests/docs/test_site.py"
 GUIDE = f"{SITE}::test_every_python_and_json_block_of_a_guide_can_be_read_and_python_runs"
 READ = f"{HERE}::test_a_command_that_is_only_read_has_options_that_exist"
 RUN = f"{HERE}::test_a_command_that_reads_a_lake_runs_on_one"
-SAMPLE = "tests/docs/test_docs.py::test_the_readme_copies_the_example_with_a_command_that_exists"
 #: page → for each of its blocks, in order, what runs it: a test, or a file that continuous integration runs
 RUNS = {
     "README.md": [
         ".ci/run: uv run binance-liq demo",
         ".ci/run: uv run pytest",
-        "tests/package/run.py: uv",
-        "tests/docs/test_docs.py::test_the_readme_installs_an_extra_that_exists",
         "tests/docs/test_docs.py::test_the_readmes_connection_can_be_added_as_shown",
-        SAMPLE,
     ],
     "CONTRIBUTING.md": [".ci/run: uv run pytest", ".ci/run: uv run ruff check"],
     "docs/assets.md": [
