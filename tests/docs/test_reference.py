@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from support.reference import field_notes, linked, parameter_table, type_in_word
 
 from airflow_provider_binance_liq import exceptions
 from airflow_provider_binance_liq.core import manifest
+from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.exceptions import LiquidationsError, PermanentError, RetryableError
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 from airflow_provider_binance_liq.metrics import METRICS, PREFIX
@@ -112,6 +115,27 @@ def fields():
 
 def test_the_fields_of_the_connection_are_those_of_its_form():
     check_page(DOCS / "connection.md", {"fields": fields})
+
+
+# --- hosts ----------------------------------------------------------------------------------------------
+
+
+def host_of(family):
+    return f"`{urllib.parse.urlsplit(FAMILIES[family].origins['production']).hostname}`"
+
+
+def host_table():
+    """For the rows themselves; for the clock, which may be another API's; and for the list of symbols."""
+    rows = []
+    for one in ENDPOINTS.values():
+        always = dict.fromkeys([host_of(one.family.name), host_of(one.family.clock_family)])
+        listed = host_of(one.symbols.listed_by) if one.symbols and one.symbols.listed_by else ""
+        rows.append(f"| `{one.name}` | {', '.join(always)} | {listed if listed not in always else ''} |")
+    return table("endpoint | always | also, where `symbols` is given", rows)
+
+
+def test_the_hosts_to_allow_are_those_that_each_endpoint_is_read_from():
+    check_page(DOCS / "guides/install.md", {"hosts": host_table})
 
 
 # --- errors ---------------------------------------------------------------------------------------------

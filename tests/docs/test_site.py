@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -142,14 +141,6 @@ def test_the_settings_of_several_accounts_are_settings_that_the_sample_dag_takes
     (block,) = blocks(DOCS / "guides/several-accounts.md", "json")
     found = read_settings(json.loads(block), {})
     assert found.destination == "s3://aws_default@bucket/lake"
-
-
-def test_the_hosts_to_allow_are_those_of_the_endpoints():
-    from airflow_provider_binance_liq.core.families import FAMILIES
-
-    hosts = {urllib.parse.urlsplit(family.origins["production"]).hostname for family in FAMILIES.values()}
-    page = text_of(DOCS / "guides/install.md")
-    assert set(re.findall(r"`(\w+\.binance\.com)`", page)) == hosts
 
 
 def test_the_options_of_the_backfill_command_exist():
