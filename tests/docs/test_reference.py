@@ -211,6 +211,23 @@ def test_each_member_of_the_manifest_is_listed_with_its_type_and_meaning():
     check_page(DOCS / "manifest.md", {"members": member_table})
 
 
+def extracted(run, endpoint):
+    """The text of a manifest, as it would be in a bucket."""
+    found = run.run(endpoint, run.cascade())
+    return f"```json\n{found.to_json()}```".replace(f"file://{run.directory}", "s3://aws_default@bucket")
+
+
+def test_the_examples_of_manifests_are_what_an_extraction_writes(start):
+    examples = {
+        "a proven window": extracted(start(), "usdm_futures"),
+        "a window that is not complete": extracted(start(isolated_rows="hidden"), "margin"),
+    }
+    assert all(
+        f'"complete": {claim}' in one for claim, one in zip(("true", "false"), examples.values(), strict=True)
+    )
+    check_page(DOCS / "manifest.md", {mark: lambda one=one: one for mark, one in examples.items()})
+
+
 # --- metrics --------------------------------------------------------------------------------------------
 
 
