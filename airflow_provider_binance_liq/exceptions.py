@@ -93,7 +93,7 @@ class RetryableError(LiquidationsError):
 
 
 class ExchangeUnavailable(RetryableError):
-    """No usable answer after several attempts; `cause` says what was wrong with the last one."""
+    """No answer, 5xx or unreadable answers, five times in a row; `cause` says what the last one was."""
 
     advice = "check the network and the proxy if it lasts; see docs/errors.md"
 
@@ -103,7 +103,7 @@ class ExchangeUnavailable(RetryableError):
 
 
 class Throttled(RetryableError):
-    """No request may be sent before `retry_at_ms`."""
+    """429, or your share of the weight is used up: no request may be sent before `retry_at_ms`."""
 
     advice = "wait; find out what else uses this IP address if it lasts"
 
@@ -121,13 +121,13 @@ class Throttled(RetryableError):
 
 
 class IpBanned(Throttled):
-    """HTTP 418: the IP address is banned, and so is everything else that trades from it."""
+    """418: the IP address is banned, and so is everything else that trades from it."""
 
     advice = "find out which program on this IP address sends too many requests"
 
 
 class NotSettled(RetryableError):
-    """By the exchange's clock, the window is not over, or rows of it may still appear until `retry_at_ms`."""
+    """By the exchange's clock, the window ends within minutes, or rows may still appear (`settle`)."""
 
     advice = "wait: the exchange may still add rows to the window"
 
@@ -149,19 +149,19 @@ class UnstablePaging(RetryableError):
 
 
 class StorageError(RetryableError):
-    """The destination could not be written or read; nothing half-written is visible."""
+    """An object, a manifest or a local file cannot be written or read; nothing half-written is visible."""
 
     advice = "repair the storage, or its connection; then run it again"
 
 
 class DestinationLocked(StorageError):
-    """Another process held the lock of a local directory for too long; nothing was written."""
+    """Another process held the lock of a lake's local directory for five minutes; nothing was written."""
 
     advice = "end the process that holds the lock, if it is no extraction"
 
 
 class WarehouseBusy(RetryableError):
-    """Others wrote to the warehouse for too long; nothing was merged."""
+    """Others held the warehouse for longer than `wait_s`; nothing was merged."""
 
     advice = "close the connection that holds the warehouse"
 
@@ -183,7 +183,7 @@ class MissingPackage(PermanentError):
 
 
 class InvalidInterval(PermanentError):
-    """The interval to extract is missing, empty, reversed or not yet over."""
+    """The interval to extract is missing, empty, reversed, or ends more than ten minutes in the future."""
 
     advice = "use CronDataIntervalTimetable, or give `start` and `end`; run it after the interval"
 
@@ -226,19 +226,19 @@ class SpanRefused(RequestRejected):
 
 
 class LocationRestricted(PermanentError):
-    """HTTP 451: the exchange does not serve the country of this IP address."""
+    """451: the exchange does not serve the country of this IP address."""
 
     advice = "run it from a country that Binance serves"
 
 
 class FirewallBlocked(PermanentError):
-    """HTTP 403: the exchange's firewall refused the request before it was read."""
+    """403: the exchange's firewall refused the request before it was read."""
 
     advice = "stop all requests for a while; check what else runs on this IP address"
 
 
 class WaitTooLong(PermanentError):
-    """The waits of the task (bans, limits, late rows) add up to more than `max_wait`, or the next one would.
+    """Bans, 429s, used-up weight or late rows held one try up for `max_wait`, or the next wait would.
 
     Not retried: a retry would wait again. Find the cause, then clear the task.
     """
@@ -254,19 +254,19 @@ class BeyondRetention(PermanentError):
 
 
 class DataLossImminent(PermanentError):
-    """The exchange deletes rows that are missing or not proven within `warn_days`; fetch them before."""
+    """The coverage check found missing or unproven rows that the exchange deletes within `warn_days`."""
 
     advice = "backfill the days that are named, before they are deleted"
 
 
 class SaturatedInstant(PermanentError):
-    """One millisecond holds more rows than any request can return; completeness is not provable."""
+    """One millisecond holds more rows than any request can return, so nothing can be proven."""
 
     advice = "ask Binance's support for the rows of that minute"
 
 
 class UnexpectedRow(PermanentError):
-    """A row outside the requested window, or without the fields that identify it."""
+    """A row outside the window, or without the fields that identify it; the message shows it."""
 
     advice = "nothing was dropped; report the row that is shown"
 
@@ -278,18 +278,18 @@ class RowsMissing(PermanentError):
 
 
 class InvalidProbeReport(PermanentError):
-    """The file is not a probe's report, or is that of another account or schema version."""
+    """`probe_report` is not a probe's report, or that of another account or version."""
 
     advice = "run `binance-liq probe` with this account's connection"
 
 
 class InconsistentManifest(PermanentError):
-    """A manifest and its object contradict each other, so neither can be trusted."""
+    """A manifest and its object contradict each other, or what a load got is none or below another place."""
 
     advice = "see which object is named; extract its window again"
 
 
 class WarehouseError(PermanentError):
-    """Staged rows contradict the warehouse's table; nothing was merged."""
+    """Staged rows or the database contradict the warehouse's tables; nothing was merged."""
 
     advice = "correct the column, row or file that is named, then clear the task"

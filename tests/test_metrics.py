@@ -7,14 +7,10 @@ import socket
 import subprocess
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
 from airflow_provider_binance_liq import metrics
-from airflow_provider_binance_liq.metrics import METRICS, PREFIX
-
-PAGE = (Path(__file__).parents[1] / "docs/metrics.md").read_text(encoding="utf-8")
 
 
 class Listener:
@@ -173,12 +169,3 @@ def test_without_airflow_nothing_of_it_is_imported():
         "assert not any(name.partition('.')[0] == 'airflow' for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_every_metric_is_documented_with_its_kind_unit_and_tags():
-    rows = [
-        f"| `{PREFIX}.{one.name}` | {one.kind} | {one.unit} | "
-        f"{', '.join(f'`{tag}`' for tag in one.tags)} | {one.doc} |"
-        for one in METRICS.values()
-    ]
-    assert [line for line in PAGE.splitlines() if line.startswith(f"| `{PREFIX}")] == rows

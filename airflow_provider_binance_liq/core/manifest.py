@@ -36,7 +36,9 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 class ManifestWindow:
     """The half-open window `[start, end)`, as ISO 8601 instants in UTC."""
 
+    #: where the window starts, in UTC
     start: str
+    #: where it ends; this instant is not in it
     end: str
 
 
@@ -44,7 +46,9 @@ class ManifestWindow:
 class ManifestFilters:
     """What the extraction was restricted to; both empty means everything."""
 
+    #: the symbols it was restricted to; empty: all
     symbols: tuple[Name, ...] = ()
+    #: the type it was restricted to; null: both
     auto_close_type: AutoCloseTypeFilter = None
 
 
@@ -52,10 +56,16 @@ class ManifestFilters:
 class ManifestObject:
     """The object beside the manifest: `bytes` and `sha256` are those of the stored bytes."""
 
+    #: where the object was written; readers look beside the manifest, or below a destination that they were
+    #: given
     uri: Name
+    #: its rows
     rows: Count
+    #: its stored bytes, compressed where it is
     bytes: Count
+    #: the checksum of the stored bytes, in hexadecimal
     sha256: Sha256
+    #: how it is compressed, if it is
     compression: Compression = None
 
 
@@ -63,21 +73,23 @@ class ManifestObject:
 class Proof:
     """Why the object is complete, or why that cannot be claimed."""
 
-    #: every row of the window is in the object, if the premises hold, none of which is suspected to be false
+    #: every row of the window that the exchange has is in the object, if the premises in `proof.premises`
+    #: hold; false if one of them is known or suspected to be false
     complete: bool
-    #: pages that hold rows of the window or prove that there are none
+    #: pages received
     pages: Count
     #: requests sent, repeated ones included
     requests: Count
-    #: weight spent, by the documented costs
+    #: their weight, by the documented costs
     weight: Count
     #: which argument proves the window
     method: Name
-    #: what the proof rests on beyond its argument
+    #: what the proof rests on beyond its argument: each with `code`, `status` (`documented`, `observed` or
+    #: `assumed`) and, where it was observed, `by` (`extraction` or `probe`)
     premises: tuple[StatedPremise, ...] = ()
-    #: codes of the premises because of which `complete` is False; empty where it is True
+    #: codes of the premises that make `complete` false; empty if it is true
     incomplete_reasons: tuple[Name, ...] = ()
-    #: the same in sentences, for people; and what else they should know
+    #: the same in sentences, with other remarks, for people; no program reads them
     caveats: tuple[str, ...] = ()
 
 
@@ -85,10 +97,14 @@ class Proof:
 class ManifestDifferences:
     """What another look at the window found: each kind with its `count` and the first `keys`."""
 
-    #: when the earlier look was extracted
+    #: when the earlier extraction was done
     since: str
+    #: rows that only this extraction has: their `count`, and as `keys` the key fields of the first hundred
+    #: as strings, such as `symbol` and `order_id`
     added: dict[str, Any]
+    #: rows that only the earlier one had, likewise
     missing: dict[str, Any]
+    #: rows that both have, with other content, likewise
     changed: dict[str, Any]
 
 
@@ -96,8 +112,12 @@ class ManifestDifferences:
 class ManifestNotional:
     """How much the rows of the object are worth: exact, and by asset."""
 
+    #: an exact decimal per asset, such as `{"USDT": "1234.5"}`: `cumQuote` of orders in the quote asset;
+    #: `cumBase` of COIN-M in the base asset; quantity times average price of margin records in the quote
+    #: asset; the debt of loans. The asset of a symbol is read off its end
     amounts: dict[Name, AmountText]
-    #: rows that are in none of the amounts, because theirs or its asset could not be read
+    #: rows that are in none of the amounts: without an amount or a price, or with a quote asset that is not
+    #: known
     unpriced: Count = 0
 
 
@@ -105,18 +125,29 @@ class ManifestNotional:
 class Manifest:
     """One window's extraction, complete with what is needed to check it."""
 
+    #: name of the endpoint, such as `usdm_futures`
     endpoint: Name
+    #: the account's label
     account: Name
+    #: what was extracted: the half-open window
     window: ManifestWindow
+    #: what the extraction was restricted to
     filters: ManifestFilters
+    #: the object beside the manifest
     object: ManifestObject
+    #: how the window was proven, or why it was not
     proof: Proof
+    #: when it was extracted, in UTC
     extracted_at: str
+    #: the version that wrote it
     provider_version: Name
-    #: how this look differs from the one before it; None where it does not, or is the first
+    #: null for a first extraction, and if a later one finds the same; else how this extraction differs from
+    #: the earlier one: a second look
     differences: ManifestDifferences | None = None
-    #: None where an earlier version wrote the manifest, or where rows state no amount
+    #: what the rows of the object are worth in all; null if an earlier version wrote the manifest, or if
+    #: rows of the endpoint state no amount (`margin_capital_flow`). No program has to read it
     notional: ManifestNotional | None = None
+    #: 2; manifests of version 1 are still read, by today's rules of what is complete
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def to_dict(self) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def greatest_share(conn_ids: Sequence[str]) -> float:
             shares.append(BinanceHook(conn_id).account().settings.weight_share)
         # A secrets backend may raise any error; an estimate in the log is no reason to fail.
         except Exception as error:  # noqa: BLE001
-            log.warning("The connection %r cannot be read: %s", conn_id, type(error).__name__)
+            log.warning("The connection %r cannot be read now: %s", conn_id, type(error).__name__)
     return max(shares, default=DEFAULT_WEIGHT_SHARE)
 
 

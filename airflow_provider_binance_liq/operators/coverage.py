@@ -60,13 +60,14 @@ class LiquidationsCoverageCheckOperator(BaseOperator):
     The XCom is a summary per account and endpoint; the XCom `coverage` has it also where the task fails.
 
     :param destination: where the extracting tasks write.
-    :param warn_days: fail where the exchange deletes missing rows within so many days.
-    :param accounts: only these labels; each has to be in the lake, and with `endpoints`, each pair.
-    :param endpoints: only these endpoints; each has to be in the lake.
+    :param warn_days: fail where missing rows will be lost within so many days.
+    :param accounts: only these labels; each has to be in the lake, and with `endpoints`, each pair. None: all
+        that are there.
+    :param endpoints: only these endpoints; each has to be in the lake. None: all that are there.
     :param start: where each history begins: an ISO 8601 instant with a zone, not in the future. None: with
         its first window.
     :param settle: a window that ended less than this long ago is not expected yet.
-    :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
+    :param retention_days: how many days the exchange keeps rows; None: what it documents, else 90.
     :param accept_premises: codes of premises because of which a window may be incomplete here. By default
         those that do not change when it is extracted again in the same way.
 

@@ -59,31 +59,33 @@ class LiquidationsToObjectStorageOperator(ShownOperator):
 
     The XCom is the manifest, as plain JSON values; never rows.
 
-    :param endpoint: a name of the table of endpoints, such as `usdm_futures`.
-    :param destination: an ObjectStoragePath URL: `file:///lake`, `s3://aws_default@bucket/prefix`.
+    :param destination: where objects are written: `file:///lake`, `s3://aws_default@bucket/lake` and so on.
+    :param endpoint: a name of the table of endpoints; the operators of one endpoint have it already.
     :param binance_conn_id: the connection with the account's key.
-    :param symbols: only these symbols; isolated symbols for `margin`. None: all.
-    :param auto_close_type: `LIQUIDATION` or `ADL` only, where the endpoint has that filter. None: both.
-    :param start: with `end`, instead of the data interval: an ISO 8601 instant (UTC where it names no zone).
-    :param end: see `start`; exclusive.
+    :param symbols: only these symbols, in capitals; None: all. One without a row that is not in
+        `exchangeInfo` gets a warning and a caveat in the manifest. On `margin` and `margin_capital_flow`
+        these are isolated accounts, whose names cannot be checked. `flexible_loan` has no symbols.
+    :param auto_close_type: `LIQUIDATION` or `ADL` only, where the endpoint has that filter; None: both.
+    :param start: where the window starts, not the data interval: ISO 8601, in UTC where it names no zone.
+    :param end: where it ends, likewise; exclusive. Both are given, or none.
     :param look_back_days: extract the window this many calendar days before the data interval, in the
         timetable's time zone: a second look.
     :param settle: wait until the interval's end is this long past, because rows may appear late.
-    :param beyond_retention: what to do with a window older than the exchange is known to keep: `fail`,
-        `skip`, or `extract` what is still there without claiming that it is complete.
-    :param retention_days: how many days the exchange keeps; by default what it documents, else 90.
-    :param missing_rows: what to do with rows of an earlier extraction that the exchange does not return any
-        more: `fail`, or `keep` them together with the new rows. They are never dropped silently.
-    :param keep_proven: skip a window whose manifest proves it already, after checking its object. If False,
-        clearing a task extracts the window again.
+    :param beyond_retention: for a window older than the exchange is known to keep: `fail`, `skip`, or
+        `extract` what is left, which is then never `complete`.
+    :param retention_days: how many days the exchange keeps rows; None: what it documents, else 90.
+    :param missing_rows: for rows of an earlier extraction that the exchange does not return any more: `fail`,
+        or `keep` them together with the new rows. They are never dropped silently.
+    :param keep_proven: skip a window whose manifest proves it already, after checking its object: a backfill
+        that is extended or restarted then costs only the weight of what is missing.
     :param probe_report: URL of a report that `binance-liq probe --report` wrote for this account: premises
         that it observed count as observed, which saves requests and makes more windows complete.
     :param accept_premises: codes of premises that you know to hold, such as `isolated_rows` for an account
         without isolated margin: they are listed as assumed, and keep no window from being complete.
     :param compression: `gzip` or None.
-    :param deferrable: release the worker slot during longer waits, such as bans.
     :param max_wait: how long one try of the task may wait in total, for bans, limits of the exchange and
         late rows; a wait that would end later fails the task instead, without a retry.
+    :param deferrable: release the worker slot during longer waits, such as bans.
 
     :raises AirflowFailException: a retry would fail too; the message names endpoint and window.
     :raises RetryableError: a retry may succeed, unchanged.

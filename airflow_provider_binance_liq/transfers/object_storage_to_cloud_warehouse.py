@@ -34,7 +34,7 @@ class PrepareLoadOperator(BaseOperator):
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
     :param warehouse: `bigquery`, `clickhouse`, `redshift` or `snowflake`.
     :param destination: where the extracting tasks wrote; Parquet files are written below it, to `_loads/`.
-    :param via: how the warehouse gets at the lake: Snowflake's stage, Redshift's role, ClickHouse's named
+    :param via: how the warehouse reads the lake: Snowflake's stage, Redshift's role, ClickHouse's named
         collection; nothing for BigQuery.
 
     :raises AirflowFailException: no retry can help, such as an object that is not what its manifest says.

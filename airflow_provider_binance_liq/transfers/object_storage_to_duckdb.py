@@ -22,9 +22,10 @@ class ObjectStorageToDuckDBOperator(LoadOperator):
     and are then retried as the task's `retries` say.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
-    :param destination: where they wrote to: objects are read only below it, and by its own connection.
-    :param database: path of the file, made if it is not there, or `md:<database>`.
-    :param wait_s: how many seconds to wait for others who write.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection. None:
+        anywhere, as the manifests say; so give it wherever others can write manifests.
+    :param database: path of the file, created with its directory if it does not exist, or `md:<database>`.
+    :param wait_s: how many seconds to wait for other processes that have the file open.
     """
 
     template_fields: Sequence[str] = ("manifests", "destination", "database")

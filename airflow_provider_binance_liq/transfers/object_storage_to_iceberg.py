@@ -19,11 +19,12 @@ class ObjectStorageToIcebergOperator(LoadOperator):
     the task's `retries` say; readers are never held up. Rows are committed before their windows.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
-    :param destination: where they wrote to: objects are read only below it, and by its own connection.
-    :param catalog: the catalog's name, by which PyIceberg's own configuration knows it.
-    :param namespace: namespace of the tables, made if it is not there; levels are joined by points.
-    :param iceberg_conn_id: the connection to the catalog; without it, PyIceberg's configuration alone counts.
-    :param wait_s: how many seconds to repeat a load that others overtake.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection. None:
+        anywhere, as the manifests say; so give it wherever others can write manifests.
+    :param catalog: the catalog's name; a SQL catalog stores its tables under this name.
+    :param namespace: namespace of the tables, created if it does not exist; levels are joined by dots.
+    :param iceberg_conn_id: the connection to the catalog; None: PyIceberg's own configuration is used.
+    :param wait_s: how many seconds to retry a load after conflicts with others.
     """
 
     template_fields: Sequence[str] = ("manifests", "destination", "catalog", "namespace", "iceberg_conn_id")

@@ -19,10 +19,11 @@ class ObjectStorageToPostgresOperator(LoadOperator):
     then retried as the task's `retries` say; readers are never held up.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
-    :param destination: where they wrote to: objects are read only below it, and by its own connection.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection. None:
+        anywhere, as the manifests say; so give it wherever others can write manifests.
     :param postgres_conn_id: the connection to the database.
-    :param schema: schema of the tables, which has to exist; without it, the user's search path decides.
-    :param wait_s: how many seconds to wait for others who write.
+    :param schema: the tables' schema, which has to exist; None: the first of the user's search path.
+    :param wait_s: how many seconds to wait for others that write to the tables.
     """
 
     template_fields: Sequence[str] = ("manifests", "destination", "postgres_conn_id", "schema")

@@ -23,10 +23,11 @@ class ObjectStorageToWarehouseOperator(LoadOperator):
     A DAG that always loads into the same warehouse is easier to read with that warehouse's own operator.
 
     :param manifests: what the extracting tasks returned: one, or lists of them as mapped tasks give.
-    :param destination: where they wrote to: objects are read only below it, and by its own connection.
+    :param destination: where they wrote to: objects are read only below it, and by its own connection. None:
+        anywhere, as the manifests say; so give it wherever others can write manifests.
     :param warehouse: `{"database": ...}` for DuckDB, or `{"postgres_conn_id": ..., "schema": ...}` for
         PostgreSQL: as the operators of these take them. `schema` may be absent, and None counts as absent.
-    :param wait_s: how many seconds to wait for others who write.
+    :param wait_s: how many seconds to wait for others that write.
     """
 
     template_fields: Sequence[str] = ("manifests", "destination", "warehouse")

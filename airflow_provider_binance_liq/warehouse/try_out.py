@@ -175,20 +175,25 @@ def _by_hook(arguments: argparse.Namespace) -> Execute:
     return submit if arguments.warehouse == "bigquery" else execute
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command's options."""
+    found = argparse.ArgumentParser(
         prog=f"python -m {__spec__.name}" if __spec__ else None,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("warehouse", choices=sorted(WAREHOUSES))
-    parser.add_argument("--conn-id", required=True, help="Airflow connection to the warehouse")
-    parser.add_argument("--destination", required=True, help="URL of an empty place in the object storage")
-    parser.add_argument("--via", default="", help="how the warehouse reads it: see docs/clouds.md")
+    found.add_argument("warehouse", choices=sorted(WAREHOUSES))
+    found.add_argument("--conn-id", required=True, help="Airflow connection to the warehouse")
+    found.add_argument("--destination", required=True, help="URL of an empty place in the object storage")
+    found.add_argument("--via", default="", help="how the warehouse reads it: see docs/clouds.md")
     for name in ("project", "dataset", "location"):
-        parser.add_argument(f"--{name}", help="of BigQuery alone")
-    arguments = parser.parse_args(argv)
+        found.add_argument(f"--{name}", help="of BigQuery alone")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
     warehouse = get_warehouse(arguments.warehouse)
     report = try_out(warehouse, arguments.destination, arguments.via, _by_hook(arguments))
     sys.stdout.write("".join(f"{line}\n" for line in report.lines))

@@ -50,6 +50,8 @@ An extraction proves its window, orders the rows and hashes them. This page show
 nothing and beside clients of others, on one [local exchange](simulator.md) in one run. What loads cost is on
 [another page](benchmarks.md).
 
+<!-- not run here: it takes most of an hour, on a machine that does nothing else -->
+
 ```console
 $ {COMMAND}
 ```

@@ -163,8 +163,8 @@ def test_a_connection_that_is_wrong_fails_nothing_here(field, logged, set_connec
     fields = {"conn_type": "binance", "login": "k" * 64, "password": "s" * 64} | field
     set_connection("desk", **fields)
     told = logged(extractions("desk", "absent"))
-    assert told[0] == "The connection 'desk' cannot be read: InvalidConnection"
-    assert told[1] == "The connection 'absent' cannot be read: InvalidConnection"
+    assert told[0] == "The connection 'desk' cannot be read now: InvalidConnection"
+    assert told[1] == "The connection 'absent' cannot be read now: InvalidConnection"
     assert "of 1,200 a minute" in told[2]
 
 

@@ -70,13 +70,17 @@ def digest(file: Path) -> str:
 
 
 def look_inside(wheel: Path) -> None:
-    """See that the wheel has what is read from it, and no tests."""
+    """See that the wheel has what is read from it, no tests, and no relative link in what an index shows."""
     names = zipfile.ZipFile(wheel).namelist()
     wanted = ["py.typed", "_sample_dags/binance_liquidations.py", "dbt/dbt_project.yml"]
     missing = [name for name in wanted if f"airflow_provider_binance_liq/{name}" not in names]
     foreign = [name for name in names if not re.match(r"airflow_provider_binance_liq[/-]", name)]
     if missing or foreign:
         sys.exit(f"{wheel.name}: missing {missing}, foreign {foreign}")
+    (about,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+    described = zipfile.ZipFile(wheel).read(about).decode()
+    if lost := re.findall(r"\]\((?!https?:)[^)]*\)", described):
+        sys.exit(f"{wheel.name}: its page on an index would have links that lead nowhere: {lost}")
 
 
 def use(package: Path, python: str, folder: Path) -> str:

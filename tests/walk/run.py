@@ -2,12 +2,14 @@
 
     python tests/walk/run.py
 
-It prints one line: `Tutorial: 17 commands, 93 s to the first row in the warehouse, 140 s in all`. `PATH` has
-to have `uv`; the environment is made by the page itself, and removed with the folder.
+It prints one line: `Tutorial: 10 blocks, 93 s to the first row in the warehouse, 140 s in all`. `PATH` has
+to have `uv`; the environment is made by the page itself, and removed with the folder. With `--bare`, uv has
+nothing in its cache, as on a machine that never had it: every package is downloaded.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -39,10 +41,17 @@ def script(blocks: list[str]) -> str:
 
 def main() -> int:
     """Walk, and say how long it took."""
+    parser = argparse.ArgumentParser(description="Follow the tutorial word by word, in an empty folder.")
+    parser.add_argument("--bare", action="store_true", help="with nothing in uv's cache")
+    given = parser.parse_args()
     blocks = commands()
     clean = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="tutorial-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="tutorial-") as folder,
+        tempfile.TemporaryDirectory(prefix="cache-") as cache,
+    ):
+        clean |= {"UV_CACHE_DIR": cache} if given.bare else {}
         done = subprocess.run(
             ["bash", "-c", script(blocks)],
             cwd=folder, env=clean | {"CLONE": str(ROOT)}, capture_output=True, text=True, check=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import shlex
@@ -21,28 +20,6 @@ PAGE = (Path(__file__).parents[2] / "docs/iceberg.md").read_text(encoding="utf-8
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-
-
-def test_every_parameter_of_the_operator_is_documented():
-    from airflow_provider_binance_liq.warehouse import operators
-
-    operator = operators.ObjectStorageToIcebergOperator
-    section = PAGE.split("### `ObjectStorageToIcebergOperator`")[1].split("\n#")[0]
-    cells = {
-        re.findall(r"`(\w+)`", cell)[0]: "ⓣ" in cell
-        for cell in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
-    }
-    taken = {
-        name
-        for kind in (operators.LoadOperator, operator)
-        for name in inspect.signature(kind.__init__).parameters
-    } - {"self", "kwargs"}
-    assert set(cells) == taken
-    assert {name for name, marked in cells.items() if marked} == set(operator.template_fields)
-    defaults = {name: one.default for name, one in inspect.signature(operator.__init__).parameters.items()}
-    for name in ("catalog", "namespace"):
-        assert f"| `{name}` ⓣ | `{defaults[name]}` |" in section
-    assert f"| `wait_s` | {defaults['wait_s']:g} |" in section
 
 
 def test_the_operator_that_it_shows_is_a_task_of_a_dag():
