@@ -133,6 +133,7 @@ CAPITAL_FLOWS: Final = Table(
     key=("account", "endpoint", "flow_id"),
     event_time="occurred_at",
     selective="flow_id",
+    rows="capital_flows",
     columns=(
         ACCOUNT,
         ENDPOINT,
@@ -169,6 +170,7 @@ LOAN_LIQUIDATIONS: Final = Table(
     key=("account", "endpoint", "loan_coin", "collateral_coin", "occurred_at"),
     event_time="occurred_at",
     selective="occurred_at",
+    rows="loan_liquidations",
     columns=(
         ACCOUNT,
         ENDPOINT,

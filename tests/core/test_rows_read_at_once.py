@@ -12,7 +12,7 @@ from airflow_provider_binance_liq.core.documented_rows import Shape, documented_
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.rows import read_page, read_row
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
-from airflow_provider_binance_liq.simulator.records import make_row
+from airflow_provider_binance_liq.simulator import make_row
 
 VALUES = st.one_of(
     st.none(),

@@ -16,7 +16,6 @@ import pytest
 
 from airflow_provider_binance_liq import __version__, exceptions
 from airflow_provider_binance_liq.cli import COMMANDS, main
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
 ROOT = Path(__file__).parents[2]
@@ -162,11 +161,6 @@ def test_every_templated_parameter_is_marked_as_one():
     marked = re.findall(r"^\| (.*?) ⓣ \|", page("operators.md"), re.MULTILINE)
     names = {name for cell in marked for name in re.findall(r"`(\w+)`", cell)}
     assert names == set(LiquidationsToObjectStorageOperator.template_fields)
-
-
-def test_every_endpoint_is_documented_with_its_request():
-    text = page("operators.md")
-    assert [e.name for e in ENDPOINTS.values() if f"| `{e.name}` | `GET {e.path}` |" not in text] == []
 
 
 def test_every_error_is_documented():
