@@ -37,6 +37,7 @@ def test_a_name_that_is_no_name_has_no_suggestion(name):
         ("cut at a word", 10, "cut at a…"),
         ("cut at a word", 9, "cut at a…"),
         ("oneverylongword", 5, "onev…"),
+        ("oneverylongword", 1, "…"),
     ],
 )
 def test_a_text_is_cut_at_a_word(text, longest, short):
