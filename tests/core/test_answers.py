@@ -139,6 +139,19 @@ def test_a_failure_says_what_came_back(family, code, expected):
     assert whole_sentence.detail == verdict.detail
 
 
+def test_a_wrong_signature_comes_with_advice_of_its_own():
+    signature = decide("fapi", refuse(-1022, "Signature for this request is not valid."))
+    assert "password" in signature.advice
+    assert "allow-list" not in signature.advice
+
+
+def test_a_ban_of_days_is_believed_with_either_status():
+    until_ms = NOW + 2 * DAY
+    for status in (418, 429):
+        answer = refuse(-1003, f"Way too many requests; IP banned until {until_ms}.", status=status)
+        assert decide("fapi", answer).until_ms == until_ms
+
+
 def test_a_refused_key_comes_with_what_to_check():
     text = "Invalid API-key, IP, or permissions for action, request ip: 203.0.113.9"
     verdict = decide("papi", refuse(-2015, text, status=401))
