@@ -514,8 +514,8 @@ def test_pages_that_shift_are_read_again_until_they_agree(happen):
 def test_pages_that_never_hold_still_fail_with_a_specific_error(happen):
     exchange = Drifting(cascade(250), happen, times=10_000)
     said = (
-        rf"kept shifting: after {READINGS} readings there are \d+ different rows, while the last one stated a "
-        r"total of \d+(, \d+)*\. Nothing was written; a retry reads again$"
+        rf"kept shifting: after {READINGS} readings there are \d+ different rows, while the last one stated "
+        r"a total of \d+(, \d+)*\. Nothing was written; a retry reads again$"
     )
     with pytest.raises(UnstablePaging, match=said):
         drive(plan(BY_NUMBER, DAY), exchange, most=100)
