@@ -2,7 +2,8 @@
 
 Everything that differs between endpoints is a value in a row here, or in the kind of row that it names.
 Operators, DAGs, the simulator's routes, the warehouse's tables and the tests' parameters derive from it, so
-that one more endpoint is one more row. `tests/core/test_endpoints.py` lints every row.
+that one more endpoint is one more row here, and its documented rows in `simulator.documented`.
+`tests/core/test_endpoints.py` lints every row.
 
 Source of each fact: the page named in `documentation`.
 """
