@@ -42,8 +42,8 @@ and `end` (*From* and *To*) are extracted instead of the run's day.
 **In a backfill**, Airflow passes parameters to the runs only if "Override parameters on existing runs" is
 ticked, for new runs too. Without it, the settings alone apply, and `settings` warns of that in its log. Days
 older than the exchange is known to keep fail, so that none of them looks extracted; to skip them, choose
-"Skip them", with that tick, or set `beyond_retention` in the Variable. `start` and `end` are refused: each
-run has its day.
+"Skip them", with that box ticked, or set `beyond_retention` in the Variable. `start` and `end` are refused:
+each run has its day.
 
 **When an extraction fails**, for example because a key was revoked, the windows of the others are loaded
 nevertheless; `watcher` then fails, and so does the run.

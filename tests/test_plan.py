@@ -54,13 +54,7 @@ def tell(capsys):
 
 
 def test_ninety_days_of_six_endpoints_and_two_accounts(tell):
-    told = tell(*NINETY_DAYS, "--accounts", "2")
-    assert told.status == 0
-    assert told.lines[0].startswith("WARNING: no account has all of these")
-    assert told.lines[1] == (
-        "90 windows of 1d from 2026-08-03T00:00:00Z to 2026-11-01T00:00:00Z, 2 accounts, a share of 0.5"
-    )
-    assert {name: told.row(name) for name in WITH_ORDERS} == {
+    expected = {
         "usdm_futures": ["180", "180", "9,000", "8"],
         "coinm_futures": ["180", "180", "9,000", "8"],
         "portfolio_um": ["180", "180", "9,000", "3"],
@@ -68,6 +62,14 @@ def test_ninety_days_of_six_endpoints_and_two_accounts(tell):
         "portfolio_margin": ["180", "180", "180", "1"],
         "margin": ["180", "180", "180", "1"],
     }
+    words = [word for name in expected for word in ("--endpoint", name)]
+    told = tell(*words, *NINETY_DAYS, "--accounts", "2")
+    assert told.status == 0
+    assert told.lines[0].startswith("WARNING: no account has all of these")
+    assert told.lines[1] == (
+        "90 windows of 1d from 2026-08-03T00:00:00Z to 2026-11-01T00:00:00Z, 2 accounts, a share of 0.5"
+    )
+    assert {name: told.row(name) for name in expected} == expected
     assert told.row("futures") == ["18,000", "1,200", "15"]
     assert told.row("papi") == ["18,180", "3,000", "7"]
     assert told.row("sapi:margin") == ["180", "6,000", "1"]
@@ -94,7 +96,7 @@ def test_beyond_retention_is_reported_for_each_endpoint_with_how_it_is_known(tel
         name: [
             "22",
             "2026-08-13T12:00:00Z",
-            f"90 days, {'documented' if name == 'coinm_futures' else 'assumed'}",
+            f"90 days, {'documented' if ENDPOINTS[name].retention_days else 'assumed'}",
         ]
         for name in WITH_ORDERS
     }

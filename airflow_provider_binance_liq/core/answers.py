@@ -133,7 +133,8 @@ class _Answer:
 
     def __str__(self) -> str:
         code = "" if self.code is None else f", code {self.code}"
-        return f"HTTP {self.status}{code}: {self.shown}"
+        # What follows is joined by a semicolon or a comma.
+        return f"HTTP {self.status}{code}: {self.shown.removesuffix('.')}"
 
 
 def classify(

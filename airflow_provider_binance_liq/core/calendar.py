@@ -71,11 +71,6 @@ class Calendar:
     #: the first stretch that is not proven and can still be fetched
     oldest_gap: Stretch | None
 
-    @property
-    def total_rows(self) -> int:
-        """Rows of all days."""
-        return sum(self.rows)
-
 
 def calendar(
     pieces: Iterable[P], is_proven: Callable[[P], bool], expected: Expected, failed: Collection[int] = ()

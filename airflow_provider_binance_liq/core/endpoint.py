@@ -32,6 +32,8 @@ class Pager:
     default_page_size: int
     #: name of the parameter after whose value ids are answered; None where there is none
     id_parameter: str | None = None
+    #: numbered pages begin with the newest row; documented for one of them, the others say nothing
+    newest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Endpoint:
     max_span_days: int = 7
     #: milliseconds between two requests of one account; 0 where nothing is documented
     min_interval_ms: int = 0
+    #: `startTime` and `endTime` are documented to be inclusive
+    bounds_are_documented: bool = False
     #: why an answer without rows would be no proof that nothing was liquidated
     caveat: str = ""
 

@@ -2,13 +2,15 @@
 
 Everything that differs between endpoints is a value in a row here, or in the kind of row that it names.
 Operators, DAGs, the simulator's routes, the warehouse's tables and the tests' parameters derive from it, so
-that one more endpoint is one more row. `tests/core/test_endpoints.py` lints every row.
+that one more endpoint is one more row here, and its documented rows in `simulator.documented`.
+`tests/core/test_endpoints.py` lints every row.
 
 Source of each fact: the page named in `documentation`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -116,6 +118,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
                 symbol_weight=20,
                 symbols=_listed("fapi"),
                 takes_auto_close_type=True,
+                bounds_are_documented=True,
                 documentation=f"{_DOCS}/derivatives/portfolio-margin/trade/Query-Users-UM-Force-Orders",
             ),
             Endpoint(
@@ -134,6 +137,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
                 symbols=_listed("dapi"),
                 takes_auto_close_type=True,
                 in_contracts=True,
+                bounds_are_documented=True,
                 documentation=f"{_DOCS}/derivatives/portfolio-margin/trade/Query-Users-CM-Force-Orders",
             ),
             Endpoint(
@@ -159,7 +163,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
                 path="/sapi/v1/margin/forceLiquidationRec",
                 family=FAMILIES["sapi"],
                 account_type="classic",
-                pager=_NUMBERED,
+                pager=replace(_NUMBERED, newest_first=True),
                 kind=MARGIN_RECORD,
                 fields=(*_MARGIN, "isIsolated", "updatedTime"),
                 weight=1,

@@ -26,6 +26,7 @@ _LISTED: Final = tuple(name for name, one in ENDPOINTS.items() if one.symbols an
 _ISOLATED: Final = tuple(name for name, one in ENDPOINTS.items() if one.asks_isolated_apart)
 _UPDATED: Final = tuple(name for name, one in ENDPOINTS.items() if len(one.kind.instants) > 1)
 _WITHOUT_ID: Final = tuple(name for name, one in ENDPOINTS.items() if not one.kind.has_id)
+_BOUNDS: Final = tuple(name for name, one in ENDPOINTS.items() if one.bounds_are_documented)
 _CAVEATS: Final = tuple(name for name, one in ENDPOINTS.items() if one.caveat)
 _RETENTION: Final = tuple(name for name, one in ENDPOINTS.items() if one.retention_days)
 
@@ -69,7 +70,7 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 ALL,
                 "Rows of a window's first millisecond.",
                 "Removed: each request begins one millisecond early, and rows outside of it are dropped.",
-                documented_for=("portfolio_um", "portfolio_cm"),
+                documented_for=_BOUNDS,
             ),
             Premise(
                 "end_inclusive",
@@ -78,7 +79,7 @@ PREMISES: Final[Mapping[str, Premise]] = MappingProxyType(
                 ALL,
                 "Rows of a window's last millisecond.",
                 "Removed: each request ends one millisecond late, and rows outside of it are dropped.",
-                documented_for=("portfolio_um", "portfolio_cm"),
+                documented_for=_BOUNDS,
             ),
             Premise(
                 "equal_bounds",

@@ -124,7 +124,7 @@ def load_private_key(text: str, passphrase: str | None = None) -> Signer:
 def _hmac_signer(secret: str) -> HmacSigner:
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
         raise InvalidConnection(
-            "the password is neither a PEM private key nor an HMAC secret: it holds blanks, line breaks or "
+            "the password is neither a PEM private key nor an HMAC secret: it holds spaces, line breaks or "
             "characters outside of ASCII"
         )
     return HmacSigner(secret)

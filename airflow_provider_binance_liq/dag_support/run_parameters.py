@@ -150,7 +150,7 @@ def warn_of_backfill(conf: object, settings: Mapping[str, Any]) -> None:
     if conf:
         return
     log.warning("This backfill has no parameters: the settings alone apply (%s).", _told(settings))
-    log.warning('Did you fill in some? Airflow passes them only with the tick "%s".', OVERRIDE)
+    log.warning('Did you fill in some? Airflow passes them only if "%s" is ticked.', OVERRIDE)
 
 
 def _told(settings: Mapping[str, Any]) -> str:

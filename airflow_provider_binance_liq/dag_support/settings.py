@@ -119,7 +119,7 @@ def read_settings(
 def _read_listed(
     variable: object, home: str | None
 ) -> tuple[DagSettings, dict[str, tuple[str, ...]], dict[str, str]]:
-    """Read the Variable: the settings, what a run may choose among, and what is usual without a word."""
+    """Read the Variable: the settings, what a run may choose among, and the defaults."""
     settings = read_members(DagSettings, variable)
     base = Path(home or os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "binance_liquidations"
     usual = {"destination": f"file://{base / 'lake'}"}

@@ -133,7 +133,7 @@ class _Reader(FieldReader):
         if not key:
             raise Mistake("the login is empty; it has to be the API key")
         if not _PRINTABLE.fullmatch(key):
-            raise Mistake("the login is not an API key: it has blanks or characters outside of ASCII")
+            raise Mistake("the login is not an API key: it has spaces or characters that are not ASCII")
         return key
 
     def check_type(self) -> None:

@@ -28,6 +28,12 @@ MANIFEST_SUFFIX: Final = ".manifest.json"
 _DIGITS: Final = 16
 
 
+def stem_of(name: str) -> str:
+    """Return the name, path or URL of an object without its suffix: what its manifest shares with it."""
+    plain, packed = SUFFIXES[None], SUFFIXES["gzip"]
+    return name.removesuffix(packed if name.endswith(packed) else plain)
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What identifies an extraction; a manifest at its place has to have the same identity."""

@@ -58,10 +58,9 @@ def _file(uri: str) -> str:
 
 
 def _manifest_uri(manifest: Manifest) -> str:
-    from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX
+    from airflow_provider_binance_liq.lake.layout import MANIFEST_SUFFIX, stem_of
 
-    stem = manifest.object.uri.removesuffix(".gz").removesuffix(".ndjson")
-    return stem + MANIFEST_SUFFIX
+    return stem_of(manifest.object.uri) + MANIFEST_SUFFIX
 
 
 class _ManifestLink(BaseOperatorLink):

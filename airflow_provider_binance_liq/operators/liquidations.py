@@ -209,8 +209,8 @@ class LiquidationsToObjectStorageOperator(ShownOperator):
                     if self.beyond_retention != "skip":
                         raise
                     self._outcome = "skipped"
-                    told = {"advice": error.advice_if_skipped, "subject": self._subject()}
-                    raise skipped(cause_of(error), context, **told) from None
+                    shown = {"advice": error.advice_if_skipped, "subject": self._subject()}
+                    raise skipped(cause_of(error), context, **shown) from None
                 except RetryableError as error:
                     self._wait_out(error)
                     state = error.resume

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _WRONG: Final = 2
 _EVERY: Final = re.compile(r"([0-9]{1,9})([mhdw])")
 _UNITS_MS: Final = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+_WITHOUT_ORDERS: Final = " and ".join(name for name in ENDPOINTS if name not in WITH_ORDERS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--endpoint", action="append", metavar="NAME",
         help=f"{', '.join(ENDPOINTS)}; may be given several times "
-        "(default: those that return orders, which are the first six)",
+        f"(default: those that return orders: all but {_WITHOUT_ORDERS})",
     )  # fmt: skip
     parser.add_argument(
         "--accounts", type=int, default=1, metavar="N",

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from airflow_provider_binance_liq import __version__
+from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS
 from airflow_provider_binance_liq.core.families import FAMILIES
 from airflow_provider_binance_liq.core.probe_report import ProbeReport
 from airflow_provider_binance_liq.core.windows import iso
@@ -43,7 +44,7 @@ class Scope:
     """What is asked, and what it may cost."""
 
     endpoints: tuple[Endpoint, ...]
-    days: int = 90
+    days: int = ASSUMED_RETENTION_DAYS
     near_ms: int | None = None
     most_weight: int | None = None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.cli_common import airflow_on_stderr, instant_ms, whole_number
-from airflow_provider_binance_liq.core.endpoints import WITH_ORDERS, get_endpoint
+from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, WITH_ORDERS, get_endpoint
 from airflow_provider_binance_liq.core.probe_report import write_report
 from airflow_provider_binance_liq.exceptions import LiquidationsError
 from airflow_provider_binance_liq.probe.account import Scope, probe_account
@@ -48,9 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days",
         type=whole_number(1, _MOST_DAYS),
-        default=90,
+        default=ASSUMED_RETENTION_DAYS,
         metavar="N",
-        help="how many days back to search for rows (default: 90)",
+        help=f"how many days back to search for rows (default: {ASSUMED_RETENTION_DAYS})",
     )
     parser.add_argument(
         "--near", type=instant_ms, metavar="INSTANT",

@@ -31,11 +31,12 @@ Limitations, to be honest about what a passed test does not prove:
 from __future__ import annotations
 
 from airflow_provider_binance_liq.simulator.accounts import Credentials
+from airflow_provider_binance_liq.simulator.documented import make_row
 from airflow_provider_binance_liq.simulator.exchange import LoggedRequest
 from airflow_provider_binance_liq.simulator.fault_kinds import FAULTS
 from airflow_provider_binance_liq.simulator.faults import Fault
 from airflow_provider_binance_liq.simulator.history import ExplicitHistory, SeededHistory
-from airflow_provider_binance_liq.simulator.records import Amount, make_row
+from airflow_provider_binance_liq.simulator.records import Amount
 from airflow_provider_binance_liq.simulator.settings import Settings
 from airflow_provider_binance_liq.simulator.simulator import Simulator, Stats
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.units import DAY_MS, MINUTE_MS
 from airflow_provider_binance_liq.simulator import symbols
+from airflow_provider_binance_liq.simulator.documented import make_row
 from airflow_provider_binance_liq.simulator.records import (
     Amount,
     CloseType,
@@ -67,6 +68,7 @@ class Day:
         kind = KINDS[endpoint.name]
         self._lasting = LASTING[kind]
         self._markets = (*self._lasting, *symbols.dated(kind, date_of(day)))
+        self._example = make_row(endpoint.name)
         self._moments: list[_Moment] = []
         self._tied: Counter[tuple[str, int, str, CloseType]] = Counter()
 
@@ -156,7 +158,7 @@ class Day:
         return lot.random() < share
 
     def _record(self, moment: _Moment, order_id: int) -> Record:
-        values = dict(self._values(moment, order_id))
+        values = self._example | dict(self._values(moment, order_id)) | dict(self._identity(moment, order_id))
         return record_of(self._endpoint, values, compose(self._endpoint, values, self._settings))
 
     def _values(self, moment: _Moment, order_id: int) -> Iterator[tuple[str, Value]]:
@@ -164,7 +166,7 @@ class Day:
         average = market.price * rng.uniform(0.8, 1.2)
         quantity, in_quote, in_base = self._size(market, average)
         price = Amount(f"{average * 0.995:.8f}"[:10].rstrip("."))
-        yield from (("orderId", order_id), ("symbol", market.symbol), ("pair", market.pair))
+        yield from (("symbol", market.symbol), ("pair", market.pair))
         yield from (("status", "FILLED"), ("clientOrderId", self._client_order_id(moment)))
         yield from (("price", price), ("avgPrice", Amount(f"{average:.8f}"[:12])))
         yield from (("origQty", quantity), ("qty", quantity), ("executedQty", quantity))
@@ -174,29 +176,32 @@ class Day:
         yield from (("side", rng.choice(("BUY", "SELL"))), ("positionSide", "BOTH"))
         yield from (("stopPrice", Amount("0")), ("workingType", "CONTRACT_PRICE"))
         yield from (("priceProtect", False), ("origType", "LIMIT"), ("isIsolated", rng.random() < _EVEN_ODDS))
-        yield from (("time", moment.time_ms), ("updateTime", moment.update_ms))
-        yield from (("updatedTime", moment.update_ms), ("goodTillDate", 0))
+        yield "goodTillDate", 0
         if self._endpoint.restriction:
             yield from self._entry(moment, order_id, self._endpoint.restriction)
         if not self._endpoint.kind.has_id:
-            yield from self._loan(moment, quantity, in_quote, price)
+            yield from self._loan(quantity, in_quote, price)
+
+    def _identity(self, moment: _Moment, row_id: int) -> Iterator[tuple[str, Value]]:
+        """Yield what identifies a row of any kind, and places it in time."""
+        kind = self._endpoint.kind
+        texts = [field.name for field in kind.key if not field.is_whole and field.name != kind.symbol]
+        yield from ((field.name, row_id) for field in kind.key if field.is_whole)
+        yield from zip(texts, (moment.market.quote, moment.market.base), strict=False)
+        yield from ((kind.instants[0], moment.time_ms), (kind.instants[-1], moment.update_ms))
 
     def _entry(self, moment: _Moment, entry_id: int, rule: Restriction) -> Iterator[tuple[str, Value]]:
         """Yield what a ledger's entry has; half of the entries are no liquidations."""
         types = rule.liquidations if self._rng.random() < _EVEN_ODDS else rule.others
-        yield from (("id", entry_id), ("tranId", entry_id + 1), ("timestamp", moment.time_ms))
-        yield from (("asset", moment.market.base), (rule.field, self._rng.choice(types)), ("note", ""))
+        yield from (("tranId", entry_id + 1), ("asset", moment.market.base))
+        yield from ((rule.field, self._rng.choice(types)), ("note", ""))
         yield "amount", Amount(f"{self._rng.uniform(-500, 500):.8f}")
 
-    def _loan(
-        self, moment: _Moment, quantity: Amount, in_quote: float, price: Amount
-    ) -> Iterator[tuple[str, Value]]:
+    def _loan(self, quantity: Amount, in_quote: float, price: Amount) -> Iterator[tuple[str, Value]]:
         """Yield what the liquidation of a loan has."""
-        yield from (("loanCoin", moment.market.quote), ("collateralCoin", moment.market.base))
         yield from (("liquidationDebt", Amount(f"{in_quote:.8f}")), ("returnCollateralAmount", Amount("0")))
         yield from (("liquidationCollateralAmount", quantity), ("liquidationFee", Amount("0.5")))
         yield from (("liquidationStartingPrice", price), ("status", "Liquidated"))
-        yield "liquidationStartingTime", moment.time_ms
 
     def _size(self, market: Market, average: float) -> tuple[Amount, float, float]:
         """Return the quantity as it is sent, and its value in quote and in base currency."""

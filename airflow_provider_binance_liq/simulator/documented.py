@@ -1,21 +1,25 @@
 """The rows that the exchange's documentation shows, at their own instants, in every account.
 
 What a reader sees on those pages is what the whole path has to bring to the warehouse, letter by letter. The
-pages put each field on a line of its own; here, as on the wire, there is no white space.
+pages put each field on a line of its own; here, as on the wire, there is no white space. Rows that are made
+have the same values wherever nothing else is said.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.simulator.records import read_record
+from airflow_provider_binance_liq.core.kinds import KINDS
+from airflow_provider_binance_liq.simulator.records import Amount, read_record
 from airflow_provider_binance_liq.simulator.symbols import day_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from airflow_provider_binance_liq.simulator.records import Record
+    from airflow_provider_binance_liq.simulator.records import Record, Value
 
 #: endpoint → its documented rows, with the fields in the order of the page
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -109,3 +113,40 @@ DOCUMENTED_DAYS: Final[Mapping[str, frozenset[int]]] = {
     endpoint: frozenset(day_of(record.time_ms) for record in records)
     for endpoint, records in DOCUMENTED.items()
 }
+_DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?")
+
+
+def _shown(records: Iterable[Record]) -> dict[str, Value]:
+    """Return every field that documented rows show, with the value of the first row that has it."""
+    found: dict[str, Value] = {}
+    for record in records:
+        for name, value in json.loads(record.body).items():
+            is_decimal = isinstance(value, str) and _DECIMAL.fullmatch(value)
+            found.setdefault(name, Amount(value) if is_decimal else value)
+    return found
+
+
+_DEFAULTS: Final[Mapping[str, Value]] = {
+    **_shown(record for records in DOCUMENTED.values() for record in records),
+    **{field.name: 1 for kind in KINDS for field in kind.key if field.is_whole},
+    "pair": "BTCUSDT",
+    "qty": Amount("0.001"),
+    "cumBase": Amount("0.001"),
+    "isIsolated": False,
+}
+
+
+def make_row(endpoint: str, **values: Value) -> dict[str, Value]:
+    """Make a row with every documented field of `endpoint`, in their order, for a history by hand.
+
+    `time` also sets the other instants, where they are not given.
+    """
+    row = ENDPOINTS[endpoint]
+    unknown = sorted(set(values) - set(row.fields) - {"time"})
+    if unknown:
+        message = f"{endpoint} has no field {', '.join(unknown)}; it has {', '.join(row.fields)}"
+        raise ValueError(message)
+    given = dict.fromkeys(row.kind.instants, values.get("time", 0)) | values
+    if row.restriction:
+        given.setdefault(row.restriction.field, row.restriction.liquidations[0])
+    return {name: given.get(name, _DEFAULTS.get(name, "")) for name in row.fields}

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.units import DAY_MS
-from airflow_provider_binance_liq.simulator.records import make_row, read_record
+from airflow_provider_binance_liq.simulator.documented import make_row
+from airflow_provider_binance_liq.simulator.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,8 +152,8 @@ def _rank(record: Record, by: SortField) -> tuple[str | int, ...]:
 
 
 def _numbered(question: Question, matching: Sequence[Record], settings: Settings) -> Page:
-    # Documented for `margin` alone; its sibling on papi says nothing, its general page "ascending".
-    order = settings.order or ("descending" if question.endpoint.name == "margin" else "ascending")
+    # Where an endpoint's own page says nothing, the general one of its family says "ascending".
+    order = settings.order or ("descending" if question.endpoint.pager.newest_first else "ascending")
     ranked = sorted(matching, key=lambda record: record.place, reverse=order == "descending")
     first = (question.page - 1) * question.size
     rows: Sequence[Record] = ranked[first : first + question.size]

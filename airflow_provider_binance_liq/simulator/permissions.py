@@ -37,4 +37,4 @@ def has_records(endpoint: Endpoint, settings: Settings) -> bool:
     """Whether `endpoint` answers rows of these accounts at all."""
     if endpoint.family.name == "papi" and settings.portfolio_margin == "empty":
         return False
-    return not (endpoint.name == "portfolio_margin" and settings.risk_based)
+    return not (endpoint.caveat and settings.risk_based)

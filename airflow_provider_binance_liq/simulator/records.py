@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.core.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -37,45 +36,6 @@ _NECESSARY: Final = frozenset(
 )
 #: fields that appear one day: a number, a text with what JSON has to escape, a nested value
 _UNHEARD_OF: Final = ',"liquidationTier":3,"remark":"\\"]},[{\\" 强平\\u00e9","legs":[{"qty":1e-8,"of":null}]'
-_DEFAULTS: Final[Mapping[str, Value]] = {
-    "orderId": 1,
-    "symbol": "BTCUSDT",
-    "pair": "BTCUSDT",
-    "clientOrderId": "autoclose-1596107620040000020",
-    "price": Amount("10871.09"),
-    "avgPrice": Amount("10913.21000"),
-    "origQty": Amount("0.001"),
-    "executedQty": Amount("0.001"),
-    "qty": Amount("0.001"),
-    "cumQuote": Amount("10.91321"),
-    "cumBase": Amount("0.001"),
-    "timeInForce": "IOC",
-    "type": "LIMIT",
-    "reduceOnly": False,
-    "closePosition": False,
-    "side": "SELL",
-    "positionSide": "BOTH",
-    "stopPrice": Amount("0"),
-    "workingType": "CONTRACT_PRICE",
-    "priceProtect": False,
-    "origType": "LIMIT",
-    "isIsolated": False,
-    "goodTillDate": 0,
-    "id": 1,
-    "tranId": 1,
-    "asset": "USDT",
-    "amount": Amount("101"),
-    "note": "",
-    "loanCoin": "USDT",
-    "liquidationDebt": Amount("4200.10"),
-    "collateralCoin": "BTC",
-    "liquidationCollateralAmount": Amount("0.072"),
-    "returnCollateralAmount": Amount("0.001"),
-    "liquidationFee": Amount("84.00"),
-    "liquidationStartingPrice": Amount("64250.5"),
-    "status": "FILLED",
-    **dict.fromkeys((instant for kind in KINDS for instant in kind.instants), 0),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +63,6 @@ class Record:
     def place(self) -> tuple[str | int, ...]:
         """Where the row stands in the truth: by its creation, then by its key."""
         return self.time_ms, *self.key
-
-
-def make_row(endpoint: str, **values: Value) -> dict[str, Value]:
-    """Make a row with every documented field of `endpoint`, in their order, for a history by hand.
-
-    `time` also sets the other instants, where they are not given.
-    """
-    row = ENDPOINTS[endpoint]
-    unknown = sorted(set(values) - set(row.fields) - {"time"})
-    if unknown:
-        message = f"{endpoint} has no field {', '.join(unknown)}; it has {', '.join(row.fields)}"
-        raise ValueError(message)
-    given = dict.fromkeys(row.kind.instants, values.get("time", 0)) | values
-    if row.restriction:
-        given.setdefault(row.restriction.field, row.restriction.liquidations[0])
-    return {name: given.get(name, _DEFAULTS[name]) for name in row.fields}
 
 
 def compose(endpoint: Endpoint, values: Mapping[str, Value], settings: Settings) -> bytes:

@@ -28,7 +28,7 @@ from airflow_provider_binance_liq.cli_common import (
     instant_ms,
     whole_number,
 )
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
+from airflow_provider_binance_liq.core.endpoints import ASSUMED_RETENTION_DAYS, ENDPOINTS
 from airflow_provider_binance_liq.core.recoverable import SETTLE_DAYS
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import iso
@@ -81,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--retention-days",
         metavar="DAYS",
         type=days,
-        help="how many days the exchange keeps; by default as documented, else 90",
+        help=f"how many days the exchange keeps; by default as documented, else {ASSUMED_RETENTION_DAYS}",
     )
     parser.add_argument(
         "--warn-days",

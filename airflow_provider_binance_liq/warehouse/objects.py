@@ -104,10 +104,10 @@ def _replacing(given: Loadable, source: ObjectSource) -> Loadable | None:
     The window may have been extracted again between the extraction that returned `given` and its load.
     """
     from airflow_provider_binance_liq.lake import Place, find_manifest
+    from airflow_provider_binance_liq.lake.layout import stem_of
 
     path = source.locate(given.manifest)
-    stem, _, _ = path.name.rpartition(".ndjson")
-    found = find_manifest(Place(path.parent, stem))
+    found = find_manifest(Place(path.parent, stem_of(path.name)))
     newer = None if found is None else Loadable.of(found)
     if newer is None or newer.key != given.key or newer.extracted_at <= given.extracted_at:
         return None

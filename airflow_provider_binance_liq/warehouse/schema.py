@@ -53,6 +53,8 @@ class Table:
     selective: str
     #: columns of the key by which files of the table are kept apart, where an engine can
     partitioned_by: tuple[str, ...] = ("account", "endpoint")
+    #: what its rows are called in the name of a view
+    rows: str = "rows"
 
     def __iter__(self) -> Iterator[Column]:
         return iter(self.columns)

@@ -30,7 +30,12 @@ from airflow_provider_binance_liq.exceptions import WarehouseError
 from airflow_provider_binance_liq.warehouse.clouds.prepare import WAREHOUSES, get_warehouse, prepare
 from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
 from airflow_provider_binance_liq.warehouse.load import load
-from airflow_provider_binance_liq.warehouse.tables import CAPITAL_FLOWS, LIQUIDATIONS, WINDOWS
+from airflow_provider_binance_liq.warehouse.tables import (
+    CAPITAL_FLOWS,
+    LIQUIDATIONS,
+    WINDOWS,
+    endpoints_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,12 +78,13 @@ def try_out(warehouse: Warehouse, destination: str, via: str, execute: Execute) 
     # Not `IF NOT EXISTS`: where there is a table, this fails before anything is written.
     created = [warehouse.create_table(table).replace(" IF NOT EXISTS", "") for table in _TABLES]
     execute(warehouse.deliver([warehouse.spelled(statement) for statement in created]))
-    orders, flows = "usdm_futures", "margin_capital_flow"
+    orders, empty = endpoints_of(LIQUIDATIONS)[:2]
+    flows = endpoints_of(CAPITAL_FLOWS)[0]
     first = _lay(destination, "first", _FIRST, orders, "2026-01-03T00:00:00Z")
     later = _lay(destination, "later", _LATER, orders, "2026-01-04T00:00:00Z")
     others = [
         _lay(destination, "flows", _FLOWS, flows, "2026-01-03T00:00:00Z"),
-        _lay(destination, "nothing", (), "coinm_futures", "2026-01-03T00:00:00Z"),
+        _lay(destination, "nothing", (), empty, "2026-01-03T00:00:00Z"),
     ]
     lines = [f"{warehouse.name}, {__version__}"]
     with tempfile.TemporaryDirectory(prefix="binance-liq-try-out-") as directory:

@@ -16,7 +16,7 @@ from airflow_provider_binance_liq.core.manifest import (
 )
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.lake import draft
-from airflow_provider_binance_liq.simulator.records import Amount, make_row
+from airflow_provider_binance_liq.simulator import Amount, make_row
 from airflow_provider_binance_liq.simulator.symbols import LASTING
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
 from airflow_provider_binance_liq.core.units import DAY_MS
-from airflow_provider_binance_liq.simulator import Settings, Simulator
-from airflow_provider_binance_liq.simulator.records import Amount, make_row, read_record
+from airflow_provider_binance_liq.simulator import Amount, Settings, Simulator, make_row
+from airflow_provider_binance_liq.simulator.records import read_record
 from airflow_provider_binance_liq.simulator.symbols import LASTING, is_known
 
 if TYPE_CHECKING:

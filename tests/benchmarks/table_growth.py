@@ -35,7 +35,7 @@ from airflow_provider_binance_liq.core.manifest import (
 )
 from airflow_provider_binance_liq.core.windows import iso
 from airflow_provider_binance_liq.lake import draft
-from airflow_provider_binance_liq.simulator.records import Amount, make_row
+from airflow_provider_binance_liq.simulator import Amount, make_row
 from airflow_provider_binance_liq.simulator.symbols import LASTING
 from airflow_provider_binance_liq.warehouse.duckdb import DuckDB
 from airflow_provider_binance_liq.warehouse.iceberg import Iceberg

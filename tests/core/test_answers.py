@@ -135,13 +135,28 @@ def test_an_error_object_with_status_200_is_judged_by_its_code_and_never_used(fa
 def test_a_failure_says_what_came_back(family, code, expected):
     verdict = decide(family, refuse(code, "what the exchange said"))
     assert verdict.detail == f"HTTP 400, code {code}: what the exchange said"
+    whole_sentence = decide(family, refuse(code, "what the exchange said."))
+    assert whole_sentence.detail == verdict.detail
+
+
+def test_a_wrong_signature_comes_with_advice_of_its_own():
+    signature = decide("fapi", refuse(-1022, "Signature for this request is not valid."))
+    assert "password" in signature.advice
+    assert "allow-list" not in signature.advice
+
+
+def test_a_ban_of_days_is_believed_with_either_status():
+    until_ms = NOW + 2 * DAY
+    for status in (418, 429):
+        answer = refuse(-1003, f"Way too many requests; IP banned until {until_ms}.", status=status)
+        assert decide("fapi", answer).until_ms == until_ms
 
 
 def test_a_refused_key_comes_with_what_to_check():
     text = "Invalid API-key, IP, or permissions for action, request ip: 203.0.113.9"
     verdict = decide("papi", refuse(-2015, text, status=401))
     assert verdict.kind is KeyRejected
-    assert text in verdict.detail
+    assert text.removesuffix(".") in verdict.detail
     assert "allow-list" in verdict.advice
     assert "permission" in verdict.advice
 
@@ -237,7 +252,7 @@ def test_a_restricted_location_is_named_though_its_code_is_0():
     text = "Service unavailable from a restricted location according to 'b. Eligibility'"
     verdict = decide("fapi", refuse(0, text, status=451))
     assert verdict.kind is LocationRestricted
-    assert text in verdict.detail
+    assert text.removesuffix(".") in verdict.detail
 
 
 def test_a_page_of_the_firewall_is_described_and_not_shown():
@@ -293,7 +308,7 @@ TEXTS = {
 @pytest.mark.parametrize(("text", "until_ms"), TEXTS.values(), ids=TEXTS)
 def test_a_ban_lasts_until_the_instant_in_its_text(status, text, until_ms):
     verdict = decide("fapi", refuse(-1003, text, status=status))
-    assert verdict == Wait(until_ms, f"HTTP {status}, code -1003: {text}", banned=True)
+    assert verdict == Wait(until_ms, f"HTTP {status}, code -1003: {text.removesuffix('.')}", banned=True)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.calendar import (
     AGAIN,
     CAVEAT,
+    NOT_LOADED,
+    UNUSABLE,
+    Calendar,
     Expected,
     day_number,
     day_of,
@@ -74,7 +77,7 @@ def test_each_state_has_its_letter():
     assert found.states == "elpehumufmnnn"
     assert found.first_day == date(2026, 10, 1)
     assert found.rows == [0, 0, 3, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0]
-    assert found.total_rows == 5
+    assert sum(found.rows) == 5
 
 
 def test_a_day_that_the_retention_line_crosses_is_lost_since_its_window_cannot_be_proven_any_more():
@@ -113,6 +116,53 @@ def test_the_flags_of_a_windows_days_are_those_of_all_windows_that_touch_them():
     assert calendar(pieces, expected(at(3))).flags == [CAVEAT, CAVEAT | AGAIN, 0, 0]
 
 
+def test_the_flags_and_rows_of_all_windows_of_one_day_count():
+    pieces = [piece(at(0), at(0, 6), rows=2, flags=CAVEAT), piece(at(0, 6), at(1), rows=1, flags=NOT_LOADED)]
+    found = calendar(pieces, expected(at(3)))
+    assert (found.states[0], found.rows[0], found.flags[0]) == ("p", 3, CAVEAT | NOT_LOADED)
+
+
+def test_one_row_in_one_of_its_windows_is_enough_for_a_day_with_rows():
+    pieces = [piece(at(0), at(0, 6), rows=1), piece(at(0, 6), at(1))]
+    assert calendar(pieces, expected(at(3))).states[0] == "p"
+    over_midnight = [piece(at(0), at(1, 1), rows=1), piece(at(1, 1), at(2))]
+    assert calendar(over_midnight, expected(at(4))).states[:2] == "pp"
+
+
+def test_a_window_without_rows_beside_one_over_midnight_leaves_its_days_empty():
+    assert calendar([piece(at(0), at(1, 1)), piece(at(1, 1), at(2))], expected(at(4))).states[:2] == "ee"
+
+
+def test_windows_that_only_touch_are_all_counted_and_lone_ones_beside_overlapping_ones_too():
+    overlapping = [day(0, rows=5), piece(at(0, 1), at(0, 2), rows=1)]
+    alone = [piece(at(1), at(1, 6), rows=2), piece(at(1, 6), at(1, 12), rows=3)]
+    assert calendar([*overlapping, *alone], expected(at(4))).rows == [5, 5, 0, 0, 0]
+
+
+def test_of_windows_that_overlap_in_a_chain_those_that_do_not_overlap_are_all_counted():
+    chain = [
+        piece(at(0), at(0, 10), rows=1),
+        piece(at(0, 2), at(0, 3), rows=4),
+        piece(at(0, 5), at(0, 6), rows=8),
+        piece(at(0, 12), at(0, 13), rows=2),
+    ]
+    assert calendar(chain, expected(at(3))).rows[0] == 3
+
+
+def test_a_window_before_the_first_day_or_after_the_last_marks_none_of_them():
+    pieces = [piece(at(-1), at(0), rows=3, flags=CAVEAT), piece(at(3), at(4), rows=3, flags=CAVEAT)]
+    found = calendar(pieces, expected(at(2, 1)))
+    assert (found.states, found.rows, found.flags) == ("nnn", [0, 0, 0], [0, 0, 0])
+
+
+def test_a_lost_day_with_a_manifest_that_cannot_be_used_says_so_beside_its_other_flags():
+    pieces = [piece(at(0), at(0, 6), flags=CAVEAT), day(1)]
+    failed = [FIRST - 1, FIRST, FIRST + 1, FIRST + 8]
+    found = calendar(pieces, expected(at(7, 1), days=5), failed=failed)
+    assert found.states == "lelmmnnn"
+    assert found.flags == [CAVEAT | UNUSABLE, 0, 0, 0, 0, 0, 0, 0]
+
+
 def test_the_oldest_gap_is_the_first_stretch_that_can_still_be_fetched():
     gap = calendar([day(0), day(2)], expected(at(8))).oldest_gap
     assert (gap.window.start_ms, gap.recoverable_until_ms) == (at(1), at(91))
@@ -120,7 +170,8 @@ def test_the_oldest_gap_is_the_first_stretch_that_can_still_be_fetched():
 
 
 def test_a_history_that_begins_tomorrow_has_no_day():
-    assert states([], now=at(0), start=at(2)) == ""
+    found = calendar([], expected(at(0), start=at(2)))
+    assert found == Calendar(date(2026, 10, 3), "", [], [], None)
 
 
 def test_days_have_numbers():
@@ -168,6 +219,19 @@ def letter_by_hours(pieces, wanted, number):
     return "m" if any(found[one] == "missing" for one in owed) else "u"
 
 
+def hourly(start, end, *, proven=True, rows=0):
+    return piece(at(0, start), at(0, end), proven=proven, rows=rows)
+
+
+# From within a day to within another; two on one day; one until midnight and one from midnight on.
+@example([hourly(6, 90, rows=1), hourly(96, 102, proven=False)], 0, 260, 12, None)
+@example([hourly(0, 2), hourly(4, 30), hourly(31, 72), hourly(80, 119)], 0, 260, 12, None)
+@example([hourly(0, 24), hourly(24, 48, proven=False), hourly(47, 145)], 0, 260, 12, None)
+@example([hourly(3, 50, proven=False), hourly(50, 75)], 3, 200, 3, None)
+# Another history takes over within a day, and as a day begins.
+@example([hourly(0, 60), hourly(70, 96)], 0, 260, 12, 60)
+@example([hourly(0, 36), hourly(48, 72)], 0, 260, 12, 48)
+@example([hourly(0, 36, proven=False), hourly(48, 96)], 0, 260, 12, 72)
 @given(
     some_pieces, st.integers(0, 30), st.integers(24, 260), st.integers(1, 12), st.none() | st.integers(1, 200)
 )
@@ -207,7 +271,7 @@ def test_windows_that_all_overlap_the_next_one_take_no_longer_than_others():
 @given(some_pieces, st.integers(72, 260))
 def test_no_row_is_counted_twice_and_none_of_a_lone_window_is_left_out(pieces, now):
     found = calendar(pieces, expected(at(0, now)))
-    assert found.total_rows <= sum(one.rows for one in pieces)
+    assert sum(found.rows) <= sum(one.rows for one in pieces)
     disjoint = all(
         one is other or one.end_ms <= other.start_ms or other.end_ms <= one.start_ms
         for one in pieces
@@ -215,7 +279,7 @@ def test_no_row_is_counted_twice_and_none_of_a_lone_window_is_left_out(pieces, n
     )
     if disjoint:
         inside = [one for one in pieces if one.start_ms < (now // 24 + 1) * DAY_MS + at(0)]
-        assert found.total_rows == sum(one.rows for one in inside)
+        assert sum(found.rows) == sum(one.rows for one in inside)
 
 
 @given(some_pieces, st.integers(72, 260), st.integers(0, 10))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_binance_liq.core.documented_rows import Shape, documented_reader
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
-from airflow_provider_binance_liq.core.rows import read_page, read_row
+from airflow_provider_binance_liq.core.rows import describe, read_page, read_row
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
-from airflow_provider_binance_liq.simulator.records import make_row
+from airflow_provider_binance_liq.simulator import make_row
 
 VALUES = st.one_of(
     st.none(),
@@ -49,6 +49,23 @@ def test_a_page_holds_the_rows_and_errors_of_reading_one_by_one(endpoint, data):
     assert outcome(lambda: read_page(body_of(endpoint, [row]), endpoint).rows) == outcome(
         lambda: (read_row(raw, endpoint),)
     )
+
+
+@pytest.mark.parametrize("name", [name for name, one in ENDPOINTS.items() if one.restriction])
+def test_of_a_page_those_are_liquidations_whose_type_is_not_one_of_the_others(name):
+    endpoint = ENDPOINTS[name]
+    rule = endpoint.restriction
+    types = [*rule.liquidations, *rule.others, "of tomorrow"]
+    rows = [
+        {**make_row(name, time=1_791_590_400_000 + number), rule.field: type_}
+        for number, type_ in enumerate(types)
+    ]
+    found = read_page(body_of(endpoint, rows), endpoint).rows
+    assert [row.is_liquidation for row in found] == [type_ not in rule.others for type_ in types]
+
+
+def test_a_row_is_named_by_its_key():
+    assert describe(("BTCUSDT", 6071832819)) == "BTCUSDT 6071832819"
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=list(ENDPOINTS))

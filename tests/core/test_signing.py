@@ -286,7 +286,7 @@ def test_what_is_wrong_with_an_hmac_secret_is_reported_in_full():
     with pytest.raises(InvalidConnection) as caught:
         load_signer("NhqPtmdSJYdK jVHjA7PZj4M")
     assert str(caught.value) == (
-        "the password is neither a PEM private key nor an HMAC secret: it holds blanks, line breaks or "
+        "the password is neither a PEM private key nor an HMAC secret: it holds spaces, line breaks or "
         "characters outside of ASCII"
     )
 

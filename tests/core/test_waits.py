@@ -48,6 +48,12 @@ def test_the_latest_credible_instant_counts_and_without_one_the_default(named, b
     assert wait_until(named, NOON, NOON + 7, banned=banned) == (max(sane) if sane else NOON + 7)
 
 
+def test_the_instant_of_a_ban_may_lie_further_away_than_that_of_another_wait():
+    until = NOON + LONGEST_BAN_MS
+    assert wait_until([until], NOON, NOON + 7, banned=True) == until
+    assert wait_until([until], NOON, NOON + 7, banned=False) != until
+
+
 @given(st.integers(0, 4 * DAY_MS), st.floats(0, 1))
 def test_wake_ups_are_spread_after_the_instant_and_never_before_it(wait_ms, chance):
     assert NOON + wait_ms <= jitter(NOON + wait_ms, NOON, chance) <= NOON + wait_ms + 2 * MINUTE_MS
@@ -85,6 +91,13 @@ def test_the_waits_of_a_task_never_add_up_to_more_than_it_was_given(most, asked)
         now += max(length, 0)
         waited += max(length, 0)
     assert waited == waits.waited_ms <= most
+
+
+def test_waits_add_up():
+    waits = Waits(DAY_MS)
+    for number in range(3):
+        waits.add(NOON + (number + 1) * MINUTE_MS, NOON + number * MINUTE_MS, "its weight is used up")
+    assert waits.waited_ms == 3 * MINUTE_MS
 
 
 def test_a_wait_that_ends_beyond_the_bound_is_not_begun():

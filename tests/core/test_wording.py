@@ -27,7 +27,7 @@ def test_an_unknown_name_is_reported_with_what_there_is_and_what_was_perhaps_mea
 
 @pytest.mark.parametrize("name", ["", None, 7, ["usdm"]])
 def test_a_name_that_is_no_name_has_no_suggestion(name):
-    assert unknown("endpoint", name, ENDPOINTS).endswith("flexible_loan.")
+    assert unknown("endpoint", name, ENDPOINTS).endswith(f", {list(ENDPOINTS)[-1]}.")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_a_name_that_is_no_name_has_no_suggestion(name):
         ("cut at a word", 10, "cut at a…"),
         ("cut at a word", 9, "cut at a…"),
         ("oneverylongword", 5, "onev…"),
+        ("oneverylongword", 1, "…"),
     ],
 )
 def test_a_text_is_cut_at_a_word(text, longest, short):

@@ -31,7 +31,9 @@ def split(outlets):
 
 
 def test_each_connection_and_endpoint_of_the_variable_has_its_assets(variable):
-    variable(json.dumps({"connections": ["desk", {"binance_conn_id": "pm", "endpoints": ["portfolio_um"]}]}))
+    portfolio = {"binance_conn_id": "pm", "endpoints": ["portfolio_um"]}
+    classic = ["usdm_futures", "coinm_futures", "margin"]
+    variable(json.dumps({"connections": ["desk", portfolio], "endpoints": classic}))
     of_endpoints, assets = split(outlets_of(NAME))
     assert names(of_endpoints) == [f"{NAME}_{name}" for name in ENDPOINTS]
     of_extractions = [one.name for one in assets if not one.name.endswith("_proven_days")]

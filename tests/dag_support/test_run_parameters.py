@@ -187,7 +187,7 @@ def test_a_backfill_without_parameters_says_what_applies_and_which_tick_was_miss
         warn_of_backfill(conf, {"beyond_retention": "fail"})
     first, second = (record.getMessage() for record in caplog.records)
     assert first == ("This backfill has no parameters: the settings alone apply (beyond_retention: 'fail').")
-    assert second == f'Did you fill in some? Airflow passes them only with the tick "{OVERRIDE}".'
+    assert second == f'Did you fill in some? Airflow passes them only if "{OVERRIDE}" is ticked.'
 
 
 def test_a_backfill_with_parameters_is_not_warned_of(caplog):

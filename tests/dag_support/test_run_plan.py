@@ -17,11 +17,13 @@ from airflow_provider_binance_liq.dag_support.settings import read_settings
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 NOW_MS = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
+CLASSIC = ("usdm_futures", "coinm_futures", "margin")
 PORTFOLIO = {"binance_conn_id": "fund", "endpoints": ["portfolio_um", "portfolio_margin"]}
 
 
 def extractions(*connections, again=False, **members):
-    return read_settings({"connections": list(connections)} | members, {}).extractions(again=again)
+    known = {"connections": list(connections), "endpoints": list(CLASSIC)} | members
+    return read_settings(known, {}).extractions(again=again)
 
 
 @pytest.fixture

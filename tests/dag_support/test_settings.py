@@ -23,7 +23,7 @@ from airflow_provider_binance_liq.dag_support.settings import (
 from airflow_provider_binance_liq.exceptions import InvalidRequest
 
 HOME = "/opt/airflow"
-CLASSIC = ("usdm_futures", "coinm_futures", "margin")
+CLASSIC = tuple(name for name, one in ENDPOINTS.items() if one.account_type == "classic")
 EVERYTHING = {
     "connections": ["desk", {"binance_conn_id": "fund", "endpoints": ["portfolio_um"]}],
     "endpoints": ["margin", "usdm_futures"],

@@ -129,6 +129,7 @@ def test_a_day_comes_into_the_warehouse_and_coming_again_changes_nothing(dag, ex
     assert [read(database, dump) for dump in dumps] == before
 
 
+@pytest.mark.slow
 def test_a_run_may_be_restricted_to_some_endpoints_and_no_task_is_skipped_for_it(dag, configured):
     database = configured(endpoints=["margin", "usdm_futures"])
     run = dag.test(logical_date=recent_day(4), run_conf={"endpoints": ["margin"]})

@@ -15,7 +15,6 @@ import pytest
 
 from airflow_provider_binance_liq import __version__
 from airflow_provider_binance_liq.cli import COMMANDS, main
-from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.get_provider_info import get_provider_info
 
 ROOT = Path(__file__).parents[2]
@@ -153,11 +152,6 @@ def test_every_link_between_the_pages_leads_somewhere():
 def test_every_field_of_the_connection_is_documented():
     (connection,) = get_provider_info()["connection-types"]
     assert set(connection["conn-fields"]) <= listed(page("connection.md"))
-
-
-def test_every_endpoint_is_documented_with_its_request():
-    text = page("operators.md")
-    assert [e.name for e in ENDPOINTS.values() if f"| `{e.name}` | `GET {e.path}` |" not in text] == []
 
 
 def test_every_dependency_is_given_a_reason():

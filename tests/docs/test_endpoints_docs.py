@@ -1,4 +1,4 @@
-"""The page on endpoints has the table; `WRITE_DOCS=1` writes it anew."""
+"""The pages on endpoints and operators have their tables; `WRITE_DOCS=1` writes them anew."""
 
 from __future__ import annotations
 
@@ -38,6 +38,16 @@ def line(endpoint):
 
 def test_the_page_lists_every_endpoint_as_the_table_has_it():
     check_page(PAGE, {"endpoints": table})
+
+
+def operators():
+    lines = ["| operator | endpoint | request |", "|---|---|---|"]
+    lines += [f"| `{e.operator_name}` | `{e.name}` | `GET {e.path}` |" for e in ENDPOINTS.values()]
+    return "\n".join(lines)
+
+
+def test_the_page_of_operators_lists_that_of_every_endpoint():
+    check_page(PAGE.with_name("operators.md"), {"operators": operators})
 
 
 def test_every_type_of_a_liquidation_is_named():

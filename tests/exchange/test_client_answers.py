@@ -197,12 +197,18 @@ def test_what_no_repetition_resolves_is_asked_once_and_is_a_named_error(server, 
     assert world.naps == []
 
 
+def test_advice_follows_what_the_exchange_said_with_one_mark_between_them(server, client):
+    server.script = [refusal(400, -1022, "Signature for this request is not valid.")]
+    with pytest.raises(KeyRejected, match=r"code -1022: Signature for this request is not valid; the sig"):
+        client.fetch(FUTURES, ask_of(FUTURES))
+
+
 def test_a_rejected_request_keeps_the_exchanges_code(server, client):
     server.script = [refusal(400, -1121, "Invalid symbol.")]
     with pytest.raises(RequestRejected) as caught:
         client.fetch(FUTURES, ask_of(FUTURES, symbol="NOSUCH"))
     assert caught.value.code == -1121
-    assert "Invalid symbol." in str(caught.value)
+    assert "Invalid symbol; " in str(caught.value)
     assert "NOSUCH" in str(caught.value)
 
 
@@ -217,7 +223,7 @@ def test_a_refused_key_keeps_the_exchanges_code(server, client):
     ("answer", "cause"),
     [
         (HANG_UP, "the connection was cut before the answer was whole"),
-        (refusal(503, -1008, "Busy."), "HTTP 503, code -1008: Busy."),
+        (refusal(503, -1008, "Busy."), "HTTP 503, code -1008: Busy"),
     ],
 )
 def test_an_exchange_that_stays_unavailable_says_what_was_wrong_with_its_last_answer(

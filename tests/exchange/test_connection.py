@@ -371,7 +371,7 @@ def test_all_mistakes_are_reported_at_once():
         read(login="", password="two words", environment="moon", futures_weight_limit=0, base_url=7)
     assert str(caught.value) == (
         "connection 'binance_default': 5 mistakes: (1) the login is empty; it has to be the API key; "
-        "(2) the password is neither a PEM private key nor an HMAC secret: it holds blanks, line breaks or "
+        "(2) the password is neither a PEM private key nor an HMAC secret: it holds spaces, line breaks or "
         "characters outside of ASCII; (3) environment is 'moon'; it has to be one of production, demo; "
         "(4) futures_weight_limit is 0; it has to be a number from 1 to 1000000; "
         "(5) base_url is 7; it has to be a text"

@@ -10,7 +10,7 @@ from support.running import START
 from airflow_provider_binance_liq.core.units import DAY_MS
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import RowsMissing, SaturatedInstant, UnexpectedRow
-from airflow_provider_binance_liq.simulator.records import make_row
+from airflow_provider_binance_liq.simulator import make_row
 
 FLOWS = "margin_capital_flow"
 DAY = Window(START, START + DAY_MS)

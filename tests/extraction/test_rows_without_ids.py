@@ -15,8 +15,7 @@ from airflow_provider_binance_liq.exceptions import (
     UnexpectedRow,
     UnstablePaging,
 )
-from airflow_provider_binance_liq.simulator import Fault
-from airflow_provider_binance_liq.simulator.records import make_row
+from airflow_provider_binance_liq.simulator import Fault, make_row
 
 LOANS = "flexible_loan"
 DAY = Window(START, START + DAY_MS)

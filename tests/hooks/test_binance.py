@@ -134,8 +134,9 @@ def test_a_good_connection_reports_its_key_every_family_its_clock_and_the_weight
 
 
 def test_a_family_that_the_key_may_not_read_is_reported_beside_those_it_may(define, exchange):
-    for endpoint in ("usdm_futures", "coinm_futures"):
-        exchange.add_fault(Fault("http_401_2015", endpoint=endpoint))
+    for name, endpoint in ENDPOINTS.items():
+        if endpoint.family.name in {"fapi", "dapi"}:
+            exchange.add_fault(Fault("http_401_2015", endpoint=name))
     define()
     works, said = BinanceHook().test_connection()
     assert works

@@ -14,12 +14,8 @@ BY_TIME = [name for name in WITH_ORDERS if ENDPOINTS[name].is_by_time]
 BY_NUMBER = [name for name in WITH_ORDERS if not ENDPOINTS[name].is_by_time]
 #: endpoint → two symbols that exchangeInfo lists
 SYMBOLS = {
-    "usdm_futures": ("BTCUSDT", "ETHUSDT"),
-    "portfolio_um": ("BTCUSDT", "ETHUSDT"),
-    "coinm_futures": ("BTCUSD_PERP", "ETHUSD_PERP"),
-    "portfolio_cm": ("BTCUSD_PERP", "ETHUSD_PERP"),
-    "margin": ("BTCUSDT", "ETHUSDT"),
-    "portfolio_margin": ("BTCUSDT", "ETHUSDT"),
+    name: ("BTCUSD_PERP", "ETHUSD_PERP") if ENDPOINTS[name].in_contracts else ("BTCUSDT", "ETHUSDT")
+    for name in WITH_ORDERS
 }
 MARKS = {"L": "autoclose-1", "A": "adl_autoclose", "O": "settlement_autoclose-1"}
 #: age in ms, delay of the update in ms, order id, which symbol, type: the orders by each of them differ
@@ -51,6 +47,6 @@ def _row(endpoint, age_ms, delay_ms, order_id, symbol, mark, **values):
         own |= {"time": at, "updateTime": at + delay_ms, "clientOrderId": MARKS[mark]}
     else:
         own |= {"time": at}
-        if endpoint == "margin":
+        if ENDPOINTS[endpoint].asks_isolated_apart:
             own["isIsolated"] = True
     return make_row(endpoint, **{**own, **values})

@@ -117,7 +117,7 @@ def test_only_margin_is_documented_to_descend(start):
     for endpoint in ENDPOINTS:
         answer = start(history_of(endpoint, 3)).ask(endpoint, startTime=START_MS, endTime=NOW_MS)
         falling = [10_000, 9999, 9998]
-        assert ids(answer) == (falling[::-1] if endpoint == "margin" else falling)
+        assert ids(answer) == (falling[::-1] if ENDPOINTS[endpoint].pager.newest_first else falling)
 
 
 def test_the_filter_reads_the_instant_that_the_knob_names(start):

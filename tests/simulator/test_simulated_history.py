@@ -45,6 +45,7 @@ def usdm() -> list[Record]:
 
 def test_every_endpoint_of_the_table_has_fields_markets_and_documented_rows():
     assert set(ENDPOINTS) == set(KINDS) == set(DOCUMENTED)
+    assert [name for name, rows in DOCUMENTED.items() if not rows] == []
 
 
 @EVERY_ENDPOINT

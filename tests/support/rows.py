@@ -5,8 +5,6 @@ from __future__ import annotations
 from airflow_provider_binance_liq.core.endpoints import ENDPOINTS
 from airflow_provider_binance_liq.simulator import make_row
 
-_NUMBERED = {"orderId", "id", "collateralCoin"}
-
 
 def numbered_row(endpoint, number, at_ms, **values):
     """Make row number `number` of an endpoint, at an instant."""
@@ -25,9 +23,13 @@ def number_of(row):
 
 
 def _numbered(endpoint):
+    """Name the field that numbers a row: its id, or else the last text of its key."""
     kind = ENDPOINTS[endpoint].kind
-    return kind.key[-1].name if kind.has_id else kind.key[1].name
+    return [field.name for field in kind.key if field.is_whole == kind.has_id][-1]
 
 
 def _spelled(endpoint, number):
     return number if ENDPOINTS[endpoint].kind.has_id else f"C{number:05}"
+
+
+_NUMBERED = set(map(_numbered, ENDPOINTS))

@@ -25,7 +25,6 @@ from airflow_provider_binance_liq.warehouse.queries import (
 from airflow_provider_binance_liq.warehouse.tables import (
     CAPITAL_FLOWS,
     LIQUIDATIONS,
-    LOAN_LIQUIDATIONS,
     ROW_TABLES,
     WINDOWS,
     filled_by,
@@ -173,7 +172,7 @@ ANSWERS = {
         (5, "desk", at(10, 5), 2, 1, 2, Decimal(50), 1),
         (6, "desk", at(11, 0), 2, 0, 1, Decimal(3), 0),
     ],
-    "window_doubts": [
+    "window_caveats": [
         (
             "fund", "portfolio_cm", at(10), at(11), "", "", False, True, TWO, 1, EXTRACTED,
             "within_retention", "within_retention", "",
@@ -310,13 +309,18 @@ def test_views_are_made_of_the_tables_that_are_there_and_say_what_they_answer(wa
     for statement in create_views({CAPITAL_FLOWS.name, WINDOWS.name}):
         warehouse.query(statement)
     views = dict(warehouse.query("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"))
-    names = {"window_doubts", "window_gaps", "recoverable", "coverage"}
+    names = {"window_caveats", "window_gaps", "recoverable", "coverage"}
     names |= {"capital_flow_fees", "missing_capital_flows"}
     assert views == {QUERIES[name].view: QUERIES[name].answers for name in names}
 
 
+def test_a_query_is_found_by_the_name_that_it_had_in_an_earlier_release():
+    assert create_view("window_doubts") == create_view("window_caveats")
+    assert f"VIEW {QUERIES['window_caveats'].view} AS" in create_view("window_doubts")
+
+
 def test_the_views_that_every_release_has_need_no_other_tables_than_those_of_orders():
-    of_others = {CAPITAL_FLOWS, LOAN_LIQUIDATIONS}
+    of_others = {*ROW_TABLES.values()} - {LIQUIDATIONS}
     without = {query.view for query in QUERIES.values() if of_others.isdisjoint(query.tables)}
     assert set(VIEWS) == without
 
@@ -543,14 +547,14 @@ def test_no_sentence_decides_whether_a_window_is_beyond_retention(warehouse, lak
     plain, beyond = lake.lay([], complete=False), lake.lay([], day=11)
     beyond = unproven(beyond, "isolated_rows", "within_retention")
     warehouse.load(replace(plain, proof=replace(plain.proof, caveats=(said,))), beyond)
-    doubts = ask(warehouse, QUERIES["window_doubts"].sql)
+    doubts = ask(warehouse, QUERIES["window_caveats"].sql)
     assert [one[7] for one in doubts] == [False, True]
 
 
 def test_a_window_without_proof_is_doubtful_even_if_nothing_says_why(warehouse, lake):
     warehouse.load(lake.lay([], complete=False), lake.lay([], day=11))
     ((_, _, start, *_, complete, beyond, caveats, _, _, _, _, _),) = ask(
-        warehouse, QUERIES["window_doubts"].sql
+        warehouse, QUERIES["window_caveats"].sql
     )
     assert (start, complete, beyond, caveats) == (at(10), False, False, "")
 

@@ -164,7 +164,7 @@ def test_the_views_answer_over_rows_of_the_last_release(lake, warehouse, earlier
     warehouse.load(stating(lake.lay([], day=11)))
     for statement in VIEWS.values():
         warehouse.query(statement)
-    ((beyond,),) = warehouse.query(f"SELECT beyond_retention FROM {QUERIES['window_doubts'].view}")
+    ((beyond,),) = warehouse.query(f"SELECT beyond_retention FROM {QUERIES['window_caveats'].view}")
     # The one reason that version had.
     assert beyond is True
 

@@ -273,6 +273,7 @@ def test_a_directory_that_cannot_be_written_is_worth_a_retry(lake, tmp_path):
         house.load(lake.lay([row(1)]))
 
 
+@pytest.mark.slow
 def test_loads_add_to_the_history_of_a_table_and_keep_few_manifests(lake, iceberg):
     made = []
     for day in range(10, 20):

@@ -35,6 +35,8 @@ __all__ = [
 QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
     {query.name: query for query in (*AMOUNTS, *FEES, *COVERAGE, *DAYS, *MISSING)}
 )
+#: what a query was called until 0.2.0 → its name
+_RENAMED: Final[Mapping[str, str]] = MappingProxyType({"window_doubts": "window_caveats"})
 
 
 def create_view(name: str) -> str:
@@ -42,6 +44,7 @@ def create_view(name: str) -> str:
 
     :raises InvalidRequest: there is no such query; the message lists those there are.
     """
+    name = _RENAMED.get(name, name)
     if name not in QUERIES:
         raise InvalidRequest(unknown("query", name, QUERIES))
     query = QUERIES[name]

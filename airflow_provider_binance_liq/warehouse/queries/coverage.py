@@ -138,7 +138,7 @@ _BY_START: Final = f"ORDER BY {_SERIES}, stretch_start"
 
 COVERAGE: Final = (
     Query(
-        "window_doubts",
+        "window_caveats",
         "Windows that are not proven, or whose proof has caveats: codes of the reasons why they are not "
         "complete and of the premises that they rest on, and whether retention is the reason. Codes are "
         "NULL if an older version without them loaded the window.",

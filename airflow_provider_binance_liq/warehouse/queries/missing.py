@@ -9,12 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.warehouse.queries.query import Query
-from airflow_provider_binance_liq.warehouse.tables import (
-    CAPITAL_FLOWS,
-    LIQUIDATIONS,
-    LOAN_LIQUIDATIONS,
-    WINDOWS,
-)
+from airflow_provider_binance_liq.warehouse.tables import ROW_TABLES, WINDOWS
 
 if TYPE_CHECKING:
     from airflow_provider_binance_liq.warehouse.schema import Table
@@ -55,15 +50,11 @@ def _by_type(table: Table) -> str:
 
 
 _ANSWERS: Final = (
-    "{what} that are kept although a later extraction does not have them, when they were last there "
-    "(`extracted_at`), and the first extraction without them that is stored (`missing_at`). "
+    "Rows of `{table}` that are kept although a later extraction does not have them, when they were last "
+    "there (`extracted_at`), and the first extraction without them that is stored (`missing_at`). "
     "`missing_is_proven`: a window that lacks them is complete."
 )
 MISSING: Final = tuple(
-    Query(name, _ANSWERS.format(what=what), _missing(table))
-    for name, what, table in (
-        ("missing_rows", "Orders and margin records", LIQUIDATIONS),
-        ("missing_capital_flows", "Capital flows", CAPITAL_FLOWS),
-        ("missing_loan_liquidations", "Liquidations of loans", LOAN_LIQUIDATIONS),
-    )
+    Query(f"missing_{table.rows}", _ANSWERS.format(table=table.name), _missing(table))
+    for table in ROW_TABLES.values()
 )
