@@ -105,10 +105,10 @@ def count_classes(table: Table) -> str:
     return f"SELECT count(*), {counted} FROM {classed(table)}"
 
 
-def insert_rows(table: Table, place: str = "") -> str:
-    """`INSERT` of the staged rows that are new; without a place, of all of them."""
+def insert_rows(table: Table, place: str = "", class_: str = "new") -> str:
+    """`INSERT` of the staged rows of a class; without a place, of all of them."""
     names = ", ".join(table.names)
-    only = f"\nWHERE {_classed_as(table, 'new', place)}" if place else ""
+    only = f"\nWHERE {_classed_as(table, class_, place)}" if place else ""
     return f"INSERT INTO {table.name} ({names})\nSELECT {names} FROM {staged(table)} AS source{only}"
 
 
@@ -120,6 +120,14 @@ def replace_rows(table: Table, place: str, near: str = "", *, stored: str = "") 
     source = f"{staged(table)} AS source JOIN {classed(table)} AS classed ON source.{place} = classed.place"
     at = f"target.{stored} = classed.stored AND classed.class = 'newer'"
     return _update_from(table, rest, source, f"{at}{near}")
+
+
+def delete_newer(table: Table, stored: str) -> str:
+    """`DELETE` of the rows whose content a staged row replaces, before that is inserted in their place."""
+    return (
+        f"DELETE FROM {table.name}\n"
+        f"WHERE {stored} IN (SELECT stored FROM {classed(table)} WHERE class = 'newer')"
+    )
 
 
 def confirm_rows(table: Table, place: str, near: str = "", *, stored: str = "") -> str:
