@@ -87,12 +87,14 @@ def _compared(lines: list[Line]) -> list[Line]:
 def table(lines: Sequence[Line]) -> str:
     """Write the figures as Markdown."""
     head = (
-        "| engine | scenario | contender | rows | rows/s | s (min..max) | processor s (server's) | time per row to ours "
-        "| processor to ours | peak MB (+ server) |\n|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| engine | scenario | contender | rows | rows/s | s (min..max) | processor s (server's) "
+        "| time per row to ours | processor to ours | peak MB (+ server) |\n"
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n"
     )
     return head + "".join(
         f"| {one.engine} | {one.scenario} | {one.contender} | {one.rows:,} | {one.rows_per_s:,} "
-        f"| {one.seconds:.1f} ({one.shortest:.1f}..{one.longest:.1f}) | {one.cpu_s:.1f} ({one.server_cpu_s:.1f}) | {one.ratio:.2f} "
+        f"| {one.seconds:.1f} ({one.shortest:.1f}..{one.longest:.1f}) "
+        f"| {one.cpu_s:.1f} ({one.server_cpu_s:.1f}) | {one.ratio:.2f} "
         f"| {one.cpu_ratio:.2f} | {one.mb} + {one.server_mb} |\n"
         for one in lines
     )
