@@ -79,16 +79,19 @@ def classed(table: Table) -> str:
     return f"classed_{table.name}"
 
 
-def class_rows(table: Table, place: str, near: str = "") -> str:
+def class_rows(table: Table, place: str, near: str = "", *, stored: str = "") -> str:
     """Select the place of each staged row, and its class: `new`, `newer`, `again`; NULL: nothing changes.
 
     It is the one query that compares what is staged with what is stored; counts and writes follow from it.
 
     :param place: what the engine calls the address of a row: `rowid`, `ctid`.
     :param near: bounds where stored rows are looked for.
+    :param stored: the same as `place`, where stored rows have an address too; then it is noted, with what
+        only confirms a row, and no write has to look a key up again.
     """
+    noted = [f"target.{stored} AS stored", *(f"source.{name}" for name in CONFIRMED)] if stored else []
     return (
-        f"SELECT source.{place} AS place, CASE\n"
+        f"SELECT {', '.join((f'source.{place} AS place', *noted))}, CASE\n"
         f"    WHEN target.{table.key[0]} IS NULL THEN 'new'\n"
         f"    WHEN {replaces(table)} THEN 'newer'\n"
         f"    WHEN {CONFIRMS} THEN 'again' END AS class\n"
@@ -102,22 +105,37 @@ def count_classes(table: Table) -> str:
     return f"SELECT count(*), {counted} FROM {classed(table)}"
 
 
-def insert_rows(table: Table, place: str = "") -> str:
-    """`INSERT` of the staged rows that are new; without a place, of all of them."""
+def insert_rows(table: Table, place: str = "", class_: str = "new") -> str:
+    """`INSERT` of the staged rows of a class; without a place, of all of them."""
     names = ", ".join(table.names)
-    only = f"\nWHERE {_classed_as(table, 'new', place)}" if place else ""
+    only = f"\nWHERE {_classed_as(table, class_, place)}" if place else ""
     return f"INSERT INTO {table.name} ({names})\nSELECT {names} FROM {staged(table)} AS source{only}"
 
 
-def replace_rows(table: Table, place: str, near: str = "") -> str:
+def replace_rows(table: Table, place: str, near: str = "", *, stored: str = "") -> str:
     """`UPDATE` of the rows whose content a staged row replaces; `near` bounds where they are."""
     rest = [name for name in table.names if name not in table.key]
-    return _update(table, rest, _classed_as(table, "newer", place), near)
+    if not stored:
+        return _update(table, rest, _classed_as(table, "newer", place), near)
+    source = f"{staged(table)} AS source JOIN {classed(table)} AS classed ON source.{place} = classed.place"
+    at = f"target.{stored} = classed.stored AND classed.class = 'newer'"
+    return _update_from(table, rest, source, f"{at}{near}")
 
 
-def confirm_rows(table: Table, place: str, near: str = "") -> str:
+def delete_newer(table: Table, stored: str) -> str:
+    """`DELETE` of the rows whose content a staged row replaces, before that is inserted in their place."""
+    return (
+        f"DELETE FROM {table.name}\n"
+        f"WHERE {stored} IN (SELECT stored FROM {classed(table)} WHERE class = 'newer')"
+    )
+
+
+def confirm_rows(table: Table, place: str, near: str = "", *, stored: str = "") -> str:
     """`UPDATE` of the rows that a staged row, extracted later, only repeats."""
-    return _update(table, CONFIRMED, _classed_as(table, "again", place), near)
+    if not stored:
+        return _update(table, CONFIRMED, _classed_as(table, "again", place), near)
+    at = f"target.{stored} = source.stored AND source.class = 'again'"
+    return _update_from(table, CONFIRMED, f"{classed(table)} AS source", f"{at}{near}")
 
 
 def _classed_as(table: Table, class_: str, place: str) -> str:
@@ -125,9 +143,14 @@ def _classed_as(table: Table, class_: str, place: str) -> str:
 
 
 def _update(table: Table, names: Iterable[str], condition: str, near: str) -> str:
+    where = f"{same_key(table)}{near}\n    AND {condition}"
+    return _update_from(table, names, f"{staged(table)} AS source", where)
+
+
+def _update_from(table: Table, names: Iterable[str], source: str, where: str) -> str:
     return (
         f"UPDATE {table.name} AS target SET\n{lines_of(f'    {name} = source.{name}' for name in names)}\n"
-        f"FROM {staged(table)} AS source\nWHERE {same_key(table)}{near}\n    AND {condition}"
+        f"FROM {source}\nWHERE {where}"
     )
 
 

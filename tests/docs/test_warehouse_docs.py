@@ -27,10 +27,11 @@ from airflow_provider_binance_liq.warehouse.tables import (
     filled_by,
 )
 
+_CLASSES = sql.class_rows(LIQUIDATIONS, "rowid", stored="rowid")
 _MERGES = (
-    f"CREATE TEMP TABLE {sql.classed(LIQUIDATIONS)} AS\n{sql.class_rows(LIQUIDATIONS, 'rowid')}",
-    sql.confirm_rows(LIQUIDATIONS, "rowid"),
-    sql.replace_rows(LIQUIDATIONS, "rowid"),
+    f"CREATE TEMP TABLE {sql.classed(LIQUIDATIONS)} AS\n{_CLASSES}",
+    sql.confirm_rows(LIQUIDATIONS, "rowid", stored="rowid"),
+    sql.replace_rows(LIQUIDATIONS, "rowid", stored="rowid"),
     sql.insert_rows(LIQUIDATIONS, "rowid"),
     sql.merge_windows(),
 )

@@ -187,12 +187,15 @@ def _cast(column: Column) -> str:
     return f"cast_{column.name}"
 
 
-def typed_values(table: Table) -> str:
-    """Select every column of the table from the fields of a row as text."""
-    return sql.lines_of(f"    {_value(column)} AS {column.name}" for column in table)
+def typed_values(table: Table, *, spelled: bool = False) -> str:
+    """Select every column of the table from the fields of a row as text.
+
+    :param spelled: whether decimals stay text: that of a row that `fits` has plain digits, and not too many.
+    """
+    return sql.lines_of(f"    {_value(column, spelled=spelled)} AS {column.name}" for column in table)
 
 
-def _value(column: Column) -> str:
+def _value(column: Column, *, spelled: bool) -> str:
     if column.origin in ("manifest", "load"):
         return column.name
     if column.origin == "rule":
@@ -203,6 +206,8 @@ def _value(column: Column) -> str:
         value = f"required({value}, {field}, object_uri, raw)"
     if column.kind in ("text", "boolean"):
         return value
+    if column.kind == "decimal" and spelled:
+        return f"CASE WHEN fits THEN nullif({_first(column.fields)}, '') ELSE {value}::VARCHAR END"
     return f"CASE WHEN fits THEN {_of_cast(column)} ELSE {value} END"
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _HERE: Final = "AND database_name = current_database() AND schema_name = current_schema()"
 #: a table that has so many times the rows of a load is worth a look at where they are
 _MANY: Final = 8
+#: to write so many rows takes less than to write a row group, of 122,880
+_FEW: Final = 10_000
 _DAY_US: Final = 86_400_000_000
 #: DuckDB's address of a row; it stays the same within a transaction
 _PLACE: Final = "rowid"
@@ -119,18 +121,30 @@ class DuckDBSession:
         if inserted < staged:
             typed.check_contradictions(self.connection, table, table.name)
         if again:
-            self._write(sql.confirm_rows(table, _PLACE, near))
+            self._write(sql.confirm_rows(table, _PLACE, near, stored=_PLACE))
         if updated:
-            self._write(sql.replace_rows(table, _PLACE, near))
+            self._replace(table, near, updated)
         if inserted:
             # Where all are new, their places need not be looked up.
             self._write(sql.insert_rows(table, _PLACE if inserted < staged else ""))
         return Merged(inserted, updated)
 
+    def _replace(self, table: Table, near: str, updated: int) -> None:
+        """Replace rows in place, or where they are few, take them out and put them in again.
+
+        An update makes DuckDB write every column of the row's group anew when the file is closed, also the
+        text. Others may have added columns, whose values only an update keeps.
+        """
+        if updated > _FEW or set(self._columns(table)) != {*table.names}:
+            self._write(sql.replace_rows(table, _PLACE, near, stored=_PLACE))
+            return
+        self._write(sql.delete_newer(table, _PLACE))
+        self._write(sql.insert_rows(table, _PLACE, "newer"))
+
     def _class_rows(self, table: Table, near: str) -> tuple[int, ...]:
         """Class the staged rows; return how many there are, new ones, newer ones and those there again."""
         made = f"CREATE OR REPLACE TEMP TABLE {sql.classed(table)} AS"
-        self._write(f"{made}\n{sql.class_rows(table, _PLACE, near)}")
+        self._write(f"{made}\n{sql.class_rows(table, _PLACE, near, stored=_PLACE)}")
         return self.counts(sql.count_classes(table))
 
     def _write(self, statement: str) -> None:

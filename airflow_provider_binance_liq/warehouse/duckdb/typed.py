@@ -58,19 +58,26 @@ def in_memory() -> Iterator[DuckDBPyConnection]:
 
 
 def stage_rows(
-    connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched], loaded_at: datetime
+    connection: DuckDBPyConnection,
+    table: Table,
+    fetched: Sequence[Fetched],
+    loaded_at: datetime,
+    *,
+    spelled: bool = False,
 ) -> int:
     """Type the rows of objects into a temporary table, one per key; return how many they are.
 
     The table is `sql.staged(table)`: the columns of `table`, `object`, which is the place in `fetched`, and
     `is_newer`.
 
+    :param spelled: whether decimals are kept as text, as they were sent where that is what was checked: a
+        warehouse that takes their digits exactly needs them in no other form.
     :raises WarehouseError: a row has a field twice, or the key of another row that it cannot be.
     :raises InconsistentManifest: an object has another number of rows than its manifest says.
     :raises duckdb.Error: a value does not fit, or is missing, or a line is no JSON object; the message names
         the row and its object.
     """
-    rows = stage_all_rows(connection, table, fetched, loaded_at)
+    rows = stage_all_rows(connection, table, fetched, loaded_at, spelled=spelled)
     ((repeated,),) = connection.execute(sql.count_repeated(table)).fetchall()
     if repeated:
         check_contradictions(connection, table, sql.staged(table))
@@ -90,7 +97,12 @@ def check_contradictions(connection: DuckDBPyConnection, table: Table, other: st
 
 
 def stage_all_rows(
-    connection: DuckDBPyConnection, table: Table, fetched: Sequence[Fetched], loaded_at: datetime
+    connection: DuckDBPyConnection,
+    table: Table,
+    fetched: Sequence[Fetched],
+    loaded_at: datetime,
+    *,
+    spelled: bool = False,
 ) -> int:
     """Do as `stage_rows` does, but keep each row of each object."""
     connection.execute(MACROS)
@@ -98,7 +110,8 @@ def stage_all_rows(
     paths = [str(one.path) for one in fetched if one.loadable.manifest.object.rows]
     with _naming_objects(fetched):
         connection.execute(
-            _stage_statement(table, paths), [*([paths] if paths else []), micros(loaded_at)]
+            _stage_statement(table, paths, spelled=spelled),
+            [*([paths] if paths else []), micros(loaded_at)],
         ).fetchall()
     _check_duplicate_fields(connection, table, fetched)
     return _check_counts(connection, table, fetched)
@@ -119,7 +132,7 @@ def _stage_objects(connection: DuckDBPyConnection, fetched: Sequence[Fetched]) -
     create_from_lists(connection, _OBJECTS, columns)
 
 
-def _stage_statement(table: Table, paths: Sequence[str]) -> str:
+def _stage_statement(table: Table, paths: Sequence[str], *, spelled: bool) -> str:
     """Read, parse and type in one pass; without a file there is nothing to read, and no rows."""
     fields = json.dumps(dict.fromkeys(table.fields, "VARCHAR"))
     source = (
@@ -141,7 +154,7 @@ def _stage_statement(table: Table, paths: Sequence[str]) -> str:
         f"    FROM fields JOIN {_OBJECTS} AS objects USING (filename)\n"
         f"), cast_rows AS (\n    SELECT *,\n{casts(table)}\n    FROM {_PARSED}\n"
         f"), fitting_rows AS (\n    SELECT *, {fits(table)} AS fits\n    FROM cast_rows\n"
-        f")\nSELECT\n{typed_values(table)},\n    object,\n    is_newer\nFROM fitting_rows"
+        f")\nSELECT\n{typed_values(table, spelled=spelled)},\n    object,\n    is_newer\nFROM fitting_rows"
     )
 
 

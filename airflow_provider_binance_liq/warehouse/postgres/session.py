@@ -32,8 +32,11 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "standard_conforming_strings": "on",
 }
-#: PostgreSQL's address of a row; nobody else moves those of a temporary table
+#: PostgreSQL's address of a row; nobody moves those of a temporary table, nor of one that is locked
 _PLACE: Final = "ctid"
+_HAS_ADDRESSES: Final = (
+    "SELECT relkind = 'r' AND NOT relhassubclass FROM pg_class WHERE oid = to_regclass(%s)"
+)
 #: with less, joins of many rows go through files; who has set more keeps it
 _ENOUGH_MEMORY: Final = (
     "SELECT set_config('work_mem', '64MB', true) "
@@ -146,21 +149,29 @@ class PostgresSession(RowStaging):
         if table.name in self.appended:
             return Merged(self.appended[table.name], 0)
         self._execute(_ENOUGH_MEMORY)
+        stored = self._address(table)
         made = f"CREATE TEMP TABLE {sql.classed(table)} ON COMMIT DROP AS"
-        self._execute(f"{made}\n{sql.class_rows(table, _PLACE)}; ANALYZE {sql.classed(table)}")
+        self._execute(f"{made}\n{sql.class_rows(table, _PLACE, stored=stored)}; ANALYZE {sql.classed(table)}")
         staged, inserted, updated, again = self._rows(sql.count_classes(table))[0]
         if inserted < staged and (
             message := sql.contradicting(table, self._rows(sql.contradiction(table, table.name)))
         ):
             raise self._refusal(message)
         if again:
-            self._execute(sql.confirm_rows(table, _PLACE))
+            self._execute(sql.confirm_rows(table, _PLACE, stored=stored))
         if updated:
-            self._execute(sql.replace_rows(table, _PLACE))
+            self._execute(sql.replace_rows(table, _PLACE, stored=stored))
         if inserted:
             # Where all are new, their places need not be looked up.
             self._execute(sql.insert_rows(table, _PLACE if inserted < staged else ""))
         return Merged(inserted, updated)
+
+    def _address(self, table: Table) -> str:
+        """Name what addresses a stored row; empty for a view or a table of several, which have no such thing.
+
+        Addresses hold until the transaction ends: the lock keeps out all who would move a row, VACUUM too.
+        """
+        return _PLACE if self._rows(_HAS_ADDRESSES, [table.name]) == [(True,)] else ""
 
     def merge_windows(self) -> None:
         """Merge the staged windows."""
