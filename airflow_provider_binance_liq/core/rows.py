@@ -42,7 +42,7 @@ _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 Key = tuple[str | int, ...]
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One row, as sent, on one line; a struct, because a window may have a million of them."""
 
     key: Key
