@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from airflow_provider_binance_liq.core.documented_rows import Shape, documented_reader
+from airflow_provider_binance_liq.core.documented_rows import DocumentedRows, Shape, documented_reader
 from airflow_provider_binance_liq.core.units import LAST_MS
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.kinds import KeyField, RowKind
@@ -163,21 +163,24 @@ def _read_at_once(body: bytes, raw_rows: list[msgspec.Raw], endpoint: Endpoint) 
         found = documented_reader(shape)(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    others = restriction.others if restriction else ()
-    return tuple(
-        Row(
-            key,
-            created_ms,
-            updated_ms,
-            raw,
-            symbol if isinstance(symbol, str) else "",
-            isolated in _TRUE,
-            type_ not in others,
-            _fingerprint(kind, raw) if kind.unchanging else "",
-        )
-        for (key, (created_ms, updated_ms, symbol, isolated, type_)), raw in zip(
-            found, map(bytes, raw_rows), strict=True
-        )
+    return tuple(_rows(found, map(bytes, raw_rows), endpoint))
+
+
+def _rows(found: DocumentedRows, bodies: Iterable[bytes], endpoint: Endpoint) -> Iterable[Row]:
+    """Make the rows of a page from its columns."""
+    kind, restriction = endpoint.kind, endpoint.restriction
+    symbols: Iterable[str] = found.symbols
+    if kind.symbol not in kind.key_names:  # in the key, they are texts
+        symbols = [one if isinstance(one, str) else "" for one in symbols]
+    if restriction is None and not kind.isolated and not kind.unchanging:
+        return map(Row, found.keys, found.created, found.updated, bodies, symbols)
+    others, bodies = restriction.others if restriction else (), list(bodies)
+    return map(
+        Row,
+        *(found.keys, found.created, found.updated, bodies, symbols),
+        [one in _TRUE for one in found.isolated],
+        [one not in others for one in found.types],
+        [_fingerprint(kind, raw) if kind.unchanging else "" for raw in bodies],
     )
 
 
