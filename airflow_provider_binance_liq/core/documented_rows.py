@@ -15,7 +15,7 @@ import msgspec
 from airflow_provider_binance_liq.core.units import LAST_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_binance_liq.core.kinds import RowKind
 
@@ -24,8 +24,16 @@ _TEXT: Final = Annotated[str, msgspec.Meta(min_length=1)]
 #: stands for a field that rows of a kind do not have
 _ABSENT: Final = "absent"
 
-#: the key's values, then the instants of creation and update, symbol, isolated and type
-DocumentedRow = tuple[tuple[Any, ...], tuple[Any, ...]]
+
+class DocumentedRows(NamedTuple):
+    """The columns of a page; a field that rows of its kind do not have is None in each of them."""
+
+    keys: Iterable[tuple[Any, ...]]
+    created: Iterable[int]
+    updated: Iterable[int]
+    symbols: Iterable[Any]
+    isolated: Iterable[Any]
+    types: Iterable[Any]
 
 
 class Shape(NamedTuple):
@@ -39,7 +47,7 @@ class Shape(NamedTuple):
 
 
 @cache
-def documented_reader(shape: Shape) -> Callable[[bytes], Iterator[DocumentedRow]]:
+def documented_reader(shape: Shape) -> Callable[[bytes], DocumentedRows]:
     """Make the reader of pages of this shape; it raises an error where a row is spelled in another way."""
     kind = shape.kind
     decode = _decoder(shape)
@@ -47,13 +55,13 @@ def documented_reader(shape: Shape) -> Callable[[bytes], Iterator[DocumentedRow]
     if len(key_names) == 1:
         key_names += [_ABSENT]  # with one name, there would be no tuple
     names = (kind.instants[0], kind.instants[-1], kind.symbol, kind.isolated, shape.type_field)
-    key, rest = attrgetter(*key_names), attrgetter(*(f"_{name}" if name else _ABSENT for name in names))
+    key, columns = attrgetter(*key_names), [attrgetter(f"_{name}" if name else _ABSENT) for name in names]
     length = len(kind.key)
 
-    def read(body: bytes) -> Iterator[DocumentedRow]:
+    def read(body: bytes) -> DocumentedRows:
         rows = decode(body)
         keys = map(key, rows) if length > 1 else (key(row)[:length] for row in rows)
-        return zip(keys, map(rest, rows), strict=True)
+        return DocumentedRows(keys, *(map(column, rows) for column in columns))
 
     return read
 

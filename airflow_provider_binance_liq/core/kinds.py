@@ -61,6 +61,11 @@ class RowKind:
     #: the same where quantities count contracts
     amount_in_contracts: Amount | None = None
 
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The exchange's names of the key's fields."""
+        return tuple(field.name for field in self.key)
+
 
 _SYMBOL: Final = KeyField("symbol")
 _ORDER_ID: Final = KeyField("orderId", is_whole=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded
+from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded, localcontext
 from functools import cache, lru_cache, reduce
 from itertools import islice
 from operator import attrgetter
@@ -69,7 +69,10 @@ class Tally:
             yield from batch
 
     def _add(self, stated: Amount, bodies: list[bytes]) -> None:
-        for spelt in _spell(bodies, (*stated.factors, stated.unit_field or self.endpoint.kind.symbol or "")):
+        found = _spell(bodies, (*stated.factors, stated.unit_field or self.endpoint.kind.symbol or ""))
+        if len(stated.factors) == 1:
+            found = self._add_plain(stated, found)
+        for spelt in found:
             amount = unit = None
             if spelt is not None:
                 *factors, name = spelt
@@ -78,6 +81,21 @@ class Tally:
                 self.unpriced += 1
             else:
                 self.sums[unit] = _EXACT.add(self.sums[unit], amount)
+
+    def _add_plain(self, stated: Amount, found: Iterable[Spelt | None]) -> Iterable[Spelt | None]:
+        """Add up the amounts of each asset at once where all of them can be read; return what is left."""
+        left, by_name = list(found), defaultdict[str, list[str]](list)
+        for spelt in left:
+            if spelt is None or not _NUMBER.fullmatch(spelt[0]):
+                return left
+            by_name[spelt[1]].append(spelt[0])
+        units = {name: _unit(stated.unit, name) for name in by_name}
+        if not all(units.values()):
+            return left
+        with localcontext(_EXACT):
+            for name, amounts in by_name.items():
+                self.sums[units[name]] += sum(map(Decimal, amounts))
+        return ()
 
     def result(self) -> ManifestNotional | None:
         """Return the sums; None where rows of this kind state no amount."""

@@ -11,18 +11,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from airflow_provider_binance_liq.core.documented_rows import Shape, documented_reader
+from airflow_provider_binance_liq.core.documented_rows import DocumentedRows, Shape, documented_reader
 from airflow_provider_binance_liq.core.units import LAST_MS
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.kinds import KeyField, RowKind
@@ -40,9 +40,10 @@ _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 #: the values of a kind's key fields, in their order: what identifies a row within one account and endpoint
 Key = tuple[str | int, ...]
+Instant = Literal["created", "updated"]
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One row, as sent, on one line; a struct, because a window may have a million of them."""
 
     key: Key
@@ -65,12 +66,50 @@ class Row(msgspec.Struct, frozen=True, gc=False):
         return self.created_ms > other.created_ms and self.updated_ms > other.updated_ms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
-    """One response: its rows in the order they came, and `total` where the endpoint says one."""
+    """One response: its rows in the order they came, and `total` where the endpoint says one.
+
+    Its columns are made once, because several checks look at all rows of a page.
+    """
 
     rows: tuple[Row, ...]
     total: int | None = None
+
+    @cached_property
+    def by_key(self) -> dict[Key, Row]:
+        """Its rows, by their keys."""
+        return {row.key: row for row in self.rows}
+
+    @cached_property
+    def keys(self) -> frozenset[Key]:
+        """The keys of its rows."""
+        return frozenset(self.by_key)
+
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """The symbols of its rows."""
+        return frozenset([row.symbol for row in self.rows])
+
+    @cached_property
+    def instants(self) -> dict[Instant, list[int]]:
+        """When its rows were created and updated, in their order."""
+        return {
+            "created": [row.created_ms for row in self.rows],
+            "updated": [row.updated_ms for row in self.rows],
+        }
+
+    @cached_property
+    def _extent(self) -> tuple[int, int]:
+        columns = self.instants.values()
+        return min(map(min, columns)), max(map(max, columns))
+
+    def lies_in(self, first_ms: int, last_ms: int) -> bool:
+        """Whether every row was created and updated from `first_ms` to `last_ms`."""
+        if not self.rows:
+            return True
+        first, last = self._extent
+        return first_ms <= first and last <= last_ms
 
 
 class UnreadableBody(ValueError):
@@ -124,21 +163,24 @@ def _read_at_once(body: bytes, raw_rows: list[msgspec.Raw], endpoint: Endpoint) 
         found = documented_reader(shape)(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    others = restriction.others if restriction else ()
-    return tuple(
-        Row(
-            key,
-            created_ms,
-            updated_ms,
-            raw,
-            symbol if isinstance(symbol, str) else "",
-            isolated in _TRUE,
-            type_ not in others,
-            _fingerprint(kind, raw) if kind.unchanging else "",
-        )
-        for (key, (created_ms, updated_ms, symbol, isolated, type_)), raw in zip(
-            found, map(bytes, raw_rows), strict=True
-        )
+    return tuple(_rows(found, map(bytes, raw_rows), endpoint))
+
+
+def _rows(found: DocumentedRows, bodies: Iterable[bytes], endpoint: Endpoint) -> Iterable[Row]:
+    """Make the rows of a page from its columns."""
+    kind, restriction = endpoint.kind, endpoint.restriction
+    symbols: Iterable[str] = found.symbols
+    if kind.symbol not in kind.key_names:  # in the key, they are texts
+        symbols = [one if isinstance(one, str) else "" for one in symbols]
+    if restriction is None and not kind.isolated and not kind.unchanging:
+        return map(Row, found.keys, found.created, found.updated, bodies, symbols)
+    others, bodies = restriction.others if restriction else (), list(bodies)
+    return map(
+        Row,
+        *(found.keys, found.created, found.updated, bodies, symbols),
+        [one in _TRUE for one in found.isolated],
+        [one not in others for one in found.types],
+        [_fingerprint(kind, raw) if kind.unchanging else "" for raw in bodies],
     )
 
 

@@ -213,21 +213,25 @@ class BinanceClient:
         """
         family = FAMILIES[request.family]
         now_ms = self.exchange_now_ms(request.family)
+        # The state may be in a file that other processes share: what was requested already needs no look.
         if (
             family.scout_path
             and self.settings.coordinate
+            and family.scout_path not in self._prepared
             and self._rate_limiter.needs_usage(request.cost, now_ms)
         ):
             self._fetch_once(request, family.scout_path, lambda _: None)
-        if family.limits_path and self._rate_limiter.needs_limit(request.cost, self.now_ms(request.family)):
+        if (
+            family.limits_path
+            and family.limits_path not in self._prepared
+            and self._rate_limiter.needs_limit(request.cost, self.now_ms(request.family))
+        ):
             limit = self._fetch_once(request, family.limits_path, read_limit)
             if limit is not None:
                 self._rate_limiter.set_limit(request.cost, limit, self.now_ms(request.family))
 
     def _fetch_once(self, request: Request, path: str, read: Callable[[bytes], T]) -> T | None:
-        """Request public data that `request` needs, once; None where it is not available."""
-        if path in self._prepared:
-            return None
+        """Request public data that `request` needs; None where it is not available."""
         self._prepared.add(path)
         try:
             return self._get(of_public(request.family, path), read, attempts=1)

@@ -16,7 +16,7 @@ import os
 import stat
 import tempfile
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -136,6 +136,10 @@ class SharedRateLimitState:
         return descriptor
 
     def _wait_for_lock(self, descriptor: int) -> None:
+        # It is free nearly always, and what tries again costs as much as all the rest.
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         deadline_s = self._monotonic() + _MAX_WAIT_S
         lock = Retrying(
             retry=retry_if_exception_type(BlockingIOError),

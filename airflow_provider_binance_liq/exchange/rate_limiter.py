@@ -103,10 +103,15 @@ class RateLimiter:
         with self._store.open() as state:
             state.clocks[name] = (offset_ms, local_ms)
 
-    def acquire(self, cost: RequestCost, now_ms: int) -> Delay | str:
-        """Count the request as sent and return its ticket; or return until when it has to wait."""
+    def acquire(self, cost: RequestCost, now_ms: int) -> PoolLimit | Delay | str:
+        """Count the request as sent and return its ticket; or return until when it has to wait.
+
+        Or return its limit, where our share of that never allows it.
+        """
         with self._store.open() as state:
             pool = self._pool(state, cost, now_ms)
+            if cost.weight > pool.allowed:
+                return pool
             banned_ms = state.banned_until(now_ms)
             ready_ms = max(banned_ms, pool.ready_at(now_ms, cost.weight))
             if ready_ms > now_ms:

@@ -82,20 +82,19 @@ class Throttle:
 
         :raises Throttled: the wait is longer than `max_sleep_s`; with the instant to come back at.
         """
-        pool = self.rate_limiter.pool(request.cost, self.clocks.now_ms(request.family))
-        weight = request.cost.weight
-        if weight > pool.allowed:
-            message = (
-                f"{request.name} costs a weight of {weight}, but a weight_share of {pool.share:g} "
-                f"of the limit of {pool.limit} allows {pool.allowed} a minute; raise weight_share"
-            )
-            raise RequestRejected(message)
         while True:
             self._apply_known_ban(request)
             now_ms = self.clocks.now_ms(request.family)
             acquired = self.rate_limiter.acquire(request.cost, now_ms)
-            if not isinstance(acquired, Delay):
+            if isinstance(acquired, str):
                 return acquired
+            if not isinstance(acquired, Delay):
+                message = (
+                    f"{request.name} costs a weight of {request.cost.weight}, but a weight_share of "
+                    f"{acquired.share:g} of the limit of {acquired.limit} allows {acquired.allowed} a "
+                    "minute; raise weight_share"
+                )
+                raise RequestRejected(message)
             self._wait(acquired, now_ms, request)
 
     def block(self, wait: Wait, request: Request, tries: Tries) -> None:

@@ -141,7 +141,9 @@ class Job:
             own = client or open_here.enter_context(closing(self._client(clock, progress)))
             progress.usage = own.weight_usage
             spool = open_here.enter_context(Spool())
-            journal = open_here.enter_context(Journal(own, spool.path, at, self._source()))
+            journal = open_here.enter_context(
+                Journal(own, spool.path, at, self._source(), records=self.resumable)
+            )
             if self.resume.journal is not None:
                 journal.load(self.resume.journal, int(clock() * 1000))
             reading, too_old = self._read(own, spool, journal, clock, progress)

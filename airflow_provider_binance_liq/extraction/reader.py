@@ -211,8 +211,10 @@ class _Reader:
 
         The list is public, and requested only where a symbol has no row.
         """
-        named = set(self.filters.symbols) - self.spool.symbols()
-        if not named or self.endpoint.symbols is None or self.endpoint.symbols.listed_at is None:
+        named = set(self.filters.symbols)
+        if not named or not (named := named - self.spool.symbols()):
+            return ()
+        if self.endpoint.symbols is None or self.endpoint.symbols.listed_at is None:
             return ()
         try:
             listed = self.exchange.symbols(self.endpoint)
@@ -234,7 +236,7 @@ class _Reader:
         self.on_page(self.pages, len(self.spool), ask)
         return Answer(page, unseen)
 
-    def _wanted(self, page: Page, ask: PageQuery) -> list[Row]:
+    def _wanted(self, page: Page, ask: PageQuery) -> Sequence[Row]:
         """Return the rows that belong to what is extracted, as far as is known yet.
 
         Requests are for a little more than the window. Only the request says which type a row is of.
@@ -243,6 +245,8 @@ class _Reader:
             return []
         # Numbered pages are counted, so each row counts for its own piece of the window alone.
         wanted = ask.wanted if ask.number and ask.wanted else self.window
+        if page.lies_in(wanted.first_ms, wanted.last_ms):
+            return page.rows
         start_ms, end_ms = wanted.start_ms, wanted.end_ms
         return [
             row

@@ -144,6 +144,7 @@ class Journal:
 
     :param directory: on the local disk, for as long as the extraction runs.
     :param place: of the extraction; the journal is kept beside it during a wait.
+    :param records: whether answers are to be kept at all: not where no run can continue.
     :param salt: makes the salt of the key's fingerprint.
     """
 
@@ -154,12 +155,14 @@ class Journal:
         place: Place,
         source: Source,
         *,
+        records: bool = True,
         salt: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._exchange = exchange
         self._directory = directory
         self._place = place
         self._source = source
+        self._records = records
         self._salt = salt
         self._written = AnswersFile(directory / "journal.ndjson")
         self._earlier: BinaryIO | None = None
@@ -259,7 +262,8 @@ class Journal:
         except RequestRejected as refusal:
             self._write(_Entry(_key(ask), refused=_Refusal.of(refusal)))
             raise
-        self._write(_Entry(_key(ask), [msgspec.Raw(row.body) for row in page.rows], page.total))
+        if self._records:
+            self._write(_Entry(_key(ask), [msgspec.Raw(row.body) for row in page.rows], page.total))
         return page
 
     def _replay(self, ask: PageQuery | None) -> _Entry | None:
@@ -276,7 +280,8 @@ class Journal:
         return entry
 
     def _write(self, entry: _Entry) -> None:
-        self._written.add(msgspec.json.encode(entry))
+        if self._records:
+            self._written.add(msgspec.json.encode(entry))
 
     def _stop_replaying(self) -> None:
         if self._earlier is not None:

@@ -22,6 +22,7 @@ import extraction
 import growth
 import lakes
 import performance_page as page
+import profiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,12 +40,14 @@ def parts(rows: int, runs: int) -> dict[str, Callable[[], Any]]:
     """Name what is measured, and how."""
     return {
         "extraction": lambda: [asdict(line) for line in extraction.benchmark(rows, runs)],
+        "profile": lambda: profiling.profile(rows, runs),
         "newest": lambda: [asdict(line) for line in extraction.benchmark(2_500, 1, keep="newest")],
         "growth": lambda: growth.growth((1_000, 10_000, 100_000), runs),
         "memory": lambda: growth.memory((1_000, 100_000, 1_000_000)),
         "limited": lambda: growth.limited(10_000),
-        "lakes": lambda: lakes.lakes((1_000, 10_000), 1_000),
+        "lakes": lambda: lakes.lakes((1_000, 10_000, 100_000), 1_000),
         "forms": lambda: lakes.forms(min(rows, 20_000), runs),
+        "stored": lambda: lakes.stored(min(rows, 20_000), runs),
         "imports": lambda: _in_a_directory(growth.imports, runs),
         "first_request": lambda: _in_a_directory(growth.first_request, runs),
         "backfills": lambda: backfills.backfills(10, 3),

@@ -58,13 +58,18 @@ class Line:
         return self.rows / self.seconds
 
 
-def run(name: str, exchange: local_exchange.Exchange, extra: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Let one extractor work, in a process of its own."""
+def run(
+    name: str,
+    exchange: local_exchange.Exchange,
+    extra: dict[str, Any] | None = None,
+    program: str = "extractors.py",
+) -> dict[str, Any]:
+    """Let one extractor work, in a process of its own; returns what the program says of it."""
     given = exchange.__dict__ | {"extra": extra or {}}
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")}
     with tempfile.TemporaryDirectory(prefix="extraction-") as home:
         ran = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("extractors.py")), name, json.dumps(given)],
+            [sys.executable, str(Path(__file__).with_name(program)), name, json.dumps(given)],
             env=kept | {"AIRFLOW_HOME": home},
             capture_output=True,
             text=True,

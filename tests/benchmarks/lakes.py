@@ -162,3 +162,50 @@ def forms(rows: int, runs: int) -> list[dict[str, Any]]:
              "write_cpu_s": median(writes), "read_cpu_s": median(reads)}
         )  # fmt: skip
     return found
+
+
+def stored(rows: int, runs: int) -> list[dict[str, Any]]:
+    """Publish the object of one window in an object store in each form, and fetch it as a reader does."""
+    from airflow_provider_binance_liq.core.endpoints import get_endpoint
+    from airflow_provider_binance_liq.core.manifest import ManifestFilters
+    from airflow_provider_binance_liq.core.windows import Window
+    from airflow_provider_binance_liq.lake import draft, open_destination, place, publish
+    from airflow_provider_binance_liq.lake.storage import stored_sha256
+    from airflow_provider_binance_liq.lake.unpacking import Bounds, local_files, unpack_object
+
+    lines = [json.dumps(row, separators=(",", ":")).encode() for row in _rows(rows)]
+    window = Window(open_coverage.START_MS, open_coverage.START_MS + open_coverage.DAY_MS)
+    found: dict[str, dict[str, list[float]]] = {form: {"write": [], "read": []} for form in ("plain", "gzip")}
+    sizes: dict[str, int] = {}
+    with _server():
+        destination = open_destination("s3://aws_default@lake/lake")
+        for number in range(runs):
+            for form, times in found.items():
+                packed = "gzip" if form == "gzip" else None
+                at = place(
+                    destination,
+                    get_endpoint("usdm_futures"),
+                    f"desk{number}",
+                    window,
+                    ManifestFilters(),
+                    packed,
+                )
+                with tempfile.TemporaryDirectory() as directory:
+                    made = draft(lines, Path(directory), packed)
+                    sizes[form] = made.bytes
+                    times["write"].append(_timed(partial(publish, made, at))[2])
+                    assert stored_sha256(at.object) == made.sha256
+                    there, plain = local_files(Path(directory))
+
+                    def read(
+                        at: Any = at, there: Path = there, plain: Path = plain, packed: Any = packed
+                    ) -> None:
+                        at.object.fs.get_file(str(at.object.path), str(there))
+                        unpack_object(there, plain, Bounds(rows), "the object", packed=packed is not None)
+
+                    times["read"].append(_timed(read)[2])
+    return [
+        {"form": form, "rows": rows, "runs": runs, "bytes": sizes[form],
+         **{f"{name}_s": median(taken) for name, taken in times.items()}}
+        for form, times in found.items()
+    ]  # fmt: skip

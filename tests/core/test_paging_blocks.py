@@ -25,8 +25,12 @@ def row(created, updated=None, number=None):
     return Row((number if number is not None else created * 1000 + updated,), created, updated, b"")
 
 
+def page(*rows):
+    return Page(rows)
+
+
 #: created from 10 to 20, updated from 12 to 29
-BLOCK = Block([row(10, 12), row(15, 29), row(20, 21)])
+BLOCK = Block(page(row(10, 12), row(15, 29), row(20, 21)))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_a_row_has_passed_the_far_edge_if_every_instant_that_counts_has(side, on
 
 
 def test_a_row_is_unseen_by_its_key():
-    assert unseen([row(1), row(2), row(3)], [row(2)]) == [row(1), row(3)]
+    assert unseen(page(row(1), row(2), row(3)), page(row(2))) == [row(1), row(3)]
 
 
 @pytest.mark.parametrize(
@@ -116,11 +120,11 @@ def test_rows_were_likely_left_out_where_more_time_is_left(first, last, side):
     ],
 )
 def test_rows_are_in_the_order_of_an_instant_up_or_down(rows, order):
-    assert sorted_by(rows) == order
+    assert sorted_by(page(*rows)) == order
 
 
 #: created in steps of 10, each updated 5 later, but for the first one, which was updated last
-STEPS = [row(0, 99), *(row(at, at + 5) for at in range(10, 100, 10))]
+STEPS = page(row(0, 99), *(row(at, at + 5) for at in range(10, 100, 10)))
 
 
 @pytest.mark.parametrize(
@@ -142,8 +146,8 @@ def test_beyond_a_block_some_of_its_rows_are_asked_for_again_under_whichever_ins
 
 
 def test_rows_at_the_edge_itself_do_not_count_as_asked_for_again_unless_there_are_no_others():
-    assert edge_inside("forward", [row(7), *[row(9, 9, n) for n in range(5)]], "created", 2) == 7
-    assert edge_inside("forward", [row(9, 9, n) for n in range(5)], "created", 2) == 9
+    assert edge_inside("forward", page(row(7), *[row(9, 9, n) for n in range(5)]), "created", 2) == 7
+    assert edge_inside("forward", page(*[row(9, 9, n) for n in range(5)]), "created", 2) == 9
 
 
 @pytest.mark.parametrize(

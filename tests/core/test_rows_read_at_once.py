@@ -73,5 +73,5 @@ def test_a_documented_row_of_every_endpoint_is_read_at_once(endpoint):
     restriction = endpoint.restriction
     shape = Shape(endpoint.kind, restriction.field if restriction else None, endpoint.is_by_time)
     row = make_row(endpoint.name, time=1_791_590_400_000)
-    found = list(documented_reader(shape)(body_of(endpoint, [row])))
-    assert [key for key, _ in found] == [tuple(row[field.name] for field in endpoint.kind.key)]
+    found = documented_reader(shape)(body_of(endpoint, [row]))
+    assert list(found.keys) == [tuple(row[field.name] for field in endpoint.kind.key)]

@@ -118,18 +118,26 @@ def test_nothing_is_left_on_disk_when_it_is_closed_even_after_an_error():
     assert [path.exists() for path in paths] == [False]
 
 
+def not_certainly_new(number=0):
+    """A row of which only an index can tell whether it is new: no id follows a text."""
+    return Row((f"{number}",), 10, 10, b"x" * 1000)
+
+
 def test_a_local_disk_that_is_too_full_for_the_index_is_a_storage_error():
     with Spool() as spool:
-        spool._database.execute("PRAGMA max_page_count = 20")
+        spool.keep([not_certainly_new()])
+        spool._rows._database.execute("PRAGMA max_page_count = 20")
         with pytest.raises(StorageError, match="full"):
-            spool.keep([make(order_id=number, body=b"x" * 1000) for number in range(3000)])
+            spool.keep(map(not_certainly_new, range(3000)))
 
 
-def test_a_local_disk_that_is_too_full_for_the_rows_is_a_storage_error(monkeypatch):
-    with Spool() as spool, Path("/dev/full").open("r+b") as full:
-        monkeypatch.setattr(spool, "_bodies", full)
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_local_disk_that_is_too_full_for_the_rows_is_a_storage_error(indexed, monkeypatch):
+    with Spool() as spool, Path("/dev/full").open("r+b", buffering=0 if not indexed else -1) as full:
+        spool.keep([not_certainly_new()] if indexed else [])
+        monkeypatch.setattr(spool._rows, "_bodies" if indexed else "_file", full)
         with pytest.raises(StorageError, match="No space left"):
-            spool.keep([make(order_id=number, body=b"x" * 1000) for number in range(1000)])
+            spool.keep([make(order_id=number, body=b"x" * 1000) for number in range(2000)])
         monkeypatch.undo()
         with suppress(OSError):
             full.close()
@@ -137,9 +145,10 @@ def test_a_local_disk_that_is_too_full_for_the_rows_is_a_storage_error(monkeypat
 
 def test_a_spool_whose_rows_could_not_be_written_leaves_nothing_either():
     spool = Spool()
+    spool.keep([not_certainly_new()])
     with Path("/dev/full").open("r+b") as full:
-        spool._bodies.close()
-        spool._bodies = full
+        spool._rows._bodies.close()
+        spool._rows._bodies = full
         full.write(b"a row that stays in memory")
         spool.close()
     assert not spool.path.exists()
@@ -153,7 +162,8 @@ def test_a_temporary_directory_that_cannot_be_written_is_a_storage_error(monkeyp
 
 def test_a_database_that_is_gone_is_a_storage_error():
     with Spool() as spool:
-        spool._database.close()
+        spool.keep([not_certainly_new()])
+        spool._rows._database.close()
         with pytest.raises(StorageError):
             spool.keep([make()])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import attrgetter, ge, le
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_binance_liq.core.paging.page_query import MARGIN_MS
@@ -30,9 +30,9 @@ _HOLDING: Final[dict[tuple[bool, bool], frozenset[Instant]]] = {
 class Block:
     """The extent of a full page, under both instants."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.oldest = {name: min(map(instant, rows)) for name, instant in INSTANTS.items()}
-        self.newest = {name: max(map(instant, rows)) for name, instant in INSTANTS.items()}
+    def __init__(self, page: Page) -> None:
+        self.oldest = {name: min(instants) for name, instants in page.instants.items()}
+        self.newest = {name: max(instants) for name, instants in page.instants.items()}
         self._created = self.oldest["created"], self.newest["created"]
         self._updated = self.oldest["updated"], self.newest["updated"]
 
@@ -43,11 +43,13 @@ class Block:
 
     def surrounds_any(self, rows: Sequence[Row], counting: Iterable[Instant]) -> bool:
         """Whether one of `rows` lies strictly inside, under one of these instants."""
-        return any(
-            self.oldest[name] < instant_ms < self.newest[name]
-            for name in counting
-            for instant_ms in map(INSTANTS[name], rows)
-        )
+        for name in counting:
+            instants, oldest, newest = list(map(INSTANTS[name], rows)), self.oldest[name], self.newest[name]
+            if not instants or min(instants) >= newest or max(instants) <= oldest:
+                continue  # as nearly always
+            if any(oldest < instant_ms < newest for instant_ms in instants):
+                return True
+        return False
 
     def before_edge(self, side: Side, row: Row) -> frozenset[Instant]:
         """Under which instants `row` lies on this side of the edge, and not at it."""
@@ -63,22 +65,23 @@ class Block:
         return all(INSTANTS[name](row) < self.newest[name] for name in counting)
 
 
-def unseen(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
-    """Rows that are not among the known ones."""
-    keys = {row.key for row in known}
-    return [row for row in rows if row.key not in keys]
+def unseen(page: Page, known: Page) -> list[Row]:
+    """Rows of a page that are not on the known one."""
+    if page.keys.isdisjoint(known.keys):
+        return list(page.rows)
+    new = page.keys - known.keys
+    return [row for row in page.rows if row.key in new]
 
 
 def lacks_known(page: Page, known: Iterable[Row], query: PageQuery) -> bool:
     """Whether an answer to `query` lacks a known row that lies inside of it under both instants."""
-    keys = {row.key for row in page.rows}
     first_ms, last_ms = query.first_ms, query.last_ms
-    return any(
-        first_ms <= row.created_ms <= last_ms
-        and first_ms <= row.updated_ms <= last_ms
-        and row.key not in keys
+    inside = [
+        row.key
         for row in known
-    )
+        if first_ms <= row.created_ms <= last_ms and first_ms <= row.updated_ms <= last_ms
+    ]
+    return not page.keys.issuperset(inside)
 
 
 def sides(first: Side | None) -> tuple[Side, Side]:
@@ -93,20 +96,20 @@ def likely_side(query: PageQuery, page: Page) -> Side:
     return "backward" if before_ms > after_ms else "forward"
 
 
-def sorted_by(rows: Sequence[Row]) -> Instant | Literal["either"] | None:
+def sorted_by(page: Page) -> Instant | Literal["either"] | None:
     """Tell which instant orders the rows, up or down; None if neither does."""
-    fits = [name for name, instant in INSTANTS.items() if _is_sorted(list(map(instant, rows)))]
-    if len(fits) == len(INSTANTS):
+    fits = [name for name, instants in page.instants.items() if _is_sorted(instants)]
+    if len(fits) == len(page.instants):
         return "either"
     return fits[0] if fits else None
 
 
-def _is_sorted(values: Sequence[int]) -> bool:
-    later = values[1:]
-    return all(map(le, values, later)) or all(map(ge, values, later))
+def _is_sorted(values: list[int]) -> bool:
+    up = sorted(values)
+    return values in (up, up[::-1])
 
 
-def edge_inside(side: Side, rows: Sequence[Row], exact: Instant | None, slack_rows: int) -> int:
+def edge_inside(side: Side, page: Page, exact: Instant | None, slack_rows: int) -> int:
     """Choose from where to ask beyond a block on `side`, so that some of its rows are answered again.
 
     By the instant that the exchange filters by; where that is not known, such that it holds for both.
@@ -115,8 +118,8 @@ def edge_inside(side: Side, rows: Sequence[Row], exact: Instant | None, slack_ro
     """
     names: tuple[Instant, ...] = (exact,) if exact else ("created", "updated")
     if side == "forward":
-        return min(_nth(sorted(map(INSTANTS[name], rows), reverse=True), slack_rows) for name in names)
-    return max(_nth(sorted(map(INSTANTS[name], rows)), slack_rows) for name in names)
+        return min(_nth(sorted(page.instants[name], reverse=True), slack_rows) for name in names)
+    return max(_nth(sorted(page.instants[name]), slack_rows) for name in names)
 
 
 def _nth(values: Sequence[int], place: int) -> int:

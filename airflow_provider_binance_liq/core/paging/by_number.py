@@ -122,7 +122,7 @@ class NumberedReading:
                     raise
                 return reading  # a page behind the last one, by `total`
             rows = answer.page.rows
-            check_rows(rows, sent)
+            check_rows(answer.page, sent)
             self._count(answer)
             reading.totals.add(answer.page.total)
             reading.rows += len(rows)

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         Step,
         SymbolsQuery,
     )
-    from airflow_provider_binance_liq.core.rows import Page, Row
+    from airflow_provider_binance_liq.core.rows import Page
 
 #: rows asked again beyond the edges of a window's first block: a row left out among them refutes blocks
 _FIRST_SLACK_ROWS: Final = 25
@@ -73,8 +73,8 @@ class _Remainder:
     """What lies on one side of a block and is not proven yet."""
 
     query: PageQuery
-    #: rows of the block beside it
-    known: tuple[Row, ...]
+    #: the block beside it
+    known: Page
     #: the side of the block that it lies on
     side: Side
 
@@ -224,7 +224,7 @@ class TimePager(PageReader):
             if beyond is None:
                 yield from self._cut(query, page)
                 return []
-            found.insert(0, _Remainder(beyond, page.rows, side))
+            found.insert(0, _Remainder(beyond, page, side))
         return found
 
     def _open_sides(self, remainder: _Remainder, page: Page) -> tuple[Side, ...]:
@@ -233,11 +233,10 @@ class TimePager(PageReader):
         Not the one towards the block before, where the answer holds a row from inside of that: the rows cut
         first would have been the nearest ones.
         """
-        block, keys = Block(remainder.known), {row.key for row in page.rows}
-        again = [row for row in remainder.known if row.key in keys]
+        block, known = Block(remainder.known), remainder.known
         inside: set[Instant] = set()
-        for row in again:
-            inside |= block.before_edge(remainder.side, row)
+        for key in known.keys & page.keys:
+            inside |= block.before_edge(remainder.side, known.by_key[key])
         return (remainder.side,) if self.observations.counting <= inside else sides(remainder.side)
 
     def _check_block(self, remainder: _Remainder, page: Page) -> Step:
@@ -245,14 +244,14 @@ class TimePager(PageReader):
 
         Which instant counts may have to be asked first.
         """
-        if lacks_known(page, remainder.known, remainder.query) and not self.is_full(page):
+        if lacks_known(page, remainder.known.rows, remainder.query) and not self.is_full(page):
             raise Refuted
-        fresh = unseen(page.rows, remainder.known)
+        fresh = unseen(page, remainder.known)
         if not fresh:
             return
         block, observations = Block(remainder.known), self.observations
         if observations.filtered_by is None and any(len(block.around(row)) == 1 for row in fresh):
-            yield from self.tell_filter(remainder.known)
+            yield from self.tell_filter(remainder.known.rows)
         counting = observations.counting
         if block.surrounds_any(fresh, counting):
             raise Refuted
@@ -265,7 +264,7 @@ class TimePager(PageReader):
         self, side: Side, query: PageQuery, page: Page, slack_rows: int
     ) -> Generator[PageQuery | SymbolsQuery, Answer, PageQuery | None]:
         """Choose what to ask for all that the block may lack on `side`; None if that would not be less."""
-        cut_by = sorted_by(page.rows)
+        cut_by = sorted_by(page)
         hiding: Instant = "updated" if side == "forward" else "created"
         if cut_by == hiding:
             # Cut by this instant but filtered by the other one, rows could hide behind any edge.
@@ -274,7 +273,7 @@ class TimePager(PageReader):
                 raise Refuted
         # The exact instant only where the rows are seen to be cut by it; otherwise the superset.
         exact = self.observations.filtered_by if self.observations.filtered_by == cut_by else None
-        edge = min(max(edge_inside(side, page.rows, exact, slack_rows), query.first_ms), query.last_ms)
+        edge = min(max(edge_inside(side, page, exact, slack_rows), query.first_ms), query.last_ms)
         beyond = replace(query, first_ms=edge) if side == "forward" else replace(query, last_ms=edge)
         return None if beyond == query else beyond
 

@@ -11,7 +11,7 @@ from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable
 
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
     from airflow_provider_binance_liq.core.rows import Row
@@ -132,13 +132,15 @@ Plan: TypeAlias = "Generator[PageQuery | SymbolsQuery, Answer, str]"
 Step: TypeAlias = "Generator[PageQuery | SymbolsQuery, Answer, None]"
 
 
-def check_rows(rows: Sequence[Row], query: PageQuery) -> None:
+def check_rows(page: Page, query: PageQuery) -> None:
     """Refuse a row outside of what was asked, under both of its instants.
 
     :raises UnexpectedRow: naming the row; it is a sign that the request was not understood as sent.
     """
     first_ms, last_ms, symbol = query.first_ms, query.last_ms, query.symbol
-    for row in rows:
+    if symbol is None and page.lies_in(first_ms, last_ms):
+        return
+    for row in page.rows:
         inside = first_ms <= row.created_ms <= last_ms or first_ms <= row.updated_ms <= last_ms
         if not inside or (row.symbol and symbol not in (None, row.symbol)):
             message = (

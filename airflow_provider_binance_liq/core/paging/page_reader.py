@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import lt
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.paging.blocks import (
@@ -56,8 +57,8 @@ class PageReader:
         """Ask for an interval, a little more of it than is wanted."""
         sent = query if exactly else self._sent(query)
         page = (yield sent).page
-        check_rows(page.rows, sent)
-        self._learn(page.rows, sent)
+        check_rows(page, sent)
+        self._learn(page, sent)
         return page
 
     def _sent(self, query: PageQuery) -> PageQuery:
@@ -73,29 +74,32 @@ class PageReader:
             late_ms=0 if known.end_inclusive else MARGIN_MS,
         )
 
-    def _learn(self, rows: Sequence[Row], sent: PageQuery) -> None:
-        self.observations.sees(rows, sent)
+    def _learn(self, page: Page, sent: PageQuery) -> None:
+        rows = page.rows
+        if not page.lies_in(sent.first_ms + 1, sent.last_ms - 1):
+            self.observations.sees(rows, sent)
         if len(rows) > self.endpoint.pager.default_page_size:
             self.observations.limit_honoured = True
         if len(rows) >= self.endpoint.pager.page_size:
             self.observations.evidence.observed.add("limit_honoured")
         first_ms, last_ms = self.query.first_ms, self.query.last_ms
-        seeks_filter = self.observations.filtered_by is None
-        for row in rows:
-            if len(self.sample) < _SAMPLE_ROWS:
-                self._sample(row)
-            self.symbols_seen.add(row.symbol)
-            if seeks_filter and (first_ms <= row.created_ms <= last_ms) != (
-                first_ms <= row.updated_ms <= last_ms
-            ):
-                self.straddling.append(row)
-            if row.updated_ms < row.created_ms and not self.careful:
-                raise Refuted
+        self.symbols_seen |= page.symbols
+        if len(self.sample) < _SAMPLE_ROWS:
+            self._sample(rows)
+        if self.observations.filtered_by is None and not page.lies_in(first_ms, last_ms):
+            self.straddling += [
+                row
+                for row in rows
+                if (first_ms <= row.created_ms <= last_ms) != (first_ms <= row.updated_ms <= last_ms)
+            ]
+        if not self.careful and any(map(lt, page.instants["updated"], page.instants["created"])):
+            raise Refuted
 
-    def _sample(self, row: Row) -> None:
-        if row.key not in self._sampled:
-            self._sampled.add(row.key)
-            self.sample.append(row)
+    def _sample(self, rows: Sequence[Row]) -> None:
+        for row in rows[: _SAMPLE_ROWS - len(self.sample)]:
+            if row.key not in self._sampled:
+                self._sampled.add(row.key)
+                self.sample.append(row)
 
     def is_nearly_full(self, page: Page) -> bool:
         """Whether rows may have been left out, also where the exchange counts to the limit, then filters."""
@@ -130,7 +134,7 @@ class PageReader:
         """Ask for parts of what `page` holds; whether they hold nothing else, and are short."""
         for part in parts:
             answer = yield from self.send(part)
-            if unseen(answer.rows, page.rows) or self.is_full(answer):
+            if unseen(answer, page) or self.is_full(answer):
                 return False
         return True
 
@@ -139,7 +143,7 @@ class PageReader:
 
         Rows cut by something else, such as their order id, would be scattered and not a block.
         """
-        if sorted_by(page.rows):
+        if sorted_by(page):
             return
         parts = halves_to_confirm(query, page)
         for side in sides(self.observations.side or likely_side(query, page)):
