@@ -57,7 +57,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     isolated: bool = False
     #: false for a row of an endpoint that has others too, and that says it is one of those
     is_liquidation: bool = True
-    #: what never changes of a row with this key; empty where rows of its kind may be updated
+    #: what never changes of a row with this key; empty where nothing is known not to
     fingerprint: str = ""
 
     def is_after(self, other: Row) -> bool:
@@ -134,7 +134,7 @@ def _read_at_once(body: bytes, raw_rows: list[msgspec.Raw], endpoint: Endpoint) 
             symbol if isinstance(symbol, str) else "",
             isolated in _TRUE,
             type_ not in others,
-            _fingerprint(kind, raw) if kind.unchanging else "",
+            _fingerprint(kind, raw, created_ms),
         )
         for (key, (created_ms, updated_ms, symbol, isolated, type_)), raw in zip(
             found, map(bytes, raw_rows), strict=True
@@ -165,7 +165,7 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
         symbol if isinstance(symbol, str) else "",
         isolated in _TRUE,
         endpoint.restriction is None or type_ not in endpoint.restriction.others,
-        _fingerprint(kind, raw) if kind.unchanging else "",
+        _fingerprint(kind, raw, placed[0] if len(placed) == len(kind.instants) else None),
     )
 
 
@@ -181,8 +181,14 @@ def _fields_of(kind: RowKind, type_field: str | None) -> Callable[[bytes], tuple
     return lambda raw: values(decode(raw))
 
 
-def _fingerprint(kind: RowKind, raw: bytes) -> str:
-    """Spell the fields that never change, each number in one way."""
+def _fingerprint(kind: RowKind, raw: bytes, created_ms: int | None) -> str:
+    """Spell what never changes of a row, each number in one way; empty where nothing is known not to.
+
+    :param created_ms: None where the row does not say when it was created.
+    """
+    if not kind.unchanging:
+        # An order is updated, but created once: ids that repeat would pass for updates of one order.
+        return str(created_ms) if len(kind.instants) > 1 and created_ms is not None else ""
     found = msgspec.json.decode(raw)
     return " ".join(_normal(found.get(name)) for name in kind.unchanging)
 
