@@ -266,7 +266,7 @@ class SaturatedInstant(PermanentError):
 
 
 class UnexpectedRow(PermanentError):
-    """A row outside the window, or without the fields that identify it; the message shows it."""
+    """A row outside the window, without what identifies it, or with another's id; the message shows it."""
 
     advice = "nothing was dropped; report the row that is shown"
 

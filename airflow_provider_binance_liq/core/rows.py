@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache, cached_property, lru_cache
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -58,7 +59,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     isolated: bool = False
     #: false for a row of an endpoint that has others too, and that says it is one of those
     is_liquidation: bool = True
-    #: what never changes of a row with this key; empty where rows of its kind may be updated
+    #: what never changes of a row with this key; empty where nothing is known not to
     fingerprint: str = ""
 
     def is_after(self, other: Row) -> bool:
@@ -172,15 +173,13 @@ def _rows(found: DocumentedRows, bodies: Iterable[bytes], endpoint: Endpoint) ->
     symbols: Iterable[str] = found.symbols
     if kind.symbol not in kind.key_names:  # in the key, they are texts
         symbols = [one if isinstance(one, str) else "" for one in symbols]
-    if restriction is None and not kind.isolated and not kind.unchanging:
-        return map(Row, found.keys, found.created, found.updated, bodies, symbols)
-    others, bodies = restriction.others if restriction else (), list(bodies)
+    others, bodies, created = restriction.others if restriction else (), list(bodies), list(found.created)
     return map(
         Row,
-        *(found.keys, found.created, found.updated, bodies, symbols),
-        [one in _TRUE for one in found.isolated],
-        [one not in others for one in found.types],
-        [_fingerprint(kind, raw) if kind.unchanging else "" for raw in bodies],
+        *(found.keys, created, found.updated, bodies, symbols),
+        [one in _TRUE for one in found.isolated] if kind.isolated else repeat(False),
+        [one not in others for one in found.types] if others else repeat(True),
+        [_fingerprint(kind, raw, created_ms) for raw, created_ms in zip(bodies, created, strict=True)],
     )
 
 
@@ -207,7 +206,7 @@ def read_row(raw: bytes, endpoint: Endpoint) -> Row:
         symbol if isinstance(symbol, str) else "",
         isolated in _TRUE,
         endpoint.restriction is None or type_ not in endpoint.restriction.others,
-        _fingerprint(kind, raw) if kind.unchanging else "",
+        _fingerprint(kind, raw, placed[0] if len(placed) == len(kind.instants) else None),
     )
 
 
@@ -223,8 +222,14 @@ def _fields_of(kind: RowKind, type_field: str | None) -> Callable[[bytes], tuple
     return lambda raw: values(decode(raw))
 
 
-def _fingerprint(kind: RowKind, raw: bytes) -> str:
-    """Spell the fields that never change, each number in one way."""
+def _fingerprint(kind: RowKind, raw: bytes, created_ms: int | None) -> str:
+    """Spell what never changes of a row, each number in one way; empty where nothing is known not to.
+
+    :param created_ms: None where the row does not say when it was created.
+    """
+    if not kind.unchanging:
+        # An order is updated, but created once: ids that repeat would pass for updates of one order.
+        return str(created_ms) if len(kind.instants) > 1 and created_ms is not None else ""
     found = msgspec.json.decode(raw)
     return " ".join(_normal(found.get(name)) for name in kind.unchanging)
 

@@ -20,6 +20,8 @@ class Clocks:
         self._rate_limiter = rate_limiter
         #: ms to add to the local clock, per family whose clock was read
         self._offsets: dict[str, int] = {}
+        #: the same as processes of this machine found it earlier, too long ago to sign requests by it
+        self._earlier: dict[str, int] = {}
 
     def local_ms(self) -> int:
         """Tell the time on this machine's clock."""
@@ -30,8 +32,17 @@ class Clocks:
         return self.local_ms() + self.offset_ms(family)
 
     def offset_ms(self, family: str) -> int:
-        """Milliseconds by which the exchange's clock is ahead of the local one, as last read."""
-        return self._offsets.get(FAMILIES[family].clock_family, 0)
+        """Milliseconds by which the exchange's clock is ahead of the local one, as last read.
+
+        Until it is read here, by whichever process read it last: bans are kept as instants of the exchange's
+        clock, and one would seem to be over if this machine's clock is ahead of that.
+        """
+        name = FAMILIES[family].clock_family
+        if name in self._offsets:
+            return self._offsets[name]
+        if name not in self._earlier:
+            self._earlier[name] = self._rate_limiter.last_clock_offset_ms(name)
+        return self._earlier[name]
 
     def set_offset(self, family: str, offset_ms: int) -> None:
         """Keep an offset, for the other processes of this machine too."""

@@ -98,6 +98,11 @@ class RateLimiter:
         with self._store.open() as state:
             return state.clock_offset_ms(name, local_ms)
 
+    def last_clock_offset_ms(self, name: str) -> int:
+        """Return by how many ms a clock was ahead of this machine's when last read; 0 if it never was."""
+        with self._store.open() as state:
+            return state.clocks.get(name, (0, 0))[0]
+
     def set_clock_offset(self, name: str, offset_ms: int, local_ms: int) -> None:
         """Keep by how many ms a clock is ahead."""
         with self._store.open() as state:

@@ -49,7 +49,7 @@ UPDATE rows
 SET is_liquidation = ?3, created_ms = ?5, updated_ms = ?6, place = ?7, size = ?8
 WHERE key = ?1 AND (updated_ms < ?6 OR is_liquidation < ?3)
 """
-_OTHER: Final = "SELECT place, size FROM rows WHERE key = ? AND fingerprint <> ?"
+_OTHER: Final = "SELECT place, size FROM rows WHERE key = ? AND fingerprint NOT IN (?, '')"
 _LIQUIDATIONS: Final = "SELECT symbol, key, place, size FROM rows WHERE is_liquidation"
 _BY_KEY: Final = f"{_LIQUIDATIONS} ORDER BY key"
 _IN_ORDER: Final = f"{_LIQUIDATIONS} ORDER BY created_ms, key"
@@ -140,7 +140,7 @@ class RowIndex:
         return self._bodies.read(size)
 
     def _check_same(self, row: Row, key: bytes) -> None:
-        """Refuse a row that has the key of another one, of a kind whose rows never change."""
+        """Refuse a row that has the key of another one, by what never changes of a row."""
         if not row.fingerprint:
             return
         for place, size in self._database.execute(_OTHER, (key, row.fingerprint)):

@@ -13,7 +13,7 @@ from airflow_provider_binance_liq.core.paging.page_query import (
     starts,
     widened,
 )
-from airflow_provider_binance_liq.core.rows import Row
+from airflow_provider_binance_liq.core.rows import Page, Row
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import SpanRefused, UnexpectedRow
 
@@ -116,14 +116,14 @@ def test_a_row_at_a_bound_under_both_instants_shows_that_the_bound_is_inclusive(
 
 @pytest.mark.parametrize("instants", [(10, 30), (20, 30), (5, 10), (5, 20), (10, 10), (20, 20)])
 def test_a_row_within_the_bounds_under_one_instant_is_taken(instants):
-    check_rows([row(*instants, "BTCUSDT")], PageQuery(10, 20, "BTCUSDT"))
-    check_rows([row(*instants)], PageQuery(10, 20, "BTCUSDT"))
+    check_rows(Page((row(*instants, "BTCUSDT"),)), PageQuery(10, 20, "BTCUSDT"))
+    check_rows(Page((row(*instants),)), PageQuery(10, 20, "BTCUSDT"))
 
 
 @pytest.mark.parametrize("unasked", [row(5, 9, "BTCUSDT"), row(21, 22, "BTCUSDT"), row(15, 15, "ETHUSDT")])
 def test_a_row_outside_of_the_bounds_or_of_another_symbol_is_refused_and_named(unasked):
     with pytest.raises(UnexpectedRow) as caught:
-        check_rows([row(12, 12), unasked], PageQuery(10, 20, "BTCUSDT"))
+        check_rows(Page((row(12, 12), unasked)), PageQuery(10, 20, "BTCUSDT"))
     created, updated = (f"1970-01-01T00:00:00.{ms:03}Z" for ms in (unasked.created_ms, unasked.updated_ms))
     assert str(caught.value) == (
         "asked for 1970-01-01T00:00:00.010Z to 1970-01-01T00:00:00.020Z, BTCUSDT, the exchange sent the row "

@@ -329,8 +329,19 @@ def test_a_text_that_is_missing_null_or_empty_says_the_same_and_no_text_runs_int
     assert spelled == flow(symbol="").fingerprint == "1596107620044 1152921504606846976 'USDT' '' -0.1"
 
 
-def test_rows_that_may_be_updated_have_no_fingerprint():
-    assert read_row(FUTURES_ROW.encode(), BY_TIME).fingerprint == ""
+def test_of_an_order_that_may_be_updated_its_creation_alone_never_changes():
+    order = json.loads(FUTURES_ROW)
+
+    def fingerprints(**fields):
+        row = json.dumps({**order, **fields})
+        return {
+            read_row(row.encode(), BY_TIME).fingerprint,
+            *(one.fingerprint for one in read_page(f"[{row}]".encode(), BY_TIME).rows),
+        }
+
+    assert fingerprints() == fingerprints(updateTime=order["updateTime"] + 1, status="X", avgPrice="7")
+    assert fingerprints() == fingerprints(time=str(order["time"])) != fingerprints(time=order["time"] - 1)
+    assert fingerprints(time=None) == {""}
 
 
 def test_two_rows_of_one_page_that_only_an_id_could_distinguish_are_refused_with_the_key_they_share():

@@ -449,3 +449,24 @@ def test_requests_and_weight_are_counted_with_every_repetition(server, client):
     client.fetch(FUTURES, ask_of(FUTURES))
     client.fetch(FUTURES, ask_of(FUTURES, symbol="BTCUSDT"))
     assert (client.spent.requests, client.spent.weight) == (4, 3 * 50 + 20)
+
+
+@pytest.mark.parametrize("endpoint", [FUTURES, PAPI], ids=["same family", "same clock"])
+@pytest.mark.parametrize("ahead_s", [-900, 900], ids=["machine ahead", "machine behind"])
+def test_a_ban_holds_a_later_task_of_a_machine_whose_clock_is_wrong_until_its_end_and_no_longer(
+    server, connect, world, tmp_path, endpoint, ahead_s
+):
+    server.clock = lambda: world.now_s + ahead_s
+    first, second = (
+        connect(server.url, store=SharedRateLimitState(tmp_path / "book"), coordinate=True) for _ in range(2)
+    )
+    first.fetch(FUTURES, ask_of(FUTURES))
+    server.script = [refusal(418, -1003, Retry_After="1500")]
+    with pytest.raises(IpBanned) as banned:
+        first.fetch(FUTURES, ask_of(FUTURES))
+    heard = len(server.heard)
+    world.now_s += 800  # the clock that was read is too old by now
+    with pytest.raises(IpBanned) as caught:
+        second.fetch(endpoint, ask_of(endpoint))
+    assert len(server.heard) == heard
+    assert abs(caught.value.retry_at_ms - banned.value.retry_at_ms) < 1000

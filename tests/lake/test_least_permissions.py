@@ -56,6 +56,7 @@ def as_worker(s3, bucket, set_connection):
     enforce(s3, "inf")
 
 
+@pytest.mark.slow
 def test_the_pages_policy_is_enough_to_extract_replace_verify_and_show(as_worker, start, tmp_path, capsys):
     lake = f"s3://aws_default@{as_worker}/lake"
     run = start()

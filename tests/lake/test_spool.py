@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from airflow_provider_binance_liq.core.rows import Row
-from airflow_provider_binance_liq.exceptions import StorageError
+from airflow_provider_binance_liq.exceptions import StorageError, UnexpectedRow
 from airflow_provider_binance_liq.lake.spool import Spool, sweep_spools
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "币安人生USDT", "1000PEPEUSDT", "btc"]
@@ -76,6 +77,27 @@ def test_of_two_states_of_one_order_the_later_update_is_kept(later_first):
         for row in (late, early) if later_first else (early, late):
             spool.keep([row])
         assert list(spool.bodies()) == [b"late"]
+
+
+@pytest.mark.parametrize("on_one_page", [True, False])
+def test_two_orders_with_one_id_that_were_created_at_different_instants_are_refused_and_not_one_dropped(
+    on_one_page,
+):
+    one, other = (replace(make(created=at, body=b"%d" % at), fingerprint=str(at)) for at in (10, 20))
+    refused = pytest.raises(UnexpectedRow, match=r"BTCUSDT 1, so one would be lost: 10 and 20")
+    with Spool() as spool:
+        if not on_one_page:
+            spool.keep([one])
+        with refused:
+            spool.keep([one, other] if on_one_page else [other])
+
+
+def test_an_order_that_once_came_without_the_instant_of_its_creation_is_no_other_one():
+    one = make(created=10, updated=30)
+    with Spool() as spool:
+        for fingerprint in ("", "10", ""):
+            spool.keep([replace(one, fingerprint=fingerprint)])
+        assert len(spool) == 1
 
 
 def test_of_two_spellings_of_one_state_the_first_is_kept():
