@@ -36,11 +36,12 @@ def _in_a_directory(measure: Callable[[int, Path], Any], runs: int) -> Any:
         return measure(runs, Path(directory))
 
 
-def parts(rows: int, runs: int) -> dict[str, Callable[[], Any]]:
+def parts(rows: int, runs: int, before: Path | None = None) -> dict[str, Callable[[], Any]]:
     """Name what is measured, and how."""
     return {
         "extraction": lambda: [asdict(line) for line in extraction.benchmark(rows, runs)],
         "profile": lambda: profiling.profile(rows, runs),
+        **({"faster": lambda: extraction.before_and_after(rows, runs, before)} if before else {}),
         "newest": lambda: [asdict(line) for line in extraction.benchmark(2_500, 1, keep="newest")],
         "growth": lambda: growth.growth((1_000, 10_000, 100_000), runs),
         "memory": lambda: growth.memory((1_000, 100_000, 1_000_000)),
@@ -60,10 +61,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--parts", default=",".join(parts(0, 0)))
+    parser.add_argument("--before", type=Path, help="an earlier working tree, for the part `faster`")
     parser.add_argument("--render", action="store_true", help="measure nothing")
     given = parser.parse_args(arguments)
     figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    measured = parts(given.rows, given.runs)
+    measured = parts(given.rows, given.runs, given.before)
     load = f"load of {os.getloadavg()[0]:.1f} before the first run"
     for name in [] if given.render else given.parts.split(","):
         figures[name] = measured[name]()

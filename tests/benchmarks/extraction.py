@@ -14,10 +14,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import local_exchange
 from extractors import CONTENDERS
@@ -25,6 +25,8 @@ from extractors import CONTENDERS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: where these programs are in a working tree
+HERE: Final = Path("tests/benchmarks")
 #: seconds that one run may take
 LONGEST_S = 600
 
@@ -63,14 +65,19 @@ def run(
     exchange: local_exchange.Exchange,
     extra: dict[str, Any] | None = None,
     program: str = "extractors.py",
+    tree: Path | None = None,
 ) -> dict[str, Any]:
-    """Let one extractor work, in a process of its own; returns what the program says of it."""
+    """Let one extractor work, in a process of its own; returns what the program says of it.
+
+    :param tree: another working tree, whose provider and program are used.
+    """
     given = exchange.__dict__ | {"extra": extra or {}}
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")}
     with tempfile.TemporaryDirectory(prefix="extraction-") as home:
+        place = tree / HERE if tree else Path(__file__).parent
         ran = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name(program)), name, json.dumps(given)],
-            env=kept | {"AIRFLOW_HOME": home},
+            [sys.executable, str(place / program), name, json.dumps(given)],
+            env=kept | {"AIRFLOW_HOME": home} | ({"PYTHONPATH": str(tree)} if tree else {}),
             capture_output=True,
             text=True,
             timeout=LONGEST_S,
@@ -94,6 +101,21 @@ def benchmark(
                 found[name].append(run(name, exchange))
                 sys.stderr.write(f"{name}: {found[name][-1]}\n")
     return [_line(name, rows, reports) for name, reports in found.items()]
+
+
+def before_and_after(rows: int, runs: int, before: Path) -> dict[str, Any]:
+    """Compare this provider with that of another working tree, and with the floor, in turn."""
+    found: dict[str, list[dict[str, Any]]] = {"before": [], "after": [], "loop-json": []}
+    with local_exchange.running(rows) as exchange:
+        for _ in range(runs):
+            for name, reports in found.items():
+                contender, tree = (
+                    name if name == "loop-json" else "ours",
+                    before if name == "before" else None,
+                )
+                reports.append(run(contender, exchange, tree=tree))
+    lines = [_line(name, rows, reports) for name, reports in found.items()]
+    return {line.contender: asdict(line) for line in lines}
 
 
 def _line(name: str, true: int, reports: list[dict[str, Any]]) -> Line:

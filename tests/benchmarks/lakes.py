@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import socket
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def check(url: str, manifests: int, where: str) -> dict[str, Any]:
     return {
         "where": where, "manifests": manifests, "check_cpu_s": check_cpu_s, "check_s": check_s,
         "verify_cpu_s": verify_cpu_s, "verify_s": verify_s,
+        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }  # fmt: skip
 
 
@@ -166,46 +168,43 @@ def forms(rows: int, runs: int) -> list[dict[str, Any]]:
 
 def stored(rows: int, runs: int) -> list[dict[str, Any]]:
     """Publish the object of one window in an object store in each form, and fetch it as a reader does."""
-    from airflow_provider_binance_liq.core.endpoints import get_endpoint
-    from airflow_provider_binance_liq.core.manifest import ManifestFilters
-    from airflow_provider_binance_liq.core.windows import Window
-    from airflow_provider_binance_liq.lake import draft, open_destination, place, publish
-    from airflow_provider_binance_liq.lake.storage import stored_sha256
-    from airflow_provider_binance_liq.lake.unpacking import Bounds, local_files, unpack_object
+    from airflow_provider_binance_liq.lake import open_destination
 
     lines = [json.dumps(row, separators=(",", ":")).encode() for row in _rows(rows)]
-    window = Window(open_coverage.START_MS, open_coverage.START_MS + open_coverage.DAY_MS)
-    found: dict[str, dict[str, list[float]]] = {form: {"write": [], "read": []} for form in ("plain", "gzip")}
-    sizes: dict[str, int] = {}
+    found: dict[str, list[dict[str, float]]] = {"plain": [], "gzip": []}
     with _server():
         destination = open_destination("s3://aws_default@lake/lake")
         for number in range(runs):
             for form, times in found.items():
-                packed = "gzip" if form == "gzip" else None
-                at = place(
-                    destination,
-                    get_endpoint("usdm_futures"),
-                    f"desk{number}",
-                    window,
-                    ManifestFilters(),
-                    packed,
-                )
-                with tempfile.TemporaryDirectory() as directory:
-                    made = draft(lines, Path(directory), packed)
-                    sizes[form] = made.bytes
-                    times["write"].append(_timed(partial(publish, made, at))[2])
-                    assert stored_sha256(at.object) == made.sha256
-                    there, plain = local_files(Path(directory))
-
-                    def read(
-                        at: Any = at, there: Path = there, plain: Path = plain, packed: Any = packed
-                    ) -> None:
-                        at.object.fs.get_file(str(at.object.path), str(there))
-                        unpack_object(there, plain, Bounds(rows), "the object", packed=packed is not None)
-
-                    times["read"].append(_timed(read)[2])
+                times.append(_store(destination, f"desk{number}", lines, form))
     return [
-        {"form": form, "rows": rows, "runs": runs, "bytes": sizes[form],
-         **{f"{name}_s": median(taken) for name, taken in times.items()}}
+        {"form": form, "rows": rows, "runs": runs}
+        | {name: median(one[name] for one in times) for name in times[0]}
         for form, times in found.items()
-    ]  # fmt: skip
+    ]
+
+
+def _store(destination: Any, account: str, lines: list[bytes], form: str) -> dict[str, float]:
+    from airflow_provider_binance_liq.core.endpoints import get_endpoint
+    from airflow_provider_binance_liq.core.manifest import ManifestFilters
+    from airflow_provider_binance_liq.core.windows import Window
+    from airflow_provider_binance_liq.lake import draft, place, publish
+    from airflow_provider_binance_liq.lake.unpacking import local_files
+
+    window = Window(open_coverage.START_MS, open_coverage.START_MS + open_coverage.DAY_MS)
+    packed = form == "gzip"
+    endpoint, compression = get_endpoint("usdm_futures"), "gzip" if packed else None
+    at = place(destination, endpoint, account, window, ManifestFilters(), compression)
+    with tempfile.TemporaryDirectory() as directory:
+        made = draft(lines, Path(directory), compression)
+        there, plain = local_files(Path(directory))
+
+        def read() -> None:
+            at.object.fs.get_file(str(at.object.path), str(there))
+            _read(there, plain, len(lines), packed=packed)
+
+        return {
+            "bytes": made.bytes,
+            "write_s": _timed(partial(publish, made, at))[2],
+            "read_s": _timed(read)[2],
+        }

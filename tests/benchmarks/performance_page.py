@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from extraction import Line, table
 from growth import exponent
+from profiling import HTTP, JSON, PARTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,11 +28,14 @@ def render(figures: dict[str, Any]) -> str:
     """Write the page."""
     parts = {
         "extraction": _extraction,
+        "profile": _profile,
+        "faster": _faster,
         "newest": _newest,
         "growth": _growth,
         "limited": _limit,
         "lakes": _lakes,
         "forms": _forms,
+        "stored": _stored,
         "imports": _imports,
         "first_request": _first_request,
         "backfills": _backfills,
@@ -93,9 +97,50 @@ with the last row of a page: the column *lost*.
 """
 
 
-_WHY: Final = """a profile has most of
-the difference in keeping each row once on disk (an index of SQLite, so that memory stays flat), in writing the object
-in order, and in comparing each page with the one before. None of the loops does that."""
+_WHY: Final = "[the profile](#where-the-processor-time-goes) says why."
+
+
+def _profile(figures: dict[str, Any]) -> str:
+    found = figures["profile"]
+    ours, floor = found["cpu_s"]["ours"], found["cpu_s"]["loop-json"]
+    thousands = found["rows"] / 1000
+    lines = "".join(
+        f"| {part} | {ours[part]:.2f} | {1000 * ours[part] / thousands:.1f} | {floor[part]:.2f} |\n"
+        for part in PARTS
+    )
+    total, floors_total = sum(ours.values()), sum(floor.values())
+    shared = ours[HTTP] + ours[JSON], floor[HTTP] + floor[JSON]
+    return f"""## Where the processor time goes
+
+Both extractors on the same day of {found["rows"]:,} rows, in turn; medians of {found["runs"]} runs of each part. A timer of processor time
+interrupts the main thread, and its stack says what it does. {found["load"]}
+
+| part | this provider, s | ms per 1,000 rows | loop-json, s |
+|---|---:|---:|---:|
+{lines}| **all** | **{total:.2f}** | **{1000 * total / thousands:.1f}** | **{floors_total:.2f}** |
+
+HTTP and JSON take {shared[0]:.2f} s here and {shared[1]:.2f} s in the loop, which has hardly anything else to do. The rest is what an
+extraction is for: {total - shared[0]:.2f} s to keep each row once on disk, prove each page by its neighbours, count weight, sign, add
+amounts up, and write the object in order with its checksum.
+"""
+
+
+def _faster(figures: dict[str, Any]) -> str:
+    found = {name: Line(**report) for name, report in figures["faster"].items()}
+    floor = found["loop-json"].rows_per_cpu_s
+    lines = "".join(
+        f"| {name} | {line.cpu_s:.2f} ({line.shortest_cpu_s:.2f}..{line.longest_cpu_s:.2f}) | {line.requests:,} "
+        f"| {line.rows_per_cpu_s / floor:.2f} |\n"
+        for name, line in found.items()
+    )
+    ratio = found["after"].cpu_s / found["before"].cpu_s
+    return f"""Until now, each row went into an index, each check walked over the rows of a page, amounts were added up one by one, and
+answers were kept where no later run could use them. The same day before and after, in turn, medians of {found["after"].runs} runs each under
+the same load; it takes {ratio:.2f} of the processor time:
+
+| | processor s (min..max) | requests | rows per processor s to the loop's |
+|---|---:|---:|---:|
+{lines}"""
 
 
 def _newest(figures: dict[str, Any]) -> str:
@@ -170,17 +215,19 @@ def _lakes(figures: dict[str, Any]) -> str:
     sizes = [one["manifests"] for one in local]
     slopes = [exponent(sizes, [one[name] for one in local]) for name in ("check_cpu_s", "verify_cpu_s")]
     lines = "".join(
-        f"| {one['where']} | {one['manifests']:,} | {one['check_cpu_s']:.2f} | {one['verify_cpu_s']:.2f} |\n"
+        f"| {one['where']} | {one['manifests']:,} | {one['check_cpu_s']:.2f} | {one['verify_cpu_s']:.2f} "
+        f"| {one.get('mb', '')} |\n"
         for one in found
     )
     return f"""## Checking a lake
 
-Processor seconds over a lake of that many manifests of days without rows, one run each. The coverage check reads the manifests,
-`verify` their objects too. The exponents are {slopes[0]:.2f} and {slopes[1]:.2f}. The check lists the lake once, `verify`
-each directory. In an object store the check reads 500 manifests at once, and `verify` checks eight.
+Processor seconds over a lake of that many manifests of days without rows, one run each, and the most memory that the process
+had, Airflow and the making of the lake included. The coverage check reads the manifests, `verify` their objects too. The exponents
+are {slopes[0]:.2f} and {slopes[1]:.2f}; memory grows in proportion, because what is found is kept until all of it was read. The check lists the
+lake once, `verify` each directory. In an object store the check reads 500 manifests at once, and `verify` checks eight.
 
-| where | manifests | coverage check | `verify` |
-|---|---:|---:|---:|
+| where | manifests | coverage check | `verify` | peak MB |
+|---|---:|---:|---:|---:|
 {lines}"""
 
 
@@ -198,6 +245,20 @@ checked and unpacked. Each reader of the lake takes both forms; zstd is not offe
 
 | form | MB | to plain | processor s, written | read |
 |---|---:|---:|---:|---:|
+{lines}"""
+
+
+def _stored(figures: dict[str, Any]) -> str:
+    found = figures["stored"]
+    lines = "".join(
+        f"| {one['form']} | {one['bytes'] / 1e6:.1f} | {one['write_s']:.2f} | {one['read_s']:.2f} |\n"
+        for one in found
+    )
+    return f"""An object of as many rows in an object store (moto on this machine, so without a network), elapsed time, median of {found[0]["runs"]} runs: to
+publish it and read it back to check it, and to fetch it, check it and unpack it.
+
+| form | MB | s, published | fetched |
+|---|---:|---:|---:|
 {lines}"""
 
 
@@ -258,10 +319,11 @@ def _ratio(ours: float, other: float) -> str:
     return f"{ours / other:.2f}" if other else "-"
 
 
-_LEFT_OUT: Final = """## What is not measured here
+_LEFT_OUT: Final = """## What is measured elsewhere
 
-Objects in an object store, and `verify` over 100,000 manifests, are not on this page. The coverage page over
-1,000, 10,000 and 100,000 manifests is [measured elsewhere](benchmarks.md#opening-the-coverage-page).
+The coverage page over 1,000, 10,000 and 100,000 manifests is [on the page about loads](benchmarks.md#opening-the-coverage-page).
+What each window costs in weight beside the least that one walk costs, and what the extra requests prove, is [on the page about
+weight](weight.md#what-the-extra-requests-prove).
 """
 
 

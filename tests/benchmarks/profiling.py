@@ -10,6 +10,7 @@ thread since the one before, and not for one tick.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -104,6 +105,7 @@ def profile(rows: int, runs: int, contenders: Sequence[str] = ("ours", "loop-jso
     return {
         "rows": rows,
         "runs": runs,
+        "load": f"The load of the machine was {os.getloadavg()[0]:.1f} at the end.",
         "cpu_s": {
             name: {part: median(one[part] for one in reports) for part in PARTS}
             for name, reports in found.items()
