@@ -163,6 +163,34 @@ def test_a_lost_day_with_a_manifest_that_cannot_be_used_says_so_beside_its_other
     assert found.flags == [CAVEAT | UNUSABLE, 0, 0, 0, 0, 0, 0, 0]
 
 
+def test_windows_of_one_day_and_of_several_add_to_each_other_whichever_comes_first():
+    pieces = [piece(at(0), at(0, 6), rows=1, flags=NOT_LOADED), piece(at(0, 6), at(1, 1), flags=CAVEAT)]
+    found = calendar(pieces, expected(at(4)))
+    assert (found.states[0], found.flags[0]) == ("p", CAVEAT | NOT_LOADED)
+
+
+def test_a_window_touches_the_day_of_its_last_millisecond_and_none_after_it():
+    assert calendar([piece(at(0), at(1) + 1, flags=CAVEAT)], expected(at(3))).flags == [CAVEAT, CAVEAT, 0, 0]
+    assert calendar([piece(at(0), at(1), flags=CAVEAT)], expected(at(3))).flags == [CAVEAT, 0, 0, 0]
+
+
+def test_rows_in_the_hours_of_a_first_day_count():
+    assert states([piece(at(0, 6), at(1), rows=1)], now=at(4), start=at(0, 6)) == "pmnnn"
+
+
+def test_a_first_day_of_which_nothing_is_expected_is_proven_where_it_is():
+    assert states([piece(at(0, 6), at(1))], now=at(4), start=at(0, 6), until=at(0, 6)) == "ennnn"
+
+
+def test_a_day_that_is_half_lost_and_half_missing_is_lost():
+    assert states([day(0), day(2)], now=at(6, 12), days=5) == "elemnnn"
+
+
+def test_a_window_is_chosen_only_if_it_overlaps_none_that_is():
+    chosen = [piece(at(0, start), at(0, start + 3)) for start in (0, 4, 8)]
+    assert list(apart([piece(at(0, 6), at(0, 8)), *chosen])) == chosen
+
+
 def test_the_oldest_gap_is_the_first_stretch_that_can_still_be_fetched():
     gap = calendar([day(0), day(2)], expected(at(8))).oldest_gap
     assert (gap.window.start_ms, gap.recoverable_until_ms) == (at(1), at(91))
@@ -231,6 +259,7 @@ def hourly(start, end, *, proven=True, rows=0):
 # Another history takes over within a day, and as a day begins.
 @example([hourly(0, 60), hourly(70, 96)], 0, 260, 12, 60)
 @example([hourly(0, 36), hourly(48, 72)], 0, 260, 12, 48)
+@example([hourly(0, 48)], 0, 260, 12, 48)
 @example([hourly(0, 36, proven=False), hourly(48, 96)], 0, 260, 12, 72)
 @given(
     some_pieces, st.integers(0, 30), st.integers(24, 260), st.integers(1, 12), st.none() | st.integers(1, 200)

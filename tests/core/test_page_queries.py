@@ -114,6 +114,22 @@ def test_a_row_at_a_bound_under_both_instants_shows_that_the_bound_is_inclusive(
     assert (found.start_inclusive, found.end_inclusive) == (start, end)
 
 
+@pytest.mark.parametrize(
+    ("shown_by", "at_bound", "start", "end"),
+    [
+        (row(15, 25), row(10, 15), True, False),
+        (row(15, 25), row(20, 15), False, True),
+        (row(5, 15), row(15, 20), False, True),
+        (row(5, 15), row(15, 10), True, False),
+    ],
+)
+def test_a_row_at_a_bound_under_the_instant_that_is_filtered_by_shows_that_it_is_inclusive(
+    shown_by, at_bound, start, end
+):
+    found = seen(shown_by, at_bound)
+    assert (found.start_inclusive, found.end_inclusive) == (start, end)
+
+
 @pytest.mark.parametrize("instants", [(10, 30), (20, 30), (5, 10), (5, 20), (10, 10), (20, 20)])
 def test_a_row_within_the_bounds_under_one_instant_is_taken(instants):
     check_rows(Page((row(*instants, "BTCUSDT"),)), PageQuery(10, 20, "BTCUSDT"))
