@@ -9,16 +9,16 @@ kind of row (`kinds`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from itertools import repeat
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from airflow_provider_binance_liq.core.documented_rows import DocumentedRows, Shape, documented_reader
+from airflow_provider_binance_liq.core.pages import Page
 from airflow_provider_binance_liq.core.units import LAST_MS
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 
@@ -41,7 +41,6 @@ _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 #: the values of a kind's key fields, in their order: what identifies a row within one account and endpoint
 Key = tuple[str | int, ...]
-Instant = Literal["created", "updated"]
 
 
 class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -65,52 +64,6 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def is_after(self, other: Row) -> bool:
         """Whether this row is later than another one, under both instants."""
         return self.created_ms > other.created_ms and self.updated_ms > other.updated_ms
-
-
-@dataclass(frozen=True)
-class Page:
-    """One response: its rows in the order they came, and `total` where the endpoint says one.
-
-    Its columns are made once, because several checks look at all rows of a page.
-    """
-
-    rows: tuple[Row, ...]
-    total: int | None = None
-
-    @cached_property
-    def by_key(self) -> dict[Key, Row]:
-        """Its rows, by their keys."""
-        return {row.key: row for row in self.rows}
-
-    @cached_property
-    def keys(self) -> frozenset[Key]:
-        """The keys of its rows."""
-        return frozenset(self.by_key)
-
-    @cached_property
-    def symbols(self) -> frozenset[str]:
-        """The symbols of its rows."""
-        return frozenset([row.symbol for row in self.rows])
-
-    @cached_property
-    def instants(self) -> dict[Instant, list[int]]:
-        """When its rows were created and updated, in their order."""
-        return {
-            "created": [row.created_ms for row in self.rows],
-            "updated": [row.updated_ms for row in self.rows],
-        }
-
-    @cached_property
-    def _extent(self) -> tuple[int, int]:
-        columns = self.instants.values()
-        return min(map(min, columns)), max(map(max, columns))
-
-    def lies_in(self, first_ms: int, last_ms: int) -> bool:
-        """Whether every row was created and updated from `first_ms` to `last_ms`."""
-        if not self.rows:
-            return True
-        first, last = self._extent
-        return first_ms <= first and last <= last_ms
 
 
 class UnreadableBody(ValueError):

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.core.paging import PageQuery
-    from airflow_provider_binance_liq.core.rows import Page
     from airflow_provider_binance_liq.core.weights import PoolLimit
 
 __all__ = ["ATTEMPTS", "BinanceClient", "ClientSettings", "Spent", "is_loopback"]

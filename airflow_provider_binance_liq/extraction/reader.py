@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.rows import Page, Row
+    from airflow_provider_binance_liq.core.pages import Page
+    from airflow_provider_binance_liq.core.rows import Row
     from airflow_provider_binance_liq.core.windows import Window
     from airflow_provider_binance_liq.lake.spool import Spool
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from airflow_provider_binance_liq import __version__
-from airflow_provider_binance_liq.core.rows import Page, read_row
+from airflow_provider_binance_liq.core.pages import Page
+from airflow_provider_binance_liq.core.rows import read_row
 from airflow_provider_binance_liq.core.waits import KEPT_MS
 from airflow_provider_binance_liq.exceptions import RequestRejected, SpanRefused, StorageError, Throttled
 from airflow_provider_binance_liq.extraction.answers_file import AnswersFile

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.rows import Page
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.exchange.client import BinanceClient
     from airflow_provider_binance_liq.probe.answers import Refusal, SeenRow
 

@@ -134,7 +134,7 @@ def _faster(figures: dict[str, Any]) -> str:
         for name, line in found.items()
     )
     ratio = found["after"].cpu_s / found["before"].cpu_s
-    return f"""Until now, each row went into an index, each check walked over the rows of a page, amounts were added up one by one, and
+    return f"""In an earlier version, each row went into an index, each check walked over the rows of a page, amounts were added up one by one, and
 answers were kept where no later run could use them. The same day before and after, in turn, medians of {found["after"].runs} runs each under
 the same load; it takes {ratio:.2f} of the processor time:
 
@@ -223,7 +223,7 @@ def _lakes(figures: dict[str, Any]) -> str:
 
 Processor seconds over a lake of that many manifests of days without rows, one run each, and the most memory that the process
 had, Airflow and the making of the lake included. The coverage check reads the manifests, `verify` their objects too. The exponents
-are {slopes[0]:.2f} and {slopes[1]:.2f}; memory grows in proportion, because what is found is kept until all of it was read. The check lists the
+are {slopes[0]:.2f} and {slopes[1]:.2f}. Memory grows, because what is found is kept until all of it was read. The check lists the
 lake once, `verify` each directory. In an object store the check reads 500 manifests at once, and `verify` checks eight.
 
 | where | manifests | coverage check | `verify` | peak MB |

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.core.paging.page_query import (
         Answer,
         Observations,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         Plan,
         SymbolsQuery,
     )
-    from airflow_provider_binance_liq.core.rows import Key, Page, Row
+    from airflow_provider_binance_liq.core.rows import Key, Row
 
 #: whole readings of numbered pages before giving up
 READINGS: Final = 5

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.core.paging.page_query import (
         Answer,
         Filter,
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
         Step,
         SymbolsQuery,
     )
-    from airflow_provider_binance_liq.core.rows import Page
 
 #: rows asked again beyond the edges of a window's first block: a row left out among them refutes blocks
 _FIRST_SLACK_ROWS: Final = 25

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.core.paging.page_query import (
         Answer,
         Filter,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         Step,
         SymbolsQuery,
     )
-    from airflow_provider_binance_liq.core.rows import Page, Row
+    from airflow_provider_binance_liq.core.rows import Row
 
 
 class Sampled(Protocol):

@@ -22,8 +22,9 @@ from airflow_provider_binance_liq.exceptions import RequestRejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.core.paging.page_query import Answer, PageQuery, SymbolsQuery
-    from airflow_provider_binance_liq.core.rows import Page, Row
+    from airflow_provider_binance_liq.core.rows import Row
 
     Send = Callable[[PageQuery], Generator[PageQuery | SymbolsQuery, Answer, Page]]
 

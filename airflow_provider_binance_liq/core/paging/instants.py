@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.core.paging.page_query import (
         Answer,
         Filter,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         PageQuery,
         Step,
     )
-    from airflow_provider_binance_liq.core.rows import Key, Page
+    from airflow_provider_binance_liq.core.rows import Key
 
 #: "Invalid symbol."
 INVALID_SYMBOL: Final = -1121

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from airflow_provider_binance_liq.core.pages import Page
 from airflow_provider_binance_liq.core.premises import Evidence
-from airflow_provider_binance_liq.core.rows import Page, describe
+from airflow_provider_binance_liq.core.rows import describe
 from airflow_provider_binance_liq.core.windows import Window, iso
 from airflow_provider_binance_liq.exceptions import UnexpectedRow
 

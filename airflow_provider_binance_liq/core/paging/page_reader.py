@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
+    from airflow_provider_binance_liq.core.pages import Page
     from airflow_provider_binance_liq.core.paging.page_query import (
         Answer,
         Observations,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         Step,
         SymbolsQuery,
     )
-    from airflow_provider_binance_liq.core.rows import Key, Page, Row
+    from airflow_provider_binance_liq.core.rows import Key, Row
 
 #: rows by which a page may fall short of the limit and still be taken for a full one
 _NEARLY: Final = 10
