@@ -99,7 +99,7 @@ class RateLimiter:
             return state.clock_offset_ms(name, local_ms)
 
     def last_clock_offset_ms(self, name: str) -> int:
-        """Return by how many ms a clock was ahead of this machine's when it was last read; 0 if it never was."""
+        """Return by how many ms a clock was ahead of this machine's at the last reading; 0 without any."""
         with self._store.open() as state:
             return state.clocks.get(name, (0, 0))[0]
 
