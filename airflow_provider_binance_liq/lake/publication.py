@@ -114,6 +114,7 @@ def commit(manifest: Manifest, place: Place, directory: Path, *, seen: Manifest 
             try:
                 earlier = standing(place).manifest
                 _check_unchanged(earlier, place, seen)
+                _check_no_other_note(place)
                 note = _write_note(manifest, earlier, place, directory)
             except BaseException:
                 staged.unlink(missing_ok=True)
@@ -259,6 +260,20 @@ def _check_unchanged(there: Manifest | None, place: Place, seen: Manifest | None
         message = (
             f"another run of the same window has published {place.object} since this one was compared with "
             "the earlier extraction. Nothing was overwritten; a retry compares with the new one"
+        )
+        raise StorageError(message)
+
+
+def _check_no_other_note(place: Place) -> None:
+    """Check that no other run is between its note and its manifest.
+
+    `publish` has completed what was interrupted, so a note is that of a run at work. Were it overwritten,
+    either run could undo the other one's manifest, and nothing would be left to complete.
+    """
+    if _read_pending(place) is not None:
+        message = (
+            f"another run of the same window is publishing {place.object} just now. Nothing was overwritten; "
+            "a retry compares with what that run publishes"
         )
         raise StorageError(message)
 

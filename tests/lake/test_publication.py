@@ -149,6 +149,25 @@ def test_who_was_overtaken_since_the_comparison_writes_nothing(destination, tmp_
     assert hidden(destination) == []
 
 
+def test_who_meets_the_note_of_a_run_at_work_changes_nothing_and_leaves_it_to_that_run(
+    destination, monkeypatch, tmp_path
+):
+    seen = dying.land(destination, FIRST)
+    at, space = dying.at(destination), tmp_path / "space"
+    space.mkdir()
+    stored = publish(draft(rows(THIRD), space), at)
+    with interrupted(monkeypatch, "_replace_object"):
+        dying.land(destination, SECOND, 1)
+    note = at.pending.read_bytes()
+    with pytest.raises(StorageError, match=r"is publishing .* just now"):
+        commit(describe(stored, extracted_at=dying.extracted(2)), at, space, seen=seen)
+    assert at.pending.read_bytes() == note
+    assert find_manifest(at) == seen
+    finish(at)
+    assert read(destination, tmp_path) == rows(SECOND)
+    assert hidden(destination) == []
+
+
 # --- what was cut off long ago --------------------------------------------------------------------------
 
 STEM = dying.at("file:///lake").stem
