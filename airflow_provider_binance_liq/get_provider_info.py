@@ -62,6 +62,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{_PACKAGE}.operators.shown",
                     f"{_PACKAGE}.operators.waiting",
                     f"{_PACKAGE}.dag_support.cloud_dag",
+                    f"{_PACKAGE}.dag_support.linked",
                     f"{_PACKAGE}.dag_support.operators",
                 ],
             },

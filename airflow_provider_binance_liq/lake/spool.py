@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PREFIX: Final = "binance-liq-rows-"
+#: of the directories with rows in them: of extractions, and of loads
+_PREFIXES: Final = (_PREFIX, "binance-liq-load-", "binance-liq-typed-")
 #: an extraction writes every minute or gives its worker back; one without writes for so long is not in use
 _OLDEST_S: Final = 24 * 60 * 60.0
 #: rows that are kept together
@@ -132,8 +134,8 @@ def sweep_spools(now_s: float | None = None) -> int:
     now_s = time.time() if now_s is None else now_s
     removed = 0
     with suppress(OSError):
-        for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-            if _is_left(path, now_s):
+        for path in Path(tempfile.gettempdir()).iterdir():
+            if path.name.startswith(_PREFIXES) and _is_left(path, now_s):
                 shutil.rmtree(path, ignore_errors=True)
                 removed += 1
     if removed:

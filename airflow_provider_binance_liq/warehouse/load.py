@@ -138,8 +138,10 @@ def load(
     :raises WarehouseError: rows do not fit the table; nothing was merged.
     :raises RetryableError: storage or the warehouse was not available in time; nothing was merged.
     """
+    from airflow_provider_binance_liq.lake.spool import sweep_spools
     from airflow_provider_binance_liq.lake.storage import scratch
 
+    sweep_spools()
     loadables = collect(given)
     if not loadables:
         return Summary()

@@ -225,10 +225,16 @@ def test_what_is_still_written_to_is_somebodys_however_old_it_is(temporary):
     assert sweep_spools(NOW_S) == 0
 
 
-@pytest.mark.parametrize("name", ["binance-liq-tests-a", "binance-liq-load-a", "rows"])
+@pytest.mark.parametrize("name", ["binance-liq-tests-a", "binance-liq-pg-a", "rows"])
 def test_only_names_that_are_the_spools_are_touched(temporary, name):
     leave(temporary, name, 30 * DAY_S)
     assert sweep_spools(NOW_S) == 0
+
+
+@pytest.mark.parametrize("name", ["binance-liq-load-a", "binance-liq-typed-a"])
+def test_the_rows_of_a_load_that_was_killed_are_removed_too(temporary, name):
+    leave(temporary, name, 30 * DAY_S)
+    assert sweep_spools(NOW_S) == 1
 
 
 def test_a_link_is_not_followed(temporary):
