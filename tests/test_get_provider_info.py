@@ -199,6 +199,7 @@ def test_what_every_component_imports_at_discovery_imports_nothing_heavy(module)
     assert extra.isdisjoint(HEAVY)
 
 
+@pytest.mark.slow
 def test_what_a_dag_file_imports_leaves_the_workers_libraries_for_the_worker():
     extra = imported_by(
         "import airflow.sdk, airflow.providers.standard.triggers.temporal, sys; before = set(sys.modules);"
@@ -218,6 +219,7 @@ def test_what_a_dag_file_imports_leaves_the_workers_libraries_for_the_worker():
     assert "airflow_provider_binance_liq.exchange.client" not in ours
 
 
+@pytest.mark.slow
 def test_a_lake_on_the_local_disk_does_not_cost_the_import_of_every_clouds_libraries(tmp_path):
     extra = imported_by(
         "from airflow_provider_binance_liq.lake import open_destination;"

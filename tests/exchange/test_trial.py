@@ -153,6 +153,7 @@ def test_a_silent_first_family_does_not_use_up_the_time_of_the_others():
     assert not by_family["sapi"].late
 
 
+@pytest.mark.slow
 def test_the_deadline_that_users_wait_for_is_below_five_seconds():
     with SilentHost() as host, lasting_at_most(5):
         try_families(settings(host.url, timeout_s=300))

@@ -725,6 +725,7 @@ def test_what_no_retry_can_mend_fails_the_task_at_once_and_names_endpoint_and_wi
     assert not list(tmp_path.rglob("*.ndjson"))
 
 
+@pytest.mark.slow
 def test_what_a_retry_may_mend_is_left_to_airflow(operator, exchange):
     exchange.add_fault(Fault("http_500", times=None))
     with pytest.raises(ExchangeUnavailable, match=r"^usdm_futures \[2026-10-10T00:00:00Z, "):
