@@ -26,6 +26,7 @@ HELPERS = {
     "drive.py",
     "extractors.py",
     "fixed_days.py",
+    "lasting_day.py",
     "local_exchange.py",
     "scripted.py",
     "sitecustomize.py",

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 import requests
+from support.lasting_day import lasting_day
 from support.running import Run
 from support.scripted import Time
 
@@ -26,12 +28,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(600)]
 
 DAGS = Path(__file__).parents[2] / "dags"
 AIRFLOW = (sys.executable, "-m", "airflow")
-NOW = datetime.now(UTC)  # no fixed day: Airflow's own processes tell the real time
-TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+#: seconds that these tests take, at most
+LONGEST_S = 300
+
+
+@cache
+def today():
+    """The day of all tests here, which is read when they begin."""
+    return lasting_day(LONGEST_S)
 
 
 def ago(days):
-    return (TODAY - timedelta(days=days)).date().isoformat()
+    return (today() - timedelta(days=days)).date().isoformat()
 
 
 def free_port():
@@ -45,11 +53,11 @@ def lake(tmp_path_factory):
     """Of the last eight days, three that lie apart."""
     directory = tmp_path_factory.mktemp("lake")
     with ExitStack() as running:
-        world = Time(TODAY.timestamp())
+        world = Time(today().timestamp())
         exchange = running.enter_context(Simulator(Settings(seed=3), clock=world.clock))
         run = Run(exchange, world, directory)
         for days in (8, 5, 4):
-            start = epoch_ms(TODAY - timedelta(days=days))
+            start = epoch_ms(today() - timedelta(days=days))
             run.run("usdm_futures", Window(start, start + DAY_MS))
     return directory / "lake"
 

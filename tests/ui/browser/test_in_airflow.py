@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from support.coverage_cells import cell_of, drag
+from support.lasting_day import lasting_day
 from support.pictures import keep
 from support.real_airflow import RealAirflow
 
@@ -19,6 +20,8 @@ from airflow_provider_binance_liq.demo.rest import NotReachable
 pytestmark = [pytest.mark.slow, pytest.mark.clock, pytest.mark.timeout(900)]
 
 DAG = "binance_liquidations"
+#: seconds that a test takes which needs to know the day, at most
+LONGEST_S = 300
 
 
 class SmallAirflow(RealAirflow):
@@ -99,7 +102,7 @@ def test_the_page_is_found_in_the_menu_and_as_a_tab_of_the_dag(real, browse):
 
 
 def test_a_missing_day_is_backfilled_from_the_page(real, browse, tmp_path):
-    today = datetime.now(UTC).date()  # no fixed day: Airflow's own processes tell the real time
+    today = lasting_day(LONGEST_S).date()
     # Three of its days are missing, of two endpoints: the newest day that is due as well.
     missing = [today - timedelta(days=6), today - timedelta(days=5)]
     real.api.unpause(DAG)

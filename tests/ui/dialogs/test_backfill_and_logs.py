@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 
 import pytest
 from support.coverage_cells import cell_of
+from support.lasting_day import lasting_day
 
 from airflow_provider_binance_liq.demo.configuration import ACCOUNT, DAG_ID, dag_settings
 from airflow_provider_binance_liq.demo.rest import NotReachable
@@ -25,13 +25,8 @@ LONGEST_S = 300
 
 @cache
 def today():
-    """The day of all tests here, which is read when they begin, and not near its end."""
-    now = datetime.now(UTC)  # no fixed day: Airflow's own processes tell the real time
-    left_s = 86_400 - now.timestamp() % 86_400
-    if left_s < LONGEST_S:
-        time.sleep(left_s + 1)
-        now = datetime.now(UTC)  # just after midnight
-    return now.date()
+    """The day of all tests here, which is read when they begin."""
+    return lasting_day(LONGEST_S).date()
 
 
 def ago(days):
