@@ -35,7 +35,10 @@ def enforce(s3, count):
 
 @pytest.fixture
 def as_worker(s3, bucket, set_connection):
-    """Reach the bucket as somebody who has the page's policy and no other."""
+    """Reach the bucket as somebody who has the page's policy and no other; returns the bucket's URL.
+
+    By a connection of its own: Airflow keeps the stores of those that a process has used.
+    """
     import boto3
 
     known = {"endpoint_url": s3, "region_name": "us-east-1"}
@@ -45,20 +48,20 @@ def as_worker(s3, bucket, set_connection):
     iam.put_user_policy(UserName=user, PolicyName="lake", PolicyDocument=policy(bucket))
     key = iam.create_access_key(UserName=user)["AccessKey"]
     set_connection(
-        "aws_default",
+        user,
         conn_type="aws",
         login=key["AccessKeyId"],
         password=key["SecretAccessKey"],
         extra=known,
     )
     enforce(s3, 0)
-    yield bucket
+    yield f"s3://{user}@{bucket}"
     enforce(s3, "inf")
 
 
 @pytest.mark.slow
 def test_the_pages_policy_is_enough_to_extract_replace_verify_and_show(as_worker, start, tmp_path, capsys):
-    lake = f"s3://aws_default@{as_worker}/lake"
+    lake = f"{as_worker}/lake"
     run = start()
     day = run.cascade()
     first = run.run("usdm_futures", day, destination=lake)
@@ -78,7 +81,7 @@ def test_the_pages_policy_is_enough_to_extract_replace_verify_and_show(as_worker
 
 
 def test_it_gives_nothing_beside_the_lake(as_worker):
-    place = open_destination(f"s3://aws_default@{as_worker}/elsewhere/file")
+    place = open_destination(f"{as_worker}/elsewhere/file")
     with pytest.raises(PermissionError):
         place.write_bytes(b"x")
     with pytest.raises(PermissionError):
