@@ -158,6 +158,13 @@ def bucket(s3, set_connection):
     return name
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Run the quick tests in one process more than there are cores: those that wait leave a core idle."""
+    quick = config.option.markexpr == "not slow"
+    return (os.cpu_count() or 1) + 1 if quick else None
+
+
 def pytest_unconfigure():
     """Collect nothing at the end: msgspec may crash where it frees Airflow's classes."""
     gc.freeze()
