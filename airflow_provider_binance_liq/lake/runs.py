@@ -35,7 +35,7 @@ _MOST_ACROSS: Final = 4_000
 _MOST_SYMBOLS: Final = 10_000
 #: times, at most, that a run is read to look for a row
 _MOST_LOOKS: Final = 200
-#: a larger id cannot be written to a run
+#: a larger number cannot be written to a run
 _LARGEST_ID: Final = 2**63 - 1
 #: the order of an object, as `sort_key` spells it: tuples of texts and of whole numbers from 0 on sort alike
 _order: Final = attrgetter("created_ms", "key")
@@ -55,6 +55,11 @@ class _Run(NamedTuple):
     rows: int
     created: tuple[int, int]
     updated: tuple[int, int]
+
+
+def _fits_a_run(value: str | int) -> bool:
+    """Whether a value of a key can be written to a run, and sorts there as `sort_key` has it."""
+    return isinstance(value, str) or 0 <= value <= _LARGEST_ID
 
 
 class Runs:
@@ -94,6 +99,8 @@ class Runs:
                 if not isinstance(last, int) or not 0 <= last <= _LARGEST_ID:
                     break
                 known = ids.get(key[:-1])
+                if known is None and not all(map(_fits_a_run, key)):
+                    break
                 if known is None or not known[0] <= last <= known[1]:
                     recent[key] = row
                 elif not self._holds(row):
