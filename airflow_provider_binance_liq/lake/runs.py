@@ -69,7 +69,8 @@ class Runs:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._file = (directory / _FILE).open("w+b", buffering=0)
+        self._path = directory / _FILE
+        self._file = self._path.open("w+b", buffering=0)
         self._end = self._count = 0
         self._runs: list[_Run] = []
         #: the rows that came last, which are not in a run yet
@@ -236,6 +237,7 @@ class Runs:
         self._count = sum(run.rows for run in self._runs) + len(self._recent)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and give its space back: where an index was needed, that holds the same rows."""
         with suppress(OSError):
             self._file.close()
+            self._path.unlink()

@@ -138,3 +138,11 @@ def test_a_number_in_the_middle_of_a_key_may_be_of_any_size(first, tmp_path):
     index.keep(found)
     assert keep(found)[1] == list(index.bodies(()))
     index.close()
+
+
+def test_rows_that_were_moved_into_an_index_are_not_on_the_disk_twice():
+    with Spool() as spool:
+        spool.keep([make(number) for number in range(40)])
+        assert {path.name for path in spool.path.iterdir()} == {"runs"}
+        assert len(list(spool.by_key())) == 40
+        assert {path.name for path in spool.path.iterdir()} == {"rows.sqlite", "bodies"}
