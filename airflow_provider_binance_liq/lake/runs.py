@@ -35,7 +35,7 @@ _MOST_ACROSS: Final = 4_000
 _MOST_SYMBOLS: Final = 10_000
 #: times, at most, that a run is read to look for a row
 _MOST_LOOKS: Final = 200
-#: a larger id cannot be written to a run
+#: a larger number cannot be written to a run
 _LARGEST_ID: Final = 2**63 - 1
 #: the order of an object, as `sort_key` spells it: tuples of texts and of whole numbers from 0 on sort alike
 _order: Final = attrgetter("created_ms", "key")
@@ -57,6 +57,11 @@ class _Run(NamedTuple):
     updated: tuple[int, int]
 
 
+def _fits_a_run(value: str | int) -> bool:
+    """Whether a value of a key can be written to a run, and sorts there as `sort_key` has it."""
+    return isinstance(value, str) or 0 <= value <= _LARGEST_ID
+
+
 class Runs:
     """The rows of one extraction as long as each of them is certainly new or among the last.
 
@@ -64,7 +69,8 @@ class Runs:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._file = (directory / _FILE).open("w+b", buffering=0)
+        self._path = directory / _FILE
+        self._file = self._path.open("w+b", buffering=0)
         self._end = self._count = 0
         self._runs: list[_Run] = []
         #: the rows that came last, which are not in a run yet
@@ -94,6 +100,8 @@ class Runs:
                 if not isinstance(last, int) or not 0 <= last <= _LARGEST_ID:
                     break
                 known = ids.get(key[:-1])
+                if known is None and not all(map(_fits_a_run, key)):
+                    break
                 if known is None or not known[0] <= last <= known[1]:
                     recent[key] = row
                 elif not self._holds(row):
@@ -229,6 +237,7 @@ class Runs:
         self._count = sum(run.rows for run in self._runs) + len(self._recent)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and give its space back: where an index was needed, that holds the same rows."""
         with suppress(OSError):
             self._file.close()
+            self._path.unlink()

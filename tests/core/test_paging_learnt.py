@@ -6,8 +6,10 @@ import pytest
 from support.model_exchange import ModelExchange, drive, make_order
 
 from airflow_provider_binance_liq.core.endpoints import get_endpoint
-from airflow_provider_binance_liq.core.paging import Observations, begin_with, plan
+from airflow_provider_binance_liq.core.paging import Answer, Observations, PageQuery, begin_with, plan
+from airflow_provider_binance_liq.core.paging.page_reader import PageReader
 from airflow_provider_binance_liq.core.probe_report import EndpointReport, Learnt, ProbeReport
+from airflow_provider_binance_liq.core.rows import Page
 from airflow_provider_binance_liq.core.windows import Window
 from airflow_provider_binance_liq.exceptions import RequestRejected
 
@@ -185,3 +187,15 @@ def test_a_filter_that_comes_after_the_limit_is_not_relied_on():
     found, _ = read(exchange, symbols[:1], [])
     assert found == wanted(exchange, symbols[:1])
     assert sum(symbol is not None for symbol, _ in asked(exchange)) == 1
+
+
+def test_the_sample_is_of_400_rows_also_where_pages_begin_with_rows_of_the_one_before():
+    rows = [make_order("BTCUSDT", number, 10_000 + number).row for number in range(400)]
+    query = PageQuery(0, 86_400_000)
+    walk = PageReader(USDM, query, Observations())
+    for first in range(0, 301, 75):
+        steps = walk.send(query)
+        next(steps)
+        with pytest.raises(StopIteration):
+            steps.send(Answer(Page(tuple(rows[first : first + 100]))))
+    assert walk.sample == rows

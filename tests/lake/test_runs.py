@@ -128,3 +128,21 @@ def test_what_is_looked_up_too_often_is_looked_up_in_an_index(monkeypatch):
     monkeypatch.setattr(runs, "_MOST_LOOKS", 2)
     found = [make(number) for number in range(40)]
     assert keep(found, found[:12]) == (True, [row.body for row in found])
+
+
+@pytest.mark.parametrize("first", [2**64, 2**63 - 4, -4, -(2**63) - 4], ids=str)
+def test_a_number_in_the_middle_of_a_key_may_be_of_any_size(first, tmp_path):
+    """As where windows are compared: an order's key is followed by the instant of its update."""
+    found = [Row(("BTCUSDT", first + number, 10), 10, 10, b"%d" % number, "BTCUSDT") for number in range(20)]
+    index = RowIndex(tmp_path)
+    index.keep(found)
+    assert keep(found)[1] == list(index.bodies(()))
+    index.close()
+
+
+def test_rows_that_were_moved_into_an_index_are_not_on_the_disk_twice():
+    with Spool() as spool:
+        spool.keep([make(number) for number in range(40)])
+        assert {path.name for path in spool.path.iterdir()} == {"runs"}
+        assert len(list(spool.by_key())) == 40
+        assert {path.name for path in spool.path.iterdir()} == {"rows.sqlite", "bodies"}

@@ -97,10 +97,13 @@ class PageReader:
             raise Refuted
 
     def _sample(self, rows: Sequence[Row]) -> None:
-        for row in rows[: _SAMPLE_ROWS - len(self.sample)]:
+        # Not the first of them alone: these may be the rows by which pages overlap.
+        for row in rows:
             if row.key not in self._sampled:
                 self._sampled.add(row.key)
                 self.sample.append(row)
+                if len(self.sample) == _SAMPLE_ROWS:
+                    return
 
     def is_nearly_full(self, page: Page) -> bool:
         """Whether rows may have been left out, also where the exchange counts to the limit, then filters."""
