@@ -167,9 +167,9 @@ def _read(status: int, body: bytes, redact: Callable[[str], str]) -> _Answer:
     try:
         refusal = _refusal_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        refusal = None
-    code = None if refusal is None else _code(refusal.code)
-    if refusal is None or code is None:
+        refusal = _Refusal(None)
+    code = _code(refusal.code)
+    if code is None:
         text = _describe(body) if status != _OK else ""
         return _Answer(status, None, text, text)
     message = refusal.msg if isinstance(refusal.msg, str) else ""

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import suppress
 from itertools import accumulate
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_binance_liq.core.differences import KeyedRow
 from airflow_provider_binance_liq.core.rows import describe, sort_key
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
+    from airflow_provider_binance_liq.core.pages import Instant
     from airflow_provider_binance_liq.core.rows import Row
     from airflow_provider_binance_liq.core.windows import Window
 
@@ -149,7 +150,7 @@ class RowIndex:
             message = f"two rows have the key {describe(row.key)}, so one would be lost: {texts}"
             raise UnexpectedRow(message)
 
-    def keep_only(self, window: Window, instant: Literal["created", "updated"]) -> None:
+    def keep_only(self, window: Window, instant: Instant) -> None:
         """Drop the rows whose `instant` lies outside of `window`: they belong to another one."""
         outside = f"DELETE FROM rows WHERE {instant}_ms NOT BETWEEN ? AND ?"
         dropped = self._database.execute(outside, (window.first_ms, window.last_ms)).rowcount

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from contextlib import suppress
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from airflow_provider_binance_liq.core.pages import Instant
     from airflow_provider_binance_liq.core.windows import Window
 
 _FILE: Final = "runs"
@@ -41,8 +42,6 @@ _LARGEST_ID: Final = 2**63 - 1
 _order: Final = attrgetter("created_ms", "key")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Row]).decode
-
-Instant = Literal["created", "updated"]
 
 
 class _Run(NamedTuple):

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
     from airflow_provider_binance_liq.core.differences import KeyedRow
+    from airflow_provider_binance_liq.core.pages import Instant
     from airflow_provider_binance_liq.core.rows import Row
     from airflow_provider_binance_liq.core.windows import Window
-    from airflow_provider_binance_liq.lake.runs import Instant
 
 log = logging.getLogger(__name__)
 

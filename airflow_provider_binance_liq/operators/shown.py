@@ -74,7 +74,7 @@ class ShownOperator(WaitingOperator):
         self._outcome = "failed"
         try:
             yield
-        except Exception:  # whatever ended the task: it is raised again as it is
+        except Exception:  # any error may end a task, and is raised again; a deferral is none
             self._tell_outcome()
             raise
         self._tell_outcome()

@@ -65,7 +65,7 @@ def test_a_start_is_an_instant_or_not_given(given, start_ms):
     assert read_start_ms(given) == start_ms
 
 
-@pytest.mark.parametrize("given", ["yesterday", "2026-10-10", datetime(2026, 10, 10)])  # noqa: DTZ001 # its point
+@pytest.mark.parametrize("given", ["yesterday", "2026-10-10", datetime(2026, 10, 10)])  # noqa: DTZ001 - an instant without a zone is what is refused
 def test_a_start_that_is_no_instant_is_refused(given):
     with refused(f"start is {given!r}; it takes an ISO 8601 instant with a time zone"):
         read_start_ms(given)

@@ -12,7 +12,7 @@ LOOK_EVERY_S = 1
 
 def lasting_day(longest_s):
     """Return the start of today; where less than `longest_s` of it is left, of tomorrow, once that begins."""
-    while DAY_S - time.time() % DAY_S < longest_s:  # no fixed day: Airflow's processes tell the real time
+    while DAY_S - time.time() % DAY_S < longest_s:  # cannot matter which day: tests count back from it
         time.sleep(LOOK_EVERY_S)
-    now = datetime.now(UTC)  # no fixed day, either
+    now = datetime.now(UTC)  # the same day, which Airflow's own processes have too, and which lasts
     return now - timedelta(seconds=now.timestamp() % DAY_S)

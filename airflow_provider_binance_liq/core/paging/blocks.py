@@ -11,8 +11,8 @@ from airflow_provider_binance_liq.core.paging.page_query import MARGIN_MS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_provider_binance_liq.core.pages import Page
-    from airflow_provider_binance_liq.core.paging.page_query import Instant, PageQuery, Side
+    from airflow_provider_binance_liq.core.pages import Instant, Page
+    from airflow_provider_binance_liq.core.paging.page_query import PageQuery, Side
     from airflow_provider_binance_liq.core.rows import Row
 
 INSTANTS: Final[dict[Instant, Callable[[Row], int]]] = {

@@ -46,11 +46,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_binance_liq.core.endpoint import Endpoint
     from airflow_provider_binance_liq.core.endpoints import AutoCloseType
-    from airflow_provider_binance_liq.core.pages import Page
+    from airflow_provider_binance_liq.core.pages import Instant, Page
     from airflow_provider_binance_liq.core.paging.page_query import (
         Answer,
         Filter,
-        Instant,
         Observations,
         PageQuery,
         Plan,

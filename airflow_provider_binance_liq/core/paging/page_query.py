@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from airflow_provider_binance_liq.core.pages import Page
+from airflow_provider_binance_liq.core.pages import Instant, Page
 from airflow_provider_binance_liq.core.premises import Evidence
 from airflow_provider_binance_liq.core.rows import describe
 from airflow_provider_binance_liq.core.windows import Window, iso
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_binance_liq.exceptions import SpanRefused
 
 Side = Literal["forward", "backward"]
-Instant = Literal["created", "updated"]
 #: what a request can be restricted to besides time
 Filter = Literal["symbol", "auto_close_type"]
 
